@@ -1,0 +1,22 @@
+/* libcir: composed image retrieval. Point at a photo, say how it should differ, get the photos of that very
+ * thing.
+ *
+ * In order of the data: image.h (files → pixels), model.h (pixels, texts → features), index.h (features
+ * kept), search.h (linear queries → best rows), method.h (photo + words → linear query), eval.h (methods
+ * measured). status.h holds the errors, pool.h the threads. */
+#ifndef CIR_CIR_H
+#define CIR_CIR_H
+
+#include "cir/eval.h"
+#include "cir/image.h"
+#include "cir/index.h"
+#include "cir/method.h"
+#include "cir/model.h"
+#include "cir/pool.h"
+#include "cir/search.h"
+#include "cir/status.h"
+
+/* The library's version, "0.1.0". */
+CIR_API const char *cir_version(void);
+
+#endif

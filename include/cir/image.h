@@ -1,0 +1,69 @@
+/* Photos as pixels: decoding, orientation, conversion to RGB, resampling.
+ *
+ * All functions are thread-safe; each call owns its scratch. */
+#ifndef CIR_IMAGE_H
+#define CIR_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cir/status.h"
+
+/* An 8-bit RGB picture. rgb: [height_px, width_px, 3], rows without gaps, owned; end with cir_image_done. */
+typedef struct cir_image {
+    size_t width_px;
+    size_t height_px;
+    uint8_t *rgb;
+} cir_image;
+
+/* How to read a picture. Zeroed fields mean the defaults. */
+typedef struct cir_image_options {
+    size_t max_megapixels;      /* refuse larger pictures before taking memory; 0 means 512 */
+    bool ignores_exif_rotation; /* leave EXIF orientations unapplied, as the reference does */
+} cir_image_options;
+
+/* What a picture's file says about it beside its pixels. */
+typedef struct cir_image_facts {
+    size_t width_px; /* after orientation */
+    size_t height_px;
+    int64_t taken_at; /* EXIF DateTimeOriginal as seconds since 1970 of the camera's local clock; INT64_MIN
+                         unknown */
+    char kind[8];     /* "jpeg", "png", "webp", "tiff", "gif", "heif", … recognised from the bytes */
+} cir_image_facts;
+
+/* Decodes a file's first picture to RGB: JPEG, PNG, WebP, TIFF, GIF, and HEIC and AVIF where libvips has
+ * them. The kind is recognised from the bytes, never from the name; grey, palette, CMYK, 16-bit and alpha
+ * become RGB exactly as Pillow's convert("RGB") makes them; all eight EXIF orientations are applied. options,
+ * facts_out: may be NULL. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT, CIR_UNSUPPORTED,
+ * CIR_LIMIT, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_image_read(const char *path, const cir_image_options *options,
+                                                 cir_image *image_out, cir_image_facts *facts_out,
+                                                 cir_error *err);
+
+/* The same from memory; name stands in messages for the path. Bytes are only read. */
+CIR_MUST_CHECK CIR_API cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *name,
+                                                  const cir_image_options *options, cir_image *image_out,
+                                                  cir_image_facts *facts_out, cir_error *err);
+
+/* Frees the pixels and zeroes the struct; a zeroed struct is allowed. */
+CIR_API void cir_image_done(cir_image *image);
+
+/* The antialiased filters of Pillow's Image.resize. */
+typedef enum cir_filter { CIR_BILINEAR, CIR_BICUBIC } cir_filter;
+
+/* Resamples to width_px × height_px (both ≥ 1), bit-exact with Pillow's Image.resize on 8-bit RGB.
+ * Errors: CIR_ARGUMENT, CIR_LIMIT, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_image_resize(const cir_image *image, size_t width_px, size_t height_px,
+                                                   cir_filter filter, cir_image *image_out, cir_error *err);
+
+/* Writes a picture as baseline JPEG into memory; quality 1–100. Free *bytes_out with cir_bytes_free.
+ * Errors: CIR_ARGUMENT, CIR_LIMIT, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_image_format_jpeg(const cir_image *image, int quality,
+                                                        uint8_t **bytes_out, size_t *size_bytes_out,
+                                                        cir_error *err);
+
+/* Frees bytes that a function of the library handed over; NULL is allowed. */
+CIR_API void cir_bytes_free(void *bytes);
+
+#endif

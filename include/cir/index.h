@@ -1,0 +1,158 @@
+/* An index: a directory NAME.cir that holds, for every photo, a catalogue row and one unit feature a model.
+ *
+ *   NAME.cir/catalogue.sqlite               one row an image, the models, the settings
+ *   NAME.cir/features/KEY/vectors.npy       float16 [n_rows, dim], unit rows, row i ↔ image id i; KEY names
+ * the model NAME.cir/features/KEY/…                 derived files, which can always be rebuilt
+ *
+ * Ids count from 0, are never reused, and stay for the life of the index. An open index is an immutable view
+ * of what was committed when it was opened: any number of threads and processes may read it while one process
+ * updates it. */
+#ifndef CIR_INDEX_H
+#define CIR_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cir/model.h"
+#include "cir/pool.h"
+#include "cir/status.h"
+
+typedef struct cir_index cir_index;
+
+/* What an image's row says of it. */
+typedef enum cir_image_state {
+    CIR_IMAGE_READY,  /* has a feature: searchable */
+    CIR_IMAGE_FAILED, /* could not be read; error says why; tried again when the file changes or on request */
+    CIR_IMAGE_VANISHED, /* its file is gone; not searched; comes back under the same id when the file does */
+    CIR_IMAGE_PENDING   /* being replaced when the last run ended; the next run finishes it */
+} cir_image_state;
+
+/* One model's features in an index. Strings live as long as the index. */
+typedef struct cir_index_model {
+    const char *key;         /* the folder's name under features/ */
+    const char *name;        /* the model's name when it was added */
+    const char *path;        /* where it was found then, or "demo" */
+    const char *fingerprint; /* 32 hexadecimal digits */
+    size_t dim;
+} cir_index_model;
+
+typedef struct cir_index_info {
+    const char *path;
+    size_t n_rows; /* ids lie in [0, n_rows) */
+    size_t n_ready;
+    size_t n_failed;
+    size_t n_vanished;
+    size_t n_pending;
+    uint64_t revision;   /* grows with every commit: names the state that derived files belong to */
+    uint64_t size_bytes; /* of all files in the directory */
+    size_t n_models;
+    const cir_index_model *models;
+    const cir_index_model *model; /* whose features this view shows */
+} cir_index_info;
+
+/* Opens an index for reading. model_fingerprint: which model's features to show; NULL: the first one added.
+ * Works on read-only media. Close with cir_index_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
+ * CIR_FORMAT (not an index), CIR_VERSION, CIR_DAMAGED, CIR_MISMATCH (that model never encoded these photos;
+ * the message names the command that would add it), CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_open(const char *path, const char *model_fingerprint,
+                                                 cir_index **index_out, cir_error *err);
+CIR_API void cir_index_close(cir_index *index); /* NULL is allowed */
+
+/* Lives as long as the index. */
+CIR_API const cir_index_info *cir_index_get_info(const cir_index *index);
+
+/* The features: float16 bits [n_rows, dim], mapped; rows of images that are not ready are to be skipped. */
+CIR_API const uint16_t *cir_index_get_vectors(const cir_index *index);
+
+/* One byte a row: 1 where the image is ready, else 0. [n_rows]. */
+CIR_API const uint8_t *cir_index_get_ready(const cir_index *index);
+
+/* The folder features/KEY of the shown model, where derived files lie. */
+CIR_API const char *cir_index_get_folder(const cir_index *index);
+
+/* One image's catalogue row; end with cir_image_record_done. */
+typedef struct cir_image_record {
+    size_t id;
+    char *path; /* as bytes, absolute or relative to the working directory: ready to be opened */
+    cir_image_state state;
+    char *error; /* why it failed, or NULL */
+    uint64_t size_bytes;
+    int64_t modified_ns;
+    size_t width_px;
+    size_t height_px;
+    int64_t taken_at; /* INT64_MIN: unknown */
+} cir_image_record;
+
+/* Errors: CIR_NOT_FOUND (no such id), CIR_DAMAGED, CIR_IO, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_get_image(const cir_index *index, size_t id,
+                                                      cir_image_record *record_out, cir_error *err);
+CIR_API void cir_image_record_done(cir_image_record *record); /* a zeroed record is allowed */
+
+/* Finds the id of a path given as the user names it. CIR_NOT_FOUND, without an alarming message, when it is
+ * not in. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_find_path(const cir_index *index, const char *path,
+                                                      size_t *id_out, cir_error *err);
+
+/* Calls visit(context, record) for every image in the given state, by id; stops early when visit returns
+ * false. */
+typedef bool cir_image_visit(void *context, const cir_image_record *record);
+CIR_MUST_CHECK CIR_API cir_status cir_index_list(const cir_index *index, cir_image_state state,
+                                                 cir_image_visit *visit, void *context, cir_error *err);
+
+/* How an update goes. */
+typedef struct cir_update_progress {
+    bool is_walking;    /* folders are still being listed: n_found still grows */
+    size_t n_found;     /* files that look like pictures */
+    size_t n_done;      /* of them: looked at */
+    size_t n_unchanged; /* of those done: kept as they were (a moved file counts here) */
+    size_t n_encoded;
+    size_t n_failed;
+    size_t n_vanished;
+    const char *failed_path;   /* non-NULL when this call reports a failure */
+    const char *failed_reason; /* then */
+} cir_update_progress;
+
+/* Called from the updating thread several times a second, and for every failure; false asks the update to
+ * stop. */
+typedef bool cir_update_watch(void *context, const cir_update_progress *progress);
+
+typedef struct cir_update_options {
+    cir_image_options image;
+    size_t batch;        /* pictures encoded together; 0 means 16 */
+    bool retries_failed; /* try again what failed although its file has not changed */
+    cir_update_watch *watch;
+    void *watch_context;
+} cir_update_options;
+
+/* Creates or updates an index: walks paths (folders, recursively and in a stable order, and single files),
+ * encodes what is new or changed, keeps what is unchanged (by size and time, else by content hash, so a moved
+ * file is not encoded again), marks what has vanished below the given paths. A picture that cannot be read is
+ * recorded with its reason and never stops the run. Commits every few seconds: whatever stops the process,
+ * what was committed is kept and the next run continues. progress_out may be NULL. Errors: CIR_BUSY (another
+ * process updates this index), CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND (a given path), CIR_MISMATCH,
+ * CIR_VERSION, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_update(const char *index_path, const char *const *paths,
+                                                   size_t n_paths, const cir_model *model, cir_pool *pool,
+                                                   const cir_update_options *options,
+                                                   cir_update_progress *progress_out, cir_error *err);
+
+/* One finding of a check, for people; was_repaired tells whether it is mended now. */
+typedef void cir_check_report(void *context, const char *finding, bool was_repaired);
+
+typedef struct cir_check_result {
+    size_t n_rows;
+    size_t n_findings;
+    size_t n_repaired;
+} cir_check_result;
+
+/* Checks every file, row and checksum of an index. With repairs, mends what can be mended without losing a
+ * committed feature (headers, left-overs, derived files) and sets damaged rows to be encoded again by the
+ * next update. Findings are no error: the call returns CIR_OK and counts them. Errors: CIR_NOT_FOUND,
+ * CIR_FORMAT, CIR_VERSION, CIR_BUSY (repairs while another process updates), CIR_IO, CIR_FULL,
+ * CIR_PERMISSION, CIR_DAMAGED (the catalogue cannot be opened at all), CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool,
+                                                  cir_check_report *report, void *context,
+                                                  cir_check_result *result_out, cir_error *err);
+
+#endif

@@ -1,0 +1,106 @@
+/* Methods: from a photo's feature and some words to a linear query (search.h).
+ *
+ * BASIC ("Instance-Level Composed Image Retrieval", NeurIPS 2025) and its baselines. */
+#ifndef CIR_METHOD_H
+#define CIR_METHOD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cir/index.h"
+#include "cir/model.h"
+#include "cir/pool.h"
+#include "cir/search.h"
+#include "cir/status.h"
+
+#define CIR_METHOD_LIST(X)                                                                                   \
+    X(CIR_METHOD_BASIC_MINUS, "basic-", "BASIC without query expansion: the better one for instances")       \
+    X(CIR_METHOD_BASIC, "basic", "BASIC with query expansion")                                               \
+    X(CIR_METHOD_TEXT, "text", "similarity to the words alone")                                              \
+    X(CIR_METHOD_IMAGE, "image", "similarity to the photo alone")                                            \
+    X(CIR_METHOD_SUM, "sum", "sum of the two similarities")                                                  \
+    X(CIR_METHOD_PRODUCT, "product", "product of the two similarities, each at least 0")
+
+typedef enum cir_method {
+#define CIR_METHOD_ENUM(symbol, name, meaning) symbol,
+    CIR_METHOD_LIST(CIR_METHOD_ENUM)
+#undef CIR_METHOD_ENUM
+        CIR_N_METHODS
+} cir_method;
+
+CIR_API const char *cir_method_name(cir_method method);
+CIR_API const char *cir_method_meaning(cir_method method);
+/* CIR_ARGUMENT for an unknown name; the message lists the known ones. */
+CIR_MUST_CHECK CIR_API cir_status cir_method_parse(const char *name, cir_method *method_out, cir_error *err);
+
+/* The paper's formulas, or those of its published code where the two differ. */
+typedef enum cir_variant { CIR_VARIANT_PAPER, CIR_VARIANT_REFERENCE } cir_variant;
+
+#define CIR_SETTING_PATH_SIZE 4096
+
+/* All settings of the methods: plain data, copied freely. Set up with cir_settings_init. */
+typedef struct cir_settings {
+    cir_variant variant;
+    double alpha;      /* weight of the style corpus in the projection, [0, 1] */
+    size_t components; /* of the projection at most, ≥ 1 */
+    double lambda;     /* of the Harris fusion, ≥ 0 */
+    size_t neighbours; /* of query expansion, ≥ 1 */
+    double beta;       /* of query expansion's weights, ≥ 0 */
+    size_t context;    /* terms that the text is joined with, ≥ 1 */
+    bool centre, project, expand, contextualise, normalise;
+    cir_fusion_kind fuse;             /* CIR_FUSE_HARRIS or CIR_FUSE_PRODUCT */
+    bool has_min_image, has_min_text; /* else they are estimated */
+    double min_image, min_text;       /* < 0 */
+    double weight;                    /* of the text in sum and product, [0, 1] */
+    uint64_t seed;
+    char image_mean[CIR_SETTING_PATH_SIZE];     /* a .npy file, or "index" */
+    char corpus_objects[CIR_SETTING_PATH_SIZE]; /* a file of terms; empty: the library's own */
+    char corpus_styles[CIR_SETTING_PATH_SIZE];
+} cir_settings;
+
+/* The defaults of a method. */
+CIR_API void cir_settings_init(cir_settings *settings, cir_method method);
+
+/* Sets one from "key=value". CIR_ARGUMENT for an unknown key (the message lists the known ones) or a value
+ * out of its range (the message says which range). */
+CIR_MUST_CHECK CIR_API cir_status cir_settings_set(cir_settings *settings, const char *key_value,
+                                                   cir_error *err);
+
+/* Calls visit with every key, its value as text, and its description: for --help, --json and reports. */
+typedef void cir_settings_visit(void *context, const char *key, const char *value, const char *description);
+CIR_API void cir_settings_list(const cir_settings *settings, cir_settings_visit *visit, void *context);
+
+/* A method made ready for one index and model: corpora encoded, projection and means computed or read from
+ * the index' derived files (written there when possible, silently left out on read-only media). Immutable;
+ * lends index and model, which must outlive it. */
+typedef struct cir_composer cir_composer;
+
+/* Errors: CIR_ARGUMENT, CIR_MISMATCH (the index shows another model), CIR_NOT_FOUND (a file of the settings),
+ * CIR_FORMAT, CIR_SHAPE, CIR_NO_MEMORY, those of encoding. Free with cir_composer_free. */
+CIR_MUST_CHECK CIR_API cir_status cir_composer_new(const cir_index *index, const cir_model *model,
+                                                   cir_pool *pool, cir_method method,
+                                                   const cir_settings *settings, cir_composer **composer_out,
+                                                   cir_error *err);
+CIR_API void cir_composer_free(cir_composer *composer); /* NULL is allowed */
+
+/* A query with the memory it lives in; end with cir_composed_done. */
+typedef struct cir_composed {
+    cir_query query;
+    float *memory;
+    size_t n_cut;          /* texts that were longer than the model reads */
+    double encode_seconds; /* time spent encoding the text */
+} cir_composed;
+
+/* image_feature: [dim] unit, or NULL for a text query; text: or NULL for an image query; not both NULL. A
+ * query with one side alone uses that side's branch of the method and no fusion. Query expansion reads the
+ * index' rows. Errors: CIR_ARGUMENT, CIR_FORMAT, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool,
+                                                       const float *image_feature, const char *text,
+                                                       cir_composed *composed_out, cir_error *err);
+CIR_API void cir_composed_done(cir_composed *composed);
+
+/* The settings in force, the estimated minima filled in. Lives as long as the composer. */
+CIR_API const cir_settings *cir_composer_get_settings(const cir_composer *composer);
+
+#endif

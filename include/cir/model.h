@@ -1,0 +1,67 @@
+/* Dual encoders: pictures and texts to unit features in one space.
+ *
+ * A model is immutable once open; any number of threads may encode with it at once. */
+#ifndef CIR_MODEL_H
+#define CIR_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cir/image.h"
+#include "cir/pool.h"
+#include "cir/status.h"
+
+typedef struct cir_model cir_model;
+
+/* The name under which cir_model_open finds the small encoder that is part of the library. */
+#define CIR_MODEL_DEMO "demo"
+
+/* What a model is. Strings live as long as the model. */
+typedef struct cir_model_info {
+    const char *name;         /* the directory's last component, or "demo" */
+    const char *architecture; /* "clip" */
+    char fingerprint[33];     /* 32 hexadecimal digits over configuration, tokenizer, recipe and weights */
+    size_t dim;               /* of the features */
+    size_t image_px;          /* side of the square that the image tower sees */
+    size_t context_length;    /* most tokens of a text, start and end token included */
+    size_t n_vocabulary;
+    size_t n_parameters;
+} cir_model_info;
+
+/* Opens a model directory as model hubs serve it (config.json, model.safetensors, tokenizer files,
+ * preprocessor_config.json; the layout of transformers' CLIPModel), or the embedded encoder for
+ * CIR_MODEL_DEMO. Weights are mapped, not copied, until a tower is first used; every name, shape and range is
+ * checked now. Close with cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT,
+ * CIR_SHAPE, CIR_UNSUPPORTED, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err);
+
+/* Closes it; no call may be using it. NULL is allowed. */
+CIR_API void cir_model_close(cir_model *model);
+
+/* Lives as long as the model. */
+CIR_API const cir_model_info *cir_model_get_info(const cir_model *model);
+
+/* A picture as the image tower sees it: tensor_out [3, image_px, image_px], the model's own resizing,
+ * cropping and normalisation, bit-exact with Pillow before the float steps. Errors: CIR_LIMIT, CIR_NO_MEMORY.
+ */
+CIR_MUST_CHECK CIR_API cir_status cir_model_preprocess(const cir_model *model, const cir_image *image,
+                                                       float *tensor_out, cir_error *err);
+
+/* Unit image features. tensors: [n, 3, image_px, image_px] from cir_model_preprocess; features_out: [n, dim].
+ * Best in batches of 8 to 32. Errors: CIR_NO_MEMORY, and CIR_FORMAT where weights lead to a feature that is
+ * no number. */
+CIR_MUST_CHECK CIR_API cir_status cir_model_encode_tensors(const cir_model *model, cir_pool *pool,
+                                                           const float *tensors, size_t n,
+                                                           float *features_out, cir_error *err);
+
+/* Unit text features. texts: [n] zero-terminated UTF-8 (invalid bytes are read as U+FFFD); features_out: [n,
+ * dim]. Texts longer than context_length tokens are cut as the reference cuts them (the first tokens and the
+ * end token); n_cut_out, which may be NULL, gets how many were. Errors: CIR_NO_MEMORY, CIR_FORMAT as above.
+ */
+CIR_MUST_CHECK CIR_API cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool,
+                                                         const char *const *texts, size_t n,
+                                                         float *features_out, size_t *n_cut_out,
+                                                         cir_error *err);
+
+#endif

@@ -1,0 +1,91 @@
+/* Searching: a query is two linear functions of an image's feature and a pointwise fusion of their values.
+ *
+ *   image score v = ⟨a, x⟩ + a0,   text score t = ⟨b, x⟩ + b0,   score = fuse(v, t)
+ *
+ * Every method is folded into this form (METHOD: "everything folds into the query"), so the rows hold plain
+ * unit features and the search knows nothing of the method. Results do not depend on the number of threads.
+ */
+#ifndef CIR_SEARCH_H
+#define CIR_SEARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cir/index.h"
+#include "cir/pool.h"
+#include "cir/status.h"
+
+/* How an image score v and a text score t become one. */
+typedef enum cir_fusion_kind {
+    CIR_FUSE_IMAGE,   /* v */
+    CIR_FUSE_TEXT,    /* t */
+    CIR_FUSE_SUM,     /* (1 − weight)·v + weight·t, times 2: weight 0.5 is v + t */
+    CIR_FUSE_PRODUCT, /* v·t */
+    CIR_FUSE_HARRIS   /* v·t − lambda·(v + t)² (BASIC, the Harris fusion) */
+} cir_fusion_kind;
+
+typedef struct cir_fusion {
+    cir_fusion_kind kind;
+    bool clamps;  /* v and t below 0 count as 0 before they are fused */
+    float lambda; /* of CIR_FUSE_HARRIS */
+    float weight; /* of CIR_FUSE_SUM, in [0, 1]; of the text. CIR_FUSE_PRODUCT: v^(2−2·weight)·t^(2·weight),
+                     needs clamps unless 0.5 */
+} cir_fusion;
+
+/* A query; lends its vectors. An unused side may be NULL with CIR_FUSE_IMAGE or CIR_FUSE_TEXT. */
+typedef struct cir_query {
+    size_t dim;
+    const float *a; /* [dim] */
+    float a0;
+    const float *b; /* [dim] */
+    float b0;
+    cir_fusion fusion;
+} cir_query;
+
+/* Rows to search; lends everything. Exactly one of f16 and f32 is set. */
+typedef struct cir_rows {
+    size_t n_rows;
+    size_t dim;
+    const uint16_t *f16;  /* [n_rows, dim] IEEE half bits */
+    const float *f32;     /* [n_rows, dim] */
+    const uint8_t *ready; /* [n_rows], rows with 0 are skipped; NULL: all count */
+} cir_rows;
+
+/* An index' rows as the search takes them; lent as long as the index is open. */
+CIR_API cir_rows cir_rows_of_index(const cir_index *index);
+
+typedef struct cir_hit {
+    size_t id; /* row number */
+    float score;
+    float image_score; /* the two that went into the fusion, after clamping; 0 for a side the query lacks */
+    float text_score;
+} cir_hit;
+
+/* The k best rows, best first; ties go to the smaller row. Rows whose score is NaN never are answers.
+ * hits_out: [k]; n_hits_out gets min(k, searchable rows). k ≥ 1.
+ * Errors: CIR_SHAPE (dimensions differ), CIR_ARGUMENT (k = 0, fusion out of range, NaN in the query),
+ * CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_search_top(const cir_rows *rows, const cir_query *query, size_t k,
+                                                 cir_pool *pool, cir_hit *hits_out, size_t *n_hits_out,
+                                                 cir_error *err);
+
+/* Every row's scores: scores_out, image_scores_out, text_scores_out: [n_rows] each, each may be NULL; NaN for
+ * rows that are not searched. Errors: as above. */
+CIR_MUST_CHECK CIR_API cir_status cir_search_scores(const cir_rows *rows, const cir_query *query,
+                                                    cir_pool *pool, float *scores_out,
+                                                    float *image_scores_out, float *text_scores_out,
+                                                    cir_error *err);
+
+/* A hit's place among all rows by one of its scores alone, counted from 1. */
+typedef struct cir_rank {
+    size_t by_image;
+    size_t by_text;
+} cir_rank;
+
+/* Ranks of n hits, one more pass over the rows. ranks_out: [n]. Errors: as above. */
+CIR_MUST_CHECK CIR_API cir_status cir_search_ranks(const cir_rows *rows, const cir_query *query,
+                                                   const cir_hit *hits, size_t n, cir_pool *pool,
+                                                   cir_rank *ranks_out, cir_error *err);
+
+#endif

@@ -1,0 +1,105 @@
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    const char *meaning;
+} statuses[] = {
+#define CIR_STATUS_TEXT(symbol, name, meaning) [symbol] = {name, meaning},
+    CIR_STATUS_LIST(CIR_STATUS_TEXT)
+#undef CIR_STATUS_TEXT
+};
+
+const char *cir_status_name(cir_status status)
+{
+    return (unsigned)status < CIR_N_STATUSES ? statuses[status].name : "unknown";
+}
+
+const char *cir_status_meaning(cir_status status)
+{
+    return (unsigned)status < CIR_N_STATUSES ? statuses[status].meaning : "a status of another version";
+}
+
+static void hide_control_characters(char *text)
+{
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+}
+
+static void write_message(cir_error *err, cir_status status, const char *format, va_list arguments)
+{
+    err->status = status;
+    (void)vsnprintf(err->message, sizeof err->message, format, arguments);
+    hide_control_characters(err->message);
+}
+
+cir_status cir__fail(cir_error *err, cir_status status, const char *format, ...)
+{
+    if (err != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        write_message(err, status, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+static cir_status status_of_errno(int errno_value)
+{
+    switch (errno_value) {
+    case ENOENT:
+    case ENOTDIR:
+        return CIR_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return CIR_PERMISSION;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return CIR_FULL;
+    case ENOMEM:
+        return CIR_NO_MEMORY;
+    case EWOULDBLOCK:
+    case EBUSY:
+        return CIR_BUSY;
+    default:
+        return CIR_IO;
+    }
+}
+
+cir_status cir__fail_errno(cir_error *err, int errno_value, const char *format, ...)
+{
+    cir_status status = status_of_errno(errno_value);
+    if (err != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        write_message(err, status, format, arguments);
+        va_end(arguments);
+        size_t length = strlen(err->message);
+        char text[128];
+
+        if (snprintf(text, sizeof text, ": %s", strerror(errno_value)) > 0)
+            (void)snprintf(err->message + length, sizeof err->message - length, "%s", text);
+    }
+    return status;
+}
+
+cir_status cir__fail_memory(cir_error *err, const char *what)
+{
+    return cir__fail(err, CIR_NO_MEMORY,
+                     "%s: memory could not be had; close other programs or use smaller batches", what);
+}
+
+void cir__error_clear(cir_error *err)
+{
+    if (err != NULL) {
+        err->status = CIR_OK;
+        err->message[0] = '\0';
+    }
+}

@@ -1,0 +1,198 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+static cir_status open_regular(const char *path, int *fd_out, size_t *size_out, cir_error *err)
+{
+    *fd_out = -1;
+    *size_out = 0;
+    /* O_NONBLOCK: opening a named pipe must not wait for a writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return cir__fail_errno(err, errno, "%s: cannot be opened", path);
+    struct stat facts;
+    if (fstat(fd, &facts) != 0) {
+        cir_status status = cir__fail_errno(err, errno, "%s: cannot be examined", path);
+        close(fd);
+        return status;
+    }
+    if (!S_ISREG(facts.st_mode)) {
+        close(fd);
+        return cir__fail(err, CIR_FORMAT, "%s: is %s, not a file; name a file", path,
+                         S_ISDIR(facts.st_mode) ? "a folder" : "a device or a pipe");
+    }
+    *fd_out = fd;
+    *size_out = (size_t)facts.st_size;
+    return CIR_OK;
+}
+
+cir_status cir__mapping_open(const char *path, cir__mapping *mapping_out, cir_error *err)
+{
+    *mapping_out = (cir__mapping){0};
+    int fd;
+    size_t size;
+    cir_status status = open_regular(path, &fd, &size, err);
+    if (status != CIR_OK)
+        return status;
+    if (size > 0) {
+        void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+        if (data == MAP_FAILED)
+            status = cir__fail_errno(err, errno, "%s: cannot be mapped", path);
+        else
+            *mapping_out = (cir__mapping){data, size};
+    }
+    close(fd);
+    return status;
+}
+
+void cir__mapping_close(cir__mapping *mapping)
+{
+    if (mapping->data != NULL)
+        munmap((void *)(uintptr_t)mapping->data, mapping->size);
+    *mapping = (cir__mapping){0};
+}
+
+static cir_status read_all(int fd, const char *path, uint8_t *bytes, size_t size, size_t *n_read_out,
+                           cir_error *err)
+{
+    size_t n_read = 0;
+    while (n_read < size) {
+        ssize_t n = read(fd, bytes + n_read, size - n_read);
+        if (n == 0)
+            break; /* it shrank while being read: what is there is what there is */
+        if (n < 0 && errno != EINTR)
+            return cir__fail_errno(err, errno, "%s: cannot be read at byte %zu", path, n_read);
+        if (n > 0)
+            n_read += (size_t)n;
+    }
+    *n_read_out = n_read;
+    return CIR_OK;
+}
+
+cir_status cir__file_read(const char *path, size_t max_bytes, uint8_t **bytes_out, size_t *size_out,
+                          cir_error *err)
+{
+    *bytes_out = NULL;
+    *size_out = 0;
+    int fd;
+    size_t size;
+    cir_status status = open_regular(path, &fd, &size, err);
+    if (status != CIR_OK)
+        return status;
+    uint8_t *bytes = NULL;
+    if (size > max_bytes) {
+        status = cir__fail(err, CIR_LIMIT, "%s: has %zu bytes, at most %zu are read", path, size, max_bytes);
+        goto done;
+    }
+    bytes = malloc(size + 1);
+    if (bytes == NULL) {
+        status = cir__fail_memory(err, path);
+        goto done;
+    }
+    status = read_all(fd, path, bytes, size, &size, err);
+    if (status != CIR_OK)
+        goto done;
+    bytes[size] = 0;
+    *bytes_out = bytes;
+    *size_out = size;
+    bytes = NULL;
+done:
+    free(bytes);
+    close(fd);
+    return status;
+}
+
+cir_status cir__file_write_at(int fd, const void *bytes, size_t size, uint64_t offset, const char *path,
+                              cir_error *err)
+{
+    const uint8_t *next = bytes;
+    while (size > 0) {
+        ssize_t n = pwrite(fd, next, size, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return cir__fail_errno(err, errno, "%s: cannot be written at byte %llu", path,
+                                   (unsigned long long)offset);
+        next += n;
+        offset += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return CIR_OK;
+}
+
+cir_status cir__folder_sync(const char *path, cir_error *err)
+{
+    char *folder = cir__copy_text(path);
+    if (folder == NULL)
+        return cir__fail_memory(err, path);
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder ? 1 : 0] = '\0';
+    cir_status status = CIR_OK;
+    int fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* EINVAL: a file system that cannot sync folders has nothing to offer beyond the rename. */
+    if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
+        status = cir__fail_errno(err, errno, "%s: its folder cannot be synced", path);
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return status;
+}
+
+cir_status cir__file_replace(const char *path, const void *bytes, size_t size, cir_error *err)
+{
+    size_t length = strlen(path);
+    char *temporary = malloc(length + sizeof ".XXXXXX");
+    if (temporary == NULL)
+        return cir__fail_memory(err, path);
+    memcpy(temporary, path, length);
+    memcpy(temporary + length, ".XXXXXX", sizeof ".XXXXXX");
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0) {
+        cir_status status = cir__fail_errno(err, errno, "%s: cannot be written", path);
+        free(temporary);
+        return status;
+    }
+    cir_status status = cir__file_write_at(fd, bytes, size, 0, path, err);
+    mode_t mask = umask(0);
+    (void)umask(mask);
+    if (status == CIR_OK && (fchmod(fd, 0666 & ~mask) != 0 || fsync(fd) != 0))
+        status = cir__fail_errno(err, errno, "%s: cannot be written", path);
+    if (close(fd) != 0 && status == CIR_OK)
+        status = cir__fail_errno(err, errno, "%s: cannot be written", path);
+    if (status == CIR_OK && rename(temporary, path) != 0)
+        status = cir__fail_errno(err, errno, "%s: cannot be replaced", path);
+    if (status != CIR_OK)
+        unlink(temporary);
+    else
+        status = cir__folder_sync(path, err);
+    free(temporary);
+    return status;
+}
+
+char *cir__path_join(const char *folder, const char *name)
+{
+    size_t n_folder = strlen(folder);
+    size_t n_name = strlen(name);
+    while (n_folder > 1 && folder[n_folder - 1] == '/')
+        n_folder--;
+    char *path = malloc(n_folder + n_name + 2);
+    if (path == NULL)
+        return NULL;
+    memcpy(path, folder, n_folder);
+    size_t at = n_folder;
+    if (n_folder == 0 || folder[n_folder - 1] != '/')
+        path[at++] = '/';
+    memcpy(path + at, name, n_name + 1);
+    return path;
+}

@@ -1,0 +1,66 @@
+#include "base/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool cir__size_mul(size_t a, size_t b, size_t *out)
+{
+    if (!__builtin_mul_overflow(a, b, out))
+        return true;
+    *out = SIZE_MAX;
+    return false;
+}
+
+bool cir__size_add(size_t a, size_t b, size_t *out)
+{
+    if (!__builtin_add_overflow(a, b, out))
+        return true;
+    *out = SIZE_MAX;
+    return false;
+}
+
+void *cir__new_unset(size_t n_items, size_t item_bytes)
+{
+    size_t size;
+    if (!cir__size_mul(n_items, item_bytes, &size) || size > PTRDIFF_MAX - CIR__ALIGNMENT)
+        return NULL;
+    size = (size + CIR__ALIGNMENT) / CIR__ALIGNMENT * CIR__ALIGNMENT;
+    return aligned_alloc(CIR__ALIGNMENT, size);
+}
+
+void *cir__new(size_t n_items, size_t item_bytes)
+{
+    void *memory = cir__new_unset(n_items, item_bytes);
+    if (memory != NULL)
+        memset(memory, 0, n_items * item_bytes);
+    return memory;
+}
+
+bool cir__grow(void **items, size_t *capacity, size_t n_needed, size_t item_bytes)
+{
+    if (n_needed <= *capacity)
+        return true;
+    size_t wanted = *capacity < 8 ? 8 : *capacity;
+    while (wanted < n_needed)
+        if (!cir__size_mul(wanted, 2, &wanted))
+            return false;
+    size_t size;
+    if (!cir__size_mul(wanted, item_bytes, &size))
+        return false;
+    void *grown = realloc(*items, size);
+    if (grown == NULL)
+        return false;
+    *items = grown;
+    *capacity = wanted;
+    return true;
+}
+
+char *cir__copy_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = malloc(size);
+    if (copy != NULL)
+        memcpy(copy, text, size);
+    return copy;
+}

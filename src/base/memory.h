@@ -1,0 +1,29 @@
+/* Overflow-checked sizes and aligned memory. */
+#ifndef CIR_BASE_MEMORY_H
+#define CIR_BASE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Alignment of everything that cir__new returns: a cache line, and the widest vector register. */
+#define CIR__ALIGNMENT 64
+
+/* *out = a·b or a+b; false, and *out = SIZE_MAX, where that overflows. */
+bool cir__size_mul(size_t a, size_t b, size_t *out);
+bool cir__size_add(size_t a, size_t b, size_t *out);
+
+/* n_items zeroed items of item_bytes each, aligned to CIR__ALIGNMENT; n_items 0 gives a valid pointer. NULL
+ * where the size overflows or memory is short. Free with free(). */
+void *cir__new(size_t n_items, size_t item_bytes);
+
+/* The same without zeroing, for buffers that are filled at once. */
+void *cir__new_unset(size_t n_items, size_t item_bytes);
+
+/* Grows *items (from malloc or NULL, holding capacity items) so that it holds at least n_needed; capacity at
+ * least doubles. false, with everything as it was, where memory is short. */
+bool cir__grow(void **items, size_t *capacity, size_t n_needed, size_t item_bytes);
+
+/* A copy of a string, NULL where memory is short. Free with free(). */
+char *cir__copy_text(const char *text);
+
+#endif
