@@ -31,7 +31,6 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_features(const char *folder, 
 /* A data set in i-CIR's layout (query_files.csv, database_files.csv, images beside them), encoded with a
  * model. watch, which may be NULL, is told how many of how many pictures are encoded; false stops it
  * (CIR_INTERRUPTED). */
-typedef bool cir_encode_watch(void *context, size_t n_done, size_t n_total);
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_images(const char *folder, const cir_model *model,
                                                           cir_pool *pool, cir_encode_watch *watch,
                                                           void *context, cir_dataset **dataset_out,

@@ -89,6 +89,11 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_get_image(const cir_index *index, si
                                                       cir_image_record *record_out, cir_error *err);
 CIR_API void cir_image_record_done(cir_image_record *record); /* a zeroed record is allowed */
 
+/* One image's unit feature as float32: feature_out [dim]. Errors: CIR_NOT_FOUND (no such id, or the image is
+ * not ready). */
+CIR_MUST_CHECK CIR_API cir_status cir_index_get_feature(const cir_index *index, size_t id, float *feature_out,
+                                                        cir_error *err);
+
 /* Finds the id of a path given as the user names it. CIR_NOT_FOUND, without an alarming message, when it is
  * not in. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_find_path(const cir_index *index, const char *path,
@@ -99,6 +104,13 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_find_path(const cir_index *index, co
 typedef bool cir_image_visit(void *context, const cir_image_record *record);
 CIR_MUST_CHECK CIR_API cir_status cir_index_list(const cir_index *index, cir_image_state state,
                                                  cir_image_visit *visit, void *context, cir_error *err);
+
+/* The picture files at or below paths as an update would visit them: files in the order given, folders
+ * recursively and sorted. *files_out: [*n_out] paths; free both with cir_images_list_free. Errors:
+ * CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_images_list(const char *const *paths, size_t n_paths, char ***files_out,
+                                                  size_t *n_out, cir_error *err);
+CIR_API void cir_images_list_free(char **files, size_t n);
 
 /* How an update goes. */
 typedef struct cir_update_progress {

@@ -20,6 +20,7 @@ typedef struct cir_model cir_model;
 /* What a model is. Strings live as long as the model. */
 typedef struct cir_model_info {
     const char *name;         /* the directory's last component, or "demo" */
+    const char *path;         /* the directory as an absolute path, or "demo" */
     const char *architecture; /* "clip" */
     char fingerprint[33];     /* 32 hexadecimal digits over configuration, tokenizer, recipe and weights */
     size_t dim;               /* of the features */
@@ -63,5 +64,22 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_encode_texts(const cir_model *model,
                                                          const char *const *texts, size_t n,
                                                          float *features_out, size_t *n_cut_out,
                                                          cir_error *err);
+
+/* Told how far an encoding is; false asks it to stop. */
+typedef bool cir_encode_watch(void *context, size_t n_done, size_t n_total);
+
+/* Unit features of picture files, decoded in parallel with encoding: features_out [n, dim]. The first file
+ * that cannot be read ends the call with its error. options, watch: may be NULL. Errors: those of
+ * cir_image_read and cir_model_encode_tensors, CIR_INTERRUPTED. */
+CIR_MUST_CHECK CIR_API cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool,
+                                                         const char *const *paths, size_t n,
+                                                         const cir_image_options *options,
+                                                         float *features_out, cir_encode_watch *watch,
+                                                         void *context, cir_error *err);
+
+/* Writes features [n, dim] as a .npy file (float32, C order), replaced atomically.
+ * Errors: CIR_PERMISSION, CIR_FULL, CIR_IO, CIR_NOT_FOUND, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_features_write(const char *path, const float *features, size_t n,
+                                                     size_t dim, cir_error *err);
 
 #endif
