@@ -1,0 +1,95 @@
+/* AVX2, FMA, F16C: one row at a time as one stream of memory, four registers of partial sums a vector, the
+ * tail padded with zeros. */
+#include <immintrin.h>
+#include <stdbool.h>
+
+#include "kernels/half.h"
+#include "kernels/tables.h"
+
+#define LANES 8
+#define N_SUMS 4
+
+CIR__ALWAYS_INLINE __m256 load(const void *row, size_t i, bool is_half)
+{
+    return is_half ? _mm256_cvtph_ps(_mm_loadu_si128((const void *)((const uint16_t *)row + i)))
+                   : _mm256_loadu_ps((const float *)row + i);
+}
+
+CIR__ALWAYS_INLINE __m256 load_tail(const void *row, size_t i, size_t n, bool is_half)
+{
+    if (is_half) {
+        uint16_t padded[LANES] = {0};
+        memcpy(padded, (const uint16_t *)row + i, n * sizeof *padded);
+        return load(padded, 0, true);
+    }
+    float padded[LANES] = {0};
+    memcpy(padded, (const float *)row + i, n * sizeof *padded);
+    return load(padded, 0, false);
+}
+
+CIR__ALWAYS_INLINE float sum_lanes(const __m256 *sums)
+{
+    __m256 sum8 = _mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3]));
+    __m128 sum4 = _mm_add_ps(_mm256_castps256_ps128(sum8), _mm256_extractf128_ps(sum8, 1));
+    __m128 sum2 = _mm_add_ps(sum4, _mm_movehl_ps(sum4, sum4));
+    return _mm_cvtss_f32(_mm_add_ss(sum2, _mm_movehdup_ps(sum2)));
+}
+
+CIR__ALWAYS_INLINE void dot_rows(const void *rows, bool is_half, size_t n_rows, size_t dim, size_t stride,
+                                 const float *a, const float *b, float *out_a, float *out_b)
+{
+    size_t row_bytes = stride * (is_half ? sizeof(uint16_t) : sizeof(float));
+    size_t n_tail = dim % LANES;
+    __m256 tail_a = load_tail(a, dim - n_tail, n_tail, false);
+    __m256 tail_b = b != NULL ? load_tail(b, dim - n_tail, n_tail, false) : tail_a;
+    for (size_t r = 0; r < n_rows; r++) {
+        const void *row = (const char *)rows + r * row_bytes;
+        __m256 sum_a[N_SUMS], sum_b[N_SUMS];
+        for (size_t s = 0; s < N_SUMS; s++)
+            sum_a[s] = sum_b[s] = _mm256_setzero_ps();
+        size_t i = 0;
+        for (; i + N_SUMS * LANES <= dim; i += N_SUMS * LANES)
+            for (size_t s = 0; s < N_SUMS; s++) {
+                __m256 x = load(row, i + s * LANES, is_half);
+                sum_a[s] = _mm256_fmadd_ps(x, _mm256_loadu_ps(a + i + s * LANES), sum_a[s]);
+                if (b != NULL)
+                    sum_b[s] = _mm256_fmadd_ps(x, _mm256_loadu_ps(b + i + s * LANES), sum_b[s]);
+            }
+        for (; i + LANES <= dim; i += LANES) {
+            __m256 x = load(row, i, is_half);
+            sum_a[0] = _mm256_fmadd_ps(x, _mm256_loadu_ps(a + i), sum_a[0]);
+            if (b != NULL)
+                sum_b[0] = _mm256_fmadd_ps(x, _mm256_loadu_ps(b + i), sum_b[0]);
+        }
+        if (n_tail != 0) {
+            __m256 x = load_tail(row, i, n_tail, is_half);
+            sum_a[1] = _mm256_fmadd_ps(x, tail_a, sum_a[1]);
+            if (b != NULL)
+                sum_b[1] = _mm256_fmadd_ps(x, tail_b, sum_b[1]);
+        }
+        out_a[r] = sum_lanes(sum_a);
+        if (b != NULL)
+            out_b[r] = sum_lanes(sum_b);
+    }
+}
+
+static void half_to_float(const uint16_t *in, size_t n, float *out)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        _mm256_storeu_ps(out + i, load(in, i, true));
+    for (; i < n; i++)
+        out[i] = cir__half_to_float(in[i]);
+}
+
+static void half_from_float(const float *in, size_t n, uint16_t *out)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        _mm_storeu_si128((void *)(out + i),
+                         _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT));
+    for (; i < n; i++)
+        out[i] = cir__half_from_float(in[i]);
+}
+
+CIR__DEFINE_KERNELS(avx2, CIR__AVX2)

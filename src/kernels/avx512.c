@@ -1,0 +1,85 @@
+/* AVX-512 F, BW, DQ, VL: one row at a time as one stream of memory, four registers of partial sums a vector,
+ * the tail by masks. */
+#include <immintrin.h>
+#include <stdbool.h>
+
+#include "kernels/tables.h"
+
+#define LANES 16
+#define N_SUMS 4
+
+CIR__ALWAYS_INLINE __m512 load(const void *row, size_t i, bool is_half)
+{
+    return is_half ? _mm512_cvtph_ps(_mm256_loadu_si256((const void *)((const uint16_t *)row + i)))
+                   : _mm512_loadu_ps((const float *)row + i);
+}
+
+CIR__ALWAYS_INLINE __m512 load_tail(const void *row, size_t i, __mmask16 mask, bool is_half)
+{
+    return is_half ? _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, (const uint16_t *)row + i))
+                   : _mm512_maskz_loadu_ps(mask, (const float *)row + i);
+}
+
+CIR__ALWAYS_INLINE float sum_lanes(const __m512 *sums)
+{
+    return _mm512_reduce_add_ps(
+        _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
+}
+
+CIR__ALWAYS_INLINE void dot_rows(const void *rows, bool is_half, size_t n_rows, size_t dim, size_t stride,
+                                 const float *a, const float *b, float *out_a, float *out_b)
+{
+    size_t row_bytes = stride * (is_half ? sizeof(uint16_t) : sizeof(float));
+    __mmask16 mask = (__mmask16)((1u << dim % LANES) - 1);
+    for (size_t r = 0; r < n_rows; r++) {
+        const void *row = (const char *)rows + r * row_bytes;
+        __m512 sum_a[N_SUMS], sum_b[N_SUMS];
+        for (size_t s = 0; s < N_SUMS; s++)
+            sum_a[s] = sum_b[s] = _mm512_setzero_ps();
+        size_t i = 0;
+        for (; i + N_SUMS * LANES <= dim; i += N_SUMS * LANES)
+            for (size_t s = 0; s < N_SUMS; s++) {
+                __m512 x = load(row, i + s * LANES, is_half);
+                sum_a[s] = _mm512_fmadd_ps(x, _mm512_loadu_ps(a + i + s * LANES), sum_a[s]);
+                if (b != NULL)
+                    sum_b[s] = _mm512_fmadd_ps(x, _mm512_loadu_ps(b + i + s * LANES), sum_b[s]);
+            }
+        for (; i + LANES <= dim; i += LANES) {
+            __m512 x = load(row, i, is_half);
+            sum_a[0] = _mm512_fmadd_ps(x, _mm512_loadu_ps(a + i), sum_a[0]);
+            if (b != NULL)
+                sum_b[0] = _mm512_fmadd_ps(x, _mm512_loadu_ps(b + i), sum_b[0]);
+        }
+        if (mask != 0) {
+            __m512 x = load_tail(row, i, mask, is_half);
+            sum_a[1] = _mm512_fmadd_ps(x, _mm512_maskz_loadu_ps(mask, a + i), sum_a[1]);
+            if (b != NULL)
+                sum_b[1] = _mm512_fmadd_ps(x, _mm512_maskz_loadu_ps(mask, b + i), sum_b[1]);
+        }
+        out_a[r] = sum_lanes(sum_a);
+        if (b != NULL)
+            out_b[r] = sum_lanes(sum_b);
+    }
+}
+
+static void half_to_float(const uint16_t *in, size_t n, float *out)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        _mm512_storeu_ps(out + i, load(in, i, true));
+    __mmask16 mask = (__mmask16)((1u << (n - i)) - 1);
+    _mm512_mask_storeu_ps(out + i, mask, load_tail(in, i, mask, true));
+}
+
+static void half_from_float(const float *in, size_t n, uint16_t *out)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        _mm256_storeu_si256((void *)(out + i),
+                            _mm512_cvtps_ph(_mm512_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT));
+    __mmask16 mask = (__mmask16)((1u << (n - i)) - 1);
+    __m256i tail = _mm512_cvtps_ph(_mm512_maskz_loadu_ps(mask, in + i), _MM_FROUND_TO_NEAREST_INT);
+    _mm256_mask_storeu_epi16(out + i, mask, tail);
+}
+
+CIR__DEFINE_KERNELS(avx512, CIR__AVX512)

@@ -1,0 +1,61 @@
+/* The inner loops, one table of functions for each instruction set.
+ *
+ * The plain C table (scalar) is the definition of right; each instruction set overrides it, and every entry
+ * of every table is tested against it. Any length ≥ 1, any alignment that the item's type allows. All entries
+ * are thread-safe and neither allocate nor fail. Within one table results are reproducible to the bit: a
+ * row's dot product depends on the row and the query alone, not on its neighbours, the number of rows in the
+ * call, or whether one query or two are asked. Between tables they differ by rounding. */
+#ifndef CIR_KERNELS_KERNELS_H
+#define CIR_KERNELS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Instruction sets; of one processor family, the later includes the earlier. */
+typedef enum cir__level {
+    CIR__SCALAR,
+    CIR__AVX2,   /* x86-64 with AVX2, FMA, F16C */
+    CIR__AVX512, /* x86-64 with AVX-512 F, BW, DQ, VL */
+    CIR__NEON,   /* aarch64 */
+    CIR__N_LEVELS
+} cir__level;
+
+/* Dot products of n_rows rows with one vector, or two in one pass; float accumulation.
+ * rows: [n_rows, dim], row r begins stride items (≥ dim) after row r − 1. a, b: [dim]. out_a, out_b:
+ * [n_rows]. Error of each: at most (dim + 2)·2⁻²⁴·Σ|aᵢxᵢ|, in practice far less, as at least 16 partial sums
+ * are kept. NaN and infinity travel as IEEE says. */
+typedef void cir__dot1_f16(const uint16_t *rows, size_t n_rows, size_t dim, size_t stride, const float *a,
+                           float *out_a);
+typedef void cir__dot2_f16(const uint16_t *rows, size_t n_rows, size_t dim, size_t stride, const float *a,
+                           const float *b, float *out_a, float *out_b);
+typedef void cir__dot1_f32(const float *rows, size_t n_rows, size_t dim, size_t stride, const float *a,
+                           float *out_a);
+typedef void cir__dot2_f32(const float *rows, size_t n_rows, size_t dim, size_t stride, const float *a,
+                           const float *b, float *out_a, float *out_b);
+
+/* Halves to floats, exactly; floats to halves, to nearest even. in and out: [n], not overlapping. The same
+ * bits at every level. */
+typedef void cir__half_to_float_n(const uint16_t *in, size_t n, float *out);
+typedef void cir__half_from_float_n(const float *in, size_t n, uint16_t *out);
+
+typedef struct cir__kernels {
+    cir__level level;
+    const char *name; /* as CIR_CPU spells it */
+    cir__dot1_f16 *dot1_f16;
+    cir__dot2_f16 *dot2_f16;
+    cir__dot1_f32 *dot1_f32;
+    cir__dot2_f32 *dot2_f32;
+    cir__half_to_float_n *half_to_float;
+    cir__half_from_float_n *half_from_float;
+} cir__kernels;
+
+/* The best table that this processor runs. CIR_CPU=scalar|avx2|avx512|neon in the environment lowers it,
+ * never raises it; names of other processor families and unknown ones are ignored. Chosen at the first call;
+ * any number of threads may make it at once, as all choose the same. Static storage. */
+const cir__kernels *cir__kernels_get(void);
+
+/* The table of one level, NULL where this processor or this build does not have it. For tests and
+ * benchmarks. */
+const cir__kernels *cir__kernels_at(cir__level level);
+
+#endif

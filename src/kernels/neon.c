@@ -1,0 +1,91 @@
+/* NEON of aarch64 (its baseline converts halves): one row at a time, four registers of partial sums a vector,
+ * the tail padded with zeros. */
+#include <arm_neon.h>
+#include <stdbool.h>
+
+#include "kernels/half.h"
+#include "kernels/tables.h"
+
+#define LANES 4
+#define N_SUMS 4
+
+CIR__ALWAYS_INLINE float32x4_t load(const void *row, size_t i, bool is_half)
+{
+    return is_half ? vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16((const uint16_t *)row + i)))
+                   : vld1q_f32((const float *)row + i);
+}
+
+CIR__ALWAYS_INLINE float32x4_t load_tail(const void *row, size_t i, size_t n, bool is_half)
+{
+    if (is_half) {
+        uint16_t padded[LANES] = {0};
+        memcpy(padded, (const uint16_t *)row + i, n * sizeof *padded);
+        return load(padded, 0, true);
+    }
+    float padded[LANES] = {0};
+    memcpy(padded, (const float *)row + i, n * sizeof *padded);
+    return load(padded, 0, false);
+}
+
+CIR__ALWAYS_INLINE float sum_lanes(const float32x4_t *sums)
+{
+    return vaddvq_f32(vaddq_f32(vaddq_f32(sums[0], sums[1]), vaddq_f32(sums[2], sums[3])));
+}
+
+CIR__ALWAYS_INLINE void dot_rows(const void *rows, bool is_half, size_t n_rows, size_t dim, size_t stride,
+                                 const float *a, const float *b, float *out_a, float *out_b)
+{
+    size_t row_bytes = stride * (is_half ? sizeof(uint16_t) : sizeof(float));
+    size_t n_tail = dim % LANES;
+    float32x4_t tail_a = load_tail(a, dim - n_tail, n_tail, false);
+    float32x4_t tail_b = b != NULL ? load_tail(b, dim - n_tail, n_tail, false) : tail_a;
+    for (size_t r = 0; r < n_rows; r++) {
+        const void *row = (const char *)rows + r * row_bytes;
+        float32x4_t sum_a[N_SUMS], sum_b[N_SUMS];
+        for (size_t s = 0; s < N_SUMS; s++)
+            sum_a[s] = sum_b[s] = vdupq_n_f32(0);
+        size_t i = 0;
+        for (; i + N_SUMS * LANES <= dim; i += N_SUMS * LANES)
+            for (size_t s = 0; s < N_SUMS; s++) {
+                float32x4_t x = load(row, i + s * LANES, is_half);
+                sum_a[s] = vfmaq_f32(sum_a[s], x, vld1q_f32(a + i + s * LANES));
+                if (b != NULL)
+                    sum_b[s] = vfmaq_f32(sum_b[s], x, vld1q_f32(b + i + s * LANES));
+            }
+        for (; i + LANES <= dim; i += LANES) {
+            float32x4_t x = load(row, i, is_half);
+            sum_a[0] = vfmaq_f32(sum_a[0], x, vld1q_f32(a + i));
+            if (b != NULL)
+                sum_b[0] = vfmaq_f32(sum_b[0], x, vld1q_f32(b + i));
+        }
+        if (n_tail != 0) {
+            float32x4_t x = load_tail(row, i, n_tail, is_half);
+            sum_a[1] = vfmaq_f32(sum_a[1], x, tail_a);
+            if (b != NULL)
+                sum_b[1] = vfmaq_f32(sum_b[1], x, tail_b);
+        }
+        out_a[r] = sum_lanes(sum_a);
+        if (b != NULL)
+            out_b[r] = sum_lanes(sum_b);
+    }
+}
+
+static void half_to_float(const uint16_t *in, size_t n, float *out)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        vst1q_f32(out + i, load(in, i, true));
+    for (; i < n; i++)
+        out[i] = cir__half_to_float(in[i]);
+}
+
+static void half_from_float(const float *in, size_t n, uint16_t *out)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        vst1_u16(out + i, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(in + i))));
+    for (; i < n; i++)
+        out[i] = cir__half_from_float(in[i]);
+}
+
+CIR__DEFINE_KERNELS(neon, CIR__NEON)

@@ -1,0 +1,64 @@
+/* The definition of right: plain C. LANES partial sums, so that the error stays small and compilers may use
+ * whatever the processor family's baseline has. */
+#include <stdbool.h>
+
+#include "kernels/half.h"
+#include "kernels/tables.h"
+
+#define LANES 16
+
+CIR__ALWAYS_INLINE float item(const void *row, size_t i, bool is_half)
+{
+    return is_half ? cir__half_to_float(((const uint16_t *)row)[i]) : ((const float *)row)[i];
+}
+
+CIR__ALWAYS_INLINE float sum_lanes(const float *lanes)
+{
+    float sums[LANES];
+    memcpy(sums, lanes, sizeof sums);
+    for (size_t width = LANES / 2; width > 0; width /= 2)
+        for (size_t l = 0; l < width; l++)
+            sums[l] += sums[l + width];
+    return sums[0];
+}
+
+CIR__ALWAYS_INLINE void dot_rows(const void *rows, bool is_half, size_t n_rows, size_t dim, size_t stride,
+                                 const float *a, const float *b, float *out_a, float *out_b)
+{
+    size_t row_bytes = stride * (is_half ? sizeof(uint16_t) : sizeof(float));
+    for (size_t r = 0; r < n_rows; r++) {
+        const void *row = (const char *)rows + r * row_bytes;
+        float sum_a[LANES] = {0}, sum_b[LANES] = {0};
+        size_t i = 0;
+        for (; i + LANES <= dim; i += LANES)
+            for (size_t l = 0; l < LANES; l++) {
+                float x = item(row, i + l, is_half);
+                sum_a[l] += x * a[i + l];
+                if (b != NULL)
+                    sum_b[l] += x * b[i + l];
+            }
+        for (size_t l = 0; i + l < dim; l++) {
+            float x = item(row, i + l, is_half);
+            sum_a[l] += x * a[i + l];
+            if (b != NULL)
+                sum_b[l] += x * b[i + l];
+        }
+        out_a[r] = sum_lanes(sum_a);
+        if (b != NULL)
+            out_b[r] = sum_lanes(sum_b);
+    }
+}
+
+static void half_to_float(const uint16_t *in, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = cir__half_to_float(in[i]);
+}
+
+static void half_from_float(const float *in, size_t n, uint16_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = cir__half_from_float(in[i]);
+}
+
+CIR__DEFINE_KERNELS(scalar, CIR__SCALAR)
