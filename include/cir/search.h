@@ -64,8 +64,8 @@ typedef struct cir_hit {
 
 /* The k best rows, best first; ties go to the smaller row. Rows whose score is NaN never are answers.
  * hits_out: [k]; n_hits_out gets min(k, searchable rows). k ≥ 1.
- * Errors: CIR_SHAPE (dimensions differ), CIR_ARGUMENT (k = 0, fusion out of range, NaN in the query),
- * CIR_NO_MEMORY. */
+ * Errors: CIR_SHAPE (dimensions differ), CIR_ARGUMENT (k = 0, fusion out of range, NaN or infinity in the
+ * query), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_search_top(const cir_rows *rows, const cir_query *query, size_t k,
                                                  cir_pool *pool, cir_hit *hits_out, size_t *n_hits_out,
                                                  cir_error *err);
@@ -77,13 +77,15 @@ CIR_MUST_CHECK CIR_API cir_status cir_search_scores(const cir_rows *rows, const 
                                                     float *image_scores_out, float *text_scores_out,
                                                     cir_error *err);
 
-/* A hit's place among all rows by one of its scores alone, counted from 1. */
+/* A hit's place among all rows by one of its scores alone, before clamping, counted from 1; 0 for a side that
+ * the query lacks. */
 typedef struct cir_rank {
     size_t by_image;
     size_t by_text;
 } cir_rank;
 
-/* Ranks of n hits, one more pass over the rows. ranks_out: [n]. Errors: as above. */
+/* Ranks of n hits, of which the ids alone are read: one more pass over the rows, and n · n_rows comparisons.
+ * ranks_out: [n]. Errors: as above. */
 CIR_MUST_CHECK CIR_API cir_status cir_search_ranks(const cir_rows *rows, const cir_query *query,
                                                    const cir_hit *hits, size_t n, cir_pool *pool,
                                                    cir_rank *ranks_out, cir_error *err);

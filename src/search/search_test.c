@@ -1,0 +1,424 @@
+/* The scan against a brute force in double, written as one reads the interface. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first. */
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cir/search.h"
+#include "kernels/half.h"
+
+static uint32_t random_bits(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*state >> 32);
+}
+
+static float random_float(uint64_t *state)
+{
+    return (float)random_bits(state) * 0x1p-31f - 1;
+}
+
+/* Rows in both precisions with the same values, and a query. */
+typedef struct fixture {
+    size_t n_rows, dim;
+    uint16_t *f16;
+    float *f32, *a, *b;
+    uint8_t *ready;
+    cir_query query;
+} fixture;
+
+typedef enum shape { RANDOM, CLUSTERED, ALL_EQUAL, WITH_NAN } shape;
+
+static fixture fixture_new(size_t n_rows, size_t dim, shape kind, uint64_t seed)
+{
+    uint64_t random = seed;
+    fixture f = {.n_rows = n_rows, .dim = dim};
+    f.f16 = malloc((n_rows * dim + 1) * sizeof *f.f16);
+    f.f32 = malloc((n_rows * dim + 1) * sizeof *f.f32);
+    f.a = malloc(dim * sizeof *f.a);
+    f.b = malloc(dim * sizeof *f.b);
+    f.ready = malloc(n_rows + 1);
+    for (size_t r = 0; r < n_rows; r++) {
+        f.ready[r] = random_bits(&random) % 4 != 0;
+        for (size_t i = 0; i < dim; i++) {
+            float x = random_float(&random) * 0.25f;
+            if (kind == CLUSTERED && r >= 7) /* seven rows, repeated: many exact ties */
+                x = f.f32[(r % 7) * dim + i];
+            if (kind == ALL_EQUAL && r > 0)
+                x = f.f32[i];
+            f.f32[r * dim + i] = x = cir__half_to_float(cir__half_from_float(x));
+            f.f16[r * dim + i] = cir__half_from_float(x);
+        }
+        if (kind == WITH_NAN && r % 5 == 1) {
+            uint16_t odd = r % 10 == 1 ? 0x7e00 : 0x7c00;
+            f.f16[r * dim + r % dim] = odd;
+            f.f32[r * dim + r % dim] = cir__half_to_float(odd);
+        }
+    }
+    for (size_t i = 0; i < dim; i++) {
+        f.a[i] = random_float(&random);
+        f.b[i] = random_float(&random);
+    }
+    f.query =
+        (cir_query){.dim = dim,
+                    .a = f.a,
+                    .a0 = 0.5f,
+                    .b = f.b,
+                    .b0 = 0.25f,
+                    .fusion = {.kind = CIR_FUSE_HARRIS, .clamps = true, .lambda = 0.1f, .weight = 0.5f}};
+    return f;
+}
+
+static void fixture_done(fixture *f)
+{
+    free(f->f16);
+    free(f->f32);
+    free(f->a);
+    free(f->b);
+    free(f->ready);
+}
+
+static cir_rows rows_of(const fixture *f, bool is_half, bool has_ready)
+{
+    return (cir_rows){.n_rows = f->n_rows,
+                      .dim = f->dim,
+                      .f16 = is_half ? f->f16 : NULL,
+                      .f32 = is_half ? NULL : f->f32,
+                      .ready = has_ready ? f->ready : NULL};
+}
+
+static cir_pool *pool_new(size_t n_threads)
+{
+    cir_pool *pool;
+    cir_error err;
+    assert_int_equal(cir_pool_new(n_threads, &pool, &err), CIR_OK);
+    return pool;
+}
+
+/* The definition. size_out: the sum of the sizes of what was added, which bounds the float version's error.
+ */
+static double side(const fixture *f, size_t r, const float *query, float offset, double *size_out)
+{
+    double sum = (double)offset, size = fabs(sum);
+    for (size_t i = 0; i < f->dim; i++) {
+        double product = (double)f->f32[r * f->dim + i] * (double)query[i];
+        sum += product;
+        size += fabs(product);
+    }
+    *size_out = size;
+    return sum;
+}
+
+static double fuse(const cir_fusion *fusion, double v, double t)
+{
+    if (fusion->clamps) {
+        v = v < 0 ? 0 : v;
+        t = t < 0 ? 0 : t;
+    }
+    double w = (double)fusion->weight;
+    switch (fusion->kind) {
+    case CIR_FUSE_IMAGE:
+        return v;
+    case CIR_FUSE_TEXT:
+        return t;
+    case CIR_FUSE_SUM:
+        return 2 * ((1 - w) * v + w * t);
+    case CIR_FUSE_PRODUCT:
+        return w == 0.5 ? v * t : pow(v, 2 - 2 * w) * pow(t, 2 * w);
+    case CIR_FUSE_HARRIS:
+        return v * t - (double)fusion->lambda * (v + t) * (v + t);
+    }
+    return (double)NAN;
+}
+
+static void test_scores_are_the_definition(void **state)
+{
+    (void)state;
+    fixture f = fixture_new(300, 77, RANDOM, 3);
+    float scores[300], image_scores[300], text_scores[300];
+    cir_error err;
+    for (int kind = CIR_FUSE_IMAGE; kind <= CIR_FUSE_HARRIS; kind++)
+        for (int w = 0; w <= 4; w++)
+            for (int is_half = 0; is_half < 2; is_half++) {
+                cir_rows rows = rows_of(&f, is_half, true);
+                bool clamps = w % 2 != 0 || w == 4 || kind == CIR_FUSE_HARRIS;
+                f.query.fusion =
+                    (cir_fusion){(cir_fusion_kind)kind, clamps || w != 2, 0.1f, (float)w * 0.25f};
+                assert_int_equal(
+                    cir_search_scores(&rows, &f.query, NULL, scores, image_scores, text_scores, &err),
+                    CIR_OK);
+                for (size_t r = 0; r < f.n_rows; r++) {
+                    if (!f.ready[r]) {
+                        assert_true(isnan(scores[r]) && isnan(image_scores[r]) && isnan(text_scores[r]));
+                        continue;
+                    }
+                    double size_v, size_t_, v = side(&f, r, f.a, f.query.a0, &size_v);
+                    double t = side(&f, r, f.b, f.query.b0, &size_t_);
+                    double bound_v = 80 * 0x1p-24 * size_v, bound_t = 80 * 0x1p-24 * size_t_;
+                    double clamped_v = f.query.fusion.clamps && v < 0 ? 0 : v;
+                    double clamped_t = f.query.fusion.clamps && t < 0 ? 0 : t;
+                    assert_true(fabs((double)image_scores[r] - clamped_v) <= bound_v);
+                    assert_true(fabs((double)text_scores[r] - clamped_t) <= bound_t);
+                    /* The fusion of the two floats as they are: a few roundings of terms below the bound. */
+                    double v32 = (double)image_scores[r], t32 = (double)text_scores[r];
+                    double right = fuse(&f.query.fusion, v32, t32);
+                    double size = fabs(v32) + fabs(t32) + (fabs(v32) + fabs(t32)) * (fabs(v32) + fabs(t32));
+                    if (!(fabs((double)scores[r] - right) <= 8 * 0x1p-24 * 2 * size))
+                        fail_msg("kind %d weight %d row %zu: %g instead of %g", kind, w, r, (double)scores[r],
+                                 right);
+                }
+            }
+    fixture_done(&f);
+}
+
+/* What the k best must be, given every row's score: repeated search for the best that is left. */
+static size_t best_by_force(const float *scores, size_t n_rows, size_t *rows_out)
+{
+    bool *is_taken = calloc(n_rows + 1, 1);
+    size_t n = 0;
+    for (;;) {
+        size_t best = SIZE_MAX;
+        for (size_t r = 0; r < n_rows; r++)
+            if (!is_taken[r] && !isnan(scores[r]) && (best == SIZE_MAX || scores[r] > scores[best]))
+                best = r;
+        if (best == SIZE_MAX)
+            break;
+        is_taken[best] = true;
+        rows_out[n++] = best;
+    }
+    free(is_taken);
+    return n;
+}
+
+static void check_top(const fixture *f, const cir_rows *rows, cir_pool *const *pools, size_t n_pools)
+{
+    size_t n_rows = f->n_rows;
+    float *scores = malloc((n_rows + 1) * 3 * sizeof *scores);
+    float *image_scores = scores + n_rows, *text_scores = image_scores + n_rows;
+    size_t *right = malloc((n_rows + 1) * sizeof *right);
+    cir_hit *hits = malloc((n_rows + 6) * sizeof *hits);
+    cir_error err;
+    assert_int_equal(cir_search_scores(rows, &f->query, NULL, scores, image_scores, text_scores, &err),
+                     CIR_OK);
+    size_t n_right = best_by_force(scores, n_rows, right);
+    for (size_t p = 0; p < n_pools; p++)
+        for (size_t k = 1; k <= n_rows + 5; k += n_rows < 100 || k < 5 || k > n_rows - 3 ? 1 : n_rows / 9) {
+            size_t n;
+            assert_int_equal(cir_search_top(rows, &f->query, k, pools[p], hits, &n, &err), CIR_OK);
+            assert_int_equal(n, k < n_right ? k : n_right);
+            for (size_t i = 0; i < n; i++) {
+                size_t r = right[i];
+                assert_int_equal(hits[i].id, r);
+                assert_memory_equal(&hits[i].score, &scores[r], sizeof(float));
+                assert_memory_equal(&hits[i].image_score, &image_scores[r], sizeof(float));
+                assert_memory_equal(&hits[i].text_score, &text_scores[r], sizeof(float));
+            }
+        }
+    free(scores);
+    free(right);
+    free(hits);
+}
+
+static void test_the_best_are_those_with_the_best_scores(void **state)
+{
+    (void)state;
+    cir_pool *pools[] = {NULL, pool_new(2), pool_new(5)};
+    static const size_t n_rows[] = {0, 1, 2, 17, 64, 700};
+    for (shape kind = RANDOM; kind <= WITH_NAN; kind++)
+        for (size_t i = 0; i < sizeof n_rows / sizeof *n_rows; i++)
+            for (int options = 0; options < 4; options++) {
+                fixture f = fixture_new(n_rows[i], 19, kind, 5 + i);
+                cir_rows rows = rows_of(&f, options & 1, options & 2);
+                check_top(&f, &rows, pools, 3);
+                f.query.fusion = (cir_fusion){.kind = CIR_FUSE_TEXT};
+                check_top(&f, &rows, pools, 3);
+                f.query.a = NULL;
+                check_top(&f, &rows, pools, 3);
+                fixture_done(&f);
+            }
+    cir_pool_free(pools[1]);
+    cir_pool_free(pools[2]);
+}
+
+/* Large enough for many blocks; rows around the blocks' borders among the best. */
+static void test_many_blocks_and_threads_give_the_same_bits(void **state)
+{
+    (void)state;
+    size_t n_rows = 20000, k = 200;
+    fixture f = fixture_new(n_rows, 160, CLUSTERED, 21);
+    uint64_t random = 1;
+    for (size_t r = 0; r < n_rows; r += 1 + random_bits(&random) % 50)
+        f.f16[r * f.dim + 3] = cir__half_from_float(random_float(&random));
+    cir_rows rows = rows_of(&f, true, true);
+    cir_hit *first = malloc(k * sizeof *first), *hits = malloc(k * sizeof *hits);
+    float *first_scores = malloc(n_rows * sizeof *first_scores), *scores = malloc(n_rows * sizeof *scores);
+    cir_error err;
+    size_t n;
+    assert_int_equal(cir_search_top(&rows, &f.query, k, NULL, first, &n, &err), CIR_OK);
+    assert_int_equal(n, k);
+    assert_int_equal(cir_search_scores(&rows, &f.query, NULL, first_scores, NULL, NULL, &err), CIR_OK);
+    for (size_t i = 1; i < k; i++)
+        assert_true(first[i - 1].score > first[i].score ||
+                    (first[i - 1].score == first[i].score && first[i - 1].id < first[i].id));
+    size_t n_better = 0;
+    for (size_t r = 0; r < n_rows; r++)
+        n_better += first_scores[r] > first[k - 1].score;
+    assert_true(n_better < k);
+    for (size_t n_threads = 1; n_threads <= 5; n_threads++) {
+        cir_pool *pool = pool_new(n_threads);
+        for (int round = 0; round < 5; round++) {
+            memset(hits, 0, k * sizeof *hits);
+            assert_int_equal(cir_search_top(&rows, &f.query, k, pool, hits, &n, &err), CIR_OK);
+            for (size_t i = 0; i < k; i++) {
+                assert_int_equal(hits[i].id, first[i].id);
+                assert_memory_equal(&hits[i].score, &first[i].score, 3 * sizeof(float));
+            }
+        }
+        assert_int_equal(cir_search_scores(&rows, &f.query, pool, scores, NULL, NULL, &err), CIR_OK);
+        assert_memory_equal(scores, first_scores, n_rows * sizeof *scores);
+        cir_pool_free(pool);
+    }
+    free(first);
+    free(hits);
+    free(first_scores);
+    free(scores);
+    fixture_done(&f);
+}
+
+/* A row's score does not change with the rows around it. */
+static void test_a_row_alone_scores_the_same(void **state)
+{
+    (void)state;
+    fixture f = fixture_new(500, 300, RANDOM, 23);
+    cir_rows rows = rows_of(&f, true, false);
+    float scores[500];
+    cir_error err;
+    assert_int_equal(cir_search_scores(&rows, &f.query, NULL, scores, NULL, NULL, &err), CIR_OK);
+    for (size_t r = 0; r < f.n_rows; r++) {
+        cir_rows one = {.n_rows = 1, .dim = f.dim, .f16 = f.f16 + r * f.dim};
+        float score;
+        assert_int_equal(cir_search_scores(&one, &f.query, NULL, &score, NULL, NULL, &err), CIR_OK);
+        assert_memory_equal(&score, &scores[r], sizeof score);
+    }
+    fixture_done(&f);
+}
+
+static void test_ranks_count_the_rows_before(void **state)
+{
+    (void)state;
+    for (shape kind = RANDOM; kind <= WITH_NAN; kind++) {
+        size_t n_rows = 3000;
+        fixture f = fixture_new(n_rows, 200, kind, 31);
+        cir_rows rows = rows_of(&f, true, true);
+        float *image_scores = malloc(2 * n_rows * sizeof *image_scores), *text_scores = image_scores + n_rows;
+        cir_error err;
+        cir_hit hits[10];
+        cir_rank ranks[10];
+        size_t n;
+        assert_int_equal(cir_search_top(&rows, &f.query, 10, NULL, hits, &n, &err), CIR_OK);
+        cir_query raw = f.query;
+        raw.fusion = (cir_fusion){.kind = CIR_FUSE_SUM, .weight = 0.5f};
+        assert_int_equal(cir_search_scores(&rows, &raw, NULL, NULL, image_scores, text_scores, &err), CIR_OK);
+        for (size_t n_threads = 1; n_threads <= 3; n_threads++) {
+            cir_pool *pool = pool_new(n_threads);
+            assert_int_equal(cir_search_ranks(&rows, &f.query, hits, n, pool, ranks, &err), CIR_OK);
+            cir_pool_free(pool);
+            for (size_t h = 0; h < n; h++) {
+                size_t id = hits[h].id, by_image = 1, by_text = 1;
+                for (size_t r = 0; r < n_rows; r++) {
+                    by_image +=
+                        image_scores[r] > image_scores[id] || (image_scores[r] == image_scores[id] && r < id);
+                    by_text +=
+                        text_scores[r] > text_scores[id] || (text_scores[r] == text_scores[id] && r < id);
+                }
+                assert_int_equal(ranks[h].by_image, by_image);
+                assert_int_equal(ranks[h].by_text, by_text);
+            }
+        }
+        f.query.a = NULL;
+        f.query.fusion.kind = CIR_FUSE_TEXT;
+        assert_int_equal(cir_search_ranks(&rows, &f.query, hits, n, NULL, ranks, &err), CIR_OK);
+        assert_int_equal(ranks[0].by_image, 0);
+        assert_true(ranks[0].by_text >= 1);
+        free(image_scores);
+        fixture_done(&f);
+    }
+}
+
+static void test_a_missing_side_scores_nothing(void **state)
+{
+    (void)state;
+    fixture f = fixture_new(50, 40, RANDOM, 41);
+    cir_rows rows = rows_of(&f, true, false);
+    cir_error err;
+    cir_hit hits[50], both[50];
+    size_t n;
+    f.query.fusion = (cir_fusion){.kind = CIR_FUSE_IMAGE};
+    assert_int_equal(cir_search_top(&rows, &f.query, 50, NULL, both, &n, &err), CIR_OK);
+    f.query.b = NULL;
+    assert_int_equal(cir_search_top(&rows, &f.query, 50, NULL, hits, &n, &err), CIR_OK);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(hits[i].id, both[i].id);
+        assert_memory_equal(&hits[i].score, &both[i].score, sizeof(float));
+        assert_true(hits[i].text_score == 0 && both[i].text_score != 0);
+    }
+    fixture_done(&f);
+}
+
+static void check_refused(const cir_rows *rows, const cir_query *query, size_t k, cir_status right,
+                          const char *word)
+{
+    cir_error err;
+    cir_hit hits[3];
+    size_t n = 7;
+    assert_int_equal(cir_search_top(rows, query, k, NULL, hits, &n, &err), right);
+    assert_int_equal(n, 0);
+    assert_non_null(strstr(err.message, word));
+}
+
+static void test_bad_queries_are_refused(void **state)
+{
+    (void)state;
+    fixture f = fixture_new(20, 8, RANDOM, 51);
+    cir_rows rows = rows_of(&f, true, false);
+    cir_query query = f.query;
+    check_refused(&rows, &query, 0, CIR_ARGUMENT, "at least 1");
+    query.dim = 7;
+    check_refused(&rows, &query, 3, CIR_SHAPE, "dimension 7, the rows have 8");
+    query = f.query;
+    query.fusion.lambda = NAN;
+    check_refused(&rows, &query, 3, CIR_ARGUMENT, "lambda");
+    query.fusion = (cir_fusion){.kind = CIR_FUSE_SUM, .weight = 1.5f};
+    check_refused(&rows, &query, 3, CIR_ARGUMENT, "[0, 1]");
+    query.fusion = (cir_fusion){.kind = CIR_FUSE_PRODUCT, .weight = 0.25f};
+    check_refused(&rows, &query, 3, CIR_ARGUMENT, "clamp");
+    query.fusion = (cir_fusion){.kind = (cir_fusion_kind)77};
+    check_refused(&rows, &query, 3, CIR_ARGUMENT, "77");
+    query = f.query;
+    query.b0 = INFINITY;
+    check_refused(&rows, &query, 3, CIR_ARGUMENT, "b0");
+    f.a[5] = NAN;
+    check_refused(&rows, &f.query, 3, CIR_ARGUMENT, "a[5]");
+    fixture_done(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scores_are_the_definition),
+        cmocka_unit_test(test_the_best_are_those_with_the_best_scores),
+        cmocka_unit_test(test_many_blocks_and_threads_give_the_same_bits),
+        cmocka_unit_test(test_a_row_alone_scores_the_same),
+        cmocka_unit_test(test_ranks_count_the_rows_before),
+        cmocka_unit_test(test_a_missing_side_scores_nothing),
+        cmocka_unit_test(test_bad_queries_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
