@@ -1,0 +1,62 @@
+/* A model's tokenizer: text → ids, start token, words' tokens, end token.
+ *
+ * The ids are those of transformers' CLIPTokenizerFast, which is what AutoTokenizer and CLIPProcessor give,
+ * and which transformers 5 calls CLIPTokenizer: NFC, lower case character by character, words by CLIP's
+ * pattern, byte-pair encoding. HTML entities stay as they are written, white space and its amount never
+ * matters. Two other implementations differ from it, both on purpose not followed:
+ *   - CLIPTokenizer of transformers 4 without ftfy drops control, format and unassigned characters (so emoji
+ * lose their joiners) and U+FFFD, puts spaces around every CJK ideograph, lower-cases Σ at a word's end to ς,
+ * and counts ASCII's separators U+001C to U+001F as white space; with ftfy installed it answers differently
+ * again.
+ *   - OpenAI's own code repairs the text with ftfy (quotes, mojibake, ligatures, full-width forms) and
+ * resolves HTML entities twice before lower-casing. On plain captions in any alphabet all three agree. doc:
+ * test/data/text/make.py counts the differences. Characters newer than the Unicode version of the installed
+ * PCRE2 and utf8proc are split as symbols. */
+#ifndef CIR_TEXT_TOKENIZER_H
+#define CIR_TEXT_TOKENIZER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "cir/status.h"
+
+/* Largest text that is looked at; no context holds more. */
+#define CIR__TOKENIZER_MAX_TEXT_BYTES ((size_t)256 << 10)
+
+/* Immutable once parsed; any number of threads may encode with it at once. */
+typedef struct cir__tokenizer cir__tokenizer;
+
+/* Reads a tokenizer from its files' bytes: tokenizer_json where given, else vocab_json and merges_txt. Any
+ * may be NULL; they are only read during the call, and their names stand in messages. Free with
+ * cir__tokenizer_free. Errors: CIR_NOT_FOUND (neither is given), CIR_FORMAT (damaged, or parts that
+ * contradict each other), CIR_UNSUPPORTED (another kind of tokenizer), CIR_LIMIT, CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__tokenizer_parse(const cir__bytes_view *tokenizer_json,
+                                               const cir__bytes_view *vocab_json,
+                                               const cir__bytes_view *merges_txt,
+                                               cir__tokenizer **tokenizer_out, cir_error *err);
+void cir__tokenizer_free(cir__tokenizer *tokenizer); /* NULL is allowed */
+
+/* Largest id + 1: a model's embedding needs at least as many rows. */
+size_t cir__tokenizer_n_vocabulary(const cir__tokenizer *tokenizer);
+int32_t cir__tokenizer_start_id(const cir__tokenizer *tokenizer);
+int32_t cir__tokenizer_end_id(const cir__tokenizer *tokenizer);
+
+/* A text's ids, without padding: start token, tokens, end token; the empty text gives the two alone.
+ * Ill-formed bytes are read as U+FFFD; zero bytes are characters. max_tokens (at least 2): the model's
+ * context length. A text that needs more keeps its first max_tokens - 1 ids, start included, and the end
+ * token as the last, as OpenAI's, open_clip's and transformers' truncation do; was_cut_out, which may be
+ * NULL, says so. ids_out: [max_tokens]; n_ids_out is at least 2. As in transformers, "<|startoftext|>" and
+ * "<|endoftext|>" in the text are the special tokens themselves, and a byte that is not in the vocabulary is
+ * the end token too: so an end token can come before the last one. CLIP reads the feature at the first, and
+ * nothing after it can change that: cir__tokenizer_find_end gives its place. Errors: CIR_ARGUMENT (max_tokens
+ * < 2), CIR_LIMIT (text too large, or too many combining marks in a row), CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__tokenizer_encode(const cir__tokenizer *tokenizer, const char *text,
+                                                size_t n_bytes, size_t max_tokens, int32_t *ids_out,
+                                                size_t *n_ids_out, bool *was_cut_out, cir_error *err);
+
+/* The place of the first end token in ids that cir__tokenizer_encode gave: where the feature is read. */
+size_t cir__tokenizer_find_end(const cir__tokenizer *tokenizer, const int32_t *ids, size_t n_ids);
+
+#endif
