@@ -1,0 +1,306 @@
+/* Files to RGB: the seam to libvips.
+ *
+ * The kind is told from the bytes, and exactly that kind's loader is called; the size is checked before any
+ * pixel is decoded; then the rows come in strips, are converted by Pillow's rules (rgb.h) and laid where the
+ * orientation wants them, so that beside the finished picture only a strip is held (the kinds that cannot be
+ * decoded in strips, such as progressive JPEG, interlaced PNG, WebP and HEIF, hold their own copy meanwhile).
+ *
+ * libvips' error texts are not passed on: it keeps them in one buffer for all threads. */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <vips/vips.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "cir/image.h"
+#include "image/gif.h"
+#include "image/kind.h"
+#include "image/orient.h"
+#include "image/rgb.h"
+#include "image/vips.h"
+
+#define DEFAULT_MEGAPIXELS 512
+#define MAX_FILE_BYTES ((size_t)1 << 30)
+#define STRIP_ROWS 64
+
+typedef int load_function(void *bytes, size_t size, VipsImage **image_out, ...);
+
+static const struct {
+    const char *operation;
+    load_function *load;
+} loaders[] = {
+    [CIR__KIND_JPEG] = {"jpegload_buffer", vips_jpegload_buffer},
+    [CIR__KIND_PNG] = {"pngload_buffer", vips_pngload_buffer},
+    [CIR__KIND_WEBP] = {"webpload_buffer", vips_webpload_buffer},
+    [CIR__KIND_TIFF] = {"tiffload_buffer", vips_tiffload_buffer},
+    [CIR__KIND_GIF] = {"gifload_buffer", vips_gifload_buffer},
+    [CIR__KIND_HEIF] = {"heifload_buffer", vips_heifload_buffer},
+    [CIR__KIND_AVIF] = {"heifload_buffer", vips_heifload_buffer},
+};
+
+/* One picture on its way from bytes to RGB. */
+typedef struct source {
+    const uint8_t *bytes;
+    size_t size;
+    const char *name; /* for messages */
+    cir__kind kind;
+    const char *kind_name;
+    VipsImage *image; /* owned */
+    size_t width_px;  /* as stored */
+    size_t height_px;
+    int orientation;
+    cir__layout layout;
+} source;
+
+static cir_status find_kind(source *src, cir_error *err)
+{
+    if (src->size == 0)
+        return cir__fail(err, CIR_FORMAT, "%s: is empty (0 bytes); copy the picture again", src->name);
+    src->kind = cir__kind_find(src->bytes, src->size, &src->kind_name);
+    if (src->kind == CIR__KIND_UNKNOWN)
+        return cir__fail(
+            err, CIR_UNSUPPORTED,
+            "%s: is not a picture of a known kind; JPEG, PNG, WebP, TIFF, GIF, HEIC and AVIF are read",
+            src->name);
+    if (src->kind == CIR__KIND_OTHER)
+        return cir__fail(err, CIR_UNSUPPORTED, "%s: is %s, which is not read; convert it to JPEG or PNG",
+                         src->name, src->kind_name);
+    if (vips_type_find("VipsOperation", loaders[src->kind].operation) == 0)
+        return cir__fail(
+            err, CIR_UNSUPPORTED,
+            "%s: is a picture of the kind %s, which this libvips was built without; install libvips "
+            "with it, or convert the picture to JPEG",
+            src->name, src->kind_name);
+    return CIR_OK;
+}
+
+static cir_status check_budget(const source *src, size_t width_px, size_t height_px,
+                               const cir_image_options *options, cir_error *err)
+{
+    size_t budget =
+        options != NULL && options->max_megapixels != 0 ? options->max_megapixels : DEFAULT_MEGAPIXELS;
+    size_t n_px, max_px;
+    if (!cir__size_mul(budget, 1000000, &max_px))
+        max_px = SIZE_MAX;
+    if (!cir__size_mul(width_px, height_px, &n_px) || n_px > max_px)
+        return cir__fail(
+            err, CIR_LIMIT,
+            "%s: has %zu × %zu pixels, %zu megapixels, and at most %zu are read; make it smaller, or "
+            "raise the limit (max_megapixels)",
+            src->name, width_px, height_px, n_px / 1000000, budget);
+    return CIR_OK;
+}
+
+static cir_status find_layout(source *src, cir_error *err)
+{
+    static const struct {
+        VipsBandFormat format;
+        cir__sample sample;
+    } samples[] = {
+        {VIPS_FORMAT_UCHAR, CIR__SAMPLE_U8},   {VIPS_FORMAT_CHAR, CIR__SAMPLE_U8},
+        {VIPS_FORMAT_USHORT, CIR__SAMPLE_U16}, {VIPS_FORMAT_SHORT, CIR__SAMPLE_I16},
+        {VIPS_FORMAT_UINT, CIR__SAMPLE_I32}, /* Pillow takes the bits as signed */
+        {VIPS_FORMAT_INT, CIR__SAMPLE_I32},    {VIPS_FORMAT_FLOAT, CIR__SAMPLE_F32},
+        {VIPS_FORMAT_DOUBLE, CIR__SAMPLE_F64},
+    };
+    VipsInterpretation colour = vips_image_get_interpretation(src->image);
+    VipsBandFormat format = vips_image_get_format(src->image);
+    src->layout = (cir__layout){.sample = CIR__N_SAMPLES,
+                                .n_bands = (size_t)vips_image_get_bands(src->image),
+                                .is_cmyk = colour == VIPS_INTERPRETATION_CMYK};
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
+        if (samples[i].format == format)
+            src->layout.sample = samples[i].sample;
+    bool is_plain = colour == VIPS_INTERPRETATION_MULTIBAND || colour == VIPS_INTERPRETATION_B_W ||
+                    colour == VIPS_INTERPRETATION_GREY16 || colour == VIPS_INTERPRETATION_sRGB ||
+                    colour == VIPS_INTERPRETATION_RGB || colour == VIPS_INTERPRETATION_RGB16;
+    if (!(is_plain || src->layout.is_cmyk) || vips_image_get_coding(src->image) != VIPS_CODING_NONE ||
+        !cir__rgb_has_rule(&src->layout))
+        return cir__fail(err, CIR_UNSUPPORTED,
+                         "%s: its colours (%s, %zu of %s a pixel) are not handled; convert it to 8-bit RGB",
+                         src->name, vips_enum_nick(VIPS_TYPE_INTERPRETATION, colour), src->layout.n_bands,
+                         vips_enum_nick(VIPS_TYPE_BAND_FORMAT, format));
+    return CIR_OK;
+}
+
+/* Opens the picture and reads its header; no pixel is decoded yet. */
+static cir_status open_source(source *src, const cir_image_options *options, cir_error *err)
+{
+    cir_status status = find_kind(src, err);
+    if (status != CIR_OK)
+        return status;
+    if (src->kind == CIR__KIND_WEBP) {
+        size_t width_px, height_px;
+        cir__kind_read_webp_size(src->bytes, src->size, &width_px, &height_px);
+        status = check_budget(src, width_px, height_px, options, err);
+        if (status != CIR_OK)
+            return status;
+    }
+    if (loaders[src->kind].load((void *)(uintptr_t)src->bytes, src->size, &src->image, "access",
+                                VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL) != 0)
+        return cir__fail(
+            err, CIR_FORMAT,
+            "%s: its header (%s, %zu bytes) is damaged, cut short or of an unusual sort; copy the picture "
+            "again, or convert it to JPEG",
+            src->name, src->kind_name, src->size);
+    src->width_px = (size_t)vips_image_get_width(src->image);
+    src->height_px = (size_t)vips_image_get_height(src->image);
+    src->orientation =
+        options != NULL && options->ignores_exif_rotation ? 1 : vips_image_get_orientation(src->image);
+    status = check_budget(src, src->width_px, src->height_px, options, err);
+    return status == CIR_OK ? find_layout(src, err) : status;
+}
+
+static cir_status fail_at_row(const source *src, size_t row, cir_error *err)
+{
+    return cir__fail(err, CIR_FORMAT,
+                     "%s: its pixels (%s) are cut short or damaged at about row %zu of %zu; copy the "
+                     "picture again",
+                     src->name, src->kind_name, row, src->height_px);
+}
+
+/* Where a row of a prepared region lies. (libvips' own macro for it converts signs.) */
+static const uint8_t *find_row(const VipsRegion *region, size_t row)
+{
+    return region->data + (ptrdiff_t)((int64_t)row - region->valid.top) * region->bpl;
+}
+
+/* Decodes strip after strip into rgb: the whole picture. */
+static cir_status read_pixels(source *src, uint8_t *rgb, cir_error *err)
+{
+    cir_status status = CIR_OK;
+    bool is_upright = src->orientation == 1;
+    cir__gif_frame frame = {0};
+    bool is_gif = src->kind == CIR__KIND_GIF && cir__gif_find_frame(src->bytes, src->size, &frame);
+    size_t row_bytes = src->width_px * 3;
+    uint8_t *strip = NULL;
+    VipsRegion *region = vips_region_new(src->image);
+    if (region == NULL || (!is_upright && (strip = cir__new_unset(row_bytes, STRIP_ROWS)) == NULL)) {
+        status = cir__fail_memory(err, src->name);
+        goto done;
+    }
+    for (size_t top = 0; top < src->height_px; top += STRIP_ROWS) {
+        size_t n_rows = src->height_px - top < STRIP_ROWS ? src->height_px - top : STRIP_ROWS;
+        VipsRect rect = {0, (int)top, (int)src->width_px, (int)n_rows};
+        if (vips_region_prepare(region, &rect) != 0) {
+            status = fail_at_row(src, top, err);
+            goto done;
+        }
+        uint8_t *rows = is_upright ? rgb + top * row_bytes : strip;
+        for (size_t y = 0; y < n_rows; y++) {
+            const uint8_t *samples = find_row(region, top + y);
+            cir__rgb_convert(&src->layout, samples, src->width_px, rows + y * row_bytes);
+            if (is_gif)
+                cir__gif_patch_row(&frame, samples, src->layout.n_bands, top + y, src->width_px,
+                                   rows + y * row_bytes);
+        }
+        if (!is_upright)
+            cir__orient_rows(rows, top, n_rows, src->width_px, src->height_px, src->orientation, rgb);
+    }
+    if (src->kind == CIR__KIND_JPEG && !cir__kind_has_jpeg_end(src->bytes, src->size))
+        status = fail_at_row(src, src->height_px, err);
+done:
+    free(strip);
+    if (region != NULL)
+        g_object_unref(region);
+    return status;
+}
+
+/* "2008:05:30 15:56:01" as seconds since 1970, INT64_MIN where it says no time. */
+static int64_t parse_time(const char *text)
+{
+    int year, month, day, hour, minute, second;
+    if (sscanf(text, "%4d:%2d:%2d %2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) != 6 ||
+        year < 1 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 ||
+        minute > 59 || second < 0 || second > 60)
+        return INT64_MIN;
+    struct tm parts = {.tm_year = year - 1900,
+                       .tm_mon = month - 1,
+                       .tm_mday = day,
+                       .tm_hour = hour,
+                       .tm_min = minute,
+                       .tm_sec = second};
+    return timegm(&parts);
+}
+
+static void find_facts(const source *src, cir_image_facts *facts)
+{
+    bool swaps = cir__orient_swaps(src->orientation);
+    facts->width_px = swaps ? src->height_px : src->width_px;
+    facts->height_px = swaps ? src->width_px : src->height_px;
+    facts->taken_at = INT64_MIN;
+    const char *taken;
+    if (vips_image_get_typeof(src->image, "exif-ifd2-DateTimeOriginal") != 0 &&
+        vips_image_get_string(src->image, "exif-ifd2-DateTimeOriginal", &taken) == 0)
+        facts->taken_at = parse_time(taken);
+    (void)snprintf(facts->kind, sizeof facts->kind, "%s", src->kind_name);
+}
+
+cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *name,
+                           const cir_image_options *options, cir_image *image_out, cir_image_facts *facts_out,
+                           cir_error *err)
+{
+    *image_out = (cir_image){0};
+    cir_image_facts facts = {.taken_at = INT64_MIN};
+    if (facts_out != NULL)
+        *facts_out = facts;
+    cir__error_clear(err);
+    uint8_t *rgb = NULL;
+    source src = {.bytes = bytes, .size = size_bytes, .name = name};
+    cir_status status = cir__vips_start(err);
+    if (status != CIR_OK)
+        return status;
+    status = open_source(&src, options, err);
+    if (status != CIR_OK)
+        goto done;
+    find_facts(&src, &facts);
+    size_t n_bytes;
+    if (!cir__size_mul(src.width_px * src.height_px, 3, &n_bytes) ||
+        (rgb = cir__new_unset(n_bytes, 1)) == NULL) {
+        status = cir__fail_memory(err, name);
+        goto done;
+    }
+    status = read_pixels(&src, rgb, err);
+    if (status != CIR_OK)
+        goto done;
+    *image_out = (cir_image){facts.width_px, facts.height_px, rgb};
+    rgb = NULL;
+    if (facts_out != NULL)
+        *facts_out = facts;
+done:
+    free(rgb);
+    if (src.image != NULL)
+        g_object_unref(src.image);
+    cir__vips_leave();
+    return status;
+}
+
+cir_status cir_image_read(const char *path, const cir_image_options *options, cir_image *image_out,
+                          cir_image_facts *facts_out, cir_error *err)
+{
+    *image_out = (cir_image){0};
+    if (facts_out != NULL)
+        *facts_out = (cir_image_facts){.taken_at = INT64_MIN};
+    cir__error_clear(err);
+    uint8_t *bytes;
+    size_t size;
+    /* Read, not mapped: a mapped file that somebody shortens meanwhile would end the process. */
+    cir_status status = cir__file_read(path, MAX_FILE_BYTES, &bytes, &size, err);
+    if (status != CIR_OK)
+        return status;
+    status = cir_image_parse(bytes, size, path, options, image_out, facts_out, err);
+    free(bytes);
+    return status;
+}
+
+void cir_image_done(cir_image *image)
+{
+    free(image->rgb);
+    *image = (cir_image){0};
+}

@@ -1,0 +1,68 @@
+#include "image/gif.h"
+
+#include <string.h>
+
+static size_t read_le16(const uint8_t *bytes)
+{
+    return (size_t)bytes[1] << 8 | bytes[0];
+}
+
+/* The offset after a chain of sub-blocks that starts at `at`; size where it does not end. */
+static size_t skip_sub_blocks(const uint8_t *bytes, size_t size, size_t at)
+{
+    while (at < size && bytes[at] != 0)
+        at += 1 + (size_t)bytes[at];
+    return at < size ? at + 1 : size;
+}
+
+/* The size of a colour table announced in a packed field; 0 where it announces none. */
+static size_t table_bytes(uint8_t packed)
+{
+    return packed & 0x80 ? (size_t)3 << ((packed & 7) + 1) : 0;
+}
+
+bool cir__gif_find_frame(const uint8_t *bytes, size_t size, cir__gif_frame *frame_out)
+{
+    *frame_out = (cir__gif_frame){0};
+    if (size < 13)
+        return false;
+    const uint8_t *table = bytes + 13;
+    size_t n_table = table_bytes(bytes[10]);
+    size_t at = 13 + n_table;
+    size_t hidden = 0;
+    while (at < size && bytes[at] == 0x21) { /* extensions */
+        bool is_control = size - at >= 8 && bytes[at + 1] == 0xf9 && bytes[at + 2] == 4;
+        if (is_control)
+            hidden = bytes[at + 3] & 1 ? bytes[at + 6] : 0;
+        at = skip_sub_blocks(bytes, size, at + 2 < size ? at + 2 : size);
+    }
+    if (size - at < 10 || at >= size || bytes[at] != 0x2c)
+        return false;
+    frame_out->left_px = read_le16(bytes + at + 1);
+    frame_out->top_px = read_le16(bytes + at + 3);
+    frame_out->width_px = read_le16(bytes + at + 5);
+    frame_out->height_px = read_le16(bytes + at + 7);
+    if (table_bytes(bytes[at + 9]) != 0) {
+        table = bytes + at + 10;
+        n_table = table_bytes(bytes[at + 9]);
+    }
+    if (n_table > size - (size_t)(table - bytes))
+        return false;
+    /* Without a table, or beyond its end, Pillow's palette is a ramp of greys. */
+    if (hidden * 3 + 3 <= n_table)
+        memcpy(frame_out->hidden_rgb, table + hidden * 3, 3);
+    else
+        memset(frame_out->hidden_rgb, (int)hidden, 3);
+    return true;
+}
+
+void cir__gif_patch_row(const cir__gif_frame *frame, const uint8_t *samples, size_t n_bands, size_t row,
+                        size_t width_px, uint8_t *rgb)
+{
+    bool is_row_inside = row >= frame->top_px && row - frame->top_px < frame->height_px;
+    for (size_t x = 0; x < width_px; x++) {
+        bool is_inside = is_row_inside && x >= frame->left_px && x - frame->left_px < frame->width_px;
+        if (!is_inside || (n_bands == 4 && samples[x * 4 + 3] == 0))
+            memcpy(rgb + x * 3, frame->hidden_rgb, 3);
+    }
+}

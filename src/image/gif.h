@@ -1,0 +1,25 @@
+/* A GIF's first frame: where it lies, and the colour that Pillow shows where libvips shows nothing.
+ *
+ * libvips makes transparent pixels black; Pillow's convert("RGB") shows the colour that the palette holds for
+ * the transparent index. Outside of the frame Pillow shows the transparent index' colour, or index 0's. */
+#ifndef CIR_IMAGE_GIF_H
+#define CIR_IMAGE_GIF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct cir__gif_frame {
+    size_t left_px, top_px, width_px, height_px;
+    uint8_t hidden_rgb[3];
+} cir__gif_frame;
+
+/* Finds the first frame; false where the bytes end before it or are no GIF. */
+bool cir__gif_find_frame(const uint8_t *bytes, size_t size, cir__gif_frame *frame_out);
+
+/* Puts Pillow's colour where row `row` of the picture shows nothing: where the decoded samples ([width_px,
+ * n_bands], 4 bands having alpha) are transparent, and outside of the frame. rgb: [width_px, 3]. */
+void cir__gif_patch_row(const cir__gif_frame *frame, const uint8_t *samples, size_t n_bands, size_t row,
+                        size_t width_px, uint8_t *rgb);
+
+#endif

@@ -1,0 +1,114 @@
+#include "image/kind.h"
+
+#include <string.h>
+
+#define MAGIC(offset, text) offset, sizeof(text) - 1, text
+
+static const struct {
+    size_t offset;
+    size_t size;
+    const char *bytes;
+    cir__kind kind;
+    const char *name;
+} magics[] = {
+    {MAGIC(0, "\xff\xd8\xff"), CIR__KIND_JPEG, "jpeg"},
+    {MAGIC(0, "\x89PNG\r\n\x1a\n"), CIR__KIND_PNG, "png"},
+    {MAGIC(8, "WEBPVP8"), CIR__KIND_WEBP, "webp"},
+    {MAGIC(0, "II*\0"), CIR__KIND_TIFF, "tiff"},
+    {MAGIC(0, "MM\0*"), CIR__KIND_TIFF, "tiff"},
+    {MAGIC(0, "II+\0"), CIR__KIND_TIFF, "tiff"},
+    {MAGIC(0, "MM\0+"), CIR__KIND_TIFF, "tiff"},
+    {MAGIC(0, "GIF87a"), CIR__KIND_GIF, "gif"},
+    {MAGIC(0, "GIF89a"), CIR__KIND_GIF, "gif"},
+    {MAGIC(4, "ftypavif"), CIR__KIND_AVIF, "avif"},
+    {MAGIC(4, "ftypavis"), CIR__KIND_AVIF, "avif"},
+    {MAGIC(4, "ftyphe"), CIR__KIND_HEIF, "heif"},
+    {MAGIC(4, "ftypmif1"), CIR__KIND_HEIF, "heif"},
+    {MAGIC(4, "ftypmsf1"), CIR__KIND_HEIF, "heif"},
+    {MAGIC(0, "\xff\x0a"), CIR__KIND_OTHER, "a JPEG XL picture"},
+    {MAGIC(4, "JXL \r\n\x87\n"), CIR__KIND_OTHER, "a JPEG XL picture"},
+    {MAGIC(4, "jP  \r\n\x87\n"), CIR__KIND_OTHER, "a JPEG 2000 picture"},
+    {MAGIC(0, "\xff\x4f\xff\x51"), CIR__KIND_OTHER, "a JPEG 2000 picture"},
+    {MAGIC(4, "ftyp"), CIR__KIND_OTHER, "a film or a raw photo"},
+    {MAGIC(0, "\x1a\x45\xdf\xa3"), CIR__KIND_OTHER, "a film"},
+    {MAGIC(0, "8BPS"), CIR__KIND_OTHER, "a Photoshop document"},
+    {MAGIC(0, "%PDF"), CIR__KIND_OTHER, "a PDF document"},
+    {MAGIC(0, "%!PS"), CIR__KIND_OTHER, "a PostScript document"},
+    {MAGIC(0, "<svg"), CIR__KIND_OTHER, "an SVG drawing"},
+    {MAGIC(0, "<?xml"), CIR__KIND_OTHER, "an XML document"},
+    {MAGIC(0, "<!DOCTYPE"), CIR__KIND_OTHER, "a web page"},
+    {MAGIC(0, "<html"), CIR__KIND_OTHER, "a web page"},
+    {MAGIC(0, "BM"), CIR__KIND_OTHER, "a BMP picture"},
+    {MAGIC(0, "PK\3\4"), CIR__KIND_OTHER, "a ZIP archive"},
+};
+
+cir__kind cir__kind_find(const uint8_t *bytes, size_t size, const char **name_out)
+{
+    *name_out = NULL;
+    for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++)
+        if (size >= magics[i].offset + magics[i].size &&
+            memcmp(bytes + magics[i].offset, magics[i].bytes, magics[i].size) == 0) {
+            *name_out = magics[i].name;
+            return magics[i].kind;
+        }
+    return CIR__KIND_UNKNOWN;
+}
+
+static size_t read_le(const uint8_t *bytes, size_t n_bytes)
+{
+    size_t value = 0;
+    for (size_t i = n_bytes; i > 0; i--)
+        value = value << 8 | bytes[i - 1];
+    return value;
+}
+
+void cir__kind_read_webp_size(const uint8_t *bytes, size_t size, size_t *width_px_out, size_t *height_px_out)
+{
+    *width_px_out = *height_px_out = 0;
+    if (size < 30)
+        return;
+    if (memcmp(bytes + 12, "VP8X", 4) == 0) { /* extended: 24 bits each, less one */
+        *width_px_out = read_le(bytes + 24, 3) + 1;
+        *height_px_out = read_le(bytes + 27, 3) + 1;
+    } else if (memcmp(bytes + 12, "VP8L", 4) == 0) { /* lossless: 14 bits each, less one, after one byte */
+        size_t bits = read_le(bytes + 21, 4);
+        *width_px_out = (bits & 0x3fff) + 1;
+        *height_px_out = (bits >> 14 & 0x3fff) + 1;
+    } else if (memcmp(bytes + 12, "VP8 ", 4) ==
+               0) { /* lossy: 14 bits each after a frame tag and a start code */
+        *width_px_out = read_le(bytes + 26, 2) & 0x3fff;
+        *height_px_out = read_le(bytes + 28, 2) & 0x3fff;
+    }
+}
+
+/* The offset just after the first start-of-scan marker; size where there is none. Segments are stepped over,
+ * so that a thumbnail inside one is not taken for the picture. */
+static size_t find_first_scan(const uint8_t *bytes, size_t size)
+{
+    size_t at = 2;
+    while (size >= 4 && at <= size - 4) {
+        if (bytes[at] != 0xff)
+            return size;
+        uint8_t marker = bytes[at + 1];
+        if (marker == 0xda)
+            return at + 2;
+        /* Fill bytes before a marker, and markers without a body. */
+        if (marker == 0xff)
+            at += 1;
+        else if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8))
+            at += 2;
+        else
+            at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
+    }
+    return size;
+}
+
+bool cir__kind_has_jpeg_end(const uint8_t *bytes, size_t size)
+{
+    size_t start = find_first_scan(bytes, size);
+    /* From the end: it is usually there. */
+    for (size_t at = size; at >= start + 2; at--)
+        if (bytes[at - 2] == 0xff && bytes[at - 1] == 0xd9)
+            return true;
+    return false;
+}

@@ -1,0 +1,56 @@
+/* A model's preprocessing recipe: resize, centre crop, scale, mean and deviation, as a
+ * preprocessor_config.json states them and transformers' CLIPImageProcessor and SiglipImageProcessor carry
+ * them out. */
+#ifndef CIR_IMAGE_RECIPE_H
+#define CIR_IMAGE_RECIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cir/image.h"
+
+typedef enum cir__resize_mode {
+    CIR__RESIZE_NONE,
+    CIR__RESIZE_SHORTEST_EDGE, /* the shorter side becomes height_px, the longer one in proportion, cut to
+                                  whole */
+    CIR__RESIZE_EXACT          /* to height_px × width_px, proportions be as they may */
+} cir__resize_mode;
+
+/* A plain value, no resources inside. */
+typedef struct cir__recipe {
+    cir__resize_mode resize;
+    size_t height_px, width_px; /* equal for CIR__RESIZE_SHORTEST_EDGE */
+    cir_filter filter;
+    bool does_crop;
+    size_t crop_height_px, crop_width_px;
+    bool does_rescale;
+    double rescale_factor;
+    bool does_normalise;
+    double mean[3], std[3];
+} cir__recipe;
+
+/* What CLIP's models want where no preprocessor_config.json says otherwise. image_px: the model's side. */
+void cir__recipe_init_clip(cir__recipe *recipe, size_t image_px);
+
+/* Reads a preprocessor_config.json. What it leaves out is as transformers' class of the named
+ * image_processor_type (CLIP's, or SigLIP's; CLIP's when none is named) has it. name is for messages.
+ * Errors: CIR_FORMAT, CIR_UNSUPPORTED (a size or filter that neither class has), CIR_LIMIT. */
+CIR_MUST_CHECK cir_status cir__recipe_parse(const uint8_t *json, size_t size, const char *name,
+                                            cir__recipe *recipe_out, cir_error *err);
+
+/* The tensor's sides. Errors: CIR_UNSUPPORTED where they would vary with the picture. */
+CIR_MUST_CHECK cir_status cir__recipe_output_px(const cir__recipe *recipe, const char *name,
+                                                size_t *height_px_out, size_t *width_px_out, cir_error *err);
+
+/* Checks that the recipe makes image_px × image_px: what the model takes. Errors: as above, CIR_SHAPE. */
+CIR_MUST_CHECK cir_status cir__recipe_check(const cir__recipe *recipe, const char *name, size_t image_px,
+                                            cir_error *err);
+
+/* Makes a picture into what the model takes. tensor_out: [3, height, width] of cir__recipe_output_px, red
+ * first; each value is float((pixel·rescale_factor) − mean) / std in float, pixels beyond the picture being 0
+ * before the scaling. Thread-safe. Errors: CIR_UNSUPPORTED, CIR_LIMIT, CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__recipe_apply(const cir__recipe *recipe, const cir_image *image,
+                                            float *tensor_out, cir_error *err);
+
+#endif

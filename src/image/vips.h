@@ -1,0 +1,15 @@
+/* Starting libvips once for the process, and keeping it to what is wanted of it. */
+#ifndef CIR_IMAGE_VIPS_H
+#define CIR_IMAGE_VIPS_H
+
+#include "cir/status.h"
+
+/* Call before anything of libvips; cheap after the first time. Thread-safe. Errors: CIR_UNSUPPORTED (libvips
+ * does not start). */
+CIR_MUST_CHECK cir_status cir__vips_start(cir_error *err);
+
+/* Call after a piece of work on the thread that did it: drops libvips' memory for this thread and its errors.
+ */
+void cir__vips_leave(void);
+
+#endif
