@@ -196,8 +196,15 @@ static cir_status read_added(const json_t *list, const char *name, cir__vocabula
             return refuse(name, "added_tokens", err);
         const char *text = json_string_value(content);
         size_t n_bytes = json_string_length(content);
+        /* New tokens follow the vocabulary without a gap: the reference counts, and would ignore another id.
+         */
         int32_t known = cir__vocabulary_find(vocabulary, text, n_bytes);
-        if (known < 0 || known != json_integer_value(id))
+        size_t expected = known >= 0 ? (size_t)known : vocabulary->n_tokens;
+        if (json_integer_value(id) != (json_int_t)expected)
+            return cir__fail(err, CIR_FORMAT,
+                             "%s: added token \"%s\" has id %lld instead of %zu; the file is damaged", name,
+                             text, (long long)json_integer_value(id), expected);
+        if (known < 0)
             status = cir__vocabulary_push(vocabulary, text, n_bytes, json_integer_value(id), name, err);
         if (status == CIR_OK)
             status = push_added(clip, text, n_bytes, (int32_t)json_integer_value(id),

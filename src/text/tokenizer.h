@@ -1,17 +1,19 @@
 /* A model's tokenizer: text → ids, start token, words' tokens, end token.
  *
  * The ids are those of transformers' CLIPTokenizerFast, which is what AutoTokenizer and CLIPProcessor give,
- * and which transformers 5 calls CLIPTokenizer: NFC, lower case character by character, words by CLIP's
- * pattern, byte-pair encoding. HTML entities stay as they are written, white space and its amount never
- * matters. Two other implementations differ from it, both on purpose not followed:
- *   - CLIPTokenizer of transformers 4 without ftfy drops control, format and unassigned characters (so emoji
- * lose their joiners) and U+FFFD, puts spaces around every CJK ideograph, lower-cases Σ at a word's end to ς,
- * and counts ASCII's separators U+001C to U+001F as white space; with ftfy installed it answers differently
- * again.
+ * what tokenizer.json describes, and what transformers 5 calls CLIPTokenizer: NFC, lower case character by
+ * character, words by CLIP's pattern, byte-pair encoding. HTML entities stay as they are written; how much
+ * white space there is never matters. All implementations agree on English captions. Two differ elsewhere and
+ * are not followed:
+ *   - CLIPTokenizer of transformers 4, where ftfy is not installed, drops control, format, private and
+ * unassigned characters (so emoji lose their joiners) and U+FFFD, puts spaces around every CJK ideograph,
+ * takes U+001C to U+001F for white space, makes a Σ at a word's end ς, ignores case in its pattern (ſ,
+ * U+0345), and knows the special tokens in capitals. With ftfy installed it answers differently again.
  *   - OpenAI's own code repairs the text with ftfy (quotes, mojibake, ligatures, full-width forms) and
- * resolves HTML entities twice before lower-casing. On plain captions in any alphabet all three agree. doc:
+ * resolves HTML entities before lower-casing. The chosen one is nearer to it than the former is.
  * test/data/text/make.py counts the differences. Characters newer than the Unicode version of the installed
- * PCRE2 and utf8proc are split as symbols. */
+ * PCRE2 and utf8proc are split as symbols; combining marks newer than Unicode 9 are ordered here as Unicode
+ * has it, there not at all. */
 #ifndef CIR_TEXT_TOKENIZER_H
 #define CIR_TEXT_TOKENIZER_H
 
