@@ -4,16 +4,18 @@
  * what tokenizer.json describes, and what transformers 5 calls CLIPTokenizer: NFC, lower case character by
  * character, words by CLIP's pattern, byte-pair encoding. HTML entities stay as they are written; how much
  * white space there is never matters. All implementations agree on English captions. Two differ elsewhere and
- * are not followed:
- *   - CLIPTokenizer of transformers 4, where ftfy is not installed, drops control, format, private and
- * unassigned characters (so emoji lose their joiners) and U+FFFD, puts spaces around every CJK ideograph,
- * takes U+001C to U+001F for white space, makes a Σ at a word's end ς, ignores case in its pattern (ſ,
- * U+0345), and knows the special tokens in capitals. With ftfy installed it answers differently again.
- *   - OpenAI's own code repairs the text with ftfy (quotes, mojibake, ligatures, full-width forms) and
- * resolves HTML entities before lower-casing. The chosen one is nearer to it than the former is.
- * test/data/text/make.py counts the differences. Characters newer than the Unicode version of the installed
- * PCRE2 and utf8proc are split as symbols; combining marks newer than Unicode 9 are ordered here as Unicode
- * has it, there not at all. */
+ * are not followed; test/data/text/make.py counts how often.
+ *
+ * CLIPTokenizer of transformers 4, where ftfy is not installed, drops control, format, private and unassigned
+ * characters (so emoji lose their joiners) and U+FFFD, puts spaces around every CJK ideograph, takes U+001C
+ * to U+001F for white space, makes a Σ at a word's end ς, ignores case in its pattern (ſ, U+0345), and knows
+ * the special tokens in capitals. With ftfy installed it answers differently again.
+ *
+ * OpenAI's own code repairs the text with ftfy (quotes, mojibake, ligatures, full-width forms) and resolves
+ * HTML entities before lower-casing. The chosen one is nearer to it than the former is.
+ *
+ * Characters newer than the Unicode version of the installed PCRE2 and utf8proc are split as symbols;
+ * combining marks newer than Unicode 9 are put in order here, which the reference does not do. */
 #ifndef CIR_TEXT_TOKENIZER_H
 #define CIR_TEXT_TOKENIZER_H
 
@@ -46,14 +48,19 @@ int32_t cir__tokenizer_start_id(const cir__tokenizer *tokenizer);
 int32_t cir__tokenizer_end_id(const cir__tokenizer *tokenizer);
 
 /* A text's ids, without padding: start token, tokens, end token; the empty text gives the two alone.
- * Ill-formed bytes are read as U+FFFD; zero bytes are characters. max_tokens (at least 2): the model's
- * context length. A text that needs more keeps its first max_tokens - 1 ids, start included, and the end
- * token as the last, as OpenAI's, open_clip's and transformers' truncation do; was_cut_out, which may be
- * NULL, says so. ids_out: [max_tokens]; n_ids_out is at least 2. As in transformers, "<|startoftext|>" and
- * "<|endoftext|>" in the text are the special tokens themselves, and a byte that is not in the vocabulary is
- * the end token too: so an end token can come before the last one. CLIP reads the feature at the first, and
- * nothing after it can change that: cir__tokenizer_find_end gives its place. Errors: CIR_ARGUMENT (max_tokens
- * < 2), CIR_LIMIT (text too large, or too many combining marks in a row), CIR_NO_MEMORY. */
+ * Ill-formed bytes are read as U+FFFD; zero bytes are characters.
+ *
+ * max_tokens (at least 2): the model's context length. A text that needs more keeps its first max_tokens - 1
+ * ids, start included, and the end token as the last, as OpenAI's, open_clip's and transformers' truncation
+ * do; was_cut_out, which may be NULL, says so. ids_out: [max_tokens]; n_ids_out is at least 2.
+ *
+ * As in transformers, "<|startoftext|>" and "<|endoftext|>" in the text are the special tokens themselves,
+ * and a byte that is not in the vocabulary may be the end token too: so one can come before the last. CLIP
+ * reads the feature at the first end token, and in a causal tower nothing after it matters: see
+ * cir__tokenizer_find_end.
+ *
+ * Errors: CIR_ARGUMENT (max_tokens < 2), CIR_LIMIT (text too large, or too many combining marks in a row),
+ * CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__tokenizer_encode(const cir__tokenizer *tokenizer, const char *text,
                                                 size_t n_bytes, size_t max_tokens, int32_t *ids_out,
                                                 size_t *n_ids_out, bool *was_cut_out, cir_error *err);
