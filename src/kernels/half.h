@@ -26,8 +26,11 @@ static inline float cir__half_to_float(uint16_t half)
 {
     uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
     uint32_t size = (uint32_t)(half & 0x7fffu) << 13; /* exponent and mantissa in a float's places */
-    uint32_t bits = size >= 0x0f800000u ? size | 0x7f800000u | (size > 0x0f800000u ? 0x00400000u : 0u)
-                                        : cir__bits_of_float(cir__float_of_bits(size) * 0x1p112f);
+    /* Both answers, then a choice by mask: without branches, compilers can do several at once. */
+    uint32_t finite = cir__bits_of_float(cir__float_of_bits(size) * 0x1p112f);
+    uint32_t other = size | 0x7f800000u | (uint32_t)(size > 0x0f800000u) << 22;
+    uint32_t is_other = 0u - (uint32_t)(size >= 0x0f800000u);
+    uint32_t bits = (other & is_other) | (finite & ~is_other);
     return cir__float_of_bits(bits | sign);
 }
 
