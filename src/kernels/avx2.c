@@ -27,6 +27,14 @@ CIR__ALWAYS_INLINE __m256 load_tail(const void *row, size_t i, size_t n, bool is
     return load(padded, 0, false);
 }
 
+/* Asks for the cache line PREFETCH_BYTES after item i + s·LANES, once a line. */
+CIR__ALWAYS_INLINE void prefetch(const void *row, size_t i, size_t s, bool is_half)
+{
+    size_t item_bytes = is_half ? sizeof(uint16_t) : sizeof(float);
+    if (s * LANES * item_bytes % 64 == 0)
+        _mm_prefetch((const char *)row + (i + s * LANES) * item_bytes + CIR__PREFETCH_BYTES, _MM_HINT_T0);
+}
+
 CIR__ALWAYS_INLINE float sum_lanes(const __m256 *sums)
 {
     __m256 sum8 = _mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3]));
@@ -50,6 +58,7 @@ CIR__ALWAYS_INLINE void dot_rows(const void *rows, bool is_half, size_t n_rows, 
         size_t i = 0;
         for (; i + N_SUMS * LANES <= dim; i += N_SUMS * LANES)
             for (size_t s = 0; s < N_SUMS; s++) {
+                prefetch(row, i, s, is_half);
                 __m256 x = load(row, i + s * LANES, is_half);
                 sum_a[s] = _mm256_fmadd_ps(x, _mm256_loadu_ps(a + i + s * LANES), sum_a[s]);
                 if (b != NULL)

@@ -20,6 +20,14 @@ CIR__ALWAYS_INLINE __m512 load_tail(const void *row, size_t i, __mmask16 mask, b
                    : _mm512_maskz_loadu_ps(mask, (const float *)row + i);
 }
 
+/* Asks for the cache line PREFETCH_BYTES after item i + s·LANES, once a line. */
+CIR__ALWAYS_INLINE void prefetch(const void *row, size_t i, size_t s, bool is_half)
+{
+    size_t item_bytes = is_half ? sizeof(uint16_t) : sizeof(float);
+    if (s * LANES * item_bytes % 64 == 0)
+        _mm_prefetch((const char *)row + (i + s * LANES) * item_bytes + CIR__PREFETCH_BYTES, _MM_HINT_T0);
+}
+
 CIR__ALWAYS_INLINE float sum_lanes(const __m512 *sums)
 {
     return _mm512_reduce_add_ps(
@@ -39,6 +47,7 @@ CIR__ALWAYS_INLINE void dot_rows(const void *rows, bool is_half, size_t n_rows, 
         size_t i = 0;
         for (; i + N_SUMS * LANES <= dim; i += N_SUMS * LANES)
             for (size_t s = 0; s < N_SUMS; s++) {
+                prefetch(row, i, s, is_half);
                 __m512 x = load(row, i + s * LANES, is_half);
                 sum_a[s] = _mm512_fmadd_ps(x, _mm512_loadu_ps(a + i + s * LANES), sum_a[s]);
                 if (b != NULL)
