@@ -1,0 +1,253 @@
+/* How fast the exact scan is, and how fast this machine can read at all.
+ *
+ * Seeded float16 rows in memory are (1) only read, (2) searched with two dot products, the Harris fusion and
+ * the best k, (3) searched with one dot product; the three take turns, so that a machine whose bandwidth
+ * drifts treats them alike. Prints medians; --json prints one line instead of the table.
+ *
+ *   bench_scan [--n ROWS] [--dim D] [--k K] [--repeats R] [--threads T] [--json] */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "base/pool.h"
+#include "cir/search.h"
+#include "kernels/tables.h"
+
+#define READ_BYTES ((size_t)1 << 20) /* a task of the reading: as the scan's blocks */
+#define LANES 32
+
+typedef struct setting {
+    size_t n_rows, dim, k, n_repeats, n_threads;
+    const char *json_path; /* or NULL */
+} setting;
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static uint64_t random_bits(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* Numbers spread evenly, of about unit length as a row. */
+static void random_vector(uint64_t seed, size_t dim, float scale, float *out)
+{
+    uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15u;
+    for (size_t i = 0; i < dim; i++)
+        out[i] = ((float)(random_bits(&state) >> 40) * 0x1p-23f - 1) * scale;
+}
+
+typedef struct fill_job {
+    uint16_t *rows;
+    size_t n_rows, dim;
+    float *scratch; /* [n_threads, dim] */
+} fill_job;
+
+static void fill_task(void *context, size_t i_task, size_t i_thread)
+{
+    fill_job *job = context;
+    float *row = job->scratch + i_thread * job->dim;
+    for (size_t r = i_task * 1024; r < (i_task + 1) * 1024 && r < job->n_rows; r++) {
+        random_vector(r, job->dim, 0.06f, row);
+        cir__kernels_get()->half_from_float(row, job->dim, job->rows + r * job->dim);
+    }
+}
+
+typedef struct read_job {
+    const uint64_t *words;
+    size_t n_words;
+    uint64_t *sums; /* [n_tasks] */
+} read_job;
+
+/* A sum that cannot be left out, in so many lanes that nothing but memory limits it. */
+static void read_task(void *context, size_t i_task, size_t i_thread)
+{
+    (void)i_thread;
+    read_job *job = context;
+    size_t first = i_task * (READ_BYTES / 8);
+    size_t end = job->n_words - first < READ_BYTES / 8 ? job->n_words : first + READ_BYTES / 8;
+    uint64_t sums[LANES] = {0};
+    for (size_t i = first; i + LANES <= end; i += LANES) {
+        for (size_t l = 0; l < LANES; l += 8) /* a cache line; it helps the scan, so it must help here */
+            __builtin_prefetch(job->words + i + l + CIR__PREFETCH_BYTES / 8);
+        for (size_t l = 0; l < LANES; l++)
+            sums[l] += job->words[i + l];
+    }
+    for (size_t l = 1; l < LANES; l++)
+        sums[0] += sums[l];
+    job->sums[i_task] = sums[0];
+}
+
+static int compare(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+    return a < b ? -1 : a > b;
+}
+
+/* One thing measured: the median and the best of its times, in ms. */
+typedef struct figure {
+    const char *key, *name;
+    double median_ms, best_ms;
+} figure;
+
+static void settle(figure *f, double *times, size_t n)
+{
+    qsort(times, n, sizeof *times, compare);
+    f->median_ms = times[n / 2];
+    f->best_ms = times[0];
+}
+
+/* figures[0] is the reading, of which the others are given as fractions: median of median. */
+static void print(const setting *s, const figure *figures, size_t n_figures)
+{
+    double gigabytes = (double)(s->n_rows * s->dim * sizeof(uint16_t)) * 1e-9;
+    const char *kernels = cir__kernels_get()->name;
+    printf("%zu rows x %zu, float16, %.2f GB, best %zu, %s, threads: %zu\n", s->n_rows, s->dim, gigabytes,
+           s->k, kernels, s->n_threads);
+    printf("  %-42s %9s %9s %8s %9s\n", "", "ms", "best ms", "GB/s", "of read");
+    for (size_t i = 0; i < n_figures; i++)
+        printf("  %-42s %9.2f %9.2f %8.1f %8.0f%%\n", figures[i].name, figures[i].median_ms,
+               figures[i].best_ms, gigabytes / figures[i].median_ms * 1e3,
+               100 * figures[0].median_ms / figures[i].median_ms);
+}
+
+static bool append_json(const setting *s, const figure *figures, size_t n_figures)
+{
+    double gigabytes = (double)(s->n_rows * s->dim * sizeof(uint16_t)) * 1e-9;
+    FILE *file = fopen(s->json_path, "a");
+    if (file == NULL)
+        return false;
+    fprintf(
+        file,
+        "{\"bench\": \"scan\", \"n\": %zu, \"dim\": %zu, \"k\": %zu, \"threads\": %zu, \"kernels\": \"%s\"",
+        s->n_rows, s->dim, s->k, s->n_threads, cir__kernels_get()->name);
+    for (size_t i = 0; i < n_figures; i++)
+        fprintf(file, ", \"%s_ms\": %.3f, \"%s_best_ms\": %.3f, \"%s_gb_s\": %.2f, \"%s_fraction\": %.3f",
+                figures[i].key, figures[i].median_ms, figures[i].key, figures[i].best_ms, figures[i].key,
+                gigabytes / figures[i].median_ms * 1e3, figures[i].key,
+                figures[0].median_ms / figures[i].median_ms);
+    fprintf(file, "}\n");
+    return fclose(file) == 0;
+}
+
+static int run(setting *s)
+{
+    cir_error err;
+    cir_pool *pool = NULL;
+    if (cir_pool_new(s->n_threads, &pool, &err) != CIR_OK) {
+        fprintf(stderr, "bench_scan: %s\n", err.message);
+        return 1;
+    }
+    s->n_threads = cir_pool_n_threads(pool);
+    size_t n_items, n_bytes;
+    if (!cir__size_mul(s->n_rows, s->dim, &n_items) || !cir__size_mul(n_items, 2, &n_bytes)) {
+        fprintf(stderr, "bench_scan: too many rows\n");
+        return 1;
+    }
+    uint16_t *rows = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (rows == MAP_FAILED) {
+        fprintf(stderr, "bench_scan: %zu bytes cannot be had\n", n_bytes);
+        return 1;
+    }
+    madvise(rows, n_bytes, MADV_HUGEPAGE); /* else page walks are measured too */
+    size_t n_read_tasks = n_bytes / READ_BYTES + (n_bytes % READ_BYTES != 0);
+    fill_job fill = {rows, s->n_rows, s->dim, cir__new(s->n_threads * s->dim, sizeof(float))};
+    read_job reading = {(const void *)rows, n_bytes / 8, cir__new(n_read_tasks, sizeof(uint64_t))};
+    float *queries = cir__new(2 * s->dim, sizeof *queries);
+    cir_hit *hits = cir__new(s->k, sizeof *hits);
+    double *times = cir__new(3 * s->n_repeats, sizeof *times);
+    int status = 1;
+    if (fill.scratch == NULL || reading.sums == NULL || queries == NULL || hits == NULL || times == NULL) {
+        fprintf(stderr, "bench_scan: out of memory\n");
+        goto done;
+    }
+    cir__pool_run(pool, s->n_rows / 1024 + 1, fill_task, &fill);
+    random_vector(1000000007, 2 * s->dim, 0.06f, queries);
+    cir_rows searched = {.n_rows = s->n_rows, .dim = s->dim, .f16 = rows};
+    cir_query fused = {.dim = s->dim,
+                       .a = queries,
+                       .a0 = 1,
+                       .b = queries + s->dim,
+                       .b0 = 1,
+                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamps = true, .lambda = 0.1f}};
+    cir_query image = {.dim = s->dim, .a = queries, .fusion = {.kind = CIR_FUSE_IMAGE}};
+    for (size_t r = 0; r < s->n_repeats + 1; r++) { /* the first round warms up and is overwritten */
+        size_t i = r == 0 ? 0 : r - 1, n;
+        double start = now_ms();
+        cir__pool_run(pool, n_read_tasks, read_task, &reading);
+        double read = now_ms();
+        cir_status failed = cir_search_top(&searched, &fused, s->k, pool, hits, &n, &err);
+        double both = now_ms();
+        if (failed == CIR_OK)
+            failed = cir_search_top(&searched, &image, s->k, pool, hits, &n, &err);
+        double single = now_ms();
+        if (failed != CIR_OK) {
+            fprintf(stderr, "bench_scan: %s\n", err.message);
+            goto done;
+        }
+        times[i] = read - start;
+        times[s->n_repeats + i] = both - read;
+        times[2 * s->n_repeats + i] = single - both;
+    }
+    figure figures[] = {{.key = "read", .name = "read every byte"},
+                        {.key = "fused", .name = "two dot products, Harris fusion, best k"},
+                        {.key = "image", .name = "one dot product, best k"}};
+    for (size_t i = 0; i < 3; i++)
+        settle(&figures[i], times + i * s->n_repeats, s->n_repeats);
+    print(s, figures, 3);
+    if (s->json_path != NULL && !append_json(s, figures, 3)) {
+        fprintf(stderr, "bench_scan: %s: cannot be written\n", s->json_path);
+        goto done;
+    }
+    status = 0;
+done:
+    free(times);
+    free(hits);
+    free(queries);
+    free(reading.sums);
+    free(fill.scratch);
+    munmap(rows, n_bytes);
+    cir_pool_free(pool);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    setting s = {.dim = 768, .k = 100, .n_repeats = 31};
+    for (int i = 1; i < argc; i++) {
+        size_t *number = strcmp(argv[i], "--n") == 0         ? &s.n_rows
+                         : strcmp(argv[i], "--dim") == 0     ? &s.dim
+                         : strcmp(argv[i], "--k") == 0       ? &s.k
+                         : strcmp(argv[i], "--repeats") == 0 ? &s.n_repeats
+                         : strcmp(argv[i], "--threads") == 0 ? &s.n_threads
+                                                             : NULL;
+        if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
+            s.json_path = argv[++i];
+        } else if (number != NULL && i + 1 < argc && strtoull(argv[i + 1], NULL, 10) > 0) {
+            *number = (size_t)strtoull(argv[++i], NULL, 10);
+        } else {
+            fprintf(
+                stderr,
+                "usage: bench_scan [--n ROWS] [--dim D] [--k K] [--repeats R] [--threads T] [--json FILE]\n");
+            return 2;
+        }
+    }
+    if (s.n_rows != 0)
+        return run(&s);
+    setting small = s, large = s; /* those that the project's figures are of */
+    small.n_rows = 100000;
+    large.n_rows = 1000000;
+    return run(&small) != 0 || run(&large) != 0;
+}
