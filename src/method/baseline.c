@@ -1,0 +1,42 @@
+#include "method/baseline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "method/centre.h"
+#include "method/composed.h"
+#include "method/fuse.h"
+
+bool cir__method_is_baseline(cir_method method)
+{
+    return method != CIR_METHOD_BASIC && method != CIR_METHOD_BASIC_MINUS;
+}
+
+cir_status cir__baseline_compose(cir_method method, const cir_settings *settings, size_t dim,
+                                 const float *image, const float *text, cir_composed *composed_out,
+                                 cir_error *err)
+{
+    const bool has_image = image != NULL && method != CIR_METHOD_TEXT;
+    const bool has_text = text != NULL && method != CIR_METHOD_IMAGE;
+
+    memset(composed_out, 0, sizeof *composed_out);
+    if (!has_image && !has_text)
+        return cir__fail(err, CIR_ARGUMENT, "method %s: the query has no %s; add it or choose another method",
+                         cir_method_name(method), text == NULL ? "words" : "photo");
+
+    double *q = cir__new(2 * dim, sizeof *q);
+    if (q == NULL)
+        return cir__fail_memory(err, "a query");
+    const cir__side v = {dim, q, 0.0}, t = {dim, q + dim, 0.0};
+    if (has_image)
+        cir__centre(dim, image, NULL, v.weights);
+    if (has_text)
+        cir__centre(dim, text, NULL, t.weights);
+    const cir_status status =
+        cir__composed_new(dim, has_image ? &v : NULL, has_text ? &t : NULL,
+                          cir__fuse_baseline(method, settings, has_image, has_text), composed_out, err);
+    free(q);
+    return status;
+}

@@ -1,0 +1,19 @@
+/* The baselines: text, image, sum and product of the plain similarities. */
+#ifndef CIR_METHOD_BASELINE_H
+#define CIR_METHOD_BASELINE_H
+
+#include <stdbool.h>
+
+#include "cir/method.h"
+
+/* Whether the method needs neither corpora nor means: all but BASIC in its forms. */
+bool cir__method_is_baseline(cir_method method);
+
+/* The query of a baseline: the plain unit features [dim] and their fusion; a side that the method does not
+ * use is left out. image or text may be NULL. Errors: CIR_ARGUMENT (the side that the method needs is
+ * missing), CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__baseline_compose(cir_method method, const cir_settings *settings, size_t dim,
+                                                const float *image, const float *text,
+                                                cir_composed *composed_out, cir_error *err);
+
+#endif

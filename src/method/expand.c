@@ -1,0 +1,74 @@
+#include "method/expand.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "method/centre.h"
+#include "method/row.h"
+
+/* mean = Σ wᵢ x̄ᵢ over the hits and the query itself, w = exp(β·s)/Σ. The largest exponent is taken out of
+ * all, so that none overflows. row: [dim] scratch. */
+static void average(const cir_hit *hits, size_t n_hits, const float *image_mean, double beta,
+                    const cir_rows *rows, const double *query, float *row, double *mean)
+{
+    const size_t dim = rows->dim;
+    double largest = beta, sum = 0.0;
+
+    for (size_t h = 0; h < n_hits; h++)
+        largest = fmax(largest, beta * (double)hits[h].score);
+    for (size_t h = 0; h < n_hits; h++) {
+        const double weight = exp(beta * (double)hits[h].score - largest);
+        cir__row_copy(rows, hits[h].id, row);
+        for (size_t i = 0; i < dim; i++)
+            mean[i] += weight * ((double)row[i] - (image_mean == NULL ? 0.0 : (double)image_mean[i]));
+        sum += weight;
+    }
+    const double own_weight = exp(beta * 1.0 - largest);
+    sum += own_weight;
+    for (size_t i = 0; i < dim; i++)
+        mean[i] = (mean[i] + own_weight * query[i]) / sum;
+}
+
+cir_status cir__expand(const cir__projection *projection, const float *image_mean,
+                       const cir_settings *settings, const cir_rows *rows, cir_pool *pool, double *query,
+                       cir_error *err)
+{
+    const size_t dim = rows->dim;
+    const size_t k = settings->neighbours < rows->n_rows ? settings->neighbours : rows->n_rows;
+    size_t n_hits = 0;
+    cir_status status = CIR_OK;
+
+    if (k == 0)
+        return CIR_OK; /* nothing to expand with */
+    cir_hit *hits = cir__new(k, sizeof *hits);
+    double *projected = cir__new(dim, sizeof *projected);
+    float *weights = cir__new(dim, sizeof *weights);
+    if (hits == NULL || projected == NULL || weights == NULL) {
+        status = cir__fail_memory(err, "query expansion");
+        goto exit;
+    }
+
+    cir__projection_apply(projection, dim, query, projected);
+    const cir__side side = cir__centre_fold(dim, projected, image_mean);
+    for (size_t i = 0; i < dim; i++)
+        weights[i] = (float)side.weights[i];
+    const cir_query nearest = {.dim = dim,
+                               .a = weights,
+                               .a0 = (float)side.offset,
+                               .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
+    status = cir_search_top(rows, &nearest, k, pool, hits, &n_hits, err);
+    if (status != CIR_OK)
+        goto exit;
+
+    memset(projected, 0, dim * sizeof *projected);
+    average(hits, n_hits, image_mean, settings->beta, rows, query, weights, projected);
+    memcpy(query, projected, dim * sizeof *query);
+exit:
+    free(hits);
+    free(projected);
+    free(weights);
+    return status;
+}

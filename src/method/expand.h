@@ -1,0 +1,17 @@
+/* Query expansion (METHOD §1 step 4): the photo's feature becomes a weighted mean of itself and of its
+ * nearest images. */
+#ifndef CIR_METHOD_EXPAND_H
+#define CIR_METHOD_EXPAND_H
+
+#include "cir/method.h"
+#include "cir/search.h"
+#include "method/project.h"
+
+/* query = Σ wᵢ·x̄ᵢ over the K = min(settings->neighbours, searchable rows) best rows by sᵢ = ⟨PPᵀ·query, x̄ᵢ⟩
+ * and the query itself (s = 1); w = exp(β·s)/Σ. query: [rows->dim] centred and unprojected, in and out.
+ * projection, image_mean: as in cir__basic. One pass over the rows. Errors: those of cir_search_top. */
+CIR_MUST_CHECK cir_status cir__expand(const cir__projection *projection, const float *image_mean,
+                                      const cir_settings *settings, const cir_rows *rows, cir_pool *pool,
+                                      double *query, cir_error *err);
+
+#endif

@@ -1,0 +1,24 @@
+#include "method/fuse.h"
+
+static cir_fusion fuse_one(bool has_image)
+{
+    return (cir_fusion){.kind = has_image ? CIR_FUSE_IMAGE : CIR_FUSE_TEXT, .weight = 0.5f};
+}
+
+cir_fusion cir__fuse_basic(const cir_settings *settings, bool has_image, bool has_text)
+{
+    if (!has_image || !has_text)
+        return fuse_one(has_image);
+    return (cir_fusion){
+        .kind = settings->fuse, .clamps = true, .lambda = (float)settings->lambda, .weight = 0.5f};
+}
+
+cir_fusion cir__fuse_baseline(cir_method method, const cir_settings *settings, bool has_image, bool has_text)
+{
+    if (!has_image || !has_text)
+        return fuse_one(has_image);
+    const bool multiplies = method == CIR_METHOD_PRODUCT;
+    return (cir_fusion){.kind = multiplies ? CIR_FUSE_PRODUCT : CIR_FUSE_SUM,
+                        .clamps = multiplies,
+                        .weight = (float)settings->weight};
+}

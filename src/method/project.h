@@ -1,0 +1,36 @@
+/* The contrastive projection (METHOD §1 step 3, paper §4): keeps the directions in which objects differ from
+ * each other and styles do not. */
+#ifndef CIR_METHOD_PROJECT_H
+#define CIR_METHOD_PROJECT_H
+
+#include <stddef.h>
+
+#include "cir/method.h"
+#include "cir/pool.h"
+#include "cir/status.h"
+
+/* Orthonormal directions. n_directions may be 0: everything is projected to nothing. */
+typedef struct cir__projection {
+    size_t dim;
+    size_t n_directions;
+    float *directions; /* [n_directions, dim], owned */
+} cir__projection;
+
+/* Fits P: the eigenvectors of C = (1 − α)·S₊ − α·S₋ with the largest eigenvalues, at most
+ * settings->components and only those with a positive one; S₊, S₋ are the second moments (divisor n − 1) of
+ * the objects and of the styles, both centred with text_mean (NULL: not centred). Eigenvalues within rounding
+ * of 0 (dim·ε·largest) count as 0. Variant reference adds 1e-5 to every entry of C, as its code does (METHOD,
+ * differences, no. 1). objects: [n_objects, dim], styles: [n_styles, dim] unit rows, at least 2 each. Cost:
+ * n·dim² + dim³. Errors: CIR_FORMAT (features that are no numbers), CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__projection_fit(const float *objects, size_t n_objects, const float *styles,
+                                              size_t n_styles, size_t dim, const float *text_mean,
+                                              const cir_settings *settings, cir_pool *pool,
+                                              cir__projection *projection_out, cir_error *err);
+
+/* projected_out = P·Pᵀ·query, both [dim], not overlapping; without a projection (NULL) a copy. Images need
+ * not be projected: ⟨Pᵀq, Pᵀx⟩ = ⟨PPᵀq, x⟩. */
+void cir__projection_apply(const cir__projection *projection, size_t dim, const double *query,
+                           double *projected_out);
+void cir__projection_done(cir__projection *projection); /* a zeroed one is allowed */
+
+#endif
