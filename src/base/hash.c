@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <xxhash.h>
 
@@ -12,6 +13,13 @@ struct cir__hash {
 uint64_t cir__hash64(const void *bytes, size_t size)
 {
     return XXH3_64bits(bytes, size);
+}
+
+void cir__hash128(const void *bytes, size_t size, uint8_t hash_out[16])
+{
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes, size));
+    memcpy(hash_out, canonical.digest, sizeof canonical.digest);
 }
 
 cir__hash *cir__hash_new(void)

@@ -10,6 +10,9 @@
 /* 64 bits of a run of bytes, for checksums of stored rows. */
 uint64_t cir__hash64(const void *bytes, size_t size);
 
+/* 128 bits of a run of bytes, most significant first, for recognising a file's content. */
+void cir__hash128(const void *bytes, size_t size, uint8_t hash_out[16]);
+
 /* A hash over several runs of bytes, one after another. */
 typedef struct cir__hash cir__hash;
 cir__hash *cir__hash_new(void); /* NULL where memory is short */

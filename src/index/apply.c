@@ -1,0 +1,394 @@
+#include "index/apply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "index/place.h"
+#include "index/rows.h"
+#include "index/vectors.h"
+
+enum { SEEN = 1, VANISHED = 2 }; /* flags */
+
+#define MAX_TWINS                                                                                            \
+    64 /* of one content that are looked at: many copies of a picture must not cost their square */
+#define MAX_CHANGES 8192 /* marked as vanished in one commit */
+
+static void visit_state(void *context, size_t id, bool is_vanished)
+{
+    cir__apply *apply = context;
+    if (id < cir__writer_n_rows(apply->writer) && is_vanished)
+        apply->flags[id] = VANISHED;
+}
+
+cir_status cir__apply_init(cir__apply *apply, cir__writer *writer, const cir__job_settings *settings,
+                           cir_pool *pool, cir_error *err)
+{
+    *apply = (cir__apply){.writer = writer, .settings = settings, .pool = pool};
+    size_t n_rows = cir__writer_n_rows(writer);
+    size_t dim = settings->encoder->dim;
+    bool is_fine = cir__grow((void **)&apply->flags, &apply->flags_capacity, n_rows + 1, 1);
+    apply->row = cir__new(dim, sizeof *apply->row);
+    apply->feature = cir__new(dim, sizeof *apply->feature);
+    cir_status status;
+    if (!is_fine || apply->row == NULL || apply->feature == NULL) {
+        status = cir__fail_memory(err, "update of an index");
+    } else {
+        memset(apply->flags, 0, apply->flags_capacity);
+        status = cir__rows_list_states(cir__writer_store(writer), visit_state, apply, err);
+    }
+    if (status != CIR_OK)
+        cir__apply_done(apply);
+    return status;
+}
+
+void cir__apply_done(cir__apply *apply)
+{
+    free(apply->flags);
+    free(apply->row);
+    free(apply->feature);
+    *apply = (cir__apply){0};
+}
+
+cir_status cir__apply_commit(cir__apply *apply, cir_error *err)
+{
+    apply->n_changes = 0;
+    return cir__writer_commit(apply->writer, err);
+}
+
+static cir_status begin(cir__apply *apply, cir_error *err)
+{
+    apply->n_changes++;
+    return cir__writer_begin(apply->writer, err);
+}
+
+/* Whether the row needs nothing although the file was not read: by size and time. */
+static bool is_unchanged(const cir__apply *apply, const cir__walk_entry *entry, const cir__row *row)
+{
+    if (row->size_bytes != entry->size_bytes || row->modified_ns != entry->modified_ns)
+        return false;
+    /* What could not even be read may have been allowed, mounted or mended since, without a trace. */
+    if (row->is_failed)
+        return row->has_hash && !apply->settings->retries_failed;
+    return cir__writer_has_feature(apply->writer, row->id);
+}
+
+static cir_status set_there(cir__apply *apply, size_t id, cir_error *err)
+{
+    apply->flags[id] |= SEEN;
+    if ((apply->flags[id] & VANISHED) == 0)
+        return CIR_OK;
+    apply->flags[id] = SEEN;
+    cir_status status = begin(apply, err);
+    return status == CIR_OK ? cir__rows_set_vanished(cir__writer_store(apply->writer), id, false, err)
+                            : status;
+}
+
+static cir_status fill_job(cir__job *job, const cir__walk_entry *entry, cir_error *err)
+{
+    size_t size = strlen(entry->path) + 1;
+    if (!cir__grow((void **)&job->path, &job->path_capacity, size, 1))
+        return cir__fail_memory(err, entry->path);
+    memcpy(job->path, entry->path, size);
+    job->size_bytes = entry->size_bytes;
+    job->modified_ns = entry->modified_ns;
+    job->errno_value = entry->errno_value;
+    return CIR_OK;
+}
+
+cir_status cir__apply_plan(cir__apply *apply, const cir__walk_entry *entry, cir__job *job,
+                           bool *is_settled_out, bool *is_failure_out, cir_error *err)
+{
+    *is_settled_out = false;
+    *is_failure_out = false;
+    const char *stored = cir__place_stored(cir__writer_place(apply->writer), entry->path);
+    cir_status status =
+        cir__rows_find_path(cir__writer_store(apply->writer), stored, &job->row, &job->has_row, err);
+    if (status != CIR_OK)
+        return status;
+    if (job->has_row && job->row.id >= cir__writer_n_rows(apply->writer))
+        return cir__store_fail_damaged(cir__writer_store(apply->writer), "an id is out of range", err);
+    if (job->has_row && entry->errno_value != 0) {
+        *is_settled_out = true;
+        *is_failure_out = true;
+        apply->flags[job->row.id] |= SEEN;
+        return CIR_OK;
+    }
+    if (job->has_row && is_unchanged(apply, entry, &job->row)) {
+        *is_settled_out = true;
+        return set_there(apply, job->row.id, err);
+    }
+    job->has_feature = job->has_row && cir__writer_has_feature(apply->writer, job->row.id);
+    return fill_job(job, entry, err);
+}
+
+/* Whether the file of a row is gone. */
+static cir_status find_out_missing(cir__apply *apply, size_t id, bool *is_missing_out, cir_error *err)
+{
+    *is_missing_out = false;
+    cir__row row;
+    char *stored;
+    cir_status status = cir__rows_get(cir__writer_store(apply->writer), id, &row, &stored, NULL, err);
+    if (status != CIR_OK)
+        return status;
+    char *path = cir__place_absolute(cir__writer_place(apply->writer), stored, strlen(stored));
+    free(stored);
+    if (path == NULL)
+        return cir__fail_memory(err, "update of an index");
+    struct stat facts;
+    *is_missing_out = stat(path, &facts) != 0 && (errno == ENOENT || errno == ENOTDIR);
+    free(path);
+    return CIR_OK;
+}
+
+/* The first row of the job's content whose file is gone: the file was moved. */
+static cir_status find_moved(cir__apply *apply, const cir__job *job, cir__row *row_out, bool *is_found_out,
+                             cir_error *err)
+{
+    size_t id = 0;
+    for (int i = 0; i < MAX_TWINS; i++) {
+        cir_status status =
+            cir__rows_find_hash(cir__writer_store(apply->writer), job->hash, id, row_out, is_found_out, err);
+        if (status != CIR_OK || !*is_found_out)
+            return status;
+        id = row_out->id + 1;
+        if (row_out->id >= cir__writer_n_rows(apply->writer) || (apply->flags[row_out->id] & SEEN) != 0)
+            continue;
+        status = find_out_missing(apply, row_out->id, is_found_out, err);
+        if (status != CIR_OK || *is_found_out)
+            return status;
+    }
+    *is_found_out = false;
+    return CIR_OK;
+}
+
+/* The first other row of the job's content with a sound feature, which is read into apply->row. */
+static cir_status find_twin(cir__apply *apply, const cir__job *job, size_t own_id, cir__row *row_out,
+                            bool *is_found_out, cir_error *err)
+{
+    size_t id = 0;
+    for (int i = 0; i < MAX_TWINS; i++) {
+        cir_status status =
+            cir__rows_find_hash(cir__writer_store(apply->writer), job->hash, id, row_out, is_found_out, err);
+        if (status != CIR_OK || !*is_found_out)
+            return status;
+        id = row_out->id + 1;
+        if (row_out->id == own_id)
+            continue;
+        status = cir__writer_get_feature(apply->writer, row_out->id, apply->row, is_found_out, err);
+        if (status != CIR_OK || *is_found_out)
+            return status;
+    }
+    *is_found_out = false;
+    return CIR_OK;
+}
+
+/* The reason without the path before it: the row says which file it is, also when that has moved. */
+static const char *reason_of(const cir__job *job)
+{
+    size_t length = strlen(job->path);
+    const char *text = job->why.message;
+    return strncmp(text, job->path, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2
+                                                                                         : text;
+}
+
+/* Writes the row of an encoded, copied or failed file. */
+static cir_status put_row(cir__apply *apply, const cir__job *job, cir__row *row, bool is_failed,
+                          cir_error *err)
+{
+    row->size_bytes = job->size_bytes;
+    row->modified_ns = job->modified_ns;
+    row->has_hash = job->has_hash;
+    memcpy(row->hash, job->hash, CIR__HASH_SIZE);
+    row->is_vanished = false;
+    row->is_failed = is_failed;
+    return cir__rows_put(cir__writer_store(apply->writer), row,
+                         cir__place_stored(cir__writer_place(apply->writer), job->path),
+                         is_failed ? reason_of(job) : NULL, err);
+}
+
+static cir_status put_encoded(cir__apply *apply, cir__job *job, cir__row *row, const float *feature,
+                              cir__applied *applied_out, cir_error *err)
+{
+    row->width_px = job->facts.width_px;
+    row->height_px = job->facts.height_px;
+    row->taken_at = job->facts.taken_at;
+    if (!cir__vectors_format_row(feature, apply->settings->encoder->dim, apply->row)) {
+        cir__fail(
+            &job->why, CIR_FORMAT,
+            "%s: its feature holds no numbers or is not of unit length; check the model with: cir model "
+            "check",
+            job->path);
+        *applied_out = CIR__APPLIED_FAILED;
+        return put_row(apply, job, row, true, err);
+    }
+    *applied_out = CIR__APPLIED_ENCODED;
+    cir_status status = put_row(apply, job, row, false, err);
+    return status == CIR_OK ? cir__writer_put_feature(apply->writer, row->id, apply->row, err) : status;
+}
+
+/* Decodes and encodes here and now: the twin that a decoding thread relied on turned out not to be usable. */
+static cir_status encode_alone(cir__apply *apply, cir__job *job, const float **feature_out, cir_error *err)
+{
+    const cir__encoder *encoder = apply->settings->encoder;
+    *feature_out = NULL;
+    cir__job_run(job, apply->settings, true);
+    if (job->result != CIR__JOB_DECODED)
+        return CIR_OK;
+    cir_status status =
+        encoder->encode(encoder->context, apply->pool, job->tensor, 1, apply->feature, &job->why);
+    *feature_out = apply->feature;
+    if (status == CIR_FORMAT)
+        job->result = CIR__JOB_FAILED;
+    else if (status != CIR_OK)
+        return cir__fail(err, status, "%s", job->why.message);
+    return CIR_OK;
+}
+
+/* Chooses the row: that of the path, that of the same content moved here, or a new one. */
+static cir_status choose_row(cir__apply *apply, const cir__job *job, cir__row *row_out, bool *is_new_out,
+                             cir_error *err)
+{
+    *row_out = job->row;
+    bool is_found = job->has_row;
+    if (!is_found && job->has_hash) {
+        cir_status status = find_moved(apply, job, row_out, &is_found, err);
+        if (status != CIR_OK)
+            return status;
+    }
+    *is_new_out = !is_found;
+    if (!is_found) {
+        size_t n_rows = cir__writer_n_rows(apply->writer) + 1;
+        if (!cir__grow((void **)&apply->flags, &apply->flags_capacity, n_rows + 1, 1))
+            return cir__fail_memory(err, "update of an index");
+        *row_out = (cir__row){.id = cir__writer_add_row(apply->writer), .taken_at = INT64_MIN};
+    }
+    apply->flags[row_out->id] = SEEN;
+    return CIR_OK;
+}
+
+cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *feature, cir__applied *applied_out,
+                          cir_error *err)
+{
+    *applied_out = CIR__APPLIED_UNCHANGED;
+    cir__row row;
+    bool is_new;
+    cir_status status = begin(apply, err);
+    if (status == CIR_OK)
+        status = choose_row(apply, job, &row, &is_new, err);
+    if (status != CIR_OK)
+        return status;
+    bool is_same_content =
+        !is_new && row.has_hash && job->has_hash && memcmp(row.hash, job->hash, CIR__HASH_SIZE) == 0;
+    if (job->result == CIR__JOB_SAME ||
+        (is_same_content && job->result == CIR__JOB_KNOWN && cir__writer_has_feature(apply->writer, row.id)))
+        return cir__rows_set_file(cir__writer_store(apply->writer), row.id,
+                                  cir__place_stored(cir__writer_place(apply->writer), job->path),
+                                  job->size_bytes, job->modified_ns, err);
+    if (!is_new && !is_same_content)
+        status = cir__writer_clear_features(apply->writer, row.id, err);
+    if (status == CIR_OK && job->result == CIR__JOB_KNOWN) {
+        cir__row twin;
+        bool is_found;
+        status = find_twin(apply, job, row.id, &twin, &is_found, err);
+        if (status == CIR_OK && is_found) {
+            row.width_px = twin.width_px;
+            row.height_px = twin.height_px;
+            row.taken_at = twin.taken_at;
+            status = put_row(apply, job, &row, false, err);
+            return status == CIR_OK ? cir__writer_put_feature(apply->writer, row.id, apply->row, err)
+                                    : status;
+        }
+        if (status == CIR_OK)
+            status = encode_alone(apply, job, &feature, err);
+    }
+    if (status != CIR_OK)
+        return status;
+    if (job->result == CIR__JOB_DECODED)
+        return put_encoded(apply, job, &row, feature, applied_out, err);
+    *applied_out = CIR__APPLIED_FAILED;
+    row.width_px = row.height_px = 0;
+    row.taken_at = INT64_MIN;
+    return put_row(apply, job, &row, true, err);
+}
+
+/* Rows that a round of vanishing met. */
+typedef struct missing {
+    const cir__apply *apply;
+    char *const *unreadable;
+    size_t n_unreadable;
+    size_t *ids;
+    size_t n;
+    size_t capacity;
+} missing;
+
+static bool is_below_unreadable(const missing *self, const char *path)
+{
+    for (size_t i = 0; i < self->n_unreadable; i++)
+        if (cir__place_is_below(path, self->unreadable[i]))
+            return true;
+    return false;
+}
+
+static bool visit_path(void *context, size_t id, const char *stored, size_t size)
+{
+    missing *self = context;
+    if (id >= cir__writer_n_rows(self->apply->writer) || self->apply->flags[id] != 0)
+        return true;
+    char *path = cir__place_absolute(cir__writer_place(self->apply->writer), stored, size);
+    if (path == NULL)
+        return false;
+    /* A file that was once named itself is not found in its folder when its name does not tell a picture. */
+    struct stat facts;
+    bool is_kept =
+        is_below_unreadable(self, path) || (!cir__walk_is_picture(path) && stat(path, &facts) == 0);
+    free(path);
+    if (is_kept)
+        return true;
+    if (!cir__grow((void **)&self->ids, &self->capacity, self->n + 1, sizeof *self->ids))
+        return false;
+    self->ids[self->n++] = id;
+    return true;
+}
+
+static cir_status list_below(cir__apply *apply, const char *root, missing *self, cir_error *err)
+{
+    const cir__place *place = cir__writer_place(apply->writer);
+    cir__store *store = cir__writer_store(apply->writer);
+    cir_status status = CIR_OK;
+    const char *stored = cir__place_stored(place, root);
+    /* All that is stored relative lies below the base, and so below a root that the base lies below. */
+    if (cir__place_is_below(place->base, root))
+        status = cir__rows_list_paths(store, "", visit_path, self, err);
+    if (status != CIR_OK || stored[0] == '\0')
+        return status;
+    char *prefix = cir__path_join(stored, "");
+    if (prefix == NULL)
+        return cir__fail_memory(err, root);
+    status = cir__rows_list_paths(store, prefix, visit_path, self, err);
+    free(prefix);
+    return status;
+}
+
+cir_status cir__apply_vanish(cir__apply *apply, const char *root, char *const *unreadable,
+                             size_t n_unreadable, size_t *n_vanished_out, cir_error *err)
+{
+    *n_vanished_out = 0;
+    missing self = {.apply = apply, .unreadable = unreadable, .n_unreadable = n_unreadable};
+    cir_status status = list_below(apply, root, &self, err);
+    for (size_t i = 0; status == CIR_OK && i < self.n; i++) {
+        status = begin(apply, err);
+        if (status == CIR_OK)
+            status = cir__rows_set_vanished(cir__writer_store(apply->writer), self.ids[i], true, err);
+        apply->flags[self.ids[i]] = VANISHED;
+        ++*n_vanished_out;
+        if (status == CIR_OK && apply->n_changes >= MAX_CHANGES)
+            status = cir__apply_commit(apply, err);
+    }
+    free(self.ids);
+    return status;
+}

@@ -1,0 +1,238 @@
+#include "index/testing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "index/update.h"
+
+static void make_feature(const char *text, size_t size, float *out)
+{
+    if (size >= 6 && memcmp(text + 3, "NAN", 3) == 0) {
+        for (size_t i = 0; i < TESTING_DIM; i++)
+            out[i] = NAN;
+        return;
+    }
+    double sum = 0;
+    uint64_t state = cir__hash64(text, size);
+    for (size_t i = 0; i < TESTING_DIM; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        out[i] = (float)(state >> 40) / (float)(1 << 24) - 0.5f;
+        sum += (double)out[i] * (double)out[i];
+    }
+    for (size_t i = 0; i < TESTING_DIM; i++)
+        out[i] = (float)((double)out[i] / sqrt(sum));
+}
+
+void testing_feature(const char *text, float feature_out[TESTING_DIM])
+{
+    make_feature(text, strlen(text), feature_out);
+}
+
+static cir_status prepare(const void *context, const void *bytes, size_t size_bytes, const char *name,
+                          const cir_image_options *options, float *tensor_out, cir_image_facts *facts_out,
+                          cir_error *err)
+{
+    (void)options;
+    testing *t = (testing *)(uintptr_t)context;
+    const char *text = bytes;
+    if (size_bytes < 3 || memcmp(text, "PIC", 3) != 0)
+        return cir__fail(err, CIR_FORMAT, "%s: is no picture", name);
+    atomic_fetch_add(&t->n_prepared, 1);
+    make_feature(text, size_bytes, tensor_out);
+    tensor_out[TESTING_DIM] = size_bytes >= 6 && memcmp(text + 3, "BAD", 3) == 0 ? 1 : 0;
+    *facts_out = (cir_image_facts){.width_px = size_bytes, .height_px = 2, .taken_at = 12345, .kind = "pic"};
+    return CIR_OK;
+}
+
+static cir_status encode(const void *context, cir_pool *pool, const float *tensors, size_t n,
+                         float *features_out, cir_error *err)
+{
+    (void)pool;
+    testing *t = (testing *)(uintptr_t)context;
+    for (size_t i = 0; i < n; i++) {
+        const float *tensor = tensors + i * (TESTING_DIM + 1);
+        if (tensor[TESTING_DIM] != 0)
+            return cir__fail(err, CIR_FORMAT, "weights: lead to no number");
+        memcpy(features_out + i * TESTING_DIM, tensor, TESTING_DIM * sizeof *tensor);
+    }
+    t->n_encoded += n;
+    if (t->delay_us > 0)
+        usleep(t->delay_us);
+    return CIR_OK;
+}
+
+void testing_init(testing *t, size_t n_threads)
+{
+    memset(t, 0, sizeof *t);
+    strcpy(t->folder, "/tmp/cir-test-XXXXXX");
+    assert_non_null(mkdtemp(t->folder));
+    char *real = realpath(t->folder, NULL);
+    assert_non_null(real);
+    assert_string_equal(real, t->folder);
+    free(real);
+    snprintf(t->index, sizeof t->index, "%s/photos.cir", t->folder);
+    snprintf(t->photos, sizeof t->photos, "%s/photos", t->folder);
+    assert_int_equal(mkdir(t->photos, 0777), 0);
+    t->encoder = (cir__encoder){.name = "fake model",
+                                .path = "/models/fake",
+                                .fingerprint = "0123456789abcdef0123456789abcdef",
+                                .dim = TESTING_DIM,
+                                .tensor_floats = TESTING_DIM + 1,
+                                .context = t,
+                                .prepare = prepare,
+                                .encode = encode};
+    assert_int_equal(cir_pool_new(n_threads, &t->pool, NULL), CIR_OK);
+}
+
+static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *where)
+{
+    (void)facts;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+void testing_done(testing *t)
+{
+    cir_pool_free(t->pool);
+    nftw(t->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void testing_path(const testing *t, const char *name, char path_out[512])
+{
+    snprintf(path_out, 512, "%s/%s", t->folder, name);
+}
+
+void testing_write(const testing *t, const char *name, const char *text)
+{
+    char path[512];
+    testing_path(t, name, path);
+    for (char *slash = path + strlen(t->folder) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = '\0';
+        assert_true(mkdir(path, 0777) == 0 || errno == EEXIST);
+        *slash = '/';
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    /* Clocks of file systems are coarse: two writes in one tick must not have the same time. */
+    static atomic_long n_writes;
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+                                {.tv_sec = 1000000000 + atomic_fetch_add(&n_writes, 1), .tv_nsec = 5}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+void testing_remove(const testing *t, const char *name)
+{
+    char path[512];
+    testing_path(t, name, path);
+    assert_int_equal(remove(path), 0);
+}
+
+void testing_rename(const testing *t, const char *from, const char *to)
+{
+    char old[512];
+    char new[512];
+    testing_path(t, from, old);
+    testing_path(t, to, new);
+    assert_int_equal(rename(old, new), 0);
+}
+
+void testing_link(const testing *t, const char *target, const char *name)
+{
+    char path[512];
+    testing_path(t, name, path);
+    assert_int_equal(symlink(target, path), 0);
+}
+
+cir_update_progress testing_update_with(testing *t, const char *path, const cir_update_options *options,
+                                        cir_status expected)
+{
+    cir_error err = {0};
+    cir_update_progress progress;
+    const char *paths[] = {path};
+    cir_status status = cir__index_update(t->index, paths, 1, &t->encoder, t->pool, options, &progress, &err);
+    if (status != expected)
+        fail_msg("update: %s, expected %s: %s", cir_status_name(status), cir_status_name(expected),
+                 err.message);
+    if (status == CIR_OK) {
+        assert_int_equal(progress.n_done, progress.n_found);
+        assert_false(progress.is_walking);
+    }
+    return progress;
+}
+
+cir_update_progress testing_update(testing *t, cir_status expected)
+{
+    return testing_update_with(t, t->photos, NULL, expected);
+}
+
+cir_index *testing_open(const testing *t)
+{
+    cir_index *index;
+    cir_error err = {0};
+    if (cir_index_open(t->index, t->encoder.fingerprint, &index, &err) != CIR_OK)
+        fail_msg("open: %s", err.message);
+    return index;
+}
+
+size_t testing_find(const testing *t, const cir_index *index, const char *name)
+{
+    char path[512];
+    testing_path(t, name, path);
+    size_t id;
+    cir_error err = {0};
+    if (cir_index_find_path(index, path, &id, &err) != CIR_OK)
+        fail_msg("find: %s", err.message);
+    return id;
+}
+
+size_t testing_assert_ready(const testing *t, const cir_index *index, const char *name)
+{
+    size_t id = testing_find(t, index, name);
+    testing_assert_state(t, index, name, CIR_IMAGE_READY);
+    char path[512];
+    testing_path(t, name, path);
+    uint8_t *bytes;
+    size_t size;
+    assert_int_equal(cir__file_read(path, 1000, &bytes, &size, NULL), CIR_OK);
+    float expected[TESTING_DIM];
+    float feature[TESTING_DIM];
+    make_feature((const char *)bytes, size, expected);
+    free(bytes);
+    assert_int_equal(cir_index_get_feature(index, id, feature, NULL), CIR_OK);
+    for (size_t i = 0; i < TESTING_DIM; i++)
+        if (fabs((double)(feature[i] - expected[i])) > 5e-4)
+            fail_msg("%s: feature %zu is %f, expected %f", name, i, (double)feature[i], (double)expected[i]);
+    return id;
+}
+
+void testing_assert_state(const testing *t, const cir_index *index, const char *name, cir_image_state state)
+{
+    cir_image_record record;
+    assert_int_equal(cir_index_get_image(index, testing_find(t, index, name), &record, NULL), CIR_OK);
+    if (record.state != state)
+        fail_msg("%s: state %d, expected %d (%s)", name, (int)record.state, (int)state,
+                 record.error != NULL ? record.error : "no error");
+    char path[512];
+    testing_path(t, name, path);
+    assert_string_equal(record.path, path);
+    cir_image_record_done(&record);
+}
+
+void testing_assert_clean(const testing *t)
+{
+    cir_index *index = testing_open(t);
+    cir_index_close(index);
+}

@@ -1,0 +1,390 @@
+/* Updating an index: a walking thread finds files, decoding threads read them, and the calling thread encodes
+ * in batches, applies what came out in the order of the walk, commits, and tells how it goes. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "index/apply.h"
+#include "index/bell.h"
+#include "index/feed.h"
+#include "index/pipeline.h"
+#include "index/place.h"
+#include "index/rows.h"
+#include "index/update.h"
+#include "index/writer.h"
+
+#define DEFAULT_BATCH 16
+#define COMMIT_CHANGES 512
+#define COMMIT_MS 5000
+#define WATCH_MS 100
+#define PARTIAL_BATCH_MS 500 /* decoding is the slower part: what is there is encoded */
+#define PLANS_AT_ONCE 256
+
+typedef struct update {
+    const cir__encoder *encoder;
+    cir_pool *pool;
+    const cir_update_options *options;
+    size_t batch;
+    cir_update_progress progress;
+    bool is_stopped; /* by the watch */
+
+    char **roots; /* [n_roots], absolute */
+    size_t n_roots;
+    char **unreadable; /* folders that could not be listed */
+    size_t n_unreadable;
+    size_t unreadable_capacity;
+
+    pthread_mutex_t lock; /* the writer serves one thread at a time: this one, or a decoding one that asks */
+    cir__writer *writer;
+    cir__apply apply;
+    cir__job_settings settings;
+    cir__bell bell;
+    cir__feed *feed;
+    cir__pipeline *pipeline;
+    float *tensors;  /* [batch, tensor_floats] */
+    float *features; /* [batch, dim] */
+    int64_t committed_ms;
+    int64_t watched_ms;
+    int64_t idle_ms; /* since when what is decoded waits for a full batch; 0: nothing waits */
+} update;
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void call_watch(update *u)
+{
+    if (u->feed != NULL) {
+        cir__feed_state state = cir__feed_get_state(u->feed);
+        u->progress.n_found = state.n_files;
+        u->progress.is_walking = state.is_walking;
+    }
+    u->watched_ms = now_ms();
+    if (u->options->watch != NULL && !u->options->watch(u->options->watch_context, &u->progress))
+        u->is_stopped = true;
+}
+
+static void report_failure(update *u, const char *path, const char *reason)
+{
+    u->progress.n_failed++;
+    u->progress.failed_path = path;
+    u->progress.failed_reason = reason;
+    call_watch(u);
+    u->progress.failed_path = NULL;
+    u->progress.failed_reason = NULL;
+}
+
+/* Called on decoding threads. */
+static bool is_known(void *context, const cir__job *job)
+{
+    update *u = context;
+    bool is_found = true;
+    bool is_known = false;
+    cir__row row = {0};
+    pthread_mutex_lock(&u->lock);
+    for (size_t i = 0, id = 0; is_found && !is_known && i < 64; i++, id = row.id + 1) {
+        if (cir__rows_find_hash(cir__writer_store(u->writer), job->hash, id, &row, &is_found, NULL) != CIR_OK)
+            break;
+        is_known = is_found && cir__writer_has_feature(u->writer, row.id);
+    }
+    pthread_mutex_unlock(&u->lock);
+    return is_known;
+}
+
+static cir_status report_entry(update *u, const cir__walk_entry *entry, cir_error *err)
+{
+    cir_error why;
+    cir__fail_errno(&why, entry->errno_value,
+                    entry->is_folder ? "%s: the folder cannot be listed" : "%s: cannot be examined",
+                    entry->path);
+    if (entry->is_folder) {
+        char *path = cir__copy_text(entry->path);
+        if (path == NULL || !cir__grow((void **)&u->unreadable, &u->unreadable_capacity, u->n_unreadable + 1,
+                                       sizeof *u->unreadable)) {
+            free(path);
+            return cir__fail_memory(err, entry->path);
+        }
+        u->unreadable[u->n_unreadable++] = path;
+    } else {
+        u->progress.n_done++;
+    }
+    report_failure(u, entry->path, why.message);
+    return CIR_OK;
+}
+
+/* Takes found files while there is room for them. */
+static cir_status plan(update *u, bool *has_moved_out, cir_error *err)
+{
+    for (int i = 0; i < PLANS_AT_ONCE && !u->is_stopped; i++) {
+        cir__job *job = cir__pipeline_get_free(u->pipeline);
+        const cir__walk_entry *entry = job != NULL ? cir__feed_take(u->feed) : NULL;
+        if (entry == NULL)
+            return CIR_OK;
+        *has_moved_out = true;
+        bool is_settled = true;
+        bool is_failure = entry->is_folder;
+        cir_status status = CIR_OK;
+        if (!entry->is_folder) {
+            pthread_mutex_lock(&u->lock);
+            status = cir__apply_plan(&u->apply, entry, job, &is_settled, &is_failure, err);
+            pthread_mutex_unlock(&u->lock);
+        }
+        if (status == CIR_OK && is_failure) {
+            status = report_entry(u, entry, err);
+        } else if (status == CIR_OK && is_settled) {
+            u->progress.n_unchanged++;
+            u->progress.n_done++;
+        } else if (status == CIR_OK) {
+            cir__pipeline_push(u->pipeline);
+        }
+        if (status != CIR_OK)
+            return status;
+    }
+    return CIR_OK;
+}
+
+/* Features of n tensors; where the model fails on some picture, each is tried alone. failed_out: [n]. */
+static cir_status encode(update *u, size_t n, cir_error *failed_out, cir_error *err)
+{
+    const cir__encoder *encoder = u->encoder;
+    if (n == 0)
+        return CIR_OK;
+    cir_status status = encoder->encode(encoder->context, u->pool, u->tensors, n, u->features, err);
+    if (status != CIR_FORMAT)
+        return status;
+    for (size_t i = 0; i < n; i++) {
+        status = encoder->encode(encoder->context, u->pool, u->tensors + i * encoder->tensor_floats, 1,
+                                 u->features + i * encoder->dim, &failed_out[i]);
+        if (status != CIR_OK && status != CIR_FORMAT)
+            return cir__fail(err, status, "%s", failed_out[i].message);
+        failed_out[i].status = status;
+    }
+    return CIR_OK;
+}
+
+static cir_status apply_job(update *u, cir__job *job, const float *feature, cir_error *err)
+{
+    cir__applied applied;
+    pthread_mutex_lock(&u->lock);
+    cir_status status = cir__apply_job(&u->apply, job, feature, &applied, err);
+    pthread_mutex_unlock(&u->lock);
+    if (status != CIR_OK)
+        return status;
+    u->progress.n_done++;
+    u->progress.n_unchanged += applied == CIR__APPLIED_UNCHANGED ? 1 : 0;
+    u->progress.n_encoded += applied == CIR__APPLIED_ENCODED ? 1 : 0;
+    if (applied == CIR__APPLIED_FAILED)
+        report_failure(u, job->path, job->why.message);
+    return CIR_OK;
+}
+
+/* Encodes and applies the n oldest jobs. */
+static cir_status finish_jobs(update *u, size_t n, cir_error *err)
+{
+    const cir__encoder *encoder = u->encoder;
+    cir_error *failed = cir__new(u->batch, sizeof *failed);
+    if (failed == NULL)
+        return cir__fail_memory(err, "update of an index");
+    size_t n_decoded = 0;
+    for (size_t i = 0; i < n; i++) {
+        const cir__job *job = cir__pipeline_find_done(u->pipeline, i);
+        if (job->result == CIR__JOB_DECODED)
+            memcpy(u->tensors + n_decoded++ * encoder->tensor_floats, job->tensor,
+                   encoder->tensor_floats * sizeof(float));
+    }
+    cir_status status = encode(u, n_decoded, failed, err);
+    n_decoded = 0;
+    for (size_t i = 0; status == CIR_OK && i < n; i++) {
+        cir__job *job = cir__pipeline_find_done(u->pipeline, i);
+        const float *feature = NULL;
+        if (job->result == CIR__JOB_DECODED) {
+            feature = u->features + n_decoded * encoder->dim;
+            if (failed[n_decoded].status != CIR_OK) {
+                job->result = CIR__JOB_FAILED;
+                cir__fail(&job->why, CIR_FORMAT, "%s: %s", job->path, failed[n_decoded].message);
+            }
+            n_decoded++;
+        }
+        status = apply_job(u, job, feature, err);
+    }
+    if (status == CIR_OK)
+        cir__pipeline_drop(u->pipeline, n);
+    free(failed);
+    return status;
+}
+
+/* Finishes jobs once enough are done to fill a batch, or no more can come. */
+static cir_status collect(update *u, bool *has_moved_out, cir_error *err)
+{
+    size_t n = 0;
+    size_t n_decoded = 0;
+    const cir__job *job;
+    while (n_decoded < u->batch && (job = cir__pipeline_find_done(u->pipeline, n)) != NULL) {
+        n_decoded += job->result == CIR__JOB_DECODED ? 1 : 0;
+        n++;
+    }
+    if (n == 0) {
+        u->idle_ms = 0;
+        return CIR_OK;
+    }
+    if (u->idle_ms == 0)
+        u->idle_ms = now_ms();
+    cir__feed_state state = cir__feed_get_state(u->feed);
+    bool no_more_can_come =
+        n == cir__pipeline_n_jobs(u->pipeline) &&
+        (cir__pipeline_get_free(u->pipeline) == NULL || (!state.is_walking && state.is_empty));
+    if (n_decoded > 0 && n_decoded < u->batch && !no_more_can_come &&
+        now_ms() - u->idle_ms < PARTIAL_BATCH_MS)
+        return CIR_OK;
+    u->idle_ms = 0;
+    *has_moved_out = true;
+    return finish_jobs(u, n, err);
+}
+
+static cir_status commit(update *u, cir_error *err)
+{
+    pthread_mutex_lock(&u->lock);
+    cir_status status = cir__apply_commit(&u->apply, err);
+    pthread_mutex_unlock(&u->lock);
+    u->committed_ms = now_ms();
+    return status;
+}
+
+static bool is_over(update *u)
+{
+    cir__feed_state state = cir__feed_get_state(u->feed);
+    return u->is_stopped || (!state.is_walking && state.is_empty && cir__pipeline_n_jobs(u->pipeline) == 0);
+}
+
+static cir_status run(update *u, cir_error *err)
+{
+    cir_status status = CIR_OK;
+    u->committed_ms = now_ms();
+    call_watch(u);
+    while (status == CIR_OK && !is_over(u)) {
+        unsigned long n_rings = cir__bell_count(&u->bell);
+        bool has_moved = false;
+        status = plan(u, &has_moved, err);
+        if (status == CIR_OK && !u->is_stopped)
+            status = collect(u, &has_moved, err);
+        if (status == CIR_OK && now_ms() - u->watched_ms >= WATCH_MS)
+            call_watch(u);
+        if (status == CIR_OK &&
+            (u->apply.n_changes >= COMMIT_CHANGES || now_ms() - u->committed_ms >= COMMIT_MS))
+            status = commit(u, err);
+        if (status == CIR_OK && !has_moved)
+            cir__bell_wait(&u->bell, n_rings, WATCH_MS);
+    }
+    if (status == CIR_OK && !u->is_stopped && cir__feed_get_state(u->feed).status != CIR_OK)
+        status = cir__fail_memory(err, "list of files");
+    return status;
+}
+
+static cir_status mark_vanished(update *u, cir_error *err)
+{
+    cir_status status = CIR_OK;
+    for (size_t i = 0; status == CIR_OK && i < u->n_roots; i++) {
+        size_t n = 0;
+        status = cir__apply_vanish(&u->apply, u->roots[i], u->unreadable, u->n_unreadable, &n, err);
+        u->progress.n_vanished += n;
+    }
+    return status;
+}
+
+static cir_status resolve_roots(update *u, const char *const *paths, size_t n_paths, cir_error *err)
+{
+    u->roots = cir__new(n_paths, sizeof *u->roots);
+    if (u->roots == NULL)
+        return cir__fail_memory(err, "list of files");
+    cir_status status = CIR_OK;
+    while (status == CIR_OK && u->n_roots < n_paths) {
+        status = cir__place_resolve(paths[u->n_roots], &u->roots[u->n_roots], err);
+        u->n_roots += status == CIR_OK ? 1 : 0;
+    }
+    return status;
+}
+
+static cir_status start(update *u, const char *index_path, cir_error *err)
+{
+    size_t n_threads = cir_pool_n_threads(u->pool);
+    size_t n_tensor_floats;
+    u->tensors = cir__size_mul(u->batch, u->encoder->tensor_floats, &n_tensor_floats)
+                     ? cir__new_unset(n_tensor_floats, sizeof *u->tensors)
+                     : NULL;
+    u->features = cir__new_unset(u->batch * u->encoder->dim, sizeof *u->features);
+    if (u->tensors == NULL || u->features == NULL)
+        return cir__fail_memory(err, "update of an index");
+    cir_status status = cir__writer_open(index_path, u->encoder, &u->writer, err);
+    if (status == CIR_OK)
+        status = cir__apply_init(&u->apply, u->writer, &u->settings, u->pool, err);
+    if (status == CIR_OK)
+        status =
+            cir__pipeline_new(2 * u->batch + n_threads, n_threads, &u->settings, &u->bell, &u->pipeline, err);
+    if (status == CIR_OK)
+        status =
+            cir__feed_start((const char *const *)u->roots, u->n_roots, index_path, &u->bell, &u->feed, err);
+    return status;
+}
+
+static void free_update(update *u)
+{
+    cir__feed_stop(u->feed);
+    cir__pipeline_free(u->pipeline);
+    cir__apply_done(&u->apply);
+    cir__writer_close(u->writer);
+    for (size_t i = 0; i < u->n_roots; i++)
+        free(u->roots[i]);
+    free(u->roots);
+    for (size_t i = 0; i < u->n_unreadable; i++)
+        free(u->unreadable[i]);
+    free(u->unreadable);
+    free(u->tensors);
+    free(u->features);
+    cir__bell_done(&u->bell);
+    pthread_mutex_destroy(&u->lock);
+}
+
+cir_status cir__index_update(const char *index_path, const char *const *paths, size_t n_paths,
+                             const cir__encoder *encoder, cir_pool *pool, const cir_update_options *options,
+                             cir_update_progress *progress_out, cir_error *err)
+{
+    static const cir_update_options no_options = {0};
+    update u = {.encoder = encoder, .pool = pool, .options = options != NULL ? options : &no_options};
+    u.batch = u.options->batch > 0 ? u.options->batch : DEFAULT_BATCH;
+    u.settings = (cir__job_settings){encoder, &u.options->image, u.options->retries_failed, is_known, &u};
+    pthread_mutex_init(&u.lock, NULL);
+    cir__bell_init(&u.bell);
+    cir_status status = CIR_OK;
+    if (n_paths == 0)
+        status =
+            cir__fail(err, CIR_ARGUMENT, "%s: no folder of photos is named; name at least one", index_path);
+    if (status == CIR_OK)
+        status = resolve_roots(&u, paths, n_paths, err);
+    if (status == CIR_OK)
+        status = start(&u, index_path, err);
+    if (status == CIR_OK)
+        status = run(&u, err);
+    if (status == CIR_OK && !u.is_stopped)
+        status = mark_vanished(&u, err);
+    if (status == CIR_OK)
+        status = commit(&u, err);
+    if (status == CIR_OK) {
+        bool was_stopped = u.is_stopped;
+        call_watch(&u);
+        if (was_stopped)
+            status = cir__fail(err, CIR_INTERRUPTED,
+                               "%s: stopped on request; what was committed is kept; run it again to go on",
+                               index_path);
+    }
+    if (progress_out != NULL)
+        *progress_out = u.progress;
+    free_update(&u);
+    return status;
+}

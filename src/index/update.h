@@ -1,0 +1,16 @@
+/* Updating an index with any encoder; cir_index_update is this with a model's. */
+#ifndef CIR_INDEX_UPDATE_H
+#define CIR_INDEX_UPDATE_H
+
+#include <stddef.h>
+
+#include "cir/index.h"
+#include "index/encoder.h"
+
+/* As cir_index_update. */
+CIR_MUST_CHECK cir_status cir__index_update(const char *index_path, const char *const *paths, size_t n_paths,
+                                            const cir__encoder *encoder, cir_pool *pool,
+                                            const cir_update_options *options,
+                                            cir_update_progress *progress_out, cir_error *err);
+
+#endif

@@ -1,0 +1,266 @@
+#include "index/vectors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "format/npy.h"
+#include "kernels/half.h"
+
+/* Bytes of a file of n_rows rows; false where no file can be that long. */
+static bool size_of_file(size_t n_rows, size_t dim, size_t *size_out)
+{
+    return cir__size_mul(n_rows, dim * sizeof(uint16_t), size_out) &&
+           cir__size_add(*size_out, CIR__NPY_HEADER_SIZE, size_out) && *size_out < PTRDIFF_MAX / 2;
+}
+
+static uint64_t offset_of_row(size_t id, size_t dim)
+{
+    return CIR__NPY_HEADER_SIZE + (uint64_t)id * dim * sizeof(uint16_t);
+}
+
+static cir_status fail_damaged(const char *path, const char *finding, cir_error *err)
+{
+    return cir__fail(err, CIR_DAMAGED, "%s: is damaged: %s; run: cir check --repair on its index", path,
+                     finding);
+}
+
+cir_status cir__vectors_examine(const char *path, size_t dim, size_t n_rows, size_t n_needed,
+                                const char **finding_out, uint64_t *n_extra_out, cir_error *err)
+{
+    *finding_out = NULL;
+    *n_extra_out = 0;
+    size_t size_needed;
+    size_t size_whole;
+    cir__mapping mapping;
+    cir_status status = cir__mapping_open(path, &mapping, err);
+    if (status != CIR_OK)
+        return status;
+    cir__npy_view view;
+    if (!size_of_file(n_needed, dim, &size_needed) || !size_of_file(n_rows, dim, &size_whole))
+        *finding_out = "the catalogue tells of more rows than a file can hold";
+    else if (mapping.size < size_needed)
+        *finding_out = "it ends before rows that the catalogue tells of";
+    else if (cir__npy_parse((cir__bytes_view){mapping.data, mapping.size, path}, &view, NULL) != CIR_OK ||
+             view.dtype != CIR__NPY_F16 || view.n_dims != 2 || view.shape[1] != dim ||
+             view.data != mapping.data + CIR__NPY_HEADER_SIZE)
+        *finding_out = "its header is not as it must be";
+    else if (view.n_rows < n_needed)
+        *finding_out = "its header counts too few rows";
+    else if (mapping.size > size_whole)
+        *n_extra_out = mapping.size - size_whole;
+    cir__mapping_close(&mapping);
+    return CIR_OK;
+}
+
+static cir_status check_file(const char *path, size_t dim, size_t n_rows, size_t n_needed, cir_error *err)
+{
+    const char *finding;
+    uint64_t n_extra;
+    cir_status status = cir__vectors_examine(path, dim, n_rows, n_needed, &finding, &n_extra, err);
+    if (status == CIR_NOT_FOUND)
+        return fail_damaged(path, "it is missing", err);
+    if (status == CIR_OK && finding != NULL)
+        return fail_damaged(path, finding, err);
+    return status;
+}
+
+static cir_status write_header(int fd, const char *path, size_t dim, size_t n_rows, cir_error *err)
+{
+    uint8_t header[CIR__NPY_HEADER_SIZE];
+    cir__npy_format_header(CIR__NPY_F16, n_rows, dim, header);
+    return cir__file_write_at(fd, header, sizeof header, 0, path, err);
+}
+
+static cir_status sync_file(int fd, const char *path, cir_error *err)
+{
+    return fdatasync(fd) == 0 ? CIR_OK : cir__fail_errno(err, errno, "%s: cannot be made durable", path);
+}
+
+static cir_status resize(int fd, const char *path, size_t dim, size_t n_rows, cir_error *err)
+{
+    size_t size;
+    if (!size_of_file(n_rows, dim, &size))
+        return cir__fail(err, CIR_LIMIT, "%s: %zu rows are more than a file can hold", path, n_rows);
+    return ftruncate(fd, (off_t)size) == 0
+               ? CIR_OK
+               : cir__fail_errno(err, errno, "%s: cannot be made %zu bytes long", path, size);
+}
+
+cir_status cir__vectors_repair(const char *path, size_t dim, size_t n_rows, cir_error *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return cir__fail_errno(err, errno, "%s: cannot be written", path);
+    cir_status status = resize(fd, path, dim, n_rows, err);
+    if (status == CIR_OK)
+        status = write_header(fd, path, dim, n_rows, err);
+    if (status == CIR_OK)
+        status = sync_file(fd, path, err);
+    close(fd);
+    return status == CIR_OK ? cir__folder_sync(path, err) : status;
+}
+
+cir_status cir__vectors_create(const char *path, size_t dim, cir_error *err)
+{
+    return cir__vectors_repair(path, dim, 0, err);
+}
+
+cir_status cir__vectors_open(const char *path, size_t dim, size_t n_rows, size_t n_needed,
+                             cir__vectors *vectors_out, cir_error *err)
+{
+    *vectors_out = (cir__vectors){.fd = -1};
+    cir_status status = check_file(path, dim, n_rows, n_needed, err);
+    if (status != CIR_OK)
+        return status;
+    cir__vectors vectors = {.fd = -1, .path = cir__copy_text(path), .dim = dim, .n_rows = n_rows};
+    if (vectors.path == NULL)
+        return cir__fail_memory(err, path);
+    vectors.fd = open(path, O_RDWR | O_CLOEXEC);
+    if (vectors.fd < 0)
+        status = cir__fail_errno(err, errno, "%s: cannot be written", path);
+    else
+        /* Left-overs of a crash go now, so that rows that will not be written are zero. */
+        status = resize(vectors.fd, path, dim, n_rows, err);
+    if (status != CIR_OK)
+        cir__vectors_close(&vectors);
+    *vectors_out = vectors;
+    return status;
+}
+
+void cir__vectors_close(cir__vectors *vectors)
+{
+    if (vectors->path != NULL && vectors->fd >= 0)
+        close(vectors->fd);
+    free(vectors->path);
+    *vectors = (cir__vectors){.fd = -1};
+}
+
+cir_status cir__vectors_write(cir__vectors *vectors, size_t id, const uint16_t *row, cir_error *err)
+{
+    return cir__file_write_at(vectors->fd, row, vectors->dim * sizeof *row, offset_of_row(id, vectors->dim),
+                              vectors->path, err);
+}
+
+cir_status cir__vectors_read(const cir__vectors *vectors, size_t id, uint16_t *row_out, cir_error *err)
+{
+    size_t size = vectors->dim * sizeof *row_out;
+    size_t at = 0;
+    while (at < size) {
+        ssize_t n = pread(vectors->fd, (char *)row_out + at, size - at,
+                          (off_t)(offset_of_row(id, vectors->dim) + at));
+        if (n == 0)
+            return fail_damaged(vectors->path, "it ends before rows that the catalogue tells of", err);
+        if (n < 0 && errno != EINTR)
+            return cir__fail_errno(err, errno, "%s: row %zu cannot be read", vectors->path, id);
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return CIR_OK;
+}
+
+cir_status cir__vectors_commit(cir__vectors *vectors, size_t n_rows, cir_error *err)
+{
+    /* The last images may have failed, and so have no row that was written. */
+    cir_status status = resize(vectors->fd, vectors->path, vectors->dim, n_rows, err);
+    if (status == CIR_OK)
+        status = sync_file(vectors->fd, vectors->path, err);
+    if (status == CIR_OK)
+        status = write_header(vectors->fd, vectors->path, vectors->dim, n_rows, err);
+    return status == CIR_OK ? sync_file(vectors->fd, vectors->path, err) : status;
+}
+
+cir_status cir__vectors_sync(cir__vectors *vectors, cir_error *err)
+{
+    return sync_file(vectors->fd, vectors->path, err);
+}
+
+void cir__vectors_rollback(cir__vectors *vectors)
+{
+    /* The header first: it must never count more rows than there are. */
+    if (write_header(vectors->fd, vectors->path, vectors->dim, vectors->n_rows, NULL) == CIR_OK)
+        (void)resize(vectors->fd, vectors->path, vectors->dim, vectors->n_rows, NULL);
+}
+
+uint64_t cir__vectors_checksum(const uint16_t *row, size_t dim)
+{
+    uint64_t sum = cir__hash64(row, dim * sizeof *row);
+    return sum != 0 ? sum : 1;
+}
+
+static bool is_unit_length(double sum_of_squares, double tolerance)
+{
+    /* Written so that NaN is not of unit length. */
+    return fabs(sqrt(sum_of_squares) - 1) <= tolerance;
+}
+
+bool cir__vectors_format_row(const float *feature, size_t dim, uint16_t *row_out)
+{
+    double sum = 0;
+    for (size_t i = 0; i < dim; i++) {
+        sum += (double)feature[i] * (double)feature[i];
+        row_out[i] = cir__half_from_float(feature[i]);
+    }
+    return is_unit_length(sum, 1e-3);
+}
+
+bool cir__vectors_is_unit(const uint16_t *row, size_t dim)
+{
+    double sum = 0;
+    for (size_t i = 0; i < dim; i++) {
+        double value = (double)cir__half_to_float(row[i]);
+        sum += value * value;
+    }
+    return is_unit_length(sum, 2e-3);
+}
+
+cir_status cir__vectors_map_open(const char *path, size_t dim, size_t n_rows, size_t n_needed,
+                                 cir__vectors_map *map_out, cir_error *err)
+{
+    *map_out = (cir__vectors_map){0};
+    cir_status status = check_file(path, dim, n_rows, n_needed, err);
+    if (status != CIR_OK)
+        return status;
+    size_t size;
+    if (!size_of_file(n_rows, dim, &size))
+        return fail_damaged(path, "the catalogue tells of more rows than a file can hold", err);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return cir__fail_errno(err, errno, "%s: cannot be opened", path);
+    /* Rows of images that another model added may be beyond the end of this file: the file is laid over
+     * zeros, so that every row of the index has an address. */
+    void *memory = MAP_FAILED;
+    struct stat facts;
+    if (fstat(fd, &facts) == 0)
+        memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        status = cir__fail_errno(err, errno, "%s: cannot be mapped", path);
+        goto done;
+    }
+    *map_out = (cir__vectors_map){.memory = memory, .size_bytes = size};
+    size_t size_mapped = (size_t)facts.st_size < size ? (size_t)facts.st_size : size;
+    if (mmap(memory, size_mapped, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        status = cir__fail_errno(err, errno, "%s: cannot be mapped", path);
+        cir__vectors_map_close(map_out);
+        goto done;
+    }
+    map_out->rows = (const uint16_t *)(const void *)((const char *)memory + CIR__NPY_HEADER_SIZE);
+done:
+    close(fd);
+    return status;
+}
+
+void cir__vectors_map_close(cir__vectors_map *map)
+{
+    if (map->memory != NULL)
+        munmap(map->memory, map->size_bytes);
+    *map = (cir__vectors_map){0};
+}

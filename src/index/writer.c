@@ -1,0 +1,369 @@
+#include "index/writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "index/catalogue.h"
+#include "index/checksums.h"
+#include "index/layout.h"
+#include "index/rows.h"
+#include "index/vectors.h"
+
+#define MAX_KEY_NAME 40
+
+/* Rows that the committed catalogue calls encoded, to be overwritten once it no longer does. */
+typedef struct overwrites {
+    struct {
+        size_t id;
+        bool has_feature; /* else the row becomes zero */
+    } * items;
+    uint16_t *rows; /* [n, dim] */
+    size_t n;
+    size_t items_capacity;
+    size_t rows_capacity;
+} overwrites;
+
+struct cir__writer {
+    cir__place place;
+    int lock;
+    cir__store *store;
+    cir_index_model *models;
+    size_t n_models;
+    size_t i_model;
+    cir__checksums *checksums; /* [n_models] */
+    cir__vectors vectors;
+    size_t n_rows;
+    bool has_begun;
+    bool is_doubtful; /* a commit failed that may have come through */
+    overwrites later;
+};
+
+static cir_index_model *own_model(const cir__writer *writer)
+{
+    return &writer->models[writer->i_model];
+}
+
+static bool has_key(const cir__writer *writer, const char *key)
+{
+    for (size_t i = 0; i < writer->n_models; i++)
+        if (strcmp(writer->models[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+/* A readable folder's name: the model's, and as much of its fingerprint as makes it the only one. */
+static void make_key(const cir__writer *writer, const cir__encoder *encoder, char key_out[MAX_KEY_NAME + 34])
+{
+    char name[MAX_KEY_NAME + 1];
+    size_t n = 0;
+    for (const char *c = encoder->name; *c != '\0' && n < MAX_KEY_NAME; c++) {
+        bool is_plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+                        (n > 0 && (*c == '.' || *c == '-' || *c == '_'));
+        name[n] = is_plain ? *c : '-';
+        n++;
+    }
+    name[n] = '\0';
+    for (int n_digits = 8; n_digits <= 32; n_digits += 8) {
+        (void)snprintf(key_out, MAX_KEY_NAME + 34, "%s-%.*s", name, n_digits, encoder->fingerprint);
+        if (!has_key(writer, key_out))
+            return;
+    }
+}
+
+static cir_status make_vectors_path(const cir__writer *writer, const char *key, char **path_out,
+                                    cir_error *err)
+{
+    char *folder = cir__layout_of_model(&writer->place, key);
+    *path_out = folder != NULL ? cir__path_join(folder, CIR__VECTORS_NAME) : NULL;
+    free(folder);
+    return *path_out != NULL ? CIR_OK : cir__fail_memory(err, writer->place.index);
+}
+
+/* The folder and the empty file first: a model in the catalogue always has its file. */
+static cir_status add_model(cir__writer *writer, const cir__encoder *encoder, cir_error *err)
+{
+    char key[MAX_KEY_NAME + 34];
+    make_key(writer, encoder, key);
+    cir_index_model model = {key, encoder->name, encoder->path, encoder->fingerprint, encoder->dim};
+    char *path;
+    cir_status status = make_vectors_path(writer, key, &path, err);
+    if (status == CIR_OK)
+        status = cir__layout_make_model(&writer->place, key, err);
+    if (status == CIR_OK)
+        status = cir__vectors_create(path, encoder->dim, err);
+    free(path);
+    if (status == CIR_OK)
+        status = cir__store_begin(writer->store, true, err);
+    if (status != CIR_OK)
+        return status;
+    status = cir__catalogue_add_model(writer->store, writer->n_models, &model, err);
+    if (status == CIR_OK)
+        status = cir__catalogue_raise_revision(writer->store, err);
+    if (status == CIR_OK)
+        status = cir__store_commit(writer->store, err);
+    if (status != CIR_OK) {
+        cir__store_rollback(writer->store);
+        return status;
+    }
+    cir__catalogue_free_models(writer->models, writer->n_models);
+    return cir__catalogue_list_models(writer->store, &writer->models, &writer->n_models, err);
+}
+
+static bool find_model(cir__writer *writer, const cir__encoder *encoder)
+{
+    for (writer->i_model = 0; writer->i_model < writer->n_models; writer->i_model++)
+        if (strcmp(own_model(writer)->fingerprint, encoder->fingerprint) == 0)
+            return true;
+    return false;
+}
+
+static cir_status choose_model(cir__writer *writer, const cir__encoder *encoder, cir_error *err)
+{
+    cir_status status = cir__catalogue_list_models(writer->store, &writer->models, &writer->n_models, err);
+    if (status == CIR_OK && !find_model(writer, encoder)) {
+        status = add_model(writer, encoder, err);
+        if (status == CIR_OK && !find_model(writer, encoder))
+            status = cir__store_fail_damaged(writer->store, "a model's row is out of range", err);
+    }
+    if (status == CIR_OK && own_model(writer)->dim != encoder->dim)
+        status = cir__fail(
+            err, CIR_DAMAGED,
+            "%s: features of %s have dimension %zu in the catalogue, %zu in the model; run: cir "
+            "check %s",
+            writer->place.index, encoder->name, own_model(writer)->dim, encoder->dim, writer->place.index);
+    return status;
+}
+
+static cir_status open_features(cir__writer *writer, cir_error *err)
+{
+    writer->checksums = cir__new(writer->n_models, sizeof *writer->checksums);
+    if (writer->checksums == NULL)
+        return cir__fail_memory(err, writer->place.index);
+    cir_status status = cir__rows_count(writer->store, &writer->n_rows, err);
+    for (size_t i = 0; status == CIR_OK && i < writer->n_models; i++)
+        status = cir__checksums_load(writer->store, i, writer->n_rows, &writer->checksums[i], err);
+    char *path = NULL;
+    if (status == CIR_OK)
+        status = make_vectors_path(writer, own_model(writer)->key, &path, err);
+    if (status == CIR_OK)
+        status = cir__vectors_open(path, own_model(writer)->dim, writer->n_rows,
+                                   cir__checksums_n_needed(&writer->checksums[writer->i_model]),
+                                   &writer->vectors, err);
+    free(path);
+    return status;
+}
+
+cir_status cir__writer_open(const char *index_path, const cir__encoder *encoder, cir__writer **writer_out,
+                            cir_error *err)
+{
+    *writer_out = NULL;
+    cir_status status = cir__layout_make(index_path, err);
+    if (status != CIR_OK)
+        return status;
+    cir__writer *writer = cir__new(1, sizeof *writer);
+    if (writer == NULL)
+        return cir__fail_memory(err, index_path);
+    writer->lock = -1;
+    writer->vectors.fd = -1;
+    status = cir__place_init(&writer->place, index_path, err);
+    if (status == CIR_OK)
+        status = cir__layout_lock(&writer->place, &writer->lock, err);
+    if (status == CIR_OK)
+        status = cir__catalogue_open(&writer->place, CIR__CATALOGUE_CREATE, &writer->store, err);
+    if (status == CIR_OK)
+        status = choose_model(writer, encoder, err);
+    if (status == CIR_OK)
+        status = open_features(writer, err);
+    if (status != CIR_OK) {
+        cir__writer_close(writer);
+        return status;
+    }
+    *writer_out = writer;
+    return CIR_OK;
+}
+
+void cir__writer_close(cir__writer *writer)
+{
+    if (writer == NULL)
+        return;
+    if (writer->has_begun) {
+        cir__store_rollback(writer->store);
+        if (!writer->is_doubtful)
+            cir__vectors_rollback(&writer->vectors);
+    }
+    cir__vectors_close(&writer->vectors);
+    for (size_t i = 0; writer->checksums != NULL && i < writer->n_models; i++)
+        cir__checksums_done(&writer->checksums[i]);
+    free(writer->checksums);
+    cir__catalogue_free_models(writer->models, writer->n_models);
+    cir__store_close(writer->store);
+    if (writer->lock >= 0)
+        close(writer->lock);
+    cir__place_done(&writer->place);
+    free(writer->later.items);
+    free(writer->later.rows);
+    free(writer);
+}
+
+cir__store *cir__writer_store(cir__writer *writer)
+{
+    return writer->store;
+}
+
+const cir__place *cir__writer_place(const cir__writer *writer)
+{
+    return &writer->place;
+}
+
+size_t cir__writer_n_rows(const cir__writer *writer)
+{
+    return writer->n_rows;
+}
+
+size_t cir__writer_add_row(cir__writer *writer)
+{
+    return writer->n_rows++;
+}
+
+cir_status cir__writer_begin(cir__writer *writer, cir_error *err)
+{
+    if (writer->has_begun)
+        return CIR_OK;
+    cir_status status = cir__store_begin(writer->store, true, err);
+    writer->has_begun = status == CIR_OK;
+    return status;
+}
+
+bool cir__writer_has_begun(const cir__writer *writer)
+{
+    return writer->has_begun;
+}
+
+bool cir__writer_has_feature(const cir__writer *writer, size_t id)
+{
+    return cir__checksums_get(&writer->checksums[writer->i_model], id) != 0;
+}
+
+cir_status cir__writer_get_feature(const cir__writer *writer, size_t id, uint16_t *row_out,
+                                   bool *is_sound_out, cir_error *err)
+{
+    *is_sound_out = false;
+    uint64_t sum = cir__checksums_get(&writer->checksums[writer->i_model], id);
+    if (sum == 0)
+        return CIR_OK;
+    cir_status status = cir__vectors_read(&writer->vectors, id, row_out, err);
+    if (status == CIR_OK)
+        *is_sound_out = cir__vectors_checksum(row_out, own_model(writer)->dim) == sum;
+    return status;
+}
+
+/* Puts a row aside, or replaces what was put aside for it; row NULL means zeros. false: memory. */
+static bool put_aside(cir__writer *writer, size_t id, const uint16_t *row)
+{
+    overwrites *later = &writer->later;
+    size_t dim = own_model(writer)->dim;
+    size_t i = 0;
+    while (i < later->n && later->items[i].id != id)
+        i++;
+    if (!cir__grow((void **)&later->items, &later->items_capacity, i + 1, sizeof *later->items) ||
+        !cir__grow((void **)&later->rows, &later->rows_capacity, i + 1, dim * sizeof *row))
+        return false;
+    later->items[i].id = id;
+    later->items[i].has_feature = row != NULL;
+    if (row != NULL)
+        memcpy(later->rows + i * dim, row, dim * sizeof *row);
+    else
+        memset(later->rows + i * dim, 0, dim * sizeof *row);
+    later->n = i == later->n ? i + 1 : later->n;
+    return true;
+}
+
+static bool is_put_aside(const cir__writer *writer, size_t id)
+{
+    for (size_t i = 0; i < writer->later.n; i++)
+        if (writer->later.items[i].id == id)
+            return true;
+    return false;
+}
+
+cir_status cir__writer_put_feature(cir__writer *writer, size_t id, const uint16_t *row, cir_error *err)
+{
+    cir__checksums *checksums = &writer->checksums[writer->i_model];
+    if (cir__checksums_get(checksums, id) != 0 || is_put_aside(writer, id))
+        return cir__checksums_set(checksums, id, 0) && put_aside(writer, id, row)
+                   ? CIR_OK
+                   : cir__fail_memory(err, writer->place.index);
+    if (!cir__checksums_set(checksums, id, cir__vectors_checksum(row, own_model(writer)->dim)))
+        return cir__fail_memory(err, writer->place.index);
+    return cir__vectors_write(&writer->vectors, id, row, err);
+}
+
+cir_status cir__writer_clear_features(cir__writer *writer, size_t id, cir_error *err)
+{
+    bool is_fine = !cir__writer_has_feature(writer, id) || put_aside(writer, id, NULL);
+    for (size_t i = 0; is_fine && i < writer->n_models; i++)
+        is_fine = cir__checksums_set(&writer->checksums[i], id, 0);
+    return is_fine ? CIR_OK : cir__fail_memory(err, writer->place.index);
+}
+
+static cir_status commit_catalogue(cir__writer *writer, cir_error *err)
+{
+    cir_status status = CIR_OK;
+    for (size_t i = 0; status == CIR_OK && i < writer->n_models; i++)
+        status = cir__checksums_store(&writer->checksums[i], writer->store, err);
+    if (status == CIR_OK)
+        status = cir__catalogue_raise_revision(writer->store, err);
+    if (status != CIR_OK)
+        return status;
+    /* A failing commit may yet be there after the next start: what it tells of must then be there too. */
+    writer->is_doubtful = true;
+    status = cir__store_commit(writer->store, err);
+    if (status == CIR_OK)
+        writer->has_begun = writer->is_doubtful = false;
+    return status;
+}
+
+static cir_status write_later(cir__writer *writer, bool *has_features_out, cir_error *err)
+{
+    overwrites *later = &writer->later;
+    size_t dim = own_model(writer)->dim;
+    cir_status status = CIR_OK;
+    *has_features_out = false;
+    for (size_t i = 0; status == CIR_OK && i < later->n; i++) {
+        const uint16_t *row = later->rows + i * dim;
+        status = cir__vectors_write(&writer->vectors, later->items[i].id, row, err);
+        if (status != CIR_OK || !later->items[i].has_feature)
+            continue;
+        *has_features_out = true;
+        if (!cir__checksums_set(&writer->checksums[writer->i_model], later->items[i].id,
+                                cir__vectors_checksum(row, dim)))
+            status = cir__fail_memory(err, writer->place.index);
+    }
+    later->n = 0;
+    return status;
+}
+
+cir_status cir__writer_commit(cir__writer *writer, cir_error *err)
+{
+    if (!writer->has_begun)
+        return CIR_OK;
+    cir_status status = cir__vectors_commit(&writer->vectors, writer->n_rows, err);
+    if (status == CIR_OK)
+        status = commit_catalogue(writer, err);
+    if (status != CIR_OK)
+        return status;
+    writer->vectors.n_rows = writer->n_rows;
+    bool has_features = false;
+    status = write_later(writer, &has_features, err);
+    if (status != CIR_OK || !has_features)
+        return status;
+    status = cir__vectors_sync(&writer->vectors, err);
+    if (status == CIR_OK)
+        status = cir__writer_begin(writer, err);
+    return status == CIR_OK ? commit_catalogue(writer, err) : status;
+}
