@@ -7,12 +7,16 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cir/search.h"
+#include "format/npy.h"
 #include "kernels/half.h"
+#include "search/top.h"
 
 static uint32_t random_bits(uint64_t *state)
 {
@@ -247,6 +251,132 @@ static void test_the_best_are_those_with_the_best_scores(void **state)
     cir_pool_free(pools[2]);
 }
 
+/* Rows may come in any order: the answer is the same. */
+static void test_the_heap_does_not_care_for_the_order(void **state)
+{
+    (void)state;
+    enum { N = 97, K = 13 };
+    float scores[N], zeros[N] = {0};
+    uint64_t random = 17;
+    for (size_t i = 0; i < N; i++) {
+        scores[i] = (float)(random_bits(&random) % 9);
+        if (i % 10 == 4)
+            scores[i] = NAN;
+    }
+    size_t right[N], n_right = best_by_force(scores, N, right);
+    assert_true(n_right > K);
+    for (size_t step = 1; step < N; step++) { /* N is a prime: every step visits all */
+        cir_hit hits[K];
+        cir__top top = {.k = K, .hits = hits};
+        for (size_t i = 0, r = 0; i < N; i++, r = (r + step) % N)
+            cir__top_push(&top, r, 1, &scores[r], &zeros[r], &zeros[r]);
+        assert_int_equal(top.n, K);
+        cir__top_sort(hits, K);
+        for (size_t i = 0; i < K; i++)
+            assert_int_equal(hits[i].id, right[i]);
+    }
+}
+
+static float *read_golden(const char *name, cir__npy_view *view_out)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/search/%s.npy", getenv("CIR_TEST_DATA"), name);
+    float *items;
+    cir_error err;
+    if (cir__npy_read(path, &items, view_out, &err) != CIR_OK)
+        fail_msg("%s", err.message);
+    return items;
+}
+
+/* test/data/search/make.py: what numpy answers in float64. */
+static void test_the_best_are_those_of_numpy(void **state)
+{
+    (void)state;
+    cir__npy_view rows_view, cases_view, top_view, other;
+    float *f32 = read_golden("rows", &rows_view);
+    float *queries = read_golden("queries", &other), *cases = read_golden("cases", &cases_view);
+    float *top_rows = read_golden("top_rows", &top_view), *top_scores = read_golden("top_scores", &other);
+    size_t n_rows = rows_view.n_rows, dim = rows_view.row_items;
+    uint16_t *f16 = malloc(n_rows * dim * sizeof *f16);
+    for (size_t i = 0; i < n_rows * dim; i++)
+        f16[i] = cir__half_from_float(f32[i]); /* they were halves: exact */
+    cir_hit *hits = malloc(top_view.row_items * sizeof *hits);
+    for (size_t c = 0; c < cases_view.n_rows; c++)
+        for (int is_half = 0; is_half < 2; is_half++) {
+            const float *golden = cases + c * cases_view.row_items;
+            const float *a = queries + (size_t)golden[0] * 2 * dim;
+            cir_query query = {
+                dim,
+                a,
+                golden[5],
+                a + dim,
+                golden[6],
+                {(cir_fusion_kind)golden[1], golden[2] != 0, .lambda = golden[3], .weight = golden[4]}};
+            cir_rows rows = {.n_rows = n_rows, .dim = dim};
+            if (is_half)
+                rows.f16 = f16;
+            else
+                rows.f32 = f32;
+            cir_error err;
+            size_t n, k = (size_t)golden[7];
+            assert_int_equal(cir_search_top(&rows, &query, k, NULL, hits, &n, &err), CIR_OK);
+            assert_int_equal(n, k);
+            for (size_t i = 0; i < n; i++) {
+                assert_int_equal(hits[i].id, (size_t)top_rows[c * top_view.row_items + i]);
+                assert_true(fabsf(hits[i].score - top_scores[c * top_view.row_items + i]) < 2e-6f);
+            }
+        }
+    free(f32);
+    free(queries);
+    free(cases);
+    free(top_rows);
+    free(top_scores);
+    free(f16);
+    free(hits);
+}
+
+/* Several callers share rows and pool. */
+
+typedef struct caller {
+    const fixture *f;
+    cir_pool *pool;
+    cir_hit hits[20];
+} caller;
+
+static void *call(void *argument)
+{
+    caller *self = argument;
+    cir_rows rows = rows_of(self->f, true, true);
+    for (int i = 0; i < 20; i++) {
+        size_t n;
+        if (cir_search_top(&rows, &self->f->query, 20, self->pool, self->hits, &n, NULL) != CIR_OK || n != 20)
+            return self;
+    }
+    return NULL;
+}
+
+static void test_callers_at_once(void **state)
+{
+    (void)state;
+    fixture f = fixture_new(4000, 300, RANDOM, 61);
+    cir_pool *pool = pool_new(3);
+    caller callers[4];
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++) {
+        callers[i] = (caller){.f = &f, .pool = i < 2 ? pool : NULL};
+        assert_int_equal(pthread_create(&threads[i], NULL, call, &callers[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+        for (size_t h = 0; h < 20; h++)
+            assert_int_equal(callers[i].hits[h].id, callers[0].hits[h].id);
+    }
+    cir_pool_free(pool);
+    fixture_done(&f);
+}
+
 /* Large enough for many blocks; rows around the blocks' borders among the best. */
 static void test_many_blocks_and_threads_give_the_same_bits(void **state)
 {
@@ -414,6 +544,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores_are_the_definition),
         cmocka_unit_test(test_the_best_are_those_with_the_best_scores),
+        cmocka_unit_test(test_the_heap_does_not_care_for_the_order),
+        cmocka_unit_test(test_the_best_are_those_of_numpy),
+        cmocka_unit_test(test_callers_at_once),
         cmocka_unit_test(test_many_blocks_and_threads_give_the_same_bits),
         cmocka_unit_test(test_a_row_alone_scores_the_same),
         cmocka_unit_test(test_ranks_count_the_rows_before),
