@@ -1,0 +1,91 @@
+#include "cli/thumbnails.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+typedef struct work {
+    const char *const *paths;
+    size_t n;
+    size_t max_width_px, max_height_px;
+    cir__thumbnail_take *take;
+    void *context;
+    atomic_size_t next;
+} work;
+
+static size_t scaled(size_t length, size_t numerator, size_t denominator)
+{
+    size_t result = (size_t)((double)length * (double)numerator / (double)denominator + 0.5);
+    return result > 0 ? result : 1;
+}
+
+static cir_status shrink(const work *all, cir_image *image, cir_error *err)
+{
+    size_t width = image->width_px;
+    size_t height = image->height_px;
+    if (width > all->max_width_px) {
+        height = scaled(height, all->max_width_px, width);
+        width = all->max_width_px;
+    }
+    if (height > all->max_height_px) {
+        width = scaled(width, all->max_height_px, height);
+        height = all->max_height_px;
+    }
+    if (width == image->width_px && height == image->height_px)
+        return CIR_OK;
+    cir_image small = {0};
+    cir_status status = cir_image_resize(image, width, height, CIR_BICUBIC, &small, err);
+    if (status == CIR_OK) {
+        cir_image_done(image);
+        *image = small;
+    }
+    return status;
+}
+
+static void make_one(const work *all, size_t i)
+{
+    cir_error err;
+    cir_image image = {0};
+    cir__thumbnail thumbnail = {0};
+    cir_status status = cir_image_read(all->paths[i], NULL, &image, NULL, &err);
+    if (status == CIR_OK) {
+        thumbnail.photo_width_px = image.width_px;
+        thumbnail.photo_height_px = image.height_px;
+        status = shrink(all, &image, &err);
+    }
+    if (status == CIR_OK)
+        thumbnail.image = &image;
+    else
+        thumbnail.reason = err.message;
+    all->take(all->context, i, &thumbnail);
+    cir_image_done(&image);
+}
+
+static void *run(void *context)
+{
+    work *all = context;
+    for (size_t i; (i = atomic_fetch_add(&all->next, 1)) < all->n;)
+        make_one(all, i);
+    return NULL;
+}
+
+void cir__thumbnails_make(const char *const *paths, size_t n, size_t max_width_px, size_t max_height_px,
+                          const cir_pool *pool, cir__thumbnail_take *take, void *context)
+{
+    work all = {.paths = paths,
+                .n = n,
+                .max_width_px = max_width_px,
+                .max_height_px = max_height_px,
+                .take = take,
+                .context = context};
+    enum { MAX_HELPERS = 63 };
+    pthread_t helpers[MAX_HELPERS];
+    size_t n_helpers = 0;
+    size_t n_threads = cir_pool_n_threads(pool);
+    while (n_helpers + 1 < n_threads && n_helpers + 1 < n && n_helpers < MAX_HELPERS &&
+           pthread_create(&helpers[n_helpers], NULL, run, &all) == 0)
+        n_helpers++;
+    run(&all);
+    for (size_t i = 0; i < n_helpers; i++)
+        pthread_join(helpers[i], NULL);
+}
