@@ -23,6 +23,7 @@
 #include "image/kind.h"
 #include "image/orient.h"
 #include "image/rgb.h"
+#include "image/tiff.h"
 #include "image/vips.h"
 
 #define DEFAULT_MEGAPIXELS 512
@@ -52,10 +53,13 @@ typedef struct source {
     cir__kind kind;
     const char *kind_name;
     VipsImage *image; /* owned */
-    size_t width_px;  /* as stored */
+    size_t width_px;  /* as stored, that is, before orientation */
     size_t height_px;
+    size_t decoded_width_px; /* of what libvips gives: for a GIF it may be less, or more, than the picture */
+    size_t decoded_height_px;
     int orientation;
     cir__layout layout;
+    cir__gif_frame frame; /* of a GIF */
 } source;
 
 static cir_status find_kind(source *src, cir_error *err)
@@ -107,8 +111,10 @@ static cir_status find_layout(source *src, cir_error *err)
         {VIPS_FORMAT_USHORT, CIR__SAMPLE_U16}, {VIPS_FORMAT_SHORT, CIR__SAMPLE_I16},
         {VIPS_FORMAT_UINT, CIR__SAMPLE_I32}, /* Pillow takes the bits as signed */
         {VIPS_FORMAT_INT, CIR__SAMPLE_I32},    {VIPS_FORMAT_FLOAT, CIR__SAMPLE_F32},
-        {VIPS_FORMAT_DOUBLE, CIR__SAMPLE_F64},
     };
+    if (src->kind == CIR__KIND_TIFF && cir__tiff_is_raw_ycbcr(src->bytes, src->size))
+        return cir__fail(err, CIR_UNSUPPORTED, "%s: is a TIFF of YCbCr without JPEG; convert it to RGB",
+                         src->name);
     VipsInterpretation colour = vips_image_get_interpretation(src->image);
     VipsBandFormat format = vips_image_get_format(src->image);
     src->layout = (cir__layout){.sample = CIR__N_SAMPLES,
@@ -117,9 +123,9 @@ static cir_status find_layout(source *src, cir_error *err)
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
         if (samples[i].format == format)
             src->layout.sample = samples[i].sample;
-    bool is_plain = colour == VIPS_INTERPRETATION_MULTIBAND || colour == VIPS_INTERPRETATION_B_W ||
-                    colour == VIPS_INTERPRETATION_GREY16 || colour == VIPS_INTERPRETATION_sRGB ||
-                    colour == VIPS_INTERPRETATION_RGB || colour == VIPS_INTERPRETATION_RGB16;
+    bool is_grey = src->layout.n_bands <= 2 && colour == VIPS_INTERPRETATION_MULTIBAND;
+    bool is_plain = is_grey || colour == VIPS_INTERPRETATION_B_W || colour == VIPS_INTERPRETATION_GREY16 ||
+                    colour == VIPS_INTERPRETATION_sRGB || colour == VIPS_INTERPRETATION_RGB16;
     if (!(is_plain || src->layout.is_cmyk) || vips_image_get_coding(src->image) != VIPS_CODING_NONE ||
         !cir__rgb_has_rule(&src->layout))
         return cir__fail(err, CIR_UNSUPPORTED,
@@ -127,6 +133,15 @@ static cir_status find_layout(source *src, cir_error *err)
                          src->name, vips_enum_nick(VIPS_TYPE_INTERPRETATION, colour), src->layout.n_bands,
                          vips_enum_nick(VIPS_TYPE_BAND_FORMAT, format));
     return CIR_OK;
+}
+
+static cir_status fail_in_header(const source *src, cir_error *err)
+{
+    return cir__fail(
+        err, CIR_FORMAT,
+        "%s: its header (%s, %zu bytes) is damaged, cut short or of an unusual sort; copy the picture "
+        "again, or convert it to JPEG",
+        src->name, src->kind_name, src->size);
 }
 
 /* Opens the picture and reads its header; no pixel is decoded yet. */
@@ -144,16 +159,20 @@ static cir_status open_source(source *src, const cir_image_options *options, cir
     }
     if (loaders[src->kind].load((void *)(uintptr_t)src->bytes, src->size, &src->image, "access",
                                 VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL) != 0)
-        return cir__fail(
-            err, CIR_FORMAT,
-            "%s: its header (%s, %zu bytes) is damaged, cut short or of an unusual sort; copy the picture "
-            "again, or convert it to JPEG",
-            src->name, src->kind_name, src->size);
-    src->width_px = (size_t)vips_image_get_width(src->image);
-    src->height_px = (size_t)vips_image_get_height(src->image);
-    src->orientation =
-        options != NULL && options->ignores_exif_rotation ? 1 : vips_image_get_orientation(src->image);
-    status = check_budget(src, src->width_px, src->height_px, options, err);
+        return fail_in_header(src, err);
+    src->width_px = src->decoded_width_px = (size_t)vips_image_get_width(src->image);
+    src->height_px = src->decoded_height_px = (size_t)vips_image_get_height(src->image);
+    /* In a TIFF the orientation is the format's own and not EXIF's: Pillow applies it always. */
+    bool ignores_it = options != NULL && options->ignores_exif_rotation && src->kind != CIR__KIND_TIFF;
+    src->orientation = ignores_it ? 1 : vips_image_get_orientation(src->image);
+    status = check_budget(src, src->decoded_width_px, src->decoded_height_px, options, err);
+    if (status == CIR_OK && src->kind == CIR__KIND_GIF) {
+        if (!cir__gif_find_frame(src->bytes, src->size, &src->frame))
+            return fail_in_header(src, err);
+        src->width_px = src->frame.canvas_width_px;
+        src->height_px = src->frame.canvas_height_px;
+        status = check_budget(src, src->width_px, src->height_px, options, err);
+    }
     return status == CIR_OK ? find_layout(src, err) : status;
 }
 
@@ -165,19 +184,39 @@ static cir_status fail_at_row(const source *src, size_t row, cir_error *err)
                      src->name, src->kind_name, row, src->height_px);
 }
 
-/* Where a row of a prepared region lies. (libvips' own macro for it converts signs.) */
-static const uint8_t *find_row(const VipsRegion *region, size_t row)
+static size_t smaller(size_t a, size_t b)
 {
-    return region->data + (ptrdiff_t)((int64_t)row - region->valid.top) * region->bpl;
+    return a < b ? a : b;
+}
+
+/* Decodes rows [top, top + n_rows) and makes them RGB: rows [n_rows, width_px, 3]. */
+static cir_status read_strip(const source *src, VipsRegion *region, size_t top, size_t n_rows, uint8_t *rows,
+                             cir_error *err)
+{
+    size_t n_px = smaller(src->width_px, src->decoded_width_px);
+    size_t n_decoded = top < src->decoded_height_px ? smaller(n_rows, src->decoded_height_px - top) : 0;
+    VipsRect rect = {0, (int)top, (int)n_px, (int)n_decoded};
+    if (n_decoded > 0 && vips_region_prepare(region, &rect) != 0)
+        return fail_at_row(src, top, err);
+    for (size_t y = 0; y < n_rows; y++) {
+        uint8_t *rgb = rows + y * src->width_px * 3;
+        const uint8_t *samples = NULL;
+        if (y < n_decoded) {
+            /* libvips' own macro for this converts signs. */
+            samples = region->data + (ptrdiff_t)((int64_t)(top + y) - region->valid.top) * region->bpl;
+            cir__rgb_convert(&src->layout, samples, n_px, rgb);
+        }
+        if (src->kind == CIR__KIND_GIF)
+            cir__gif_patch_row(&src->frame, samples, src->layout.n_bands, top + y, rgb);
+    }
+    return CIR_OK;
 }
 
 /* Decodes strip after strip into rgb: the whole picture. */
-static cir_status read_pixels(source *src, uint8_t *rgb, cir_error *err)
+static cir_status read_pixels(const source *src, uint8_t *rgb, cir_error *err)
 {
     cir_status status = CIR_OK;
     bool is_upright = src->orientation == 1;
-    cir__gif_frame frame = {0};
-    bool is_gif = src->kind == CIR__KIND_GIF && cir__gif_find_frame(src->bytes, src->size, &frame);
     size_t row_bytes = src->width_px * 3;
     uint8_t *strip = NULL;
     VipsRegion *region = vips_region_new(src->image);
@@ -186,20 +225,11 @@ static cir_status read_pixels(source *src, uint8_t *rgb, cir_error *err)
         goto done;
     }
     for (size_t top = 0; top < src->height_px; top += STRIP_ROWS) {
-        size_t n_rows = src->height_px - top < STRIP_ROWS ? src->height_px - top : STRIP_ROWS;
-        VipsRect rect = {0, (int)top, (int)src->width_px, (int)n_rows};
-        if (vips_region_prepare(region, &rect) != 0) {
-            status = fail_at_row(src, top, err);
-            goto done;
-        }
+        size_t n_rows = smaller(src->height_px - top, STRIP_ROWS);
         uint8_t *rows = is_upright ? rgb + top * row_bytes : strip;
-        for (size_t y = 0; y < n_rows; y++) {
-            const uint8_t *samples = find_row(region, top + y);
-            cir__rgb_convert(&src->layout, samples, src->width_px, rows + y * row_bytes);
-            if (is_gif)
-                cir__gif_patch_row(&frame, samples, src->layout.n_bands, top + y, src->width_px,
-                                   rows + y * row_bytes);
-        }
+        status = read_strip(src, region, top, n_rows, rows, err);
+        if (status != CIR_OK)
+            goto done;
         if (!is_upright)
             cir__orient_rows(rows, top, n_rows, src->width_px, src->height_px, src->orientation, rgb);
     }

@@ -68,7 +68,7 @@ static void convert_u16(const cir__layout *layout, const uint16_t *in, size_t n_
                 rgb[i * 3 + c] = (uint8_t)(in[i * n + (n == 2 ? 0 : c)] >> 8);
 }
 
-static inline uint8_t clip_float(double value)
+static inline uint8_t clip_float(float value)
 {
     /* The comparisons are so put that NaN becomes 0: C leaves its conversion undefined. */
     return !(value > 0) ? 0 : value >= 255 ? 255 : (uint8_t)value;
@@ -95,10 +95,6 @@ void cir__rgb_convert(const cir__layout *layout, const void *samples, size_t n_p
     case CIR__SAMPLE_F32:
         for (size_t i = 0; i < n_px; i++)
             put_grey(clip_float(((const float *)samples)[i]), rgb + i * 3);
-        break;
-    case CIR__SAMPLE_F64:
-        for (size_t i = 0; i < n_px; i++)
-            put_grey(clip_float(((const double *)samples)[i]), rgb + i * 3);
         break;
     case CIR__N_SAMPLES:
         break;

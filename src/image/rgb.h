@@ -17,7 +17,6 @@ typedef enum cir__sample {
     CIR__SAMPLE_I16,
     CIR__SAMPLE_I32,
     CIR__SAMPLE_F32,
-    CIR__SAMPLE_F64,
     CIR__N_SAMPLES
 } cir__sample;
 
