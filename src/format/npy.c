@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "kernels/half.h"
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_SIZE 6
@@ -269,25 +270,6 @@ void cir__npy_close(cir__npy_file *file)
     file->view = (cir__npy_view){0};
 }
 
-static float float_of_half(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-    uint32_t exponent = (half >> 10) & 31;
-    uint32_t fraction = half & 0x3ff;
-    uint32_t bits;
-    if (exponent == 31) {
-        bits = sign | 0x7f800000 | fraction << 13;
-    } else if (exponent != 0) {
-        bits = sign | (exponent + 112) << 23 | fraction << 13;
-    } else {
-        float small = (float)fraction * 0x1p-24F;
-        return sign != 0 ? -small : small;
-    }
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 void cir__npy_copy_rows(const cir__npy_view *view, size_t first_row, size_t n_rows, float *out)
 {
     size_t first = first_row * view->row_items;
@@ -297,7 +279,7 @@ void cir__npy_copy_rows(const cir__npy_view *view, size_t first_row, size_t n_ro
     } else if (view->dtype == CIR__NPY_F16) {
         const uint16_t *halves = (const uint16_t *)view->data + first;
         for (size_t i = 0; i < n; i++)
-            out[i] = float_of_half(halves[i]);
+            out[i] = cir__half_to_float(halves[i]);
     } else {
         const double *doubles = (const double *)view->data + first;
         for (size_t i = 0; i < n; i++)

@@ -1,0 +1,81 @@
+#include "format/json.h"
+
+#include "base/error.h"
+
+cir_status cir__json_parse(cir__bytes_view bytes, size_t max_bytes, json_t **object_out, cir_error *err)
+{
+    *object_out = NULL;
+    if (bytes.size > max_bytes)
+        return cir__fail(err, CIR_LIMIT, "%s: JSON of %zu bytes, at most %zu are read", bytes.name,
+                         bytes.size, max_bytes);
+    json_error_t where;
+    json_t *root = json_loadb((const char *)bytes.data, bytes.size, JSON_REJECT_DUPLICATES, &where);
+    if (root == NULL)
+        return cir__fail(err, CIR_FORMAT, "%s:%d:%d: is not JSON: %s", bytes.name, where.line, where.column,
+                         where.text);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return cir__fail(err, CIR_FORMAT, "%s: is not a JSON object", bytes.name);
+    }
+    *object_out = root;
+    return CIR_OK;
+}
+
+/* The value of a key that is there and not null, else NULL. */
+static const json_t *find(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+cir_status cir__json_get_size(const json_t *object, const char *key, const char *file, size_t min, size_t max,
+                              size_t *out, cir_error *err)
+{
+    const json_t *value = find(object, key);
+    if (value == NULL)
+        return CIR_OK;
+    if (!json_is_integer(value))
+        return cir__fail(err, CIR_FORMAT, "%s: \"%s\" is not a whole number", file, key);
+    json_int_t number = json_integer_value(value);
+    if (number < 0 || (unsigned long long)number < min || (unsigned long long)number > max)
+        return cir__fail(err, CIR_FORMAT, "%s: \"%s\" is %lld, it must lie in %zu … %zu", file, key,
+                         (long long)number, min, max);
+    *out = (size_t)number;
+    return CIR_OK;
+}
+
+cir_status cir__json_get_double(const json_t *object, const char *key, const char *file, double *out,
+                                cir_error *err)
+{
+    const json_t *value = find(object, key);
+    if (value == NULL)
+        return CIR_OK;
+    if (!json_is_number(value))
+        return cir__fail(err, CIR_FORMAT, "%s: \"%s\" is not a number", file, key);
+    *out = json_number_value(value);
+    return CIR_OK;
+}
+
+cir_status cir__json_get_text(const json_t *object, const char *key, const char *file, const char **out,
+                              cir_error *err)
+{
+    const json_t *value = find(object, key);
+    if (value == NULL)
+        return CIR_OK;
+    if (!json_is_string(value))
+        return cir__fail(err, CIR_FORMAT, "%s: \"%s\" is not a string", file, key);
+    *out = json_string_value(value);
+    return CIR_OK;
+}
+
+cir_status cir__json_get_object(const json_t *object, const char *key, const char *file, const json_t **out,
+                                cir_error *err)
+{
+    const json_t *value = find(object, key);
+    if (value == NULL)
+        return CIR_OK;
+    if (!json_is_object(value))
+        return cir__fail(err, CIR_FORMAT, "%s: \"%s\" is not an object", file, key);
+    *out = value;
+    return CIR_OK;
+}

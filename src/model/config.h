@@ -1,0 +1,43 @@
+/* A model's config.json: the sizes of both towers, as transformers' CLIPConfig reads them. Every number is
+ * bounded here, so that no product of them overflows and nothing absurd is allocated later. */
+#ifndef CIR_MODEL_CONFIG_H
+#define CIR_MODEL_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/file.h"
+#include "cir/status.h"
+
+typedef enum cir__activation { CIR__QUICK_GELU, CIR__GELU } cir__activation;
+
+/* What published files call the end token by mistake: transformers reads at the largest id then, and so do
+ * we. */
+#define CIR__MISTAKEN_END_ID 2
+
+/* One transformer. */
+typedef struct cir__tower_config {
+    size_t width;
+    size_t n_layers;
+    size_t n_heads; /* divides width */
+    size_t mlp_width;
+    size_t max_tokens; /* longest sequence */
+    cir__activation activation;
+    float layer_norm_eps;
+} cir__tower_config;
+
+typedef struct cir__config {
+    cir__tower_config image;
+    cir__tower_config text;
+    size_t dim;      /* of the features */
+    size_t image_px; /* side of the square picture */
+    size_t patch_px; /* side of a patch; what does not fill a patch at the right and the bottom is not seen */
+    size_t n_vocabulary;
+    int32_t end_id; /* text features are read at its first place */
+} cir__config;
+
+/* What a file leaves out is as transformers has it. Errors, which name the key: CIR_FORMAT, CIR_UNSUPPORTED
+ * (another architecture or activation), CIR_LIMIT, CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__config_parse(cir__bytes_view json, cir__config *config_out, cir_error *err);
+
+#endif

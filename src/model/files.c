@@ -1,0 +1,91 @@
+/* Picture files to features, and features to a file. */
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/pool.h"
+#include "cir/model.h"
+#include "format/npy.h"
+
+/* Pictures decoded and encoded together: enough that no thread waits long for the last one. */
+#define GROUP 32
+
+/* A group of files being decoded by a pool's threads. */
+typedef struct decoding {
+    const cir_model *model;
+    const char *const *paths;
+    const cir_image_options *options;
+    size_t tensor_items;
+    float *tensors;       /* [GROUP, 3, image_px, image_px] */
+    cir_status *statuses; /* [GROUP] */
+    cir_error *errors;    /* [GROUP] */
+} decoding;
+
+static void decode_task(void *context, size_t i_task, size_t i_thread)
+{
+    (void)i_thread;
+    decoding *all = context;
+    cir_image image;
+    cir_error *err = &all->errors[i_task];
+    cir_status status = cir_image_read(all->paths[i_task], all->options, &image, NULL, err);
+    if (status == CIR_OK) {
+        status = cir_model_preprocess(all->model, &image, all->tensors + i_task * all->tensor_items, err);
+        cir_image_done(&image);
+    }
+    all->statuses[i_task] = status;
+}
+
+/* The first failure of a group of n, by the order of the files. */
+static cir_status first_failure(const decoding *all, size_t n, cir_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (all->statuses[i] != CIR_OK) {
+            if (err != NULL)
+                *err = all->errors[i];
+            return all->statuses[i];
+        }
+    return CIR_OK;
+}
+
+cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool, const char *const *paths, size_t n,
+                                  const cir_image_options *options, float *features_out,
+                                  cir_encode_watch *watch, void *context, cir_error *err)
+{
+    cir__error_clear(err);
+    const cir_model_info *info = cir_model_get_info(model);
+    size_t tensor_items = 3 * info->image_px * info->image_px;
+    size_t group = n < GROUP ? n : GROUP;
+    decoding all = {.model = model,
+                    .options = options,
+                    .tensor_items = tensor_items,
+                    .tensors = cir__new_unset(group, tensor_items * sizeof(float)),
+                    .statuses = cir__new(group, sizeof(cir_status)),
+                    .errors = cir__new(group, sizeof(cir_error))};
+    cir_status status = CIR_OK;
+    if (all.tensors == NULL || all.statuses == NULL || all.errors == NULL)
+        status = cir__fail_memory(err, "pictures");
+    /* Decoding and encoding take turns, each on all threads: neither leaves one idle for long. */
+    for (size_t i = 0; i < n && status == CIR_OK; i += group) {
+        size_t n_group = n - i < group ? n - i : group;
+        all.paths = paths + i;
+        cir__pool_run(pool, n_group, decode_task, &all);
+        status = first_failure(&all, n_group, err);
+        if (status == CIR_OK)
+            status = cir_model_encode_tensors(model, pool, all.tensors, n_group, features_out + i * info->dim,
+                                              err);
+        if (status == CIR_OK && watch != NULL && !watch(context, i + n_group, n))
+            status = cir__fail(err, CIR_INTERRUPTED, "encoding: stopped after %zu of %zu pictures",
+                               i + n_group, n);
+    }
+    free(all.tensors);
+    free(all.statuses);
+    free(all.errors);
+    return status;
+}
+
+cir_status cir_features_write(const char *path, const float *features, size_t n, size_t dim, cir_error *err)
+{
+    cir__error_clear(err);
+    return cir__npy_write(path, CIR__NPY_F32, n, dim, features, err);
+}

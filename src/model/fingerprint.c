@@ -1,0 +1,52 @@
+#include "model/fingerprint.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+#define WHOLE_BYTES ((size_t)64 << 20)
+#define STRIDE_BYTES ((size_t)1 << 20)
+#define SAMPLE_BYTES ((size_t)4 << 10)
+
+/* A run of bytes with its length, so that runs cannot flow into each other. */
+static void push(cir__hash *hash, const void *bytes, size_t size)
+{
+    uint64_t length = size;
+    cir__hash_push(hash, &length, sizeof length);
+    if (size > 0)
+        cir__hash_push(hash, bytes, size);
+}
+
+static void push_weights(cir__hash *hash, const cir__bytes_view *weights, size_t header_bytes)
+{
+    if (weights->size <= WHOLE_BYTES) {
+        push(hash, weights->data, weights->size);
+        return;
+    }
+    push(hash, weights->data, header_bytes);
+    for (size_t at = header_bytes; at < weights->size; at += STRIDE_BYTES)
+        push(hash, weights->data + at, weights->size - at < SAMPLE_BYTES ? weights->size - at : SAMPLE_BYTES);
+}
+
+cir_status cir__fingerprint_make(const cir__source *source, size_t header_bytes,
+                                 char text_out[CIR__HASH_TEXT_SIZE], cir_error *err)
+{
+    text_out[0] = '\0';
+    cir__hash *hash = cir__hash_new();
+    if (hash == NULL)
+        return cir__fail_memory(err, source->path);
+    bool has_tokenizer = cir__source_find(source, CIR__FILE_TOKENIZER) != NULL;
+    for (size_t i = 0; i < CIR__N_FILES; i++) {
+        const cir__bytes_view *file = cir__source_find(source, i);
+        if (file == NULL || (has_tokenizer && (i == CIR__FILE_VOCABULARY || i == CIR__FILE_MERGES)))
+            continue;
+        push(hash, cir__source_file_name(i), strlen(cir__source_file_name(i)));
+        if (i == CIR__FILE_WEIGHTS)
+            push_weights(hash, file, header_bytes);
+        else
+            push(hash, file->data, file->size);
+    }
+    cir__hash_format(hash, text_out);
+    cir__hash_free(hash);
+    return CIR_OK;
+}

@@ -1,0 +1,16 @@
+/* What tells models apart: a hash over everything that a feature depends on. */
+#ifndef CIR_MODEL_FINGERPRINT_H
+#define CIR_MODEL_FINGERPRINT_H
+
+#include "base/hash.h"
+#include "model/source.h"
+
+/* Hashes configuration, tokenizer (tokenizer.json alone where it is there, as nothing else is read then),
+ * recipe and weights. Weights of more than 64 MiB: the header (all names, shapes and places) and 4 KiB of
+ * every MiB, because opening a model of 1.7 GB must not read it all; other weights of the same shape, trained
+ * or only fine-tuned, differ everywhere. The places of files do not count. header_bytes: of the weights.
+ * Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__fingerprint_make(const cir__source *source, size_t header_bytes,
+                                                char text_out[CIR__HASH_TEXT_SIZE], cir_error *err);
+
+#endif

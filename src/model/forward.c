@@ -1,0 +1,289 @@
+#include "model/forward.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/pool.h"
+#include "model/carver.h"
+#include "model/rowwise.h"
+
+/* Queries of a head that are looked at together: bounds the memory of their scores. */
+#define QUERY_ROWS 128
+
+/* Blocks that a batch should at least fall into, so that several threads share one picture. */
+#define MIN_BLOCKS 8
+
+/* What one thread writes while it works. */
+typedef struct bench {
+    cir__lane *lane;
+    float *norm;   /* [128, width] */
+    float *wide;   /* [128, the widest of mlp_width, dim, n_patch] */
+    float *scores; /* [QUERY_ROWS, max_tokens] */
+} bench;
+
+/* A run of rows with kernels of its own size. */
+typedef struct block {
+    size_t first_row;
+    size_t i_block; /* index into cir__product_block_rows */
+} block;
+
+struct cir__forward {
+    const cir__tower *tower;
+    const cir__product *products[CIR__N_TOWER_PRODUCTS];
+    size_t n_threads;
+    size_t max_rows;
+    size_t max_tokens;
+    bench *benches; /* [n_threads] */
+    float *x;       /* [max_rows, width] */
+    float *qkv;     /* [max_rows, 3·width] */
+    float *mixed;   /* [max_rows, width]: what attention gives */
+    float *memory;  /* holds all arrays of floats */
+    block *blocks;
+    size_t n_blocks;
+    const cir__batch *batch;
+    float *features;
+    size_t i_layer; /* the step being run */
+    atomic_bool has_failed;
+};
+
+static size_t widest(const cir__tower *tower)
+{
+    size_t width = tower->config.mlp_width;
+    width = tower->dim > width ? tower->dim : width;
+    return tower->n_patch > width ? tower->n_patch : width;
+}
+
+static void carve(cir__forward *self, cir__carver *room)
+{
+    size_t width = self->tower->config.width;
+    size_t block_rows = cir__product_block_rows[0];
+    self->x = cir__carver_take(room, self->max_rows, width);
+    self->qkv = cir__carver_take(room, self->max_rows, 3 * width);
+    self->mixed = cir__carver_take(room, self->max_rows, width);
+    for (size_t i = 0; i < self->n_threads; i++) {
+        self->benches[i].norm = cir__carver_take(room, block_rows, width);
+        self->benches[i].wide = cir__carver_take(room, block_rows, widest(self->tower));
+        self->benches[i].scores = cir__carver_take(room, QUERY_ROWS, self->max_tokens);
+    }
+}
+
+static bool take_memory(cir__forward *self)
+{
+    self->benches = cir__new(self->n_threads, sizeof *self->benches);
+    self->blocks = cir__new(self->max_rows / CIR__PRODUCT_ROWS_MULTIPLE, sizeof *self->blocks);
+    if (self->benches == NULL || self->blocks == NULL)
+        return false;
+    cir__carver room = {0};
+    carve(self, &room);
+    /* Zeroed: rows that fill up the last block are read. */
+    self->memory = cir__carver_new_memory(&room);
+    room = (cir__carver){.memory = self->memory};
+    carve(self, &room);
+    return self->memory != NULL;
+}
+
+cir_status cir__forward_new(const cir__tower *tower, cir_pool *pool, size_t max_rows, size_t max_tokens,
+                            cir__forward **forward_out, cir_error *err)
+{
+    *forward_out = NULL;
+    cir__forward *self = cir__new(1, sizeof *self);
+    if (self == NULL)
+        return cir__fail_memory(err, "encoder");
+    self->tower = tower;
+    self->n_threads = cir_pool_n_threads(pool);
+    self->max_rows =
+        (max_rows + CIR__PRODUCT_ROWS_MULTIPLE - 1) / CIR__PRODUCT_ROWS_MULTIPLE * CIR__PRODUCT_ROWS_MULTIPLE;
+    self->max_tokens = max_tokens;
+    for (size_t i = 0; i < CIR__N_TOWER_PRODUCTS; i++)
+        self->products[i] = &tower->products[i];
+    cir_status status = take_memory(self) ? CIR_OK : cir__fail_memory(err, "encoder");
+    for (size_t i = 0; i < self->n_threads && status == CIR_OK; i++)
+        status =
+            cir__lane_new(tower->engine, self->products, CIR__N_TOWER_PRODUCTS, &self->benches[i].lane, err);
+    if (status != CIR_OK) {
+        cir__forward_free(self);
+        return status;
+    }
+    *forward_out = self;
+    return CIR_OK;
+}
+
+void cir__forward_free(cir__forward *self)
+{
+    if (self == NULL)
+        return;
+    for (size_t i = 0; self->benches != NULL && i < self->n_threads; i++)
+        cir__lane_free(self->benches[i].lane);
+    free(self->benches);
+    free(self->blocks);
+    free(self->memory);
+    free(self);
+}
+
+/* Cuts n_rows into blocks: the largest size that leaves MIN_BLOCKS of them, then smaller ones for the rest.
+ */
+static void cut(cir__forward *self, size_t n_rows)
+{
+    size_t i_block = 0;
+    while (i_block + 1 < CIR__N_PRODUCT_BLOCKS && cir__product_block_rows[i_block] > n_rows / MIN_BLOCKS)
+        i_block++;
+    self->n_blocks = 0;
+    for (size_t row = 0; row < n_rows; row += cir__product_block_rows[i_block]) {
+        while (i_block + 1 < CIR__N_PRODUCT_BLOCKS && cir__product_block_rows[i_block] > n_rows - row)
+            i_block++;
+        self->blocks[self->n_blocks++] = (block){row, i_block};
+    }
+}
+
+static bool embed_rows(cir__forward *self, const block *rows, bench *own)
+{
+    const cir__batch *batch = self->batch;
+    size_t n_rows = batch->starts[batch->n_sequences] - rows->first_row;
+    size_t block_rows = cir__product_block_rows[rows->i_block];
+    return batch->embed(batch->embed_context, own->lane, rows->i_block, rows->first_row,
+                        n_rows < block_rows ? n_rows : block_rows, own->wide,
+                        self->x + rows->first_row * self->tower->config.width);
+}
+
+/* The second half of a layer: joins what attention gave to x, then the perceptron. */
+static bool finish_layer(cir__forward *self, const cir__layer *layer, const block *rows, bench *own)
+{
+    const cir__tower_config *config = &self->tower->config;
+    float *x = self->x + rows->first_row * config->width;
+    const float *mixed = self->mixed + rows->first_row * config->width;
+    if (!cir__lane_run(own->lane, CIR__TOWER_OUT, rows->i_block, mixed, layer->out.weight, layer->out.bias,
+                       x))
+        return false;
+    cir__layer_norm(x, cir__product_block_rows[rows->i_block], config->width, layer->norm2.weight,
+                    layer->norm2.bias, config->layer_norm_eps, own->norm);
+    return cir__lane_run(own->lane, CIR__TOWER_FC1, rows->i_block, own->norm, layer->fc1.weight,
+                         layer->fc1.bias, own->wide) &&
+           cir__lane_run(own->lane, CIR__TOWER_FC2, rows->i_block, own->wide, layer->fc2.weight,
+                         layer->fc2.bias, x);
+}
+
+/* The first part of a layer: queries, keys and values. */
+static bool begin_layer(cir__forward *self, const cir__layer *layer, const block *rows, bench *own)
+{
+    const cir__tower_config *config = &self->tower->config;
+    cir__layer_norm(self->x + rows->first_row * config->width, cir__product_block_rows[rows->i_block],
+                    config->width, layer->norm1.weight, layer->norm1.bias, config->layer_norm_eps, own->norm);
+    return cir__lane_run(own->lane, CIR__TOWER_QKV, rows->i_block, own->norm, layer->qkv.weight,
+                         layer->qkv.bias, self->qkv + rows->first_row * 3 * config->width);
+}
+
+/* Step i_layer: ends layer i_layer − 1, or embeds, and begins layer i_layer, if there is one. */
+static void rows_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    const block *rows = &self->blocks[i_task];
+    bench *own = &self->benches[i_thread];
+    size_t i = self->i_layer;
+    int entered = cir__product_enter();
+    bool is_done =
+        i == 0 ? embed_rows(self, rows, own) : finish_layer(self, &self->tower->layers[i - 1], rows, own);
+    if (is_done && i < self->tower->config.n_layers)
+        is_done = begin_layer(self, &self->tower->layers[i], rows, own);
+    cir__product_leave(entered);
+    if (!is_done)
+        atomic_store(&self->has_failed, true);
+}
+
+/* One head's attention over n_tokens tokens, queries in groups. Tokens are 3·width apart in qkv. */
+static bool attend(const float *qkv, size_t n_tokens, size_t width, size_t head_width, bool is_causal,
+                   float *scores, float *mixed)
+{
+    const float *keys = qkv + width;
+    const float *values = keys + width;
+    float scale = 1.0F / sqrtf((float)head_width);
+    for (size_t first = 0; first < n_tokens; first += QUERY_ROWS) {
+        size_t n = n_tokens - first < QUERY_ROWS ? n_tokens - first : QUERY_ROWS;
+        size_t n_seen = is_causal ? first + n : n_tokens;
+        if (!cir__multiply(true, n, n_seen, head_width, scale, qkv + first * 3 * width, 3 * width, keys,
+                           3 * width, scores, n_seen))
+            return false;
+        for (size_t i = 0; i < n; i++) {
+            float *row = scores + i * n_seen;
+            size_t n_own = is_causal ? first + i + 1 : n_seen;
+            cir__softmax(row, n_own);
+            memset(row + n_own, 0, (n_seen - n_own) * sizeof *row);
+        }
+        if (!cir__multiply(false, n, head_width, n_seen, 1.0F, scores, n_seen, values, 3 * width,
+                           mixed + first * width, width))
+            return false;
+    }
+    return true;
+}
+
+static void attention_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    const cir__tower_config *config = &self->tower->config;
+    size_t i_sequence = i_task / config->n_heads;
+    size_t i_head = i_task % config->n_heads;
+    size_t head_width = config->width / config->n_heads;
+    size_t first = self->batch->starts[i_sequence];
+    size_t n_tokens = self->batch->starts[i_sequence + 1] - first;
+    int entered = cir__product_enter();
+    if (!attend(self->qkv + first * 3 * config->width + i_head * head_width, n_tokens, config->width,
+                head_width, self->batch->is_causal, self->benches[i_thread].scores,
+                self->mixed + first * config->width + i_head * head_width))
+        atomic_store(&self->has_failed, true);
+    cir__product_leave(entered);
+}
+
+/* Pooled rows → features, in blocks of the smallest size: a small part of the work. */
+static void pool_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    const cir__tower *tower = self->tower;
+    const cir__batch *batch = self->batch;
+    size_t width = tower->config.width;
+    size_t i_block = CIR__N_PRODUCT_BLOCKS - 1;
+    size_t block_rows = cir__product_block_rows[i_block];
+    bench *own = &self->benches[i_thread];
+    size_t first = i_task * block_rows;
+    size_t n = batch->n_sequences - first < block_rows ? batch->n_sequences - first : block_rows;
+    for (size_t i = 0; i < n; i++)
+        cir__layer_norm(self->x + batch->pooled[first + i] * width, 1, width, tower->final_norm.weight,
+                        tower->final_norm.bias, tower->config.layer_norm_eps, own->norm + i * width);
+    int entered = cir__product_enter();
+    if (!cir__lane_run(own->lane, CIR__TOWER_PROJECT, i_block, own->norm, tower->projection.weight,
+                       tower->projection.bias, own->wide))
+        atomic_store(&self->has_failed, true);
+    cir__product_leave(entered);
+    memcpy(self->features + first * tower->dim, own->wide, n * tower->dim * sizeof *own->wide);
+}
+
+cir_status cir__forward_run(cir__forward *self, cir_pool *pool, const cir__batch *batch, float *features_out,
+                            size_t *i_bad_out, cir_error *err)
+{
+    *i_bad_out = 0;
+    const cir__tower_config *config = &self->tower->config;
+    size_t n_rows = batch->starts[batch->n_sequences];
+    self->batch = batch;
+    self->features = features_out;
+    cut(self, n_rows);
+    for (size_t i = 0; i <= config->n_layers; i++) {
+        self->i_layer = i;
+        cir__pool_run(pool, self->n_blocks, rows_task, self);
+        if (batch->probe != NULL)
+            batch->probe(batch->probe_context, i, self->x, n_rows);
+        if (i < config->n_layers)
+            cir__pool_run(pool, batch->n_sequences * config->n_heads, attention_task, self);
+    }
+    size_t last = cir__product_block_rows[CIR__N_PRODUCT_BLOCKS - 1];
+    cir__pool_run(pool, (batch->n_sequences + last - 1) / last, pool_task, self);
+    if (atomic_load(&self->has_failed))
+        return cir__fail(err, CIR_UNSUPPORTED, "encoder: oneDNN fails on a product that it has accepted");
+    for (size_t i = 0; i < batch->n_sequences; i++)
+        if (!cir__unit_row(features_out + i * self->tower->dim, self->tower->dim)) {
+            *i_bad_out = i;
+            return CIR_FORMAT;
+        }
+    return CIR_OK;
+}

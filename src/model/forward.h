@@ -1,0 +1,55 @@
+/* Sequences of tokens through a tower to unit features.
+ *
+ * All rows (tokens) of a batch stand one below the other, each sequence as long as it is: nothing is padded.
+ * A layer is two steps with a barrier behind each: attention, cut by sequence and head; everything else, cut
+ * into blocks of rows. Cuts depend on the batch alone, never on the threads, and a row's numbers do not
+ * depend on its block: neither threads nor neighbours change a feature. */
+#ifndef CIR_MODEL_FORWARD_H
+#define CIR_MODEL_FORWARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cir/pool.h"
+#include "model/tower.h"
+
+/* Rows that are best run together: enough for full speed, few enough for the caches. */
+#define CIR__FORWARD_ROWS 2048
+
+/* Writes the rows [first_row, first_row + n_rows) of the batch into x [block, width], before the first layer.
+ * scratch: [block, n_patch] or more. The block has at least n_rows rows; those behind them may hold anything
+ * finite. False where oneDNN fails. */
+typedef bool cir__embed(void *context, cir__lane *lane, size_t i_block, size_t first_row, size_t n_rows,
+                        float *scratch, float *x);
+
+/* For tests: told x [n_rows, width] as it enters layer i_layer; i_layer == n_layers: as it leaves the last
+ * one. */
+typedef void cir__probe(void *context, size_t i_layer, const float *x, size_t n_rows);
+
+/* Sequences to run together; lends all. */
+typedef struct cir__batch {
+    size_t n_sequences;
+    const size_t *starts; /* [n_sequences + 1] first rows; the last one is the number of rows */
+    const size_t *pooled; /* [n_sequences] rows where features are read */
+    bool is_causal;       /* a token sees itself and those before it */
+    cir__embed *embed;
+    void *embed_context;
+    cir__probe *probe; /* NULL: none */
+    void *probe_context;
+} cir__batch;
+
+/* A call's scratch; used by one call at a time. */
+typedef struct cir__forward cir__forward;
+
+/* Scratch for batches of at most max_rows rows whose sequences have at most max_tokens; the tower is lent.
+ * Free with cir__forward_free. Errors: CIR_NO_MEMORY, CIR_UNSUPPORTED. */
+CIR_MUST_CHECK cir_status cir__forward_new(const cir__tower *tower, cir_pool *pool, size_t max_rows,
+                                           size_t max_tokens, cir__forward **forward_out, cir_error *err);
+void cir__forward_free(cir__forward *forward); /* NULL is allowed */
+
+/* features_out: [n_sequences, dim]. *i_bad_out is the first sequence whose feature has no length, with
+ * CIR_FORMAT, whose message is the caller's to write. Errors: CIR_FORMAT, CIR_UNSUPPORTED (oneDNN fails). */
+CIR_MUST_CHECK cir_status cir__forward_run(cir__forward *forward, cir_pool *pool, const cir__batch *batch,
+                                           float *features_out, size_t *i_bad_out, cir_error *err);
+
+#endif

@@ -1,0 +1,278 @@
+/* A model's life: files opened and checked, towers made when they are first needed, all closed again. */
+#include "model/model.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "image/recipe.h"
+#include "model/fingerprint.h"
+#include "model/source.h"
+#include "model/weights.h"
+#include "text/tokenizer.h"
+
+/* Made under its lock by whoever comes first; a text query never makes the image tower. */
+typedef struct towers {
+    pthread_mutex_t lock;
+    cir__image_tower *image;
+    cir__text_tower *text;
+} towers;
+
+struct cir_model {
+    cir_model_info info;
+    cir__source source;
+    cir__config config;
+    cir__safetensors *table;
+    cir__weights weights;
+    cir__tokenizer *tokenizer;
+    cir__recipe recipe;
+    towers *towers; /* the part that changes behind a const cir_model */
+};
+
+static cir_status open_weights(cir_model *model, cir_error *err)
+{
+    const cir__bytes_view *file = cir__source_find(&model->source, CIR__FILE_WEIGHTS);
+    cir_status status =
+        cir__config_parse(*cir__source_find(&model->source, CIR__FILE_CONFIG), &model->config, err);
+    if (status == CIR_OK)
+        status = cir__safetensors_parse(*file, &model->table, err);
+    if (status == CIR_OK)
+        status = cir__weights_find(model->table, &model->config, file->name, &model->weights, err);
+    return status;
+}
+
+static cir_status open_tokenizer(cir_model *model, cir_error *err)
+{
+    const cir__config *config = &model->config;
+    const cir__bytes_view *tokenizer_json = cir__source_find(&model->source, CIR__FILE_TOKENIZER);
+    const cir__bytes_view *vocab_json = cir__source_find(&model->source, CIR__FILE_VOCABULARY);
+    const char *path = model->source.path;
+    cir_status status =
+        cir__tokenizer_parse(tokenizer_json, vocab_json, cir__source_find(&model->source, CIR__FILE_MERGES),
+                             &model->tokenizer, err);
+    if (status != CIR_OK)
+        return status;
+    size_t n_vocabulary = cir__tokenizer_n_vocabulary(model->tokenizer);
+    if (n_vocabulary > config->n_vocabulary)
+        return cir__fail(
+            err, CIR_SHAPE,
+            "%s: the tokenizer has %zu tokens, the weights have %zu: it is another model's; fetch this "
+            "model's tokenizer files",
+            path, n_vocabulary, config->n_vocabulary);
+    int end_id = cir__tokenizer_end_id(model->tokenizer);
+    if (config->end_id != CIR__MISTAKEN_END_ID && config->end_id != end_id)
+        return cir__fail(
+            err, CIR_SHAPE,
+            "%s: the tokenizer ends texts with token %d, config.json with %d: it is another model's; "
+            "fetch this model's tokenizer files",
+            path, end_id, (int)config->end_id);
+    return CIR_OK;
+}
+
+static cir_status open_recipe(cir_model *model, cir_error *err)
+{
+    const cir__bytes_view *file = cir__source_find(&model->source, CIR__FILE_RECIPE);
+    cir__recipe_init_clip(&model->recipe, model->config.image_px);
+    if (file == NULL)
+        return CIR_OK;
+    cir_status status = cir__recipe_parse(file->data, file->size, file->name, &model->recipe, err);
+    if (status == CIR_OK)
+        status = cir__recipe_check(&model->recipe, file->name, model->config.image_px, err);
+    return status;
+}
+
+static cir_status fill_info(cir_model *model, cir_error *err)
+{
+    model->info = (cir_model_info){
+        .name = model->source.name,
+        .path = model->source.path,
+        .architecture = "clip",
+        .dim = model->config.dim,
+        .image_px = model->config.image_px,
+        .context_length = model->config.text.max_tokens,
+        .n_vocabulary = model->config.n_vocabulary,
+        .n_parameters = model->weights.n_parameters,
+    };
+    _Static_assert(sizeof model->info.fingerprint == CIR__HASH_TEXT_SIZE, "a fingerprint is a hash's text");
+    return cir__fingerprint_make(&model->source, cir__safetensors_header_bytes(model->table),
+                                 model->info.fingerprint, err);
+}
+
+cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err)
+{
+    cir__error_clear(err);
+    *model_out = NULL;
+    cir_model *model = cir__new(1, sizeof *model);
+    if (model == NULL)
+        return cir__fail_memory(err, path);
+    model->towers = cir__new(1, sizeof *model->towers);
+    if (model->towers == NULL) {
+        free(model);
+        return cir__fail_memory(err, path);
+    }
+    pthread_mutex_init(&model->towers->lock, NULL);
+    cir_status status = cir__source_open(path, &model->source, err);
+    if (status == CIR_OK)
+        status = open_weights(model, err);
+    if (status == CIR_OK)
+        status = open_tokenizer(model, err);
+    if (status == CIR_OK)
+        status = open_recipe(model, err);
+    if (status == CIR_OK)
+        status = fill_info(model, err);
+    if (status != CIR_OK) {
+        cir_model_close(model);
+        return status;
+    }
+    *model_out = model;
+    return CIR_OK;
+}
+
+void cir_model_close(cir_model *model)
+{
+    if (model == NULL)
+        return;
+    cir__image_tower_free(model->towers->image);
+    cir__text_tower_free(model->towers->text);
+    pthread_mutex_destroy(&model->towers->lock);
+    free(model->towers);
+    cir__tokenizer_free(model->tokenizer);
+    cir__weights_done(&model->weights);
+    cir__safetensors_free(model->table);
+    cir__source_close(&model->source);
+    free(model);
+}
+
+const cir_model_info *cir_model_get_info(const cir_model *model)
+{
+    return &model->info;
+}
+
+const cir__config *cir__model_get_config(const cir_model *model)
+{
+    return &model->config;
+}
+
+cir_status cir__model_get_image_tower(const cir_model *model, const cir__image_tower **tower_out,
+                                      cir_error *err)
+{
+    towers *made = model->towers;
+    cir_status status = CIR_OK;
+    pthread_mutex_lock(&made->lock);
+    if (made->image == NULL)
+        status = cir__image_tower_new(&model->config, &model->weights, &made->image, err);
+    *tower_out = made->image;
+    pthread_mutex_unlock(&made->lock);
+    return status;
+}
+
+cir_status cir__model_get_text_tower(const cir_model *model, const cir__text_tower **tower_out,
+                                     cir_error *err)
+{
+    towers *made = model->towers;
+    cir_status status = CIR_OK;
+    pthread_mutex_lock(&made->lock);
+    if (made->text == NULL)
+        status = cir__text_tower_new(&model->config, &model->weights, &made->text, err);
+    *tower_out = made->text;
+    pthread_mutex_unlock(&made->lock);
+    return status;
+}
+
+void cir__model_find_towers(const cir_model *model, bool *has_image_out, bool *has_text_out)
+{
+    pthread_mutex_lock(&model->towers->lock);
+    *has_image_out = model->towers->image != NULL;
+    *has_text_out = model->towers->text != NULL;
+    pthread_mutex_unlock(&model->towers->lock);
+}
+
+cir_status cir_model_preprocess(const cir_model *model, const cir_image *image, float *tensor_out,
+                                cir_error *err)
+{
+    cir__error_clear(err);
+    return cir__recipe_apply(&model->recipe, image, tensor_out, err);
+}
+
+cir_status cir__model_encode_tensors(const cir_model *model, cir_pool *pool, const float *tensors, size_t n,
+                                     float *features_out, cir__probe *probe, void *probe_context,
+                                     cir_error *err)
+{
+    const cir__image_tower *tower;
+    cir_status status = cir__model_get_image_tower(model, &tower, err);
+    if (status != CIR_OK)
+        return status;
+    return cir__image_tower_encode(tower, pool, tensors, n, features_out, probe, probe_context,
+                                   model->source.path, err);
+}
+
+cir_status cir__model_encode_ids(const cir_model *model, cir_pool *pool, const int32_t *ids,
+                                 const size_t *starts, size_t n, float *features_out, cir__probe *probe,
+                                 void *probe_context, cir_error *err)
+{
+    const cir__text_tower *tower;
+    cir_status status = cir__model_get_text_tower(model, &tower, err);
+    if (status != CIR_OK)
+        return status;
+    return cir__text_tower_encode(tower, pool, ids, starts, n, features_out, probe, probe_context,
+                                  model->source.path, err);
+}
+
+cir_status cir_model_encode_tensors(const cir_model *model, cir_pool *pool, const float *tensors, size_t n,
+                                    float *features_out, cir_error *err)
+{
+    cir__error_clear(err);
+    return cir__model_encode_tensors(model, pool, tensors, n, features_out, NULL, NULL, err);
+}
+
+/* Texts as ids, one behind another. */
+typedef struct id_list {
+    int32_t *ids;
+    size_t capacity;
+    size_t *starts; /* [n + 1] */
+    size_t n_cut;
+} id_list;
+
+static cir_status tokenise(const cir_model *model, const char *const *texts, size_t n, id_list *list,
+                           cir_error *err)
+{
+    size_t max_tokens = model->config.text.max_tokens;
+    list->starts = cir__new(n + 1, sizeof *list->starts);
+    if (list->starts == NULL)
+        return cir__fail_memory(err, "texts");
+    for (size_t i = 0; i < n; i++) {
+        void *ids = list->ids;
+        bool has_grown = cir__grow(&ids, &list->capacity, list->starts[i] + max_tokens, sizeof *list->ids);
+        list->ids = ids;
+        if (!has_grown)
+            return cir__fail_memory(err, "texts");
+        size_t n_ids;
+        bool was_cut;
+        cir_status status = cir__tokenizer_encode(model->tokenizer, texts[i], strlen(texts[i]), max_tokens,
+                                                  list->ids + list->starts[i], &n_ids, &was_cut, err);
+        if (status != CIR_OK)
+            return status;
+        list->starts[i + 1] = list->starts[i] + n_ids;
+        list->n_cut += was_cut;
+    }
+    return CIR_OK;
+}
+
+cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool, const char *const *texts, size_t n,
+                                  float *features_out, size_t *n_cut_out, cir_error *err)
+{
+    cir__error_clear(err);
+    if (n_cut_out != NULL)
+        *n_cut_out = 0;
+    id_list list = {0};
+    cir_status status = tokenise(model, texts, n, &list, err);
+    if (status == CIR_OK)
+        status = cir__model_encode_ids(model, pool, list.ids, list.starts, n, features_out, NULL, NULL, err);
+    if (status == CIR_OK && n_cut_out != NULL)
+        *n_cut_out = list.n_cut;
+    free(list.ids);
+    free(list.starts);
+    return status;
+}

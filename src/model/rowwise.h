@@ -1,0 +1,20 @@
+/* What a transformer does to rows of numbers beside products: plain loops that a compiler vectorises, every
+ * sum in a fixed order, so that results do not depend on the machine's vector width. */
+#ifndef CIR_MODEL_ROWWISE_H
+#define CIR_MODEL_ROWWISE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* out[r] = (rows[r] − mean) / √(variance + eps) · weight + bias, for n_rows rows of n items. out may be rows.
+ */
+void cir__layer_norm(const float *rows, size_t n_rows, size_t n, const float *weight, const float *bias,
+                     float eps, float *out);
+
+/* row = exp(row − max) / Σ, in place, n ≥ 1. Exponentials are within 2e-7 of the true ones, relatively. */
+void cir__softmax(float *row, size_t n);
+
+/* row / its length, in place; false where the length is 0 or no number. */
+bool cir__unit_row(float *row, size_t n);
+
+#endif

@@ -1,0 +1,135 @@
+#include "model/source.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "cir/model.h"
+#include "model/embedded.h"
+
+static const char *const file_names[CIR__N_FILES] = {
+    [CIR__FILE_CONFIG] = "config.json",       [CIR__FILE_WEIGHTS] = "model.safetensors",
+    [CIR__FILE_TOKENIZER] = "tokenizer.json", [CIR__FILE_VOCABULARY] = "vocab.json",
+    [CIR__FILE_MERGES] = "merges.txt",        [CIR__FILE_RECIPE] = "preprocessor_config.json",
+};
+
+const char *cir__source_file_name(size_t i_file)
+{
+    return file_names[i_file];
+}
+
+const cir__bytes_view *cir__source_find(const cir__source *source, size_t i_file)
+{
+    return source->files[i_file].name != NULL ? &source->files[i_file] : NULL;
+}
+
+static bool has_file(const cir__source *source, const char *name)
+{
+    char *path = cir__path_join(source->path, name);
+    bool is_there = path != NULL && access(path, F_OK) == 0;
+    free(path);
+    return is_there;
+}
+
+/* A directory without what must be there: says what it seems to be instead. */
+static cir_status fail_absent(const cir__source *source, size_t i_file, cir_error *err)
+{
+    if (has_file(source, "open_clip_config.json"))
+        return cir__fail(
+            err, CIR_UNSUPPORTED,
+            "%s: is in open_clip's layout, which is not read; use the model in transformers' layout",
+            source->path);
+    if (i_file == CIR__FILE_WEIGHTS && has_file(source, "model.safetensors.index.json"))
+        return cir__fail(err, CIR_UNSUPPORTED,
+                         "%s: its weights are in several files, which are not read; save them "
+                         "as one model.safetensors",
+                         source->path);
+    if (i_file == CIR__FILE_WEIGHTS && has_file(source, "pytorch_model.bin"))
+        return cir__fail(err, CIR_UNSUPPORTED,
+                         "%s: pytorch_model.bin is a program and never read; fetch or make model.safetensors",
+                         source->path);
+    return cir__fail(
+        err, CIR_NOT_FOUND,
+        "%s: has no %s; a model's directory holds config.json, model.safetensors, tokenizer.json or "
+        "vocab.json and merges.txt, preprocessor_config.json",
+        source->path, file_names[i_file]);
+}
+
+static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)
+{
+    char *path = cir__path_join(source->path, file_names[i_file]);
+    if (path == NULL)
+        return cir__fail_memory(err, source->path);
+    source->paths[i_file] = path;
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        bool must_be = i_file == CIR__FILE_CONFIG || i_file == CIR__FILE_WEIGHTS;
+        return must_be ? fail_absent(source, i_file, err) : CIR_OK;
+    }
+    cir_status status = cir__mapping_open(path, &source->mappings[i_file], err);
+    if (status == CIR_OK)
+        source->files[i_file] =
+            (cir__bytes_view){source->mappings[i_file].data, source->mappings[i_file].size, path};
+    return status;
+}
+
+static cir_status open_directory(const char *path, cir__source *source, cir_error *err)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0)
+        return cir__fail_errno(err, errno, "%s: model cannot be opened; name its directory or \"%s\"", path,
+                               CIR_MODEL_DEMO);
+    if (!S_ISDIR(facts.st_mode))
+        return cir__fail(err, CIR_FORMAT,
+                         "%s: is not a model's directory; name the directory its config.json is in", path);
+    source->path = realpath(path, NULL);
+    if (source->path == NULL)
+        return cir__fail_errno(err, errno, "%s: model cannot be opened", path);
+    const char *last = strrchr(source->path, '/');
+    source->name = cir__copy_text(last != NULL && last[1] != '\0' ? last + 1 : source->path);
+    if (source->name == NULL)
+        return cir__fail_memory(err, path);
+    cir_status status = CIR_OK;
+    for (size_t i = 0; i < CIR__N_FILES && status == CIR_OK; i++)
+        status = open_file(source, i, err);
+    return status;
+}
+
+static cir_status open_embedded(cir__source *source, cir_error *err)
+{
+    source->path = cir__copy_text(CIR_MODEL_DEMO);
+    source->name = cir__copy_text(CIR_MODEL_DEMO);
+    if (source->path == NULL || source->name == NULL)
+        return cir__fail_memory(err, CIR_MODEL_DEMO);
+    source->files[CIR__FILE_CONFIG] = cir__embedded_config();
+    source->files[CIR__FILE_WEIGHTS] = cir__embedded_weights();
+    source->files[CIR__FILE_TOKENIZER] = cir__embedded_tokenizer();
+    source->files[CIR__FILE_RECIPE] = cir__embedded_recipe();
+    return CIR_OK;
+}
+
+cir_status cir__source_open(const char *path, cir__source *source_out, cir_error *err)
+{
+    cir__source source = {0};
+    cir_status status =
+        strcmp(path, CIR_MODEL_DEMO) == 0 ? open_embedded(&source, err) : open_directory(path, &source, err);
+    if (status != CIR_OK)
+        cir__source_close(&source);
+    *source_out = source;
+    return status;
+}
+
+void cir__source_close(cir__source *source)
+{
+    for (size_t i = 0; i < CIR__N_FILES; i++) {
+        cir__mapping_close(&source->mappings[i]);
+        free(source->paths[i]);
+    }
+    free(source->path);
+    free(source->name);
+    *source = (cir__source){0};
+}

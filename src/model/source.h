@@ -1,0 +1,41 @@
+/* Where a model's files come from: a directory, mapped, or the library itself. */
+#ifndef CIR_MODEL_SOURCE_H
+#define CIR_MODEL_SOURCE_H
+
+#include <stddef.h>
+
+#include "base/file.h"
+#include "cir/status.h"
+
+enum {
+    CIR__FILE_CONFIG,
+    CIR__FILE_WEIGHTS,
+    CIR__FILE_TOKENIZER,  /* may be absent where the next two are there */
+    CIR__FILE_VOCABULARY, /* may be absent */
+    CIR__FILE_MERGES,     /* may be absent */
+    CIR__FILE_RECIPE,     /* may be absent */
+    CIR__N_FILES
+};
+
+/* The file's name in the directory: "config.json", … Static storage. */
+const char *cir__source_file_name(size_t i_file);
+
+/* A model's files. Zeroed means none. */
+typedef struct cir__source {
+    char *name;                          /* the directory's last component, or "demo" */
+    char *path;                          /* the directory as an absolute path, or "demo" */
+    cir__bytes_view files[CIR__N_FILES]; /* name is NULL for an absent file */
+    cir__mapping mappings[CIR__N_FILES]; /* of a directory */
+    char *paths[CIR__N_FILES];           /* of a directory; what the views are named by */
+} cir__source;
+
+/* path: a directory, or CIR_MODEL_DEMO. End with cir__source_close. Errors: CIR_NOT_FOUND (no such directory,
+ * or without config.json or weights), CIR_UNSUPPORTED (the files of another layout), CIR_FORMAT (no
+ * directory), CIR_PERMISSION, CIR_IO, CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__source_open(const char *path, cir__source *source_out, cir_error *err);
+void cir__source_close(cir__source *source); /* a zeroed struct is allowed */
+
+/* The file, or NULL where it is absent. */
+const cir__bytes_view *cir__source_find(const cir__source *source, size_t i_file);
+
+#endif

@@ -1,0 +1,214 @@
+#include "model/tower.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/pool.h"
+#include "model/carver.h"
+
+static cir__norm carve_norm(cir__carver *self, size_t width)
+{
+    const float *weight = cir__carver_take(self, 1, width);
+    return (cir__norm){weight, cir__carver_take(self, 1, width)};
+}
+
+static cir__packed carve_packed(cir__carver *self, const cir__product *product)
+{
+    const float *weight = cir__carver_take(self, 1, cir__product_packed_items(product));
+    return (cir__packed){weight, cir__carver_take(self, 1, product->n_out)};
+}
+
+/* Gives every matrix and vector its place. */
+static void carve_all(cir__carver *self, cir__tower *tower)
+{
+    size_t width = tower->config.width;
+    const cir__product *products = tower->products;
+    for (size_t i = 0; i < tower->config.n_layers; i++)
+        tower->layers[i] = (cir__layer){
+            .norm1 = carve_norm(self, width),
+            .qkv = carve_packed(self, &products[CIR__TOWER_QKV]),
+            .out = carve_packed(self, &products[CIR__TOWER_OUT]),
+            .norm2 = carve_norm(self, width),
+            .fc1 = carve_packed(self, &products[CIR__TOWER_FC1]),
+            .fc2 = carve_packed(self, &products[CIR__TOWER_FC2]),
+        };
+    if (tower->n_patch > 0)
+        tower->patch = carve_packed(self, &products[CIR__TOWER_PATCH]);
+    tower->final_norm = carve_norm(self, width);
+    tower->projection = carve_packed(self, &products[CIR__TOWER_PROJECT]);
+}
+
+static cir_status make_products(cir__tower *tower, cir_error *err)
+{
+    size_t width = tower->config.width;
+    size_t mlp_width = tower->config.mlp_width;
+    cir__product_end activation =
+        tower->config.activation == CIR__QUICK_GELU ? CIR__PRODUCT_QUICK_GELU : CIR__PRODUCT_GELU;
+    const struct {
+        size_t n_in, n_out;
+        cir__product_end end;
+    } shapes[CIR__N_TOWER_PRODUCTS] = {
+        /* Without patches the first one is never run. */
+        [CIR__TOWER_PATCH] = {tower->n_patch > 0 ? tower->n_patch : 1, width, CIR__PRODUCT_PLAIN},
+        [CIR__TOWER_QKV] = {width, 3 * width, CIR__PRODUCT_PLAIN},
+        [CIR__TOWER_OUT] = {width, width, CIR__PRODUCT_ADD},
+        [CIR__TOWER_FC1] = {width, mlp_width, activation},
+        [CIR__TOWER_FC2] = {mlp_width, width, CIR__PRODUCT_ADD},
+        [CIR__TOWER_PROJECT] = {width, tower->dim, CIR__PRODUCT_PLAIN},
+    };
+    cir_status status = CIR_OK;
+    for (size_t i = 0; i < CIR__N_TOWER_PRODUCTS && status == CIR_OK; i++)
+        status = cir__product_init(&tower->products[i], tower->engine, shapes[i].n_in, shapes[i].n_out,
+                                   shapes[i].end, err);
+    return status;
+}
+
+/* Parts of a packed matrix stand one below the other: queries, keys, values. */
+#define MAX_PARTS 3
+
+/* One matrix to be packed, by any thread. */
+typedef struct packing {
+    const cir__product *product;
+    const cir__packed *packed;
+    cir__affine_view parts[MAX_PARTS];
+    size_t n_parts;
+} packing;
+
+typedef struct packings {
+    const cir__tower *tower;
+    const packing *items;
+    _Atomic(cir_status) status;
+} packings;
+
+static cir_status pack(const packing *item, struct dnnl_engine *engine)
+{
+    size_t n_in = item->product->n_in;
+    float *plain = cir__new_unset(item->product->n_out * n_in, sizeof *plain);
+    if (plain == NULL)
+        return CIR_NO_MEMORY;
+    size_t row = 0;
+    for (size_t i = 0; i < item->n_parts; i++) {
+        const cir__tensor_view *weight = item->parts[i].weight;
+        const cir__tensor_view *bias = item->parts[i].bias;
+        cir__tensor_copy(weight, 0, weight->n_items, plain + row * n_in);
+        if (bias != NULL) /* else it stays 0 */
+            cir__tensor_copy(bias, 0, bias->n_items, (float *)(uintptr_t)item->packed->bias + row);
+        row += weight->shape[0];
+    }
+    cir_status status =
+        cir__product_pack(item->product, engine, plain, (float *)(uintptr_t)item->packed->weight, NULL);
+    free(plain);
+    return status;
+}
+
+static void pack_task(void *context, size_t i_task, size_t i_thread)
+{
+    (void)i_thread;
+    packings *all = context;
+    cir_status status = pack(&all->items[i_task], all->tower->engine);
+    if (status != CIR_OK)
+        atomic_store(&all->status, status);
+}
+
+static void copy_norm(const cir__affine_view *view, const cir__norm *norm)
+{
+    cir__tensor_copy(view->weight, 0, view->weight->n_items, (float *)(uintptr_t)norm->weight);
+    cir__tensor_copy(view->bias, 0, view->bias->n_items, (float *)(uintptr_t)norm->bias);
+}
+
+static size_t list_packings(const cir__tower *tower, const cir__tower_view *view,
+                            const cir__tensor_view *patch, packing *items)
+{
+    const cir__product *products = tower->products;
+    size_t n = 0;
+    for (size_t i = 0; i < tower->config.n_layers; i++) {
+        const cir__layer *to = &tower->layers[i];
+        const cir__layer_view *from = &view->layers[i];
+        items[n++] = (packing){&products[CIR__TOWER_QKV], &to->qkv, {from->query, from->key, from->value}, 3};
+        items[n++] = (packing){&products[CIR__TOWER_OUT], &to->out, {from->out}, 1};
+        items[n++] = (packing){&products[CIR__TOWER_FC1], &to->fc1, {from->fc1}, 1};
+        items[n++] = (packing){&products[CIR__TOWER_FC2], &to->fc2, {from->fc2}, 1};
+        copy_norm(&from->norm1, &to->norm1);
+        copy_norm(&from->norm2, &to->norm2);
+    }
+    if (patch != NULL)
+        items[n++] = (packing){&products[CIR__TOWER_PATCH], &tower->patch, {{patch, NULL}}, 1};
+    items[n++] = (packing){&products[CIR__TOWER_PROJECT], &tower->projection, {view->projection}, 1};
+    copy_norm(&view->final_norm, &tower->final_norm);
+    return n;
+}
+
+static cir_status fill(cir__tower *tower, const cir__tower_view *view, const cir__tensor_view *patch,
+                       cir_error *err)
+{
+    packing *items = cir__new(4 * tower->config.n_layers + 2, sizeof *items);
+    if (items == NULL)
+        return cir__fail_memory(err, "weights");
+    size_t n_items = list_packings(tower, view, patch, items);
+    packings all = {.tower = tower, .items = items};
+    /* Threads of its own: the caller's pool may be waiting, in a task, for this very tower. */
+    cir_pool *pool = NULL;
+    if (cir_pool_new(0, &pool, NULL) != CIR_OK)
+        pool = NULL;
+    cir__pool_run(pool, n_items, pack_task, &all);
+    cir_pool_free(pool);
+    free(items);
+    cir_status status = atomic_load(&all.status);
+    if (status == CIR_NO_MEMORY)
+        return cir__fail_memory(err, "weights");
+    if (status != CIR_OK)
+        return cir__fail(err, status, "weights: oneDNN cannot pack them");
+    return CIR_OK;
+}
+
+cir_status cir__tower_new(const cir__tower_config *config, size_t dim, const cir__tower_view *view,
+                          const cir__tensor_view *patch, cir__tower **tower_out, cir_error *err)
+{
+    *tower_out = NULL;
+    cir__tower *tower = cir__new(1, sizeof *tower);
+    if (tower == NULL)
+        return cir__fail_memory(err, "weights");
+    tower->config = *config;
+    tower->dim = dim;
+    tower->n_patch = patch != NULL ? patch->n_items / config->width : 0;
+    cir__carver room = {0};
+    cir_status status = cir__engine_new(&tower->engine, err);
+    if (status == CIR_OK)
+        status = make_products(tower, err);
+    if (status != CIR_OK)
+        goto done;
+    tower->layers = cir__new(config->n_layers, sizeof *tower->layers);
+    if (tower->layers != NULL) {
+        carve_all(&room, tower);
+        tower->memory = cir__carver_new_memory(&room);
+    }
+    if (tower->memory == NULL) {
+        status = cir__fail_memory(err, "weights");
+        goto done;
+    }
+    room = (cir__carver){.memory = tower->memory};
+    carve_all(&room, tower);
+    status = fill(tower, view, patch, err);
+    if (status != CIR_OK)
+        goto done;
+    *tower_out = tower;
+    tower = NULL;
+done:
+    cir__tower_free(tower);
+    return status;
+}
+
+void cir__tower_free(cir__tower *tower)
+{
+    if (tower == NULL)
+        return;
+    for (size_t i = 0; i < CIR__N_TOWER_PRODUCTS; i++)
+        cir__product_done(&tower->products[i]);
+    cir__engine_free(tower->engine);
+    free(tower->layers);
+    free(tower->memory);
+    free(tower);
+}

@@ -1,0 +1,69 @@
+/* A transformer's weights as floats, packed for oneDNN; made when a tower is first used, immutable
+ * afterwards.
+ *
+ *   x = embed(…)
+ *   per layer:  x += out(attention(qkv(norm1(x))));  x += fc2(act(fc1(norm2(x))))
+ *   feature = projection(final_norm(x of one token)), made unit
+ *
+ * What it must not know: where sequences come from. */
+#ifndef CIR_MODEL_TOWER_H
+#define CIR_MODEL_TOWER_H
+
+#include <stddef.h>
+
+#include "model/config.h"
+#include "model/product.h"
+#include "model/weights.h"
+
+/* The products of a tower. The first one is the image tower's patches → rows alone. */
+enum {
+    CIR__TOWER_PATCH,
+    CIR__TOWER_QKV,
+    CIR__TOWER_OUT,
+    CIR__TOWER_FC1,
+    CIR__TOWER_FC2,
+    CIR__TOWER_PROJECT,
+    CIR__N_TOWER_PRODUCTS
+};
+
+/* A packed matrix and its bias, which is never NULL. */
+typedef struct cir__packed {
+    const float *weight;
+    const float *bias; /* [n_out] */
+} cir__packed;
+
+typedef struct cir__norm {
+    const float *weight; /* [width] */
+    const float *bias;   /* [width] */
+} cir__norm;
+
+typedef struct cir__layer {
+    cir__norm norm1;
+    cir__packed qkv; /* width → 3·width: queries, keys, values */
+    cir__packed out; /* width → width, added to x */
+    cir__norm norm2;
+    cir__packed fc1; /* width → mlp_width, with the activation */
+    cir__packed fc2; /* mlp_width → width, added to x */
+} cir__layer;
+
+typedef struct cir__tower {
+    cir__tower_config config;
+    size_t dim;     /* of the features */
+    size_t n_patch; /* numbers of a patch; 0: no patches */
+    struct dnnl_engine *engine;
+    cir__product products[CIR__N_TOWER_PRODUCTS];
+    cir__layer *layers;
+    cir__packed patch;
+    cir__norm final_norm;
+    cir__packed projection;
+    float *memory; /* all of the above's numbers */
+} cir__tower;
+
+/* Converts and packs; all processors of this process take part. patch: [width, n_patch] of it, or NULL. Free
+ * with cir__tower_free. Errors: CIR_NO_MEMORY, CIR_UNSUPPORTED (oneDNN refuses). */
+CIR_MUST_CHECK cir_status cir__tower_new(const cir__tower_config *config, size_t dim,
+                                         const cir__tower_view *view, const cir__tensor_view *patch,
+                                         cir__tower **tower_out, cir_error *err);
+void cir__tower_free(cir__tower *tower); /* NULL is allowed */
+
+#endif
