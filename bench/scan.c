@@ -2,9 +2,10 @@
  *
  * Seeded float16 rows in memory are (1) only read, (2) searched with two dot products, the Harris fusion and
  * the best k, (3) searched with one dot product; the three take turns, so that a machine whose bandwidth
- * drifts treats them alike. Prints medians; --json prints one line instead of the table.
+ * drifts treats them alike. The rows lie in huge pages; with --mapped in a mapped file, as those of an index.
+ * Prints a table; --json also appends one line of JSON to a file.
  *
- *   bench_scan [--n ROWS] [--dim D] [--k K] [--repeats R] [--threads T] [--json] */
+ *   bench_scan [--n ROWS] [--dim D] [--k K] [--repeats R] [--threads T] [--mapped] [--json FILE] */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/pool.h"
@@ -23,6 +25,7 @@
 
 typedef struct setting {
     size_t n_rows, dim, k, n_repeats, n_threads;
+    bool is_mapped;
     const char *json_path; /* or NULL */
 } setting;
 
@@ -129,10 +132,10 @@ static bool append_json(const setting *s, const figure *figures, size_t n_figure
     FILE *file = fopen(s->json_path, "a");
     if (file == NULL)
         return false;
-    fprintf(
-        file,
-        "{\"bench\": \"scan\", \"n\": %zu, \"dim\": %zu, \"k\": %zu, \"threads\": %zu, \"kernels\": \"%s\"",
-        s->n_rows, s->dim, s->k, s->n_threads, cir__kernels_get()->name);
+    fprintf(file,
+            "{\"bench\": \"scan\", \"n\": %zu, \"dim\": %zu, \"k\": %zu, \"threads\": %zu, \"kernels\": "
+            "\"%s\", \"mapped\": %s",
+            s->n_rows, s->dim, s->k, s->n_threads, cir__kernels_get()->name, s->is_mapped ? "true" : "false");
     for (size_t i = 0; i < n_figures; i++)
         fprintf(file, ", \"%s_ms\": %.3f, \"%s_best_ms\": %.3f, \"%s_gb_s\": %.2f, \"%s_fraction\": %.3f",
                 figures[i].key, figures[i].median_ms, figures[i].key, figures[i].best_ms, figures[i].key,
@@ -140,6 +143,27 @@ static bool append_json(const setting *s, const figure *figures, size_t n_figure
                 figures[0].median_ms / figures[i].median_ms);
     fprintf(file, "}\n");
     return fclose(file) == 0;
+}
+
+/* Memory for the rows, MAP_FAILED where there is none. */
+static void *map_rows(const setting *s, size_t n_bytes)
+{
+    if (!s->is_mapped) {
+        void *rows = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (rows != MAP_FAILED)
+            madvise(rows, n_bytes, MADV_HUGEPAGE); /* else page walks are measured too */
+        return rows;
+    }
+    char path[] = "/tmp/cir-bench-XXXXXX";
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return MAP_FAILED;
+    unlink(path);
+    void *rows = MAP_FAILED;
+    if (ftruncate(fd, (off_t)n_bytes) == 0)
+        rows = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    return rows;
 }
 
 static int run(setting *s)
@@ -154,14 +178,15 @@ static int run(setting *s)
     size_t n_items, n_bytes;
     if (!cir__size_mul(s->n_rows, s->dim, &n_items) || !cir__size_mul(n_items, 2, &n_bytes)) {
         fprintf(stderr, "bench_scan: too many rows\n");
+        cir_pool_free(pool);
         return 1;
     }
-    uint16_t *rows = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint16_t *rows = map_rows(s, n_bytes);
     if (rows == MAP_FAILED) {
         fprintf(stderr, "bench_scan: %zu bytes cannot be had\n", n_bytes);
+        cir_pool_free(pool);
         return 1;
     }
-    madvise(rows, n_bytes, MADV_HUGEPAGE); /* else page walks are measured too */
     size_t n_read_tasks = n_bytes / READ_BYTES + (n_bytes % READ_BYTES != 0);
     fill_job fill = {rows, s->n_rows, s->dim, cir__new(s->n_threads * s->dim, sizeof(float))};
     read_job reading = {(const void *)rows, n_bytes / 8, cir__new(n_read_tasks, sizeof(uint64_t))};
@@ -233,14 +258,16 @@ int main(int argc, char **argv)
                          : strcmp(argv[i], "--repeats") == 0 ? &s.n_repeats
                          : strcmp(argv[i], "--threads") == 0 ? &s.n_threads
                                                              : NULL;
-        if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
+        if (strcmp(argv[i], "--mapped") == 0) {
+            s.is_mapped = true;
+        } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             s.json_path = argv[++i];
         } else if (number != NULL && i + 1 < argc && strtoull(argv[i + 1], NULL, 10) > 0) {
             *number = (size_t)strtoull(argv[++i], NULL, 10);
         } else {
-            fprintf(
-                stderr,
-                "usage: bench_scan [--n ROWS] [--dim D] [--k K] [--repeats R] [--threads T] [--json FILE]\n");
+            fprintf(stderr,
+                    "usage: bench_scan [--n ROWS] [--dim D] [--k K] [--repeats R] [--threads T] [--mapped] "
+                    "[--json FILE]\n");
             return 2;
         }
     }
