@@ -1,0 +1,113 @@
+#include "search/scan.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "search/fuse.h"
+
+/* A block is about BLOCK_BYTES of rows: enough that starting one costs nothing beside it, few enough that
+ * threads end together; its scores stay in the nearest caches. */
+#define BLOCK_BYTES ((size_t)1 << 20)
+#define MIN_BLOCK_ROWS 16
+#define MAX_BLOCK_ROWS 4096
+
+static cir_status check_vector(const char *name, const float *vector, float offset, size_t dim,
+                               cir_error *err)
+{
+    if (vector == NULL)
+        return CIR_OK;
+    for (size_t i = 0; i < dim; i++)
+        if (!isfinite(vector[i]))
+            return cir__fail(err, CIR_ARGUMENT, "query: %s[%zu] is %g; it must be a finite number", name, i,
+                             (double)vector[i]);
+    if (!isfinite(offset))
+        return cir__fail(err, CIR_ARGUMENT, "query: %s0 is %g; it must be a finite number", name,
+                         (double)offset);
+    return CIR_OK;
+}
+
+cir_status cir__scan_init(cir__scan *s, const cir_rows *rows, const cir_query *query, cir_pool *pool,
+                          cir_error *err)
+{
+    *s = (cir__scan){.rows = rows, .query = query, .kernels = cir__kernels_get()};
+    assert(rows->n_rows == 0 || (rows->f16 == NULL) != (rows->f32 == NULL));
+    assert(query->a != NULL || query->fusion.kind == CIR_FUSE_TEXT);
+    assert(query->b != NULL || query->fusion.kind == CIR_FUSE_IMAGE);
+    if (query->dim != rows->dim || query->dim == 0)
+        return cir__fail(err, CIR_SHAPE, "query: it has dimension %zu, the rows have %zu", query->dim,
+                         rows->dim);
+    cir_status status = cir__fuse_check(&query->fusion, err);
+    if (status == CIR_OK)
+        status = check_vector("a", query->a, query->a0, query->dim, err);
+    if (status == CIR_OK)
+        status = check_vector("b", query->b, query->b0, query->dim, err);
+    if (status != CIR_OK)
+        return status;
+
+    size_t row_bytes = rows->dim * (rows->f16 != NULL ? sizeof *rows->f16 : sizeof *rows->f32);
+    s->block_rows = BLOCK_BYTES / row_bytes;
+    if (s->block_rows < MIN_BLOCK_ROWS)
+        s->block_rows = MIN_BLOCK_ROWS;
+    if (s->block_rows > MAX_BLOCK_ROWS)
+        s->block_rows = MAX_BLOCK_ROWS;
+    s->n_blocks = rows->n_rows / s->block_rows + (rows->n_rows % s->block_rows != 0);
+    s->n_threads = cir_pool_n_threads(pool);
+    s->scratch = cir__new_unset(s->n_threads, 3 * s->block_rows * sizeof *s->scratch);
+    return s->scratch != NULL ? CIR_OK : cir__fail_memory(err, "search");
+}
+
+void cir__scan_done(cir__scan *s)
+{
+    free(s->scratch);
+}
+
+size_t cir__scan_block(const cir__scan *s, size_t i_block, size_t *n_out)
+{
+    size_t first = i_block * s->block_rows;
+    size_t left = s->rows->n_rows - first;
+    *n_out = left < s->block_rows ? left : s->block_rows;
+    return first;
+}
+
+float *cir__scan_scratch(const cir__scan *s, size_t i_thread, size_t i_part)
+{
+    return s->scratch + (i_thread * 3 + i_part) * s->block_rows;
+}
+
+void cir__scan_dot(const cir__scan *s, size_t first, size_t n, float *v, float *t)
+{
+    const cir_query *query = s->query;
+    const cir__kernels *kernels = s->kernels;
+    size_t dim = query->dim;
+    const float *one = query->a != NULL ? query->a : query->b;
+    float *one_out = query->a != NULL ? v : t;
+    bool has_both = query->a != NULL && query->b != NULL;
+    if (s->rows->f16 != NULL) {
+        const uint16_t *rows = s->rows->f16 + first * dim;
+        if (has_both)
+            kernels->dot2_f16(rows, n, dim, dim, query->a, query->b, v, t);
+        else
+            kernels->dot1_f16(rows, n, dim, dim, one, one_out);
+    } else {
+        const float *rows = s->rows->f32 + first * dim;
+        if (has_both)
+            kernels->dot2_f32(rows, n, dim, dim, query->a, query->b, v, t);
+        else
+            kernels->dot1_f32(rows, n, dim, dim, one, one_out);
+    }
+    for (size_t i = 0; i < n; i++)
+        v[i] = query->a != NULL ? v[i] + query->a0 : 0;
+    for (size_t i = 0; i < n; i++)
+        t[i] = query->b != NULL ? t[i] + query->b0 : 0;
+}
+
+void cir__scan_mask(const cir__scan *s, size_t first, size_t n, float *values)
+{
+    if (s->rows->ready == NULL)
+        return;
+    for (size_t i = 0; i < n; i++)
+        values[i] = s->rows->ready[first + i] != 0 ? values[i] : NAN;
+}
