@@ -317,42 +317,70 @@ cir_status cir__catalogue_put_block(cir__store *store, size_t i_model, size_t i_
     return cir__store_finish(store, statement, err);
 }
 
+#define BAD_STATE                                                                                            \
+    "(state NOT IN (0, 1, 2) OR (state = 1 AND error IS NULL) OR (state = 0 AND error IS NOT NULL))"
+#define BAD_HASH "(hash IS NOT NULL AND length(hash) <> 16)"
+#define BAD_BLOCK                                                                                            \
+    "(block < 0 OR block > (SELECT coalesce(max(id), -1) FROM image) / 1024 OR length(checksums) <> 8192 "   \
+    "OR model NOT IN (SELECT id FROM model))"
+_Static_assert(CIR__BLOCK_ROWS == 1024, "BAD_BLOCK");
+
+/* Steps one question through all its answers. */
+static cir_status ask(cir__store *store, const char *question, cir__catalogue_visit_finding *visit,
+                      void *context, cir_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(store->db, question, -1, &statement, NULL) != SQLITE_OK) {
+        visit(context, sqlite3_errmsg(store->db));
+        return CIR_OK;
+    }
+    cir_status status = CIR_OK;
+    bool has_row = true;
+    while (has_row) {
+        cir_error why;
+        status = cir__store_step(store, statement, &has_row, &why);
+        const char *text = has_row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+        if (text != NULL && strcmp(text, "ok") != 0)
+            visit(context, text);
+        if (status == CIR_DAMAGED) /* damage that ends the question is an answer too */
+            visit(context, why.message);
+        else if (status != CIR_OK)
+            cir__fail(err, status, "%s", why.message);
+    }
+    (void)sqlite3_finalize(statement);
+    return status == CIR_DAMAGED ? CIR_OK : status;
+}
+
 cir_status cir__catalogue_check(cir__store *store, cir__catalogue_visit_finding *visit, void *context,
                                 cir_error *err)
 {
     static const char *const questions[] = {
         "PRAGMA integrity_check",
-        "SELECT 'image ' || id || ': ' || CASE "
-        "WHEN length(path) = 0 OR instr(path, x'00') > 0 THEN 'its path is no path' "
-        "WHEN state NOT IN (0, 1, 2) OR (state = 1) > (error IS NOT NULL) "
-        "OR (state = 0 AND error IS NOT NULL) THEN 'its state contradicts its error' "
-        "ELSE 'a number is out of range' END FROM image "
-        "WHERE length(path) = 0 OR instr(path, x'00') > 0 OR state NOT IN (0, 1, 2) "
-        "OR (state = 1) > (error IS NOT NULL) OR (state = 0 AND error IS NOT NULL) "
-        "OR (hash IS NOT NULL AND length(hash) <> 16) OR size < 0 OR width < 0 OR height < 0 OR id < 0 "
-        "LIMIT 100",
+        "SELECT 'image ' || id || ': its state contradicts its error' FROM image WHERE " BAD_STATE
+        " LIMIT 20",
+        "SELECT 'image ' || id || ': its hash is none' FROM image WHERE " BAD_HASH " LIMIT 20",
+        "SELECT 'image ' || id || ': a number or its path is out of range' FROM image WHERE length(path) = 0 "
+        "OR instr(path, x'00') > 0 OR size < 0 OR width < 0 OR height < 0 OR id < 0 LIMIT 20",
         "SELECT 'ids have gaps: ' || count(*) || ' rows, the last is ' || max(id) FROM image "
         "HAVING count(*) <> coalesce(max(id) + 1, 0)",
+        "SELECT 'a block of checksums is out of place' FROM feature WHERE " BAD_BLOCK " LIMIT 20",
     };
-    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
-        sqlite3_stmt *statement = NULL;
-        bool has_row = sqlite3_prepare_v2(store->db, questions[i], -1, &statement, NULL) == SQLITE_OK;
-        cir_status status = CIR_OK;
-        while (has_row) {
-            cir_error why;
-            status = cir__store_step(store, statement, &has_row, &why);
-            /* Damage that ends the question is an answer too. */
-            if (status == CIR_DAMAGED)
-                visit(context, why.message);
-            else if (status != CIR_OK)
-                cir__fail(err, status, "%s", why.message);
-            const char *text = has_row ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-            if (text != NULL && strcmp(text, "ok") != 0)
-                visit(context, text);
-        }
-        (void)sqlite3_finalize(statement);
-        if (status != CIR_OK && status != CIR_DAMAGED)
-            return status;
-    }
-    return CIR_OK;
+    cir_status status = CIR_OK;
+    for (size_t i = 0; status == CIR_OK && i < sizeof questions / sizeof questions[0]; i++)
+        status = ask(store, questions[i], visit, context, err);
+    return status;
+}
+
+cir_status cir__catalogue_repair(cir__store *store, cir_error *err)
+{
+    cir_status status = cir__store_run(store,
+                                       "BEGIN IMMEDIATE; REINDEX; "
+                                       "UPDATE image SET state = error IS NOT NULL WHERE " BAD_STATE ";"
+                                       "UPDATE image SET hash = NULL WHERE " BAD_HASH ";"
+                                       "DELETE FROM feature WHERE " BAD_BLOCK ";"
+                                       "COMMIT",
+                                       err);
+    if (status != CIR_OK)
+        cir__store_rollback(store);
+    return status;
 }

@@ -59,4 +59,8 @@ typedef void cir__catalogue_visit_finding(void *context, const char *finding);
 CIR_MUST_CHECK cir_status cir__catalogue_check(cir__store *store, cir__catalogue_visit_finding *visit,
                                                void *context, cir_error *err);
 
+/* Mends what can be mended of that: SQLite's own indexes, states, contents that are no hash, blocks of
+ * checksums out of place. What is given up is read or encoded again by the next update. */
+CIR_MUST_CHECK cir_status cir__catalogue_repair(cir__store *store, cir_error *err);
+
 #endif

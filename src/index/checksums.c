@@ -10,7 +10,7 @@
 typedef struct loading {
     cir__checksums *checksums;
     size_t n_rows;
-    bool is_damaged;
+    bool has_foreign;
     bool is_short; /* of memory */
 } loading;
 
@@ -37,17 +37,22 @@ static void visit_block(void *context, size_t i_block, const uint64_t *values)
     size_t n_here = 0; /* rows of the index in this block */
     if (i_block <= self->n_rows / CIR__BLOCK_ROWS)
         n_here = self->n_rows - i_block * CIR__BLOCK_ROWS;
+    bool has_foreign = false;
     for (size_t i = n_here; i < CIR__BLOCK_ROWS; i++)
-        self->is_damaged = self->is_damaged || values[i] != 0;
+        has_foreign = has_foreign || values[i] != 0;
+    self->has_foreign = self->has_foreign || has_foreign;
     if (n_here == 0)
         return;
-    if (!hold_blocks(self->checksums, i_block + 1))
+    if (!hold_blocks(self->checksums, i_block + 1)) {
         self->is_short = true;
-    else
-        memcpy(self->checksums->values + i_block * CIR__BLOCK_ROWS, values, CIR__BLOCK_ROWS * sizeof *values);
+        return;
+    }
+    size_t n_kept = n_here < CIR__BLOCK_ROWS ? n_here : CIR__BLOCK_ROWS;
+    memcpy(self->checksums->values + i_block * CIR__BLOCK_ROWS, values, n_kept * sizeof *values);
+    self->checksums->is_dirty[i_block] = has_foreign ? 1 : 0;
 }
 
-cir_status cir__checksums_load(cir__store *store, size_t i_model, size_t n_rows,
+cir_status cir__checksums_load(cir__store *store, size_t i_model, size_t n_rows, bool *has_foreign_out,
                                cir__checksums *checksums_out, cir_error *err)
 {
     *checksums_out = (cir__checksums){.i_model = i_model};
@@ -55,7 +60,9 @@ cir_status cir__checksums_load(cir__store *store, size_t i_model, size_t n_rows,
     cir_status status = cir__catalogue_list_blocks(store, i_model, visit_block, &self, err);
     if (status == CIR_OK && self.is_short)
         status = cir__fail_memory(err, store->name);
-    if (status == CIR_OK && self.is_damaged)
+    if (has_foreign_out != NULL)
+        *has_foreign_out = self.has_foreign;
+    else if (status == CIR_OK && self.has_foreign)
         status = cir__store_fail_damaged(store, "there are features of images that it does not hold", err);
     if (status != CIR_OK)
         cir__checksums_done(checksums_out);

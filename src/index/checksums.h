@@ -20,10 +20,12 @@ typedef struct cir__checksums {
     size_t dirty_capacity;
 } cir__checksums;
 
-/* n_rows: of the index; what the catalogue holds beyond is damage. End with cir__checksums_done. Errors:
- * CIR_DAMAGED, CIR_IO, CIR_BUSY, CIR_NO_MEMORY. */
+/* n_rows: of the index. What the catalogue holds beyond is damage: CIR_DAMAGED, or, where has_foreign_out is
+ * given, told there and left out, so that storing forgets it. End with cir__checksums_done. Errors: also
+ * CIR_IO, CIR_BUSY, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__checksums_load(cir__store *store, size_t i_model, size_t n_rows,
-                                              cir__checksums *checksums_out, cir_error *err);
+                                              bool *has_foreign_out, cir__checksums *checksums_out,
+                                              cir_error *err);
 void cir__checksums_done(cir__checksums *checksums); /* a zeroed one is allowed */
 
 /* 0 for a row without feature, or one never heard of. */

@@ -11,7 +11,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "format/npy.h"
 #include "index/catalogue.h"
+#include "index/vectors.h"
 
 #define LOCK_NAME "lock"
 #define FEATURES_NAME "features"
@@ -89,14 +91,14 @@ bool cir__layout_is_locked(const cir__place *place)
     return is_locked;
 }
 
-static char *features_folder(const cir__place *place)
+char *cir__layout_features(const cir__place *place)
 {
     return cir__place_join(place, FEATURES_NAME);
 }
 
 char *cir__layout_of_model(const cir__place *place, const char *key)
 {
-    char *features = features_folder(place);
+    char *features = cir__layout_features(place);
     char *path = features != NULL ? cir__path_join(features, key) : NULL;
     free(features);
     return path;
@@ -113,7 +115,7 @@ static cir_status make_durable(const char *path, cir_error *err)
 
 cir_status cir__layout_make_model(const cir__place *place, const char *key, cir_error *err)
 {
-    char *features = features_folder(place);
+    char *features = cir__layout_features(place);
     char *folder = cir__layout_of_model(place, key);
     cir_status status = make_durable(features, err);
     if (status == CIR_OK)
@@ -121,6 +123,26 @@ cir_status cir__layout_make_model(const cir__place *place, const char *key, cir_
     free(features);
     free(folder);
     return status;
+}
+
+static void visit_remains(void *context, const char *path, const char *name, bool is_folder, uint64_t size)
+{
+    (void)path;
+    bool *is_empty = context;
+    if (is_folder || strcmp(name, CIR__VECTORS_NAME) != 0 || size > CIR__NPY_HEADER_SIZE)
+        *is_empty = false;
+}
+
+bool cir__layout_remove_empty_model(const char *path)
+{
+    bool is_empty = true;
+    if (!cir__layout_list(path, visit_remains, &is_empty) || !is_empty)
+        return false;
+    char *file = cir__path_join(path, CIR__VECTORS_NAME);
+    if (file != NULL)
+        (void)unlink(file);
+    free(file);
+    return rmdir(path) == 0;
 }
 
 static int choose_all(const struct dirent *entry)

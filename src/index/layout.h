@@ -20,12 +20,16 @@ CIR_MUST_CHECK cir_status cir__layout_lock(const cir__place *place, int *fd_out,
 /* Whether a process holds the lock; false also where that cannot be found out. */
 bool cir__layout_is_locked(const cir__place *place);
 
-/* NAME.cir/features/KEY; NULL where memory is short. free(). */
+/* NAME.cir/features, and NAME.cir/features/KEY; NULL where memory is short. free(). */
+char *cir__layout_features(const cir__place *place);
 char *cir__layout_of_model(const cir__place *place, const char *key);
 
 /* Makes a model's folder, durably; one that is there already is fine. Errors: CIR_PERMISSION, CIR_FULL,
  * CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__layout_make_model(const cir__place *place, const char *key, cir_error *err);
+
+/* Removes a model's folder that holds nothing but the vectors file of no rows; false where it holds more. */
+bool cir__layout_remove_empty_model(const char *path);
 
 /* Bytes of all files in the index, links not followed. */
 uint64_t cir__layout_size(const cir__place *place);

@@ -33,11 +33,6 @@ static void make_feature(const char *text, size_t size, float *out)
         out[i] = (float)((double)out[i] / sqrt(sum));
 }
 
-void testing_feature(const char *text, float feature_out[TESTING_DIM])
-{
-    make_feature(text, strlen(text), feature_out);
-}
-
 static cir_status prepare(const void *context, const void *bytes, size_t size_bytes, const char *name,
                           const cir_image_options *options, float *tensor_out, cir_image_facts *facts_out,
                           cir_error *err)
@@ -113,7 +108,7 @@ void testing_path(const testing *t, const char *name, char path_out[512])
     snprintf(path_out, 512, "%s/%s", t->folder, name);
 }
 
-void testing_write(const testing *t, const char *name, const char *text)
+long testing_write(const testing *t, const char *name, const char *text)
 {
     char path[512];
     testing_path(t, name, path);
@@ -128,9 +123,10 @@ void testing_write(const testing *t, const char *name, const char *text)
     close(fd);
     /* Clocks of file systems are coarse: two writes in one tick must not have the same time. */
     static atomic_long n_writes;
-    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
-                                {.tv_sec = 1000000000 + atomic_fetch_add(&n_writes, 1), .tv_nsec = 5}};
+    long time = 1000000000 + atomic_fetch_add(&n_writes, 1);
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time, .tv_nsec = 5}};
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    return time;
 }
 
 void testing_remove(const testing *t, const char *name)
@@ -162,7 +158,8 @@ cir_update_progress testing_update_with(testing *t, const char *path, const cir_
     cir_error err = {0};
     cir_update_progress progress;
     const char *paths[] = {path};
-    cir_status status = cir__index_update(t->index, paths, 1, &t->encoder, t->pool, options, &progress, &err);
+    cir_status status =
+        cir__index_update(t->index, paths, 1, &t->encoder, t->pool, options, 0, &progress, &err);
     if (status != expected)
         fail_msg("update: %s, expected %s: %s", cir_status_name(status), cir_status_name(expected),
                  err.message);
@@ -198,6 +195,17 @@ size_t testing_find(const testing *t, const cir_index *index, const char *name)
     return id;
 }
 
+void testing_assert_feature(const cir_index *index, size_t id, const char *text, size_t size)
+{
+    float expected[TESTING_DIM];
+    float feature[TESTING_DIM];
+    make_feature(text, size, expected);
+    assert_int_equal(cir_index_get_feature(index, id, feature, NULL), CIR_OK);
+    for (size_t i = 0; i < TESTING_DIM; i++)
+        if (fabs((double)(feature[i] - expected[i])) > 5e-4)
+            fail_msg("%s: feature %zu is %f, expected %f", text, i, (double)feature[i], (double)expected[i]);
+}
+
 size_t testing_assert_ready(const testing *t, const cir_index *index, const char *name)
 {
     size_t id = testing_find(t, index, name);
@@ -207,14 +215,8 @@ size_t testing_assert_ready(const testing *t, const cir_index *index, const char
     uint8_t *bytes;
     size_t size;
     assert_int_equal(cir__file_read(path, 1000, &bytes, &size, NULL), CIR_OK);
-    float expected[TESTING_DIM];
-    float feature[TESTING_DIM];
-    make_feature((const char *)bytes, size, expected);
+    testing_assert_feature(index, id, (const char *)bytes, size);
     free(bytes);
-    assert_int_equal(cir_index_get_feature(index, id, feature, NULL), CIR_OK);
-    for (size_t i = 0; i < TESTING_DIM; i++)
-        if (fabs((double)(feature[i] - expected[i])) > 5e-4)
-            fail_msg("%s: feature %zu is %f, expected %f", name, i, (double)feature[i], (double)expected[i]);
     return id;
 }
 
@@ -231,8 +233,21 @@ void testing_assert_state(const testing *t, const cir_index *index, const char *
     cir_image_record_done(&record);
 }
 
+static void fail_on_finding(void *context, const char *finding, bool was_repaired)
+{
+    (void)context;
+    (void)was_repaired;
+    fail_msg("check: %s", finding);
+}
+
 void testing_assert_clean(const testing *t)
 {
     cir_index *index = testing_open(t);
+    cir_check_result result;
+    cir_error err = {0};
+    if (cir_index_check(t->index, false, t->pool, fail_on_finding, NULL, &result, &err) != CIR_OK)
+        fail_msg("check: %s", err.message);
+    assert_int_equal(result.n_rows, cir_index_get_info(index)->n_rows);
+    assert_int_equal(result.n_findings, 0);
     cir_index_close(index);
 }

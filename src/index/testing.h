@@ -33,8 +33,9 @@ typedef struct testing {
 void testing_init(testing *t, size_t n_threads);
 void testing_done(testing *t);
 
-/* Files and folders by their path below the temporary folder; folders in between are made. */
-void testing_write(const testing *t, const char *name, const char *text);
+/* Files and folders by their path below the temporary folder; folders in between are made. Every file written
+ * gets a time of modification of its own, in seconds, which is returned. */
+long testing_write(const testing *t, const char *name, const char *text);
 void testing_remove(const testing *t, const char *name);
 void testing_rename(const testing *t, const char *from, const char *to);
 void testing_link(const testing *t, const char *target, const char *name);
@@ -51,12 +52,12 @@ cir_index *testing_open(const testing *t);
 /* The id of a file by its name below the temporary folder; fails the test when it is not in. */
 size_t testing_find(const testing *t, const cir_index *index, const char *name);
 
+/* Asserts that an image's feature is that of a text. */
+void testing_assert_feature(const cir_index *index, size_t id, const char *text, size_t size);
+
 /* Asserts that a file is in, ready, and has the feature of its content now. Returns its id. */
 size_t testing_assert_ready(const testing *t, const cir_index *index, const char *name);
 void testing_assert_state(const testing *t, const cir_index *index, const char *name, cir_image_state state);
-
-/* The feature that the encoder gives a text. */
-void testing_feature(const char *text, float feature_out[TESTING_DIM]);
 
 /* Asserts that everything in the index is consistent: every ready row has the feature of some content, check
  * finds nothing. */

@@ -29,6 +29,7 @@ typedef struct update {
     cir_pool *pool;
     const cir_update_options *options;
     size_t batch;
+    size_t commit_changes;
     cir_update_progress progress;
     bool is_stopped; /* by the watch */
 
@@ -277,7 +278,7 @@ static cir_status run(update *u, cir_error *err)
         if (status == CIR_OK && now_ms() - u->watched_ms >= WATCH_MS)
             call_watch(u);
         if (status == CIR_OK &&
-            (u->apply.n_changes >= COMMIT_CHANGES || now_ms() - u->committed_ms >= COMMIT_MS))
+            (u->apply.n_changes >= u->commit_changes || now_ms() - u->committed_ms >= COMMIT_MS))
             status = commit(u, err);
         if (status == CIR_OK && !has_moved)
             cir__bell_wait(&u->bell, n_rings, WATCH_MS);
@@ -353,11 +354,12 @@ static void free_update(update *u)
 
 cir_status cir__index_update(const char *index_path, const char *const *paths, size_t n_paths,
                              const cir__encoder *encoder, cir_pool *pool, const cir_update_options *options,
-                             cir_update_progress *progress_out, cir_error *err)
+                             size_t commit_changes, cir_update_progress *progress_out, cir_error *err)
 {
     static const cir_update_options no_options = {0};
     update u = {.encoder = encoder, .pool = pool, .options = options != NULL ? options : &no_options};
     u.batch = u.options->batch > 0 ? u.options->batch : DEFAULT_BATCH;
+    u.commit_changes = commit_changes > 0 ? commit_changes : COMMIT_CHANGES;
     u.settings = (cir__job_settings){encoder, &u.options->image, u.options->retries_failed, is_known, &u};
     pthread_mutex_init(&u.lock, NULL);
     cir__bell_init(&u.bell);

@@ -407,7 +407,7 @@ static void test_two_writers(void **state)
     assert_int_equal(cir__writer_open(t.index, &t.encoder, &writer, NULL), CIR_OK);
     cir_error err;
     const char *paths[] = {t.photos};
-    assert_int_equal(cir__index_update(t.index, paths, 1, &t.encoder, t.pool, NULL, NULL, &err), CIR_BUSY);
+    assert_int_equal(cir__index_update(t.index, paths, 1, &t.encoder, t.pool, NULL, 0, NULL, &err), CIR_BUSY);
     assert_non_null(strstr(err.message, t.index));
     assert_non_null(strstr(err.message, "another process"));
     cir__writer_close(writer);
@@ -451,7 +451,7 @@ static void test_moved_together(void **state)
     const char *paths[] = {"elsewhere"};
     cir_update_progress progress;
     assert_int_equal(
-        cir__index_update("elsewhere/photos.cir/", paths, 1, &t.encoder, t.pool, NULL, &progress, NULL),
+        cir__index_update("elsewhere/photos.cir/", paths, 1, &t.encoder, t.pool, NULL, 0, &progress, NULL),
         CIR_OK);
     ASSERT_PROGRESS(progress, 1, 1, 0, 0, 0);
     assert_int_equal(chdir(here), 0);

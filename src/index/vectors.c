@@ -34,30 +34,47 @@ static cir_status fail_damaged(const char *path, const char *finding, cir_error 
                      finding);
 }
 
+/* Reads the number of rows out of a header; false where it is not, to the byte, one that is written here.
+ * Such a header may count more rows than the file has: an interrupted update leaves that. */
+static bool parse_header(const uint8_t header[CIR__NPY_HEADER_SIZE], size_t dim, size_t *n_rows_out)
+{
+    static const char before[] = "'shape': (";
+    const char *at = memmem(header, CIR__NPY_HEADER_SIZE, before, sizeof before - 1);
+    uint8_t expected[CIR__NPY_HEADER_SIZE];
+    size_t n = 0;
+    if (at == NULL)
+        return false;
+    for (at += sizeof before - 1;
+         at < (const char *)header + CIR__NPY_HEADER_SIZE && *at >= '0' && *at <= '9'; at++)
+        if (!cir__size_mul(n, 10, &n) || !cir__size_add(n, (size_t)(*at - '0'), &n))
+            return false;
+    cir__npy_format_header(CIR__NPY_F16, n, dim, expected);
+    *n_rows_out = n;
+    return memcmp(header, expected, sizeof expected) == 0;
+}
+
 cir_status cir__vectors_examine(const char *path, size_t dim, size_t n_rows, size_t n_needed,
-                                const char **finding_out, uint64_t *n_extra_out, cir_error *err)
+                                const char **finding_out, bool *has_left_over_out, cir_error *err)
 {
     *finding_out = NULL;
-    *n_extra_out = 0;
+    *has_left_over_out = false;
     size_t size_needed;
     size_t size_whole;
+    size_t n_counted = 0;
     cir__mapping mapping;
     cir_status status = cir__mapping_open(path, &mapping, err);
     if (status != CIR_OK)
         return status;
-    cir__npy_view view;
     if (!size_of_file(n_needed, dim, &size_needed) || !size_of_file(n_rows, dim, &size_whole))
         *finding_out = "the catalogue tells of more rows than a file can hold";
     else if (mapping.size < size_needed)
         *finding_out = "it ends before rows that the catalogue tells of";
-    else if (cir__npy_parse((cir__bytes_view){mapping.data, mapping.size, path}, &view, NULL) != CIR_OK ||
-             view.dtype != CIR__NPY_F16 || view.n_dims != 2 || view.shape[1] != dim ||
-             view.data != mapping.data + CIR__NPY_HEADER_SIZE)
+    else if (!parse_header(mapping.data, dim, &n_counted))
         *finding_out = "its header is not as it must be";
-    else if (view.n_rows < n_needed)
+    else if (n_counted < n_needed)
         *finding_out = "its header counts too few rows";
-    else if (mapping.size > size_whole)
-        *n_extra_out = mapping.size - size_whole;
+    else
+        *has_left_over_out = mapping.size > size_whole || n_counted > n_rows;
     cir__mapping_close(&mapping);
     return CIR_OK;
 }
@@ -65,8 +82,8 @@ cir_status cir__vectors_examine(const char *path, size_t dim, size_t n_rows, siz
 static cir_status check_file(const char *path, size_t dim, size_t n_rows, size_t n_needed, cir_error *err)
 {
     const char *finding;
-    uint64_t n_extra;
-    cir_status status = cir__vectors_examine(path, dim, n_rows, n_needed, &finding, &n_extra, err);
+    bool has_left_over;
+    cir_status status = cir__vectors_examine(path, dim, n_rows, n_needed, &finding, &has_left_over, err);
     if (status == CIR_NOT_FOUND)
         return fail_damaged(path, "it is missing", err);
     if (status == CIR_OK && finding != NULL)
@@ -96,14 +113,29 @@ static cir_status resize(int fd, const char *path, size_t dim, size_t n_rows, ci
                : cir__fail_errno(err, errno, "%s: cannot be made %zu bytes long", path, size);
 }
 
+/* Header and length for n_rows rows. The header is durable before the file shrinks, and follows when it has
+ * grown: it never counts rows that are not there. */
+static cir_status cut_or_fill(int fd, const char *path, size_t dim, size_t n_rows, cir_error *err)
+{
+    struct stat facts;
+    size_t size;
+    if (fstat(fd, &facts) != 0)
+        return cir__fail_errno(err, errno, "%s: cannot be examined", path);
+    bool grows = !size_of_file(n_rows, dim, &size) || (size_t)facts.st_size < size;
+    cir_status status = grows ? resize(fd, path, dim, n_rows, err) : CIR_OK;
+    if (status == CIR_OK)
+        status = write_header(fd, path, dim, n_rows, err);
+    if (status == CIR_OK)
+        status = sync_file(fd, path, err);
+    return status == CIR_OK && !grows ? resize(fd, path, dim, n_rows, err) : status;
+}
+
 cir_status cir__vectors_repair(const char *path, size_t dim, size_t n_rows, cir_error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return cir__fail_errno(err, errno, "%s: cannot be written", path);
-    cir_status status = resize(fd, path, dim, n_rows, err);
-    if (status == CIR_OK)
-        status = write_header(fd, path, dim, n_rows, err);
+    cir_status status = cut_or_fill(fd, path, dim, n_rows, err);
     if (status == CIR_OK)
         status = sync_file(fd, path, err);
     close(fd);
@@ -130,7 +162,7 @@ cir_status cir__vectors_open(const char *path, size_t dim, size_t n_rows, size_t
         status = cir__fail_errno(err, errno, "%s: cannot be written", path);
     else
         /* Left-overs of a crash go now, so that rows that will not be written are zero. */
-        status = resize(vectors.fd, path, dim, n_rows, err);
+        status = cut_or_fill(vectors.fd, path, dim, n_rows, err);
     if (status != CIR_OK)
         cir__vectors_close(&vectors);
     *vectors_out = vectors;

@@ -72,10 +72,11 @@ CIR_MUST_CHECK cir_status cir__vectors_map_open(const char *path, size_t dim, si
                                                 cir__vectors_map *map_out, cir_error *err);
 void cir__vectors_map_close(cir__vectors_map *map); /* a zeroed one is allowed */
 
-/* Examines a file: NULL where header and length are as they must be, else what is wrong, for people (static).
- * n_extra_out: bytes behind n_rows. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO. */
+/* Examines a file: *finding_out is NULL where header and length are as they must be, else what is wrong, for
+ * people (static). *has_left_over_out: there is more than n_rows rows, as an interrupted update leaves it.
+ * Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT (no file). */
 CIR_MUST_CHECK cir_status cir__vectors_examine(const char *path, size_t dim, size_t n_rows, size_t n_needed,
-                                               const char **finding_out, uint64_t *n_extra_out,
+                                               const char **finding_out, bool *has_left_over_out,
                                                cir_error *err);
 
 /* Makes a file that cir__vectors_open opens again: header, length. Rows that were there stay. Errors: as

@@ -44,5 +44,5 @@ cir_status cir_index_update(const char *index_path, const char *const *paths, si
     if (progress_out != NULL)
         *progress_out = (cir_update_progress){0};
     cir__encoder encoder = encoder_of_model(model);
-    return cir__index_update(index_path, paths, n_paths, &encoder, pool, options, progress_out, err);
+    return cir__index_update(index_path, paths, n_paths, &encoder, pool, options, 0, progress_out, err);
 }

@@ -146,7 +146,7 @@ static cir_status open_features(cir__writer *writer, cir_error *err)
         return cir__fail_memory(err, writer->place.index);
     cir_status status = cir__rows_count(writer->store, &writer->n_rows, err);
     for (size_t i = 0; status == CIR_OK && i < writer->n_models; i++)
-        status = cir__checksums_load(writer->store, i, writer->n_rows, &writer->checksums[i], err);
+        status = cir__checksums_load(writer->store, i, writer->n_rows, NULL, &writer->checksums[i], err);
     char *path = NULL;
     if (status == CIR_OK)
         status = make_vectors_path(writer, own_model(writer)->key, &path, err);
