@@ -14,6 +14,14 @@ static double floored(double minimum)
     return fabs(minimum) < -CIR__SAMPLE_FLOOR ? CIR__SAMPLE_FLOOR : minimum;
 }
 
+static bool is_finite(const float *row, size_t dim)
+{
+    bool is_good = true;
+    for (size_t i = 0; i < dim; i++)
+        is_good = is_good && isfinite(row[i]);
+    return is_good;
+}
+
 cir_status cir__sample_minima(const cir_rows *rows, const float *texts, size_t n_texts,
                               const float *image_mean, const float *text_mean, uint64_t seed, cir_pool *pool,
                               cir__minima *minima_out, size_t *ids_out, size_t *n_ids_out, cir_error *err)
@@ -42,11 +50,16 @@ cir_status cir__sample_minima(const cir_rows *rows, const float *texts, size_t n
     *n_ids_out = n_images;
     if (n_images < 2 || n_drawn == 0)
         goto exit;
-    for (size_t i = 0; i < n_images; i++)
-        cir__row_copy(rows, ids_out[i], images + i * dim);
+    size_t n_good = 0;
+    for (size_t i = 0; i < n_images; i++) {
+        cir__row_copy(rows, ids_out[i], images + n_good * dim);
+        n_good += is_finite(images + n_good * dim, dim);
+    }
+    if (n_good < 2)
+        goto exit;
     for (size_t i = 0; i < n_drawn; i++)
         memcpy(sampled_texts + i * dim, texts + drawn[i] * dim, dim * sizeof *texts);
-    status = cir__minima_fit(images, n_images, sampled_texts, n_drawn, dim, image_mean, text_mean, pool,
+    status = cir__minima_fit(images, n_good, sampled_texts, n_drawn, dim, image_mean, text_mean, pool,
                              minima_out, err);
     minima_out->image = floored(minima_out->image);
     minima_out->text = floored(minima_out->text);

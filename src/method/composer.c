@@ -1,0 +1,115 @@
+/* A method made ready for one index and one model: BASIC with its stock, baselines with nothing. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "method/baseline.h"
+#include "method/basic.h"
+#include "method/contextualise.h"
+#include "method/stock.h"
+
+struct cir_composer {
+    cir_method method;
+    const cir_model *model;
+    size_t dim;
+    cir__stock stock; /* of a baseline only the settings */
+};
+
+cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_pool *pool, cir_method method,
+                            const cir_settings *settings, cir_composer **composer_out, cir_error *err)
+{
+    const cir_index_info *const info = cir_index_get_info(index);
+    const cir_model_info *const model_info = cir_model_get_info(model);
+    cir_status status = CIR_OK;
+
+    cir__error_clear(err);
+    *composer_out = NULL;
+    if (strcmp(info->model->fingerprint, model_info->fingerprint) != 0)
+        return cir__fail(
+            err, CIR_MISMATCH,
+            "%s: shows the features of model %s, the query's model is %s; open the index with that model",
+            info->path, info->model->name, model_info->name);
+    cir_composer *composer = cir__new(1, sizeof *composer);
+    if (composer == NULL)
+        return cir__fail_memory(err, "a composer");
+    *composer = (cir_composer){.method = method, .model = model, .dim = info->model->dim};
+    if (cir__method_is_baseline(method))
+        composer->stock.settings = *settings;
+    else
+        status = cir__stock_fill(&composer->stock, index, model, settings, pool, err);
+    if (status != CIR_OK) {
+        cir_composer_free(composer);
+        return status;
+    }
+    *composer_out = composer;
+    return CIR_OK;
+}
+
+void cir_composer_free(cir_composer *composer)
+{
+    if (composer == NULL)
+        return;
+    cir__stock_done(&composer->stock);
+    free(composer);
+}
+
+const cir_settings *cir_composer_get_settings(const cir_composer *composer)
+{
+    return &composer->stock.settings;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* The words' feature: alone, or among object terms. */
+static cir_status text_encode(const cir_composer *composer, cir_pool *pool, const char *text,
+                              float *feature_out, size_t *n_cut_out, cir_error *err)
+{
+    const cir__stock *const stock = &composer->stock;
+
+    if (cir__method_is_baseline(composer->method) || !stock->settings.contextualise)
+        return cir_model_encode_texts(composer->model, pool, &text, 1, feature_out, n_cut_out, err);
+    return cir__contextualise(composer->model, pool, text, stock->context, stock->n_context, feature_out,
+                              n_cut_out, err);
+}
+
+cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, const float *image_feature,
+                                const char *text, cir_composed *composed_out, cir_error *err)
+{
+    const cir__stock *const stock = &composer->stock;
+    const double begin = seconds_now();
+    float *text_feature = NULL;
+    size_t n_cut = 0;
+    cir_status status = CIR_OK;
+
+    cir__error_clear(err);
+    memset(composed_out, 0, sizeof *composed_out);
+    if (image_feature == NULL && text == NULL)
+        return cir__fail(err, CIR_ARGUMENT,
+                         "query: has neither a photo nor words; give at least one of them");
+    if (text != NULL && composer->method != CIR_METHOD_IMAGE) {
+        text_feature = cir__new(composer->dim, sizeof *text_feature);
+        if (text_feature == NULL)
+            return cir__fail_memory(err, "a query");
+        status = text_encode(composer, pool, text, text_feature, &n_cut, err);
+    }
+    const double encode_seconds = text_feature != NULL ? seconds_now() - begin : 0.0;
+    if (status == CIR_OK && cir__method_is_baseline(composer->method))
+        status = cir__baseline_compose(composer->method, &stock->settings, composer->dim, image_feature,
+                                       text_feature, composed_out, err);
+    else if (status == CIR_OK)
+        status = cir__basic_compose(&stock->basic, &stock->settings, &stock->rows, pool, image_feature,
+                                    text_feature, composed_out, err);
+    free(text_feature);
+    if (status != CIR_OK)
+        return status;
+    composed_out->n_cut = n_cut;
+    composed_out->encode_seconds = encode_seconds;
+    return CIR_OK;
+}
