@@ -1,0 +1,164 @@
+#include "eval/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "format/csv.h"
+
+/* One list as it is read. */
+typedef struct item_list {
+    cir__item *items;
+    size_t n;
+    size_t capacity;
+} item_list;
+
+cir_status cir__dataset_new(cir_dataset **dataset_out, cir_error *err)
+{
+    *dataset_out = cir__new(1, sizeof **dataset_out);
+    if (*dataset_out != NULL && ((*dataset_out)->kept = cir__kept_new()) != NULL)
+        return CIR_OK;
+    free(*dataset_out);
+    *dataset_out = NULL;
+    return cir__fail_memory(err, "a data set");
+}
+
+void cir_dataset_close(cir_dataset *dataset)
+{
+    if (dataset == NULL)
+        return;
+    cir__intern_done(&dataset->paths);
+    cir__intern_done(&dataset->texts);
+    cir__intern_done(&dataset->instances);
+    cir__kept_free(dataset->kept);
+    void *const owned[] = {dataset->name,           dataset->queries,        dataset->query_image,
+                           dataset->query_text,     dataset->query_context,  dataset->items,
+                           dataset->item_rows,      dataset->item_features,  dataset->instance_begin,
+                           dataset->objects,        dataset->styles,         dataset->image_mean,
+                           dataset->synthetic_text, dataset->synthetic_image};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
+        free(owned[i]);
+    free(dataset);
+}
+
+const cir_dataset_info *cir_dataset_get_info(const cir_dataset *dataset)
+{
+    return &dataset->info;
+}
+
+static cir_status list_push(cir_dataset *dataset, const cir__csv *csv, const char *path, item_list *list,
+                            cir_error *err)
+{
+    cir__item item;
+    cir_status status;
+
+    if (csv->n_fields != 3)
+        return cir__fail(
+            err, CIR_FORMAT,
+            "%s: line %zu has %zu fields, not the 3 of path,text,instance; put a text with commas in "
+            "double quotes",
+            path, csv->line, csv->n_fields);
+    void *items = list->items;
+    const bool has_room = cir__grow(&items, &list->capacity, list->n + 1, sizeof *list->items);
+    list->items = items;
+    if (!has_room)
+        return cir__fail_memory(err, path);
+    if ((status = cir__intern_put(&dataset->paths, csv->fields[0].text, &item.path, err)) != CIR_OK ||
+        (status = cir__intern_put(&dataset->texts, csv->fields[1].text, &item.text, err)) != CIR_OK ||
+        (status = cir__intern_put(&dataset->instances, csv->fields[2].text, &item.instance, err)) != CIR_OK)
+        return status;
+    list->items[list->n++] = item;
+    return CIR_OK;
+}
+
+/* list_out->items is to be freed whatever comes back. */
+static cir_status list_read(cir_dataset *dataset, const char *path, item_list *list_out, cir_error *err)
+{
+    cir__mapping mapping = {0};
+    cir__csv csv = {0};
+    bool has_row = true;
+
+    memset(list_out, 0, sizeof *list_out);
+    cir_status status = cir__mapping_open(path, &mapping, err);
+    if (status != CIR_OK)
+        return status;
+    cir__csv_init(&csv, (cir__bytes_view){mapping.data, mapping.size, path}, ',');
+    while ((status = cir__csv_read_row(&csv, &has_row, err)) == CIR_OK && has_row)
+        if ((status = list_push(dataset, &csv, path, list_out, err)) != CIR_OK)
+            break;
+    if (status == CIR_OK && list_out->n == 0)
+        status =
+            cir__fail(err, CIR_FORMAT, "%s: holds no rows; write path,text,instance, one row a line", path);
+    cir__csv_done(&csv);
+    cir__mapping_close(&mapping);
+    return status;
+}
+
+/* Sorts the database by instance, keeping the file's order within one: counting sort. */
+static cir_status group(cir_dataset *dataset, const item_list *database, cir_error *err)
+{
+    const size_t n_instances = dataset->instances.n;
+    size_t *next = cir__new(n_instances, sizeof *next);
+
+    dataset->items = cir__new(database->n, sizeof *dataset->items);
+    dataset->item_rows = cir__new(database->n, sizeof *dataset->item_rows);
+    dataset->instance_begin = cir__new(n_instances + 1, sizeof *dataset->instance_begin);
+    if (next == NULL || dataset->items == NULL || dataset->item_rows == NULL ||
+        dataset->instance_begin == NULL) {
+        free(next);
+        return cir__fail_memory(err, "a data set");
+    }
+    for (size_t r = 0; r < database->n; r++)
+        dataset->instance_begin[database->items[r].instance + 1]++;
+    for (size_t i = 0; i < n_instances; i++) {
+        dataset->instance_begin[i + 1] += dataset->instance_begin[i];
+        next[i] = dataset->instance_begin[i];
+    }
+    for (size_t r = 0; r < database->n; r++) {
+        const size_t place = next[database->items[r].instance]++;
+        dataset->items[place] = database->items[r];
+        dataset->item_rows[place] = r;
+    }
+    free(next);
+    return CIR_OK;
+}
+
+/* The last part of a path, "icir" of "/data/icir/". */
+static char *last_part(const char *folder)
+{
+    size_t end = strlen(folder);
+    while (end > 1 && folder[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && folder[begin - 1] != '/')
+        begin--;
+    char *part = cir__new(end - begin + 1, 1);
+    if (part != NULL)
+        memcpy(part, folder + begin, end - begin);
+    return part;
+}
+
+cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder, const char *queries_path,
+                                   const char *database_path, cir_error *err)
+{
+    item_list queries = {0}, database = {0};
+
+    cir_status status = list_read(dataset, queries_path, &queries, err);
+    dataset->queries = queries.items;
+    if (status != CIR_OK)
+        return status;
+    dataset->n_query_texts = dataset->texts.n;
+    dataset->info.n_queries = queries.n;
+    dataset->info.n_instances = dataset->instances.n; /* those that are asked for; they come first */
+
+    status = list_read(dataset, database_path, &database, err);
+    if (status == CIR_OK)
+        status = group(dataset, &database, err);
+    dataset->info.n_database = database.n;
+    free(database.items);
+    if (status != CIR_OK)
+        return status;
+    dataset->info.name = dataset->name = last_part(folder);
+    return dataset->name != NULL ? CIR_OK : cir__fail_memory(err, "a data set");
+}

@@ -1,0 +1,54 @@
+/* A data set in memory: who asks for what, what there is, and all features. The two ways to make one
+ * (features somebody else computed, images and a model) end here; runs read it. */
+#ifndef CIR_EVAL_DATASET_H
+#define CIR_EVAL_DATASET_H
+
+#include "cir/eval.h"
+#include "eval/intern.h"
+#include "eval/kept.h"
+
+/* A query or a database row, as its line in the CSV says. Numbers of interned names. */
+typedef struct cir__item {
+    size_t path;
+    size_t text;
+    size_t instance;
+} cir__item;
+
+struct cir_dataset {
+    cir_dataset_info info;
+    char *name;
+    cir__intern paths, texts, instances;
+    size_t n_query_texts; /* texts below this number are those of queries */
+
+    cir__item *queries;   /* [n_queries] in the file's order */
+    float *query_image;   /* [n_queries, dim] unit */
+    float *query_text;    /* [n_queries, dim] unit */
+    float *query_context; /* the same, contextualised by somebody else; NULL: none */
+
+    cir__item *items;       /* [n_database] grouped by instance, and in the file's order within one */
+    size_t *item_rows;      /* [n_database] their rows in the file */
+    float *item_features;   /* [n_database, dim] unit, in the same order */
+    size_t *instance_begin; /* [instances.n + 1] an instance's items are those from [i] to [i + 1] */
+
+    /* What BASIC needs, where the data came with it; NULL: it did not. */
+    float *objects, *styles; /* [n_objects, dim], [n_styles, dim] unit */
+    size_t n_objects, n_styles;
+    float *image_mean;                       /* [dim] */
+    float *synthetic_image, *synthetic_text; /* [n_synthetic_image, dim], … unit; both or none */
+    size_t n_synthetic_image, n_synthetic_text;
+
+    const cir_model *model; /* that encoded it, lent; NULL for features of somebody else */
+    cir__kept *kept;        /* texts that runs have encoded with it */
+};
+
+/* Reads query and database lists (path,text,instance without a header) and fills in name, names, queries,
+ * items, item_rows, instance_begin and the numbers of info. Errors: those of reading, CIR_FORMAT with file
+ * and line. */
+CIR_MUST_CHECK cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder,
+                                                  const char *queries_path, const char *database_path,
+                                                  cir_error *err);
+
+/* Allocates a zeroed data set. Free with cir_dataset_close. */
+CIR_MUST_CHECK cir_status cir__dataset_new(cir_dataset **dataset_out, cir_error *err);
+
+#endif

@@ -1,0 +1,167 @@
+/* Evaluation against answers that others gave: numpy's on a small committed set (test/data/method), the
+ * reference implementation's on shared/data/golden. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "cir/eval.h"
+
+/* A path below a folder that the environment names; static storage. */
+static const char *path_in(const char *variable, const char *rest)
+{
+    static char path[4096];
+    const char *folder = getenv(variable);
+    assert_non_null(folder);
+    snprintf(path, sizeof path, "%s/%s", folder, rest);
+    return path;
+}
+
+static cir_dataset *open_features(const char *folder)
+{
+    cir_error err;
+    cir_dataset *dataset = NULL;
+    if (cir_dataset_open_features(folder, &dataset, &err) != CIR_OK)
+        fail_msg("%s", err.message);
+    return dataset;
+}
+
+static void set(cir_settings *settings, const char *key_value)
+{
+    cir_error err;
+    if (cir_settings_set(settings, key_value, &err) != CIR_OK)
+        fail_msg("%s", err.message);
+}
+
+/* Runs a method and compares every query's AP (to 1e-5) and its ten best rows. */
+static void compare(const cir_dataset *dataset, cir_method method, const cir_settings *settings,
+                    cir_pool *pool, const json_t *expected, const char *top_key, const char *label)
+{
+    cir_error err;
+    cir_eval_result result;
+    if (cir_eval_run(dataset, method, settings, pool, &result, &err) != CIR_OK)
+        fail_msg("%s: %s", label, err.message);
+    const json_t *AP = json_object_get(expected, "AP"), *top = json_object_get(expected, top_key);
+    assert_int_equal(json_array_size(AP), result.n_queries);
+    for (size_t q = 0; q < result.n_queries; q++) {
+        const double want = json_number_value(json_array_get(AP, q));
+        if (!(fabs(result.AP[q] - want) <= 1e-5))
+            fail_msg("%s: query %zu has AP %.7f, not %.7f", label, q, result.AP[q], want);
+        for (size_t i = 0; i < CIR_N_TOP; i++) {
+            const size_t row = (size_t)json_integer_value(json_array_get(json_array_get(top, q), i));
+            if (result.top[q * CIR_N_TOP + i] != row)
+                fail_msg("%s: query %zu has row %zu in place %zu, not %zu", label, q,
+                         result.top[q * CIR_N_TOP + i], i, row);
+        }
+    }
+    /* The reference's means are rounded to four decimals. */
+    assert_true(fabs(result.mAP - json_number_value(json_object_get(expected, "mAP"))) < 1e-4);
+    assert_true(fabs(result.mmAP - json_number_value(json_object_get(expected, "mmAP"))) < 1e-4);
+    assert_true(fabs(result.minmAP - json_number_value(json_object_get(expected, "minmAP"))) < 1e-3);
+    cir_eval_result_done(&result);
+}
+
+static void test_small_set_as_numpy(void **state)
+{
+    (void)state;
+    cir_dataset *dataset = open_features(path_in("CIR_TEST_DATA", "method/small"));
+    assert_int_equal(cir_dataset_get_info(dataset)->n_instances, 4);
+    assert_int_equal(cir_dataset_get_info(dataset)->n_database, 160);
+    assert_int_equal(cir_dataset_get_info(dataset)->dim, 24);
+    assert_string_equal(cir_dataset_get_info(dataset)->name, "small");
+    json_t *runs = json_load_file(path_in("CIR_TEST_DATA", "method/small/expected.json"), 0, NULL);
+    assert_true(json_array_size(runs) > 20);
+    cir_pool *pool = NULL;
+    assert_int_equal(cir_pool_new(3, &pool, NULL), CIR_OK);
+    for (size_t r = 0; r < json_array_size(runs); r++) {
+        const json_t *run = json_array_get(runs, r), *given = json_object_get(run, "settings");
+        char label[256];
+        cir_method method;
+        assert_int_equal(cir_method_parse(json_string_value(json_object_get(run, "method")), &method, NULL),
+                         CIR_OK);
+        cir_settings settings;
+        cir_settings_init(&settings, method);
+        snprintf(label, sizeof label, "%s", cir_method_name(method));
+        for (size_t i = 0; i < json_array_size(given); i++) {
+            const char *key_value = json_string_value(json_array_get(given, i));
+            set(&settings, key_value);
+            snprintf(label + strlen(label), sizeof label - strlen(label), " %s", key_value);
+        }
+        compare(dataset, method, &settings, r % 2 == 0 ? pool : NULL, run, "top", label);
+    }
+    json_decref(runs);
+    cir_pool_free(pool);
+    cir_dataset_close(dataset);
+}
+
+/* An option of the reference as our setting. */
+static void translate(const char *option, const json_t *value, cir_settings *settings)
+{
+    if (strcmp(option, "contextualize") == 0)
+        settings->contextualise = json_is_true(value);
+    else if (strcmp(option, "do_query_expansion") == 0)
+        settings->expand = json_is_true(value);
+    else if (strcmp(option, "project_features") == 0)
+        settings->project = json_is_true(value);
+    else if (strcmp(option, "normalize_similarities") == 0)
+        settings->normalise = json_is_true(value);
+    else if (strcmp(option, "use_laion_mean") == 0)
+        strcpy(settings->image_mean, json_is_true(value) ? "" : "index");
+    else if (strcmp(option, "harris_lambda") == 0)
+        settings->lambda = json_number_value(value);
+    else if (strcmp(option, "aa") == 0)
+        settings->alpha = json_number_value(value);
+    else if (strcmp(option, "num_principal_components_for_projection") == 0)
+        settings->components = (size_t)json_number_value(value);
+    else if (strcmp(option, "method") != 0)
+        fail_msg("unknown option %s", option);
+}
+
+static void test_golden_as_the_reference(void **state)
+{
+    (void)state;
+    const char *expected_path = path_in("CIR_SHARED", "data/golden/expected.json");
+    if (access(expected_path, R_OK) != 0) {
+        print_message("left out: %s is not there\n", expected_path);
+        skip();
+    }
+    json_t *runs = json_load_file(expected_path, 0, NULL);
+    cir_dataset *dataset = open_features(path_in("CIR_SHARED", "data/golden"));
+    cir_pool *pool = NULL;
+    assert_int_equal(cir_pool_new(0, &pool, NULL), CIR_OK);
+    const char *label;
+    json_t *run;
+    assert_int_equal(json_object_size(runs), 12);
+    json_object_foreach(runs, label, run)
+    {
+        json_t *options = json_object_get(run, "options"), *value;
+        const char *option;
+        cir_method method;
+        cir_settings settings;
+        assert_int_equal(
+            cir_method_parse(json_string_value(json_object_get(options, "method")), &method, NULL), CIR_OK);
+        cir_settings_init(&settings, method);
+        settings.variant = CIR_VARIANT_REFERENCE;
+        json_object_foreach(options, option, value) translate(option, value, &settings);
+        compare(dataset, method, &settings, pool, run, "top10", label);
+    }
+    cir_pool_free(pool);
+    cir_dataset_close(dataset);
+    json_decref(runs);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small_set_as_numpy),
+        cmocka_unit_test(test_golden_as_the_reference),
+    };
+    return cmocka_run_group_tests_name("eval", tests, NULL, NULL);
+}

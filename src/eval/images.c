@@ -1,0 +1,138 @@
+/* A data set from pictures in i-CIR's layout, encoded with a model: query_files.csv and database_files.csv
+ * hold path,text,instance, where paths begin with the data set's folder name. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "eval/dataset.h"
+#include "linalg/rows.h"
+
+/* A listed path as one to open. The folder may have been renamed since, so its name at the front counts for
+ * nothing; where that leads nowhere, the path is taken as relative to the folder. NULL where memory is short.
+ */
+static char *picture_path(const char *folder, const char *listed)
+{
+    const char *const slash = strchr(listed, '/');
+    char *const path = slash != NULL ? cir__path_join(folder, slash + 1) : NULL;
+
+    if (path != NULL && access(path, F_OK) == 0)
+        return path;
+    char *const whole = cir__path_join(folder, listed);
+    if (whole == NULL || path == NULL || access(whole, F_OK) == 0) {
+        free(path);
+        return whole;
+    }
+    free(whole);
+    return path;
+}
+
+/* Every listed picture once: features_out [paths.n, dim], free() it. */
+static cir_status pictures_encode(const cir_dataset *dataset, const char *folder, cir_pool *pool,
+                                  cir_encode_watch *watch, void *context, float **features_out,
+                                  cir_error *err)
+{
+    const size_t n = dataset->paths.n;
+    size_t n_floats;
+    char **paths = cir__new(n, sizeof *paths);
+    float *features = NULL;
+    cir_status status = CIR_OK;
+
+    *features_out = NULL;
+    if (cir__size_mul(n, dataset->info.dim, &n_floats))
+        features = cir__new(n_floats, sizeof *features);
+    if (paths == NULL || features == NULL)
+        status = cir__fail_memory(err, "a data set's features");
+    for (size_t i = 0; i < n && status == CIR_OK; i++)
+        if ((paths[i] = picture_path(folder, dataset->paths.names[i])) == NULL)
+            status = cir__fail_memory(err, "a data set's paths");
+    if (status == CIR_OK)
+        status = cir_model_encode_files(dataset->model, pool, (const char *const *)paths, n, NULL, features,
+                                        watch, context, err);
+    for (size_t i = 0; paths != NULL && i < n; i++)
+        free(paths[i]);
+    free(paths);
+    if (status != CIR_OK) {
+        free(features);
+        return status;
+    }
+    *features_out = features;
+    return CIR_OK;
+}
+
+/* Rows of a features table, one for each item. */
+static float *gather(const float *features, const cir__item *items, size_t n, size_t dim, bool by_text)
+{
+    size_t n_floats;
+    float *rows = cir__size_mul(n, dim, &n_floats) ? cir__new_unset(n_floats, sizeof *rows) : NULL;
+
+    for (size_t i = 0; rows != NULL && i < n; i++)
+        memcpy(rows + i * dim, features + (by_text ? items[i].text : items[i].path) * dim,
+               dim * sizeof *rows);
+    return rows;
+}
+
+static cir_status features_fill(cir_dataset *dataset, const float *pictures, cir_pool *pool, cir_error *err)
+{
+    const size_t dim = dataset->info.dim, n_queries = dataset->info.n_queries,
+                 n_database = dataset->info.n_database;
+    float *texts = cir__new(dataset->n_query_texts, dim * sizeof *texts);
+    cir_status status;
+
+    if (texts == NULL)
+        return cir__fail_memory(err, "a data set's texts");
+    status = cir_model_encode_texts(dataset->model, pool, (const char *const *)dataset->texts.names,
+                                    dataset->n_query_texts, texts, NULL, err);
+    if (status != CIR_OK)
+        goto exit;
+    dataset->query_text = gather(texts, dataset->queries, n_queries, dim, true);
+    dataset->query_image = gather(pictures, dataset->queries, n_queries, dim, false);
+    dataset->item_features = gather(pictures, dataset->items, n_database, dim, false);
+    dataset->image_mean = cir__new(dim, sizeof *dataset->image_mean);
+    if (dataset->query_text == NULL || dataset->query_image == NULL || dataset->item_features == NULL ||
+        dataset->image_mean == NULL) {
+        status = cir__fail_memory(err, "a data set's features");
+        goto exit;
+    }
+    const cir__row_set all = {.n_rows = n_database, .dim = dim, .f32 = dataset->item_features};
+    status = cir__rows_mean(&all, pool, dataset->image_mean, NULL, err);
+exit:
+    free(texts);
+    return status;
+}
+
+cir_status cir_dataset_open_images(const char *folder, const cir_model *model, cir_pool *pool,
+                                   cir_encode_watch *watch, void *context, cir_dataset **dataset_out,
+                                   cir_error *err)
+{
+    char *queries_path = cir__path_join(folder, "query_files.csv");
+    char *database_path = cir__path_join(folder, "database_files.csv");
+    cir_dataset *dataset = NULL;
+    float *pictures = NULL;
+    cir_status status;
+
+    cir__error_clear(err);
+    *dataset_out = NULL;
+    if (queries_path == NULL || database_path == NULL) {
+        status = cir__fail_memory(err, folder);
+        goto exit;
+    }
+    if ((status = cir__dataset_new(&dataset, err)) != CIR_OK ||
+        (status = cir__dataset_read_lists(dataset, folder, queries_path, database_path, err)) != CIR_OK)
+        goto exit;
+    dataset->model = model;
+    dataset->info.dim = cir_model_get_info(model)->dim;
+    if ((status = pictures_encode(dataset, folder, pool, watch, context, &pictures, err)) != CIR_OK ||
+        (status = features_fill(dataset, pictures, pool, err)) != CIR_OK)
+        goto exit;
+    *dataset_out = dataset;
+    dataset = NULL;
+exit:
+    free(pictures);
+    cir_dataset_close(dataset);
+    free(queries_path);
+    free(database_path);
+    return status;
+}
