@@ -20,7 +20,8 @@ typedef struct cir_image {
 /* How to read a picture. Zeroed fields mean the defaults. */
 typedef struct cir_image_options {
     size_t max_megapixels;      /* refuse larger pictures before taking memory; 0 means 512 */
-    bool ignores_exif_rotation; /* leave EXIF orientations unapplied, as the reference does */
+    bool ignores_exif_rotation; /* leave EXIF orientations unapplied, as the reference does (TIFF's own is
+                                   always applied: Pillow does so) */
 } cir_image_options;
 
 /* What a picture's file says about it beside its pixels. */

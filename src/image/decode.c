@@ -5,12 +5,14 @@
  * orientation wants them, so that beside the finished picture only a strip is held (the kinds that cannot be
  * decoded in strips, such as progressive JPEG, interlaced PNG, WebP and HEIF, hold their own copy meanwhile).
  *
+ * The pixels equal those of Pillow's convert("RGB"), with these known exceptions, in which libvips has the
+ * last word: TIFFs with premultiplied alpha (off by one in places), 16-bit TIFFs in which 0 is white (Pillow
+ * forgets to invert them), PNGs whose pixels name colours beyond their palette (black; a grey in Pillow).
+ * TIFFs in LAB or bare YCbCr are refused.
+ *
  * libvips' error texts are not passed on: it keeps them in one buffer for all threads. */
-#include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include <vips/vips.h>
@@ -28,7 +30,7 @@
 
 #define DEFAULT_MEGAPIXELS 512
 #define MAX_FILE_BYTES ((size_t)1 << 30)
-#define STRIP_ROWS 64
+#define STRIP_ROWS 32
 
 typedef int load_function(void *bytes, size_t size, VipsImage **image_out, ...);
 

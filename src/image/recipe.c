@@ -116,6 +116,18 @@ static cir_status read_channels(const reading *from, const char *key, bool is_di
     return CIR_OK;
 }
 
+static cir_status read_number(const reading *from, const char *key, double *value)
+{
+    const json_t *item = json_object_get(from->root, key);
+    if (item == NULL || json_is_null(item))
+        return CIR_OK;
+    if (!json_is_number(item))
+        return cir__fail(from->err, CIR_FORMAT, "%s: %s is not a number; copy the file from the model again",
+                         from->name, key);
+    *value = json_number_value(item);
+    return CIR_OK;
+}
+
 static cir_status read_filter(const reading *from, cir_filter *filter)
 {
     const json_t *item = json_object_get(from->root, "resample");
@@ -147,7 +159,6 @@ static cir_status read_recipe(const reading *from, cir__recipe *recipe)
     bool does_resize = true;
     bool is_edge = recipe->resize == CIR__RESIZE_SHORTEST_EDGE;
     bool is_crop_edge = false;
-    double factor[3] = {recipe->rescale_factor};
     cir_status status = CIR_OK;
     if ((status = read_switch(from, "do_resize", &does_resize)) != CIR_OK ||
         (status = read_switch(from, "do_center_crop", &recipe->does_crop)) != CIR_OK ||
@@ -157,7 +168,7 @@ static cir_status read_recipe(const reading *from, cir__recipe *recipe)
             CIR_OK ||
         (status = read_size(from, "crop_size", false, &is_crop_edge, &recipe->crop_height_px,
                             &recipe->crop_width_px)) != CIR_OK ||
-        (status = read_channels(from, "rescale_factor", false, factor)) != CIR_OK ||
+        (status = read_number(from, "rescale_factor", &recipe->rescale_factor)) != CIR_OK ||
         (status = read_channels(from, "image_mean", false, recipe->mean)) != CIR_OK ||
         (status = read_channels(from, "image_std", true, recipe->std)) != CIR_OK ||
         (status = read_filter(from, &recipe->filter)) != CIR_OK)
@@ -165,7 +176,6 @@ static cir_status read_recipe(const reading *from, cir__recipe *recipe)
     if (recipe->does_crop && is_crop_edge)
         return cir__fail(from->err, CIR_UNSUPPORTED,
                          "%s: crop_size has shortest_edge; it needs height and width", from->name);
-    recipe->rescale_factor = factor[0];
     recipe->resize = !does_resize ? CIR__RESIZE_NONE
                      : is_edge    ? CIR__RESIZE_SHORTEST_EDGE
                                   : CIR__RESIZE_EXACT;

@@ -176,6 +176,7 @@ static void test_bad_recipes_are_errors(void **state)
         {"{\"image_mean\": [1, 2, \"3\"]}", CIR_FORMAT},
         {"{\"image_std\": [1, 0, 1]}", CIR_FORMAT},
         {"{\"do_resize\": 1}", CIR_FORMAT},
+        {"{\"rescale_factor\": [1]}", CIR_FORMAT},
         {"{\"image_processor_type\": \"ViTImageProcessor\"}", CIR_UNSUPPORTED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
