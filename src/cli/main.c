@@ -1,9 +1,84 @@
+/* The program: finds the command and runs it. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cir/cir.h"
+#include "cli/arguments.h"
+#include "cli/commands.h"
 
-int main(void)
+static const cir__command *const commands[] = {
+    &cir__command_index, &cir__command_search, &cir__command_info,
+    &cir__command_check, &cir__command_encode, &cir__command_eval,
+};
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(void)
 {
-    printf("cir %s\n", cir_version());
-    return 0;
+    printf("cir %s: composed image retrieval\n\n"
+           "Point at one photo of a thing, say how it should differ, get the photos of that very thing.\n\n"
+           "Usage: cir COMMAND ...\n\nCommands:\n",
+           cir_version());
+    for (int i = 0; i < N_COMMANDS; i++)
+        printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
+    printf("\nExamples:\n"
+           "  cir index ~/Pictures -o photos.cir --model clip-vit-large-patch14\n"
+           "  cir search photos.cir --image temple.jpg --text \"at night\" --html answer.html\n\n"
+           "More: cir COMMAND --help, cir --version\n");
+}
+
+static const cir__command *find_command(const char *name)
+{
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int run_command(const cir__command *command, int argc, char **argv)
+{
+    cir__arguments *arguments = cir__arguments_parse(command, argc, argv);
+    if (arguments == NULL)
+        return CIR__USAGE;
+    int status = CIR__DONE;
+    if (cir__arguments_has(arguments, "help"))
+        cir__command_print_help(command);
+    else
+        status = command->run(arguments);
+    cir__arguments_free(arguments);
+    return status;
+}
+
+/* Answers that could not be written (a full disk, a closed pipe) must not pass for success. */
+static int flush_answers(int status)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CIR__DONE) {
+        perror("cir: standard output: cannot be written");
+        return CIR__FAILED;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
+        printf("cir %s\n", cir_version());
+        return flush_answers(CIR__DONE);
+    }
+    bool asks_help = strcmp(name, "help") == 0;
+    if ((asks_help && argc == 2) || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        print_help();
+        return flush_answers(argc > 1 ? CIR__DONE : CIR__USAGE);
+    }
+    const cir__command *command = find_command(asks_help ? argv[2] : name);
+    if (command == NULL) {
+        fprintf(stderr, "cir: %s: no such command; see: cir --help\n", asks_help ? argv[2] : name);
+        return CIR__USAGE;
+    }
+    if (asks_help) {
+        cir__command_print_help(command);
+        return flush_answers(CIR__DONE);
+    }
+    return flush_answers(run_command(command, argc - 1, argv + 1));
 }

@@ -1,0 +1,166 @@
+/* cir encode: features of pictures or texts as a .npy file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+
+static const cir__flag flags[] = {
+    {"model", 0, "MODEL", "a model folder, or \"demo\" (default)"},
+    {"images", 0, NULL, "what follows are pictures and folders of pictures"},
+    {"texts", 0, "FILE", "a file with one text a line; - is standard input"},
+    {"output", 'o', "OUT.npy", "where the features go: float32, one unit row an item"},
+    {"no-exif-rotation", 0, NULL, "leave EXIF orientations unapplied, as the reference code does"},
+    {0},
+};
+
+typedef struct list {
+    char **items;
+    size_t n;
+} list;
+
+static void list_free(list *texts)
+{
+    for (size_t i = 0; i < texts->n; i++)
+        free(texts->items[i]);
+    free(texts->items);
+}
+
+static bool list_push(list *texts, char *item)
+{
+    char **grown = realloc(texts->items, (texts->n + 1) * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    texts->items = grown;
+    texts->items[texts->n++] = item;
+    return true;
+}
+
+static int read_lines(const char *path, list *texts)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+    if (file == NULL) {
+        fprintf(stderr, "cir: %s: cannot be opened\n", path);
+        return CIR__FAILED;
+    }
+    int status = CIR__DONE;
+    char *line = NULL;
+    size_t capacity = 0;
+    while (status == CIR__DONE && getline(&line, &capacity, file) >= 0) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (!list_push(texts, line))
+            status = CIR__FAILED;
+        line = NULL;
+        capacity = 0;
+    }
+    free(line);
+    if (ferror(file)) {
+        fprintf(stderr, "cir: %s: cannot be read\n", path);
+        status = CIR__FAILED;
+    }
+    if (file != stdin)
+        fclose(file);
+    return status;
+}
+
+static bool watch(void *context, size_t n_done, size_t n_total)
+{
+    cir__progress_draw(context, n_done, n_total, n_done, NULL);
+    return !cir__session_is_interrupted();
+}
+
+static cir_status encode_texts(const cir__arguments *arguments, const cir_model *model, cir_pool *pool,
+                               const list *texts, float *features, cir_error *err)
+{
+    size_t n_cut = 0;
+    cir_status status = cir_model_encode_texts(model, pool, (const char *const *)texts->items, texts->n,
+                                               features, &n_cut, err);
+    if (status == CIR_OK && n_cut > 0 && !cir__arguments_has(arguments, "quiet"))
+        fprintf(stderr,
+                "cir: %zu texts are longer than the %zu tokens the model reads; their ends were cut off\n",
+                n_cut, cir_model_get_info(model)->context_length);
+    return status;
+}
+
+static int encode(const cir__arguments *arguments, const cir_model *model, cir_pool *pool, const list *texts,
+                  const char *output)
+{
+    bool is_text = cir__arguments_has(arguments, "texts");
+    cir_error err;
+    char **files = NULL;
+    size_t n = texts->n;
+    size_t dim = cir_model_get_info(model)->dim;
+    float *features = NULL;
+    cir_status status = CIR_OK;
+    if (!is_text)
+        status = cir_images_list(cir__arguments_operands(arguments), cir__arguments_n_operands(arguments),
+                                 &files, &n, &err);
+    if (status == CIR_OK && (features = calloc(n + 1, dim * sizeof *features)) == NULL) {
+        fprintf(stderr, "cir: memory for %zu features could not be had\n", n);
+        cir_images_list_free(files, n);
+        return CIR__FAILED;
+    }
+    if (status == CIR_OK && is_text)
+        status = encode_texts(arguments, model, pool, texts, features, &err);
+    else if (status == CIR_OK) {
+        cir__progress progress;
+        cir__progress_init(&progress, arguments, "encoding");
+        cir__session_catch_interrupts();
+        cir_image_options options = {.ignores_exif_rotation =
+                                         cir__arguments_has(arguments, "no-exif-rotation")};
+        status = cir_model_encode_files(model, pool, (const char *const *)files, n, &options, features, watch,
+                                        &progress, &err);
+        cir__progress_clear(&progress);
+    }
+    if (status == CIR_OK)
+        status = cir_features_write(output, features, n, dim, &err);
+    if (!is_text)
+        cir_images_list_free(files, n);
+    free(features);
+    if (status != CIR_OK)
+        return cir__session_fail(&err);
+    printf("%s: %zu features of dimension %zu\n", output, n, dim);
+    return CIR__DONE;
+}
+
+static int run(const cir__arguments *arguments)
+{
+    const char *output = cir__arguments_get(arguments, "output");
+    const char *text_file = cir__arguments_get(arguments, "texts");
+    bool has_images = cir__arguments_has(arguments, "images");
+    size_t n_operands = cir__arguments_n_operands(arguments);
+    if (output == NULL)
+        return cir__arguments_refuse(arguments, "-o OUT.npy is missing");
+    if (has_images == (text_file != NULL))
+        return cir__arguments_refuse(arguments, "give either --images PATH... or --texts FILE");
+    if (has_images == (n_operands == 0))
+        return cir__arguments_refuse(arguments, has_images ? "name pictures or folders behind --images"
+                                                           : "pictures are named behind --images only");
+    list texts = {0};
+    cir_pool *pool = NULL;
+    cir_model *model = NULL;
+    int status = text_file != NULL ? read_lines(text_file, &texts) : CIR__DONE;
+    if (status == CIR__DONE)
+        status = cir__session_open_pool(arguments, &pool);
+    if (status == CIR__DONE)
+        status = cir__session_open_model(arguments, NULL, &model);
+    if (status == CIR__DONE)
+        status = encode(arguments, model, pool, &texts, output);
+    cir_model_close(model);
+    cir_pool_free(pool);
+    list_free(&texts);
+    return status;
+}
+
+const cir__command cir__command_encode = {
+    .name = "encode",
+    .synopsis = "--model MODEL (--images PATH... | --texts FILE) -o OUT.npy",
+    .summary = "write features of pictures or texts as .npy",
+    .flags = flags,
+    .notes = "Pictures come in the order in which they are named; those of a folder sorted by path.\n\n"
+             "Examples:\n"
+             "  cir encode --model ~/models/clip --images photos/ -o images.npy\n"
+             "  echo \"a photo of a cat\" | cir encode --texts - -o texts.npy\n",
+    .run = run,
+};

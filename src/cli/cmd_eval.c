@@ -1,0 +1,263 @@
+/* cir eval: methods on a data set with known answers. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/session.h"
+
+static const cir__flag flags[] = {
+    {"features", 0, "DIR", "features that were computed elsewhere, instead of a data set"},
+    {"method", 'm', "METHOD,...", "which methods, or \"all\" (default: all)"},
+    {"set", 's', "KEY=VALUE", "change a setting of every method; may be repeated"},
+    {"ablation", 0, NULL, "add BASIC's steps one by one, as the paper's ablation table does"},
+    {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
+    {"json", 0, "FILE", "write all results as JSON; - is standard output"},
+    {0},
+};
+
+/* The paper's ablation: each row adds one step to the row before it. */
+static const struct {
+    const char *label;
+    const char *settings[7];
+} ablation[] = {
+    {"raw product", {"centre=0", "normalise=0", "fuse=product", "contextualise=0", "project=0", "expand=0"}},
+    {"+ centring", {"centre=1", "normalise=0", "fuse=product", "contextualise=0", "project=0", "expand=0"}},
+    {"+ min-normalisation",
+     {"centre=1", "normalise=1", "fuse=product", "contextualise=0", "project=0", "expand=0"}},
+    {"+ Harris fusion",
+     {"centre=1", "normalise=1", "fuse=harris", "contextualise=0", "project=0", "expand=0"}},
+    {"+ contextualisation",
+     {"centre=1", "normalise=1", "fuse=harris", "contextualise=1", "project=0", "expand=0"}},
+    {"+ projection", {"centre=1", "normalise=1", "fuse=harris", "contextualise=1", "project=1", "expand=0"}},
+    {"+ expansion", {"centre=1", "normalise=1", "fuse=harris", "contextualise=1", "project=1", "expand=1"}},
+};
+enum { N_ABLATION = sizeof ablation / sizeof ablation[0] };
+
+static json_t *result_json(const cir_eval_result *result, const char *label)
+{
+    json_t *recall = json_object();
+    for (size_t i = 0; i < CIR_N_RECALLS; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "%zu", cir_recall_at[i]);
+        json_object_set_new(recall, key, json_real(result->recall[i]));
+    }
+    json_t *precision = json_array();
+    json_t *top = json_array();
+    for (size_t q = 0; q < result->n_queries; q++) {
+        json_array_append_new(precision, json_real(result->AP[q]));
+        json_t *rows = json_array();
+        for (size_t i = 0; i < CIR_N_TOP && result->top[q * CIR_N_TOP + i] != SIZE_MAX; i++)
+            json_array_append_new(rows, json_integer((json_int_t)result->top[q * CIR_N_TOP + i]));
+        json_array_append_new(top, rows);
+    }
+    json_t *document = json_pack(
+        "{s:s, s:o, s:f, s:f, s:f, s:f, s:o, s:o, s:o}", "method", cir_method_name(result->method),
+        "settings", cir__settings_json(&result->settings), "seconds", result->seconds, "mAP", result->mAP,
+        "mmAP", result->mmAP, "minmAP", result->minmAP, "recall", recall, "AP", precision, "top", top);
+    if (label != NULL)
+        json_object_set_new(document, "label", json_string(label));
+    return document;
+}
+
+typedef struct evaluating {
+    const cir__arguments *arguments;
+    const cir_dataset *dataset;
+    cir_pool *pool;
+    json_t *methods;
+    bool prints_table;
+} evaluating;
+
+static int evaluate(evaluating *self, cir_method method, const cir_settings *settings, const char *label)
+{
+    cir_error err;
+    cir_eval_result result;
+    if (cir_eval_run(self->dataset, method, settings, self->pool, &result, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    if (self->prints_table) {
+        printf("%-22s %7.2f %7.2f %7.2f ", label != NULL ? label : cir_method_name(method), result.mmAP,
+               result.mAP, result.minmAP);
+        for (size_t i = 0; i < CIR_N_RECALLS; i++)
+            printf(" %6.2f", result.recall[i]);
+        printf("\n");
+        fflush(stdout);
+    }
+    json_array_append_new(self->methods, result_json(&result, label));
+    cir_eval_result_done(&result);
+    return CIR__DONE;
+}
+
+/* Applies --set after the method's own defaults, so that a person's word is the last. */
+static int init_settings(const evaluating *self, cir_method method, const char *const *own,
+                         cir_settings *settings)
+{
+    cir_error err;
+    cir_settings_init(settings, method);
+    for (; own != NULL && *own != NULL; own++)
+        if (cir_settings_set(settings, *own, &err) != CIR_OK)
+            return cir__session_fail(&err);
+    const char *key_value;
+    for (size_t i = 0; (key_value = cir__arguments_next(self->arguments, "set", &i)) != NULL;)
+        if (cir_settings_set(settings, key_value, &err) != CIR_OK)
+            return cir__arguments_refuse(self->arguments, "--set: %s", err.message);
+    return CIR__DONE;
+}
+
+static int evaluate_methods(evaluating *self, const cir_method *methods, size_t n_methods)
+{
+    cir_settings settings;
+    int status = CIR__DONE;
+    if (self->prints_table) {
+        printf("%-22s %7s %7s %7s ", "method", "mmAP", "mAP", "minmAP");
+        for (size_t i = 0; i < CIR_N_RECALLS; i++)
+            printf("  R@%-3zu", cir_recall_at[i]);
+        printf("\n");
+    }
+    for (size_t i = 0; i < n_methods && status == CIR__DONE; i++) {
+        status = init_settings(self, methods[i], NULL, &settings);
+        if (status == CIR__DONE)
+            status = evaluate(self, methods[i], &settings, NULL);
+    }
+    if (!cir__arguments_has(self->arguments, "ablation"))
+        return status;
+    if (self->prints_table)
+        printf("\n");
+    for (size_t i = 0; i < N_ABLATION && status == CIR__DONE; i++) {
+        status = init_settings(self, CIR_METHOD_BASIC, ablation[i].settings, &settings);
+        if (status == CIR__DONE)
+            status = evaluate(self, CIR_METHOD_BASIC, &settings, ablation[i].label);
+    }
+    return status;
+}
+
+/* "basic-,product" or "all" into methods [CIR_N_METHODS]. */
+static int read_methods(const cir__arguments *arguments, cir_method *methods, size_t *n_out)
+{
+    static const cir_method all[] = {CIR_METHOD_TEXT,    CIR_METHOD_IMAGE,       CIR_METHOD_SUM,
+                                     CIR_METHOD_PRODUCT, CIR_METHOD_BASIC_MINUS, CIR_METHOD_BASIC};
+    const char *given = cir__arguments_get(arguments, "method");
+    *n_out = 0;
+    if (given == NULL || strcmp(given, "all") == 0) {
+        memcpy(methods, all, sizeof all);
+        *n_out = sizeof all / sizeof all[0];
+        return CIR__DONE;
+    }
+    char names[256];
+    if (strlen(given) >= sizeof names)
+        return cir__arguments_refuse(arguments, "--method: the list is too long");
+    strcpy(names, given);
+    char *rest = NULL;
+    for (char *name = strtok_r(names, ",", &rest); name != NULL; name = strtok_r(NULL, ",", &rest)) {
+        cir_error err;
+        if (*n_out == CIR_N_METHODS)
+            return cir__arguments_refuse(arguments, "--method: more than the %d there are", CIR_N_METHODS);
+        if (cir_method_parse(name, &methods[(*n_out)++], &err) != CIR_OK)
+            return cir__arguments_refuse(arguments, "--method: %s", err.message);
+    }
+    return CIR__DONE;
+}
+
+static bool watch(void *context, size_t n_done, size_t n_total)
+{
+    cir__progress_draw(context, n_done, n_total, n_done, NULL);
+    return !cir__session_is_interrupted();
+}
+
+static int open_dataset(const cir__arguments *arguments, cir_pool *pool, const cir_model *model,
+                        cir_dataset **dataset_out)
+{
+    cir_error err;
+    cir_status status;
+    const char *features = cir__arguments_get(arguments, "features");
+    if (features != NULL)
+        status = cir_dataset_open_features(features, dataset_out, &err);
+    else {
+        cir__progress progress;
+        cir__progress_init(&progress, arguments, "encoding");
+        cir__session_catch_interrupts();
+        status = cir_dataset_open_images(cir__arguments_operands(arguments)[0], model, pool, watch, &progress,
+                                         dataset_out, &err);
+        cir__progress_clear(&progress);
+    }
+    return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
+}
+
+/* Writes everything as one document, or drops it. */
+static int write_results(const evaluating *self, double seconds)
+{
+    const char *path = cir__arguments_get(self->arguments, "json");
+    if (path == NULL) {
+        json_decref(self->methods);
+        return CIR__DONE;
+    }
+    const cir_dataset_info *info = cir_dataset_get_info(self->dataset);
+    json_t *document =
+        json_pack("{s:o, s:I, s:I, s:I, s:f, s:o}", "dataset", cir__json_text(info->name), "n_queries",
+                  (json_int_t)info->n_queries, "n_instances", (json_int_t)info->n_instances, "n_database",
+                  (json_int_t)info->n_database, "seconds", seconds, "methods", self->methods);
+    if (strcmp(path, "-") == 0) {
+        cir__json_print(document);
+        return CIR__DONE;
+    }
+    if (cir__json_write(document, path) != 0) {
+        fprintf(stderr, "cir: %s: cannot be written; name a file in a folder you may write to\n", path);
+        return CIR__FAILED;
+    }
+    return CIR__DONE;
+}
+
+static int run(const cir__arguments *arguments)
+{
+    bool has_features = cir__arguments_has(arguments, "features");
+    if (cir__arguments_n_operands(arguments) != (has_features ? 0 : 1))
+        return cir__arguments_refuse(arguments, "give either one DATASET or --features DIR");
+    cir_method methods[CIR_N_METHODS];
+    size_t n_methods;
+    int status = read_methods(arguments, methods, &n_methods);
+    if (status != CIR__DONE)
+        return status;
+    const char *json = cir__arguments_get(arguments, "json");
+    evaluating self = {.arguments = arguments,
+                       .methods = json_array(),
+                       .prints_table = json == NULL || strcmp(json, "-") != 0};
+    double started = cir__session_seconds();
+    cir_model *model = NULL;
+    cir_dataset *dataset = NULL;
+    status = cir__session_open_pool(arguments, &self.pool);
+    if (status == CIR__DONE && !has_features)
+        status = cir__session_open_model(arguments, NULL, &model);
+    if (status == CIR__DONE)
+        status = open_dataset(arguments, self.pool, model, &dataset);
+    self.dataset = dataset;
+    if (status == CIR__DONE) {
+        const cir_dataset_info *info = cir_dataset_get_info(dataset);
+        if (self.prints_table)
+            printf("%s: %zu queries, %zu instances, %zu database images; figures in %%\n\n", info->name,
+                   info->n_queries, info->n_instances, info->n_database);
+        status = evaluate_methods(&self, methods, n_methods);
+    }
+    if (status == CIR__DONE)
+        status = write_results(&self, cir__session_seconds() - started);
+    else
+        json_decref(self.methods);
+    cir_dataset_close(dataset);
+    cir_model_close(model);
+    cir_pool_free(self.pool);
+    return status;
+}
+
+const cir__command cir__command_eval = {
+    .name = "eval",
+    .synopsis = "(DATASET | --features DIR) [options]",
+    .summary = "measure methods on a data set with known answers",
+    .flags = flags,
+    .notes = "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures). "
+             "Each query\n"
+             "ranks the database of its own instance. mmAP is the i-CIR column of the paper.\n\n"
+             "Examples:\n"
+             "  cir eval icir --model ~/models/clip-vit-large-patch14 --ablation\n"
+             "  cir eval --features features/ --method basic,product --set variant=reference --json "
+             "results.json\n",
+    .run = run,
+};

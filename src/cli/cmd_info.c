@@ -1,0 +1,149 @@
+/* cir info: what an index or a model is. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <jansson.h>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/session.h"
+
+static const cir__flag flags[] = {
+    {"failed", 0, NULL, "list the photos that could not be read, with the reasons"},
+    {"vanished", 0, NULL, "list the photos whose files are gone"},
+    {"json", 0, NULL, "print one JSON document"},
+    {0},
+};
+
+static bool is_index(const char *path)
+{
+    char file[4200];
+    struct stat facts;
+    size_t length = strlen(path);
+    if (length >= 4 && strcmp(path + length - 4, ".cir") == 0)
+        return true;
+    return snprintf(file, sizeof file, "%s/catalogue.sqlite", path) < (int)sizeof file &&
+           stat(file, &facts) == 0;
+}
+
+static bool print_record(void *context, const cir_image_record *record)
+{
+    json_t *list = context;
+    if (list == NULL)
+        /* A failure's reason begins with the path already. */
+        printf("%s\n", record->error != NULL ? record->error : record->path);
+    else
+        json_array_append_new(list, json_pack("{s:I, s:o, s:o?}", "id", (json_int_t)record->id, "path",
+                                              cir__json_text(record->path), "error",
+                                              record->error != NULL ? cir__json_text(record->error) : NULL));
+    return true;
+}
+
+static json_t *describe_index(const cir_index_info *info)
+{
+    json_t *models = json_array();
+    for (size_t i = 0; i < info->n_models; i++)
+        json_array_append_new(models,
+                              json_pack("{s:s, s:o, s:o, s:s, s:I}", "key", info->models[i].key, "name",
+                                        cir__json_text(info->models[i].name), "path",
+                                        cir__json_text(info->models[i].path), "fingerprint",
+                                        info->models[i].fingerprint, "dim", (json_int_t)info->models[i].dim));
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "index", cir__json_text(info->path),
+                     "n_rows", (json_int_t)info->n_rows, "n_ready", (json_int_t)info->n_ready, "n_failed",
+                     (json_int_t)info->n_failed, "n_vanished", (json_int_t)info->n_vanished, "n_pending",
+                     (json_int_t)info->n_pending, "revision", (json_int_t)info->revision, "size_bytes",
+                     (json_int_t)info->size_bytes, "models", models);
+}
+
+static void print_index(const cir_index_info *info)
+{
+    char ready[32];
+    printf("index       %s\n", info->path);
+    printf("photos      %s searchable", cir__count_text(info->n_ready, ready));
+    if (info->n_failed > 0)
+        printf(", %zu failed", info->n_failed);
+    if (info->n_vanished > 0)
+        printf(", %zu vanished", info->n_vanished);
+    if (info->n_pending > 0)
+        printf(", %zu to be encoded again", info->n_pending);
+    printf("\nsize        %.1f MB\nrevision    %llu\n", (double)info->size_bytes / 1e6,
+           (unsigned long long)info->revision);
+    for (size_t i = 0; i < info->n_models; i++)
+        printf("model       %s, dimension %zu, fingerprint %s, from %s\n", info->models[i].name,
+               info->models[i].dim, info->models[i].fingerprint, info->models[i].path);
+}
+
+static int run_index(const cir__arguments *arguments, const char *path)
+{
+    cir_error err;
+    cir_index *index;
+    if (cir_index_open(path, NULL, &index, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    int status = CIR__DONE;
+    bool is_json = cir__arguments_has(arguments, "json");
+    json_t *document = is_json ? describe_index(cir_index_get_info(index)) : NULL;
+    if (!is_json)
+        print_index(cir_index_get_info(index));
+    static const struct {
+        const char *flag;
+        cir_image_state state;
+    } lists[] = {{"failed", CIR_IMAGE_FAILED}, {"vanished", CIR_IMAGE_VANISHED}};
+    for (size_t i = 0; i < 2 && status == CIR__DONE; i++) {
+        if (!cir__arguments_has(arguments, lists[i].flag))
+            continue;
+        json_t *list = is_json ? json_array() : NULL;
+        if (cir_index_list(index, lists[i].state, print_record, list, &err) != CIR_OK)
+            status = cir__session_fail(&err);
+        if (is_json)
+            json_object_set_new(document, lists[i].flag, list);
+    }
+    if (is_json)
+        cir__json_print(document);
+    cir_index_close(index);
+    return status;
+}
+
+static int run_model(const cir__arguments *arguments, const char *path)
+{
+    cir_error err;
+    cir_model *model;
+    if (cir_model_open(path, &model, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    const cir_model_info *info = cir_model_get_info(model);
+    char parameters[32];
+    if (cir__arguments_has(arguments, "json"))
+        cir__json_print(json_pack(
+            "{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "model", cir__json_text(info->name), "architecture",
+            info->architecture, "fingerprint", info->fingerprint, "dim", (json_int_t)info->dim, "image_px",
+            (json_int_t)info->image_px, "context_length", (json_int_t)info->context_length, "n_vocabulary",
+            (json_int_t)info->n_vocabulary, "n_parameters", (json_int_t)info->n_parameters));
+    else
+        printf("model        %s\narchitecture %s\nfingerprint  %s\ndimension    %zu\nimage        %zu × %zu "
+               "pixels\n"
+               "text         %zu tokens of %zu\nparameters   %s\n",
+               info->name, info->architecture, info->fingerprint, info->dim, info->image_px, info->image_px,
+               info->context_length, info->n_vocabulary, cir__count_text(info->n_parameters, parameters));
+    cir_model_close(model);
+    return CIR__DONE;
+}
+
+static int run(const cir__arguments *arguments)
+{
+    if (cir__arguments_n_operands(arguments) != 1)
+        return cir__arguments_refuse(arguments, "name one index or model");
+    const char *path = cir__arguments_operands(arguments)[0];
+    return is_index(path) ? run_index(arguments, path) : run_model(arguments, path);
+}
+
+const cir__command cir__command_info = {
+    .name = "info",
+    .synopsis = "INDEX | MODEL [options]",
+    .summary = "say what an index or a model is",
+    .flags = flags,
+    .notes = "Examples:\n"
+             "  cir info photos.cir\n"
+             "  cir info photos.cir --failed\n"
+             "  cir info ~/models/clip-vit-large-patch14 --json\n",
+    .run = run,
+};

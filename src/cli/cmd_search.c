@@ -1,0 +1,276 @@
+/* cir search: a photo, words, or both, against an index. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/answer.h"
+#include "cli/commands.h"
+#include "cli/session.h"
+
+static const cir__flag flags[] = {
+    {"image", 'i', "FILE|ID", "the photo of the thing: a file, or the id of an indexed photo"},
+    {"text", 't', "TEXT", "how it should differ"},
+    {"k", 'k', "N", "how many answers (default 20)"},
+    {"method", 'm', "METHOD", "basic- (default), basic, text, image, sum, product"},
+    {"set", 's', "KEY=VALUE", "change a setting of the method; may be repeated"},
+    {"explain", 'e', NULL, "add each answer's rank by image alone and by text alone"},
+    {"json", 0, NULL, "print one JSON document"},
+    {"html", 0, "FILE", "write a page with the pictures and the scatter of the scores"},
+    {"show", 0, NULL, "show the pictures in the terminal"},
+    {"model", 0, "MODEL", "where the index' model lies now, or which of its models to use"},
+    {"no-exif-rotation", 0, NULL, "leave the query photo's EXIF orientation unapplied"},
+    {0},
+};
+
+/* Everything a search takes hold of, released in one place. */
+typedef struct searching {
+    const cir__arguments *arguments;
+    cir_pool *pool;
+    cir_index *index;
+    cir_model *model;
+    cir_composer *composer;
+    cir_composed composed;
+    cir_method method;
+    cir_settings settings;
+    float *image_feature;
+    cir_image_record query_record; /* of a query by id */
+    double encode_seconds;
+    double search_seconds;
+    float *image_scores;
+    float *text_scores;
+    cir__answer answer;
+} searching;
+
+static void release(searching *self)
+{
+    for (size_t i = 0; i < self->answer.n_hits; i++)
+        cir_image_record_done(&self->answer.hits[i].record);
+    free(self->answer.hits);
+    free(self->image_scores);
+    free(self->text_scores);
+    free(self->image_feature);
+    cir_image_record_done(&self->query_record);
+    cir_composed_done(&self->composed);
+    cir_composer_free(self->composer);
+    cir_model_close(self->model);
+    cir_index_close(self->index);
+    cir_pool_free(self->pool);
+}
+
+/* The index is opened to learn its model, and again for the model at hand if that is another one. */
+static int open_index_and_model(searching *self, const char *path)
+{
+    cir_error err;
+    if (cir_index_open(path, NULL, &self->index, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    const cir_index_model *first = cir_index_get_info(self->index)->model;
+    int status = cir__session_open_model(self->arguments, first->path, &self->model);
+    if (status != CIR__DONE) {
+        if (!cir__arguments_has(self->arguments, "model"))
+            fprintf(stderr, "cir: %s was made with that model; say where it lies now: --model DIR\n", path);
+        return status;
+    }
+    const char *fingerprint = cir_model_get_info(self->model)->fingerprint;
+    if (strcmp(fingerprint, first->fingerprint) == 0)
+        return CIR__DONE;
+    cir_index_close(self->index);
+    return cir_index_open(path, fingerprint, &self->index, &err) == CIR_OK ? CIR__DONE
+                                                                           : cir__session_fail(&err);
+}
+
+static bool is_id(const char *text, size_t *id_out)
+{
+    if (access(text, F_OK) == 0 || text[0] == '\0')
+        return false;
+    for (const char *c = text; *c != '\0'; c++)
+        if (!isdigit((unsigned char)*c))
+            return false;
+    *id_out = strtoull(text, NULL, 10);
+    return true;
+}
+
+static int encode_query_image(searching *self, const char *image)
+{
+    cir_error err;
+    cir_status status;
+    size_t id;
+    double start = cir__session_seconds();
+    self->image_feature = calloc(cir_model_get_info(self->model)->dim, sizeof *self->image_feature);
+    if (self->image_feature == NULL) {
+        fprintf(stderr, "cir: memory could not be had\n");
+        return CIR__FAILED;
+    }
+    if (is_id(image, &id)) {
+        status = cir_index_get_image(self->index, id, &self->query_record, &err);
+        if (status == CIR_OK)
+            status = cir_index_get_feature(self->index, id, self->image_feature, &err);
+        self->answer.query_image_path = self->query_record.path;
+    } else {
+        cir_image_options options = {.ignores_exif_rotation =
+                                         cir__arguments_has(self->arguments, "no-exif-rotation")};
+        status = cir_model_encode_files(self->model, self->pool, &image, 1, &options, self->image_feature,
+                                        NULL, NULL, &err);
+        self->answer.query_image_path = image;
+    }
+    self->encode_seconds += cir__session_seconds() - start;
+    return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
+}
+
+static int compose(searching *self)
+{
+    cir_error err;
+    const char *text = cir__arguments_get(self->arguments, "text");
+    if (cir_composer_new(self->index, self->model, self->pool, self->method, &self->settings, &self->composer,
+                         &err) != CIR_OK ||
+        cir_composer_compose(self->composer, self->pool, self->image_feature, text, &self->composed, &err) !=
+            CIR_OK)
+        return cir__session_fail(&err);
+    self->encode_seconds += self->composed.encode_seconds;
+    self->answer.query_text = text;
+    if (self->composed.n_cut > 0)
+        fprintf(stderr, "cir: the text is longer than the %zu tokens the model reads; its end was cut off\n",
+                cir_model_get_info(self->model)->context_length);
+    return CIR__DONE;
+}
+
+static cir_status rank_hits(searching *self, const cir_rows *rows, const cir_hit *hits, cir_error *err)
+{
+    cir__answer *answer = &self->answer;
+    cir_rank *ranks = calloc(answer->n_hits + 1, sizeof *ranks);
+    if (ranks == NULL) {
+        *err = (cir_error){CIR_NO_MEMORY, ""};
+        return CIR_NO_MEMORY;
+    }
+    cir_status status =
+        cir_search_ranks(rows, &self->composed.query, hits, answer->n_hits, self->pool, ranks, err);
+    for (size_t i = 0; i < answer->n_hits && status == CIR_OK; i++)
+        answer->hits[i].rank = ranks[i];
+    answer->has_ranks = status == CIR_OK;
+    free(ranks);
+    return status;
+}
+
+static cir_status score_all(searching *self, const cir_rows *rows, cir_error *err)
+{
+    self->image_scores = calloc(rows->n_rows + 1, sizeof *self->image_scores);
+    self->text_scores = calloc(rows->n_rows + 1, sizeof *self->text_scores);
+    if (self->image_scores == NULL || self->text_scores == NULL) {
+        *err = (cir_error){CIR_NO_MEMORY, ""};
+        return CIR_NO_MEMORY;
+    }
+    self->answer.n_rows = rows->n_rows;
+    self->answer.image_scores = self->image_scores;
+    self->answer.text_scores = self->text_scores;
+    return cir_search_scores(rows, &self->composed.query, self->pool, NULL, self->image_scores,
+                             self->text_scores, err);
+}
+
+static int search(searching *self, size_t k)
+{
+    cir_error err;
+    cir_rows rows = cir_rows_of_index(self->index);
+    cir__answer *answer = &self->answer;
+    size_t n_ready = cir_index_get_info(self->index)->n_ready;
+    if (k > n_ready)
+        k = n_ready > 0 ? n_ready : 1;
+    cir_hit *hits = calloc(k, sizeof *hits);
+    answer->hits = calloc(k, sizeof *answer->hits);
+    if (hits == NULL || answer->hits == NULL) {
+        free(hits);
+        fprintf(stderr, "cir: memory could not be had\n");
+        return CIR__FAILED;
+    }
+    double start = cir__session_seconds();
+    size_t n_hits = 0;
+    cir_status status = cir_search_top(&rows, &self->composed.query, k, self->pool, hits, &n_hits, &err);
+    self->search_seconds = cir__session_seconds() - start;
+    for (size_t i = 0; i < n_hits && status == CIR_OK; i++) {
+        answer->hits[i].hit = hits[i];
+        status = cir_index_get_image(self->index, hits[i].id, &answer->hits[i].record, &err);
+        answer->n_hits += status == CIR_OK;
+    }
+    if (status == CIR_OK && cir__arguments_has(self->arguments, "explain"))
+        status = rank_hits(self, &rows, hits, &err);
+    if (status == CIR_OK && cir__arguments_has(self->arguments, "html"))
+        status = score_all(self, &rows, &err);
+    free(hits);
+    return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
+}
+
+static int print(searching *self, double started)
+{
+    cir__answer *answer = &self->answer;
+    const cir_index_info *info = cir_index_get_info(self->index);
+    answer->index_path = info->path;
+    answer->model_name = info->model->name;
+    answer->model_fingerprint = info->model->fingerprint;
+    answer->method = self->method;
+    answer->settings = cir_composer_get_settings(self->composer);
+    answer->fusion = self->composed.query.fusion;
+    answer->n_images = info->n_ready;
+    answer->n_cut = self->composed.n_cut;
+    answer->encode_ms = 1e3 * self->encode_seconds;
+    answer->search_ms = 1e3 * self->search_seconds;
+    answer->total_ms = 1e3 * (cir__session_seconds() - started);
+    if (cir__arguments_has(self->arguments, "json"))
+        cir__answer_print_json(answer);
+    else
+        cir__answer_print_table(answer);
+    cir_error err;
+    const char *page = cir__arguments_get(self->arguments, "html");
+    if (page != NULL && cir__answer_write_page(answer, self->pool, page, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    if (cir__arguments_has(self->arguments, "show") && cir__answer_show(answer, self->pool, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    return CIR__DONE;
+}
+
+static int run(const cir__arguments *arguments)
+{
+    searching self = {.arguments = arguments};
+    double started = cir__session_seconds();
+    const char *image = cir__arguments_get(arguments, "image");
+    size_t k = 20;
+    if (cir__arguments_n_operands(arguments) != 1)
+        return cir__arguments_refuse(arguments, "name one index");
+    if (image == NULL && !cir__arguments_has(arguments, "text"))
+        return cir__arguments_refuse(arguments, "give --image, --text or both");
+    if (!cir__arguments_count(arguments, "k", 1, 1000000000, &k))
+        return CIR__USAGE;
+    int status = cir__session_read_settings(arguments, CIR_METHOD_BASIC_MINUS, &self.method, &self.settings);
+    if (status != CIR__DONE)
+        return status;
+    if ((self.method == CIR_METHOD_TEXT && !cir__arguments_has(arguments, "text")) ||
+        (self.method == CIR_METHOD_IMAGE && image == NULL))
+        return cir__arguments_refuse(arguments, "method %s needs --%s", cir_method_name(self.method),
+                                     cir_method_name(self.method));
+    status = cir__session_open_pool(arguments, &self.pool);
+    if (status == CIR__DONE)
+        status = open_index_and_model(&self, cir__arguments_operands(arguments)[0]);
+    if (status == CIR__DONE && image != NULL)
+        status = encode_query_image(&self, image);
+    if (status == CIR__DONE)
+        status = compose(&self);
+    if (status == CIR__DONE)
+        status = search(&self, k);
+    if (status == CIR__DONE)
+        status = print(&self, started);
+    release(&self);
+    return status;
+}
+
+const cir__command cir__command_search = {
+    .name = "search",
+    .synopsis = "INDEX [--image FILE|ID] [--text TEXT] [options]",
+    .summary = "find photos of that very thing, changed that way",
+    .flags = flags,
+    .notes = "Without --text the photo alone is searched for, without --image the words alone.\n\n"
+             "Examples:\n"
+             "  cir search photos.cir --image temple.jpg --text \"at night\"\n"
+             "  cir search photos.cir --image 17 --text \"as a pencil sketch\" --html answer.html\n"
+             "  cir search photos.cir --text \"a red bicycle in snow\" -k 50 --json\n"
+             "  cir search photos.cir -i temple.jpg -t \"in snow\" -m basic --set lambda=0.05\n",
+    .run = run,
+};

@@ -1,0 +1,14 @@
+/* Every command of the program, each in its own cmd_*.c. */
+#ifndef CIR_CLI_COMMANDS_H
+#define CIR_CLI_COMMANDS_H
+
+#include "cli/arguments.h"
+
+extern const cir__command cir__command_index;
+extern const cir__command cir__command_search;
+extern const cir__command cir__command_info;
+extern const cir__command cir__command_check;
+extern const cir__command cir__command_encode;
+extern const cir__command cir__command_eval;
+
+#endif

@@ -1,0 +1,69 @@
+#include "cli/output.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <glib.h>
+
+json_t *cir__json_text(const char *bytes)
+{
+    gchar *valid = g_utf8_make_valid(bytes, -1);
+    json_t *text = json_string(valid);
+    g_free(valid);
+    return text;
+}
+
+/* A number where the text is one, else a string: "0.1" → 0.1, "paper" → "paper". */
+static void add_setting(void *context, const char *key, const char *value, const char *description)
+{
+    (void)description;
+    char *end;
+    double number = strtod(value, &end);
+    bool is_number = end != value && *end == '\0' && isfinite(number);
+    json_object_set_new(context, key, is_number ? json_real(number) : cir__json_text(value));
+}
+
+json_t *cir__settings_json(const cir_settings *settings)
+{
+    json_t *object = json_object();
+    cir_settings_list(settings, add_setting, object);
+    return object;
+}
+
+enum { JSON_STYLE = JSON_INDENT(1) | JSON_REAL_PRECISION(10) };
+
+void cir__json_print(json_t *document)
+{
+    json_dumpf(document, stdout, JSON_STYLE);
+    putchar('\n');
+    json_decref(document);
+}
+
+int cir__json_write(json_t *document, const char *path)
+{
+    char temporary[4200];
+    int result = -1;
+    FILE *file = NULL;
+    if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) < (int)sizeof temporary)
+        file = fopen(temporary, "wx");
+    if (file != NULL) {
+        bool is_written = json_dumpf(document, file, JSON_STYLE) == 0 && fputc('\n', file) != EOF;
+        is_written = fflush(file) == 0 && fsync(fileno(file)) == 0 && is_written;
+        is_written = fclose(file) == 0 && is_written;
+        result = is_written ? rename(temporary, path) : -1;
+        if (result != 0)
+            unlink(temporary);
+    }
+    json_decref(document);
+    return result;
+}
+
+void cir__text_print(const char *bytes)
+{
+    for (const char *c = bytes; *c != '\0'; c++)
+        putchar((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+}

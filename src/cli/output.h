@@ -1,0 +1,24 @@
+/* Results on standard output: JSON documents, and text that may hold any bytes. */
+#ifndef CIR_CLI_OUTPUT_H
+#define CIR_CLI_OUTPUT_H
+
+#include <jansson.h>
+
+#include "cir/cir.h"
+
+/* A JSON string of bytes that may not be UTF-8: what is not becomes U+FFFD. */
+json_t *cir__json_text(const char *bytes);
+
+/* All settings as an object: numbers where they are numbers. */
+json_t *cir__settings_json(const cir_settings *settings);
+
+/* Prints one document and gives it up. */
+void cir__json_print(json_t *document);
+
+/* The same into a file, replaced atomically. 0, or -1 with errno set. */
+int cir__json_write(json_t *document, const char *path);
+
+/* Prints bytes with control characters made visible, so that a file name cannot steer the terminal. */
+void cir__text_print(const char *bytes);
+
+#endif

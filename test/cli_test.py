@@ -1,0 +1,378 @@
+"""The program as a person or a script uses it, and as an enemy might."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+
+import numpy
+import pytest
+from PIL import Image
+
+from conftest import CIR, draw_photo
+
+SHARED = pathlib.Path(os.environ.get("CIR_SHARED", "/nowhere"))
+
+
+def counts(result):
+    return {key: result.json[key] for key in ("encoded", "unchanged", "failed", "vanished")}
+
+
+def update(cir, photos, index, *more):
+    result = cir("index", photos, "-o", index, "--json", "-q", *more)
+    assert result.status == 0, result.err
+    return counts(result)
+
+
+# -- usage ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["search"], "name one index"),
+    (["search", "x.cir"], "give --image, --text or both"),
+    (["search", "x.cir", "--text", "a", "-k", "0"], "whole number from 1"),
+    (["search", "x.cir", "--text", "a", "-k", "many"], "whole number"),
+    (["search", "x.cir", "--text", "a", "--method", "magic"], "basic-"),
+    (["search", "x.cir", "--text", "a", "--set", "lamda=0.1"], "lambda"),
+    (["search", "x.cir", "--text", "a", "--set", "alpha=7"], "alpha"),
+    (["search", "x.cir", "--text", "a", "--set", "alpha=nan"], "alpha"),
+    (["search", "x.cir", "--text", "a", "--method", "image"], "needs --image"),
+    (["search", "x.cir", "--frobnicate"], "no such option"),
+    (["search", "x.cir", "--text"], "a value is missing"),
+    (["index", "photos"], "-o INDEX is missing"),
+    (["index", "-o", "x.cir"], "a folder of photos is missing"),
+    (["index", "photos", "-o", "x.cir", "--threads", "0"], "whole number"),
+    (["encode", "-o", "x.npy"], "either --images"),
+    (["eval"], "DATASET"),
+    (["frobnicate"], "no such command"),
+])
+def test_wrong_usage_is_told_and_leaves_with_2(cir, arguments, says):
+    result = cir(*arguments)
+    assert result.status == 2
+    assert says in result.err
+    assert result.out == ""
+
+
+@pytest.mark.parametrize("command", ["index", "search", "info", "check", "encode", "eval"])
+def test_every_command_has_help(cir, command):
+    result = cir(command, "--help")
+    assert result.status == 0
+    assert f"Usage: cir {command}" in result.out
+    assert command in cir("--help").out
+
+
+# -- index ---------------------------------------------------------------------------------------------------------
+
+
+def test_update_sees_what_changed(cir, photos, index):
+    assert update(cir, photos, index) == {"encoded": 0, "unchanged": 12, "failed": 0, "vanished": 0}
+    draw_photo(100).save(photos / "new.jpg")
+    draw_photo(101).save(photos / "03.jpg")
+    (photos / "05.jpg").unlink()
+    os.rename(photos / "06.jpg", photos / "below" / "moved.jpg")
+    os.utime(photos / "07.jpg", (1, 1))
+    assert update(cir, photos, index) == {"encoded": 2, "unchanged": 10, "failed": 0, "vanished": 1}
+    paths = {hit["path"] for hit in cir("search", index, "--image", photos / "01.jpg", "--json", "-k", "99").json["hits"]}
+    assert {pathlib.Path(p).name for p in paths} == {f"{i:02}.jpg" for i in range(12) if i not in (5, 6)} | {"new.jpg", "moved.jpg"}
+    assert cir("check", index).status == 0
+
+
+def test_bad_photos_are_recorded_and_never_stop_the_run(cir, photos, tmp_path):
+    good = (photos / "00.jpg").read_bytes()
+    (photos / "truncated.jpg").write_bytes(good[: len(good) // 2])
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "garbage.png").write_bytes(bytes(range(256)) * 20)
+    (photos / "folder.jpg").mkdir()
+    Image.new("1", (30000, 30000)).save(photos / "huge.png")
+    Image.new("RGB", (1, 1)).save(photos / "one.png")
+    draw_photo(50).save(photos / "mislabelled.jpg", format="PNG")
+    index = tmp_path / "bad.cir"
+    result = cir("index", photos, "-o", index, "--json")
+    assert result.status == 0
+    assert counts(result) == {"encoded": 14, "unchanged": 0, "failed": 4, "vanished": 0}
+    failed = {pathlib.Path(one["path"]).name: one["error"] for one in cir("info", index, "--failed", "--json").json["failed"]}
+    assert set(failed) == {"truncated.jpg", "empty.jpg", "garbage.png", "huge.png"}
+    assert "900" in failed["huge.png"]
+    assert update(cir, photos, index)["encoded"] == 0
+    draw_photo(51).save(photos / "truncated.jpg")
+    assert update(cir, photos, index)["encoded"] == 1
+
+
+def test_names_that_are_no_text_and_loops_of_folders(cir, photos, tmp_path):
+    name = os.fsencode(photos) + b"/caf\xe9 \x1b[31m.jpg"
+    with open(name, "wb") as file:
+        draw_photo(60).save(file, format="JPEG")
+    os.symlink(photos, photos / "below" / "loop")
+    index = tmp_path / "odd.cir"
+    assert update(cir, photos, index)["encoded"] == 13
+    assert update(cir, photos, index)["unchanged"] == 13
+    table = cir("search", index, "--image", name, "-k", "3")
+    assert table.status == 0 and "\x1b" not in table.out
+    assert cir("search", index, "--image", name, "--json").status == 0
+
+
+def test_an_empty_folder_makes_an_empty_index(cir, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    index = tmp_path / "empty.cir"
+    assert update(cir, tmp_path / "nothing", index)["encoded"] == 0
+    result = cir("search", index, "--text", "a cat", "--json")
+    assert result.status == 0, result.err
+    assert result.json["hits"] == []
+    assert "no photos" in cir("search", index, "--text", "a cat").out
+    assert cir("check", index).status == 0
+
+
+def test_a_missing_folder_is_an_error(cir, tmp_path):
+    result = cir("index", tmp_path / "nowhere", "-o", tmp_path / "x.cir")
+    assert result.status == 1
+    assert "nowhere" in result.err
+
+
+def test_two_writers_and_a_reader(cir, photos, index):
+    for i in range(200, 400):
+        draw_photo(i).save(photos / f"{i}.jpg")
+    first = subprocess.Popen([CIR, "index", photos, "-o", index, "-q", "--batch", "1", "--threads", "1"])
+    try:
+        deadline = time.monotonic() + 20
+        while first.poll() is None and time.monotonic() < deadline:
+            second = cir("index", photos, "-o", index, "-q")
+            reader = cir("search", index, "--text", "night", "--json")
+            assert reader.status == 0, reader.err
+            if second.status == 1:
+                assert "another process" in second.err
+                break
+            time.sleep(0.01)
+        else:
+            pytest.skip("the first writer was too quick to be met")
+    finally:
+        assert first.wait(timeout=120) == 0
+    assert cir("check", index).status == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_interrupted_runs_continue(cir, tmp_path, how):
+    photos = tmp_path / "many"
+    photos.mkdir()
+    for i in range(150):
+        draw_photo(i).save(photos / f"{i}.jpg")
+    index = tmp_path / "many.cir"
+    for wait in (0.05, 0.15, 0.3, 0.45):
+        process = subprocess.Popen([CIR, "index", photos, "-o", index, "-q", "--batch", "1"], stderr=subprocess.DEVNULL)
+        time.sleep(wait)
+        process.send_signal(how)
+        assert process.wait(timeout=60) in (0, 1, -how)
+        if index.exists() and (index / "catalogue.sqlite").exists():
+            assert cir("check", index, "--repair").status == 0
+    update(cir, photos, index)
+    assert cir("info", index, "--json").json["n_ready"] == 150
+    assert cir("check", index).status == 0
+
+
+# -- search --------------------------------------------------------------------------------------------------------
+
+
+def test_search_answers_by_the_contract(cir, photos, index):
+    result = cir("search", index, "--image", photos / "04.jpg", "--text", "at night", "--json", "-k", "5")
+    assert result.status == 0, result.err
+    answer = result.json
+    assert set(answer) >= {"index", "model", "method", "settings", "n_images", "ms", "hits"}
+    assert answer["method"] == "basic-" and answer["n_images"] == 12
+    assert answer["settings"]["lambda"] == 0.1
+    assert set(answer["ms"]) == {"encode", "search", "total"}
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4, 5]
+    scores = [hit["score"] for hit in answer["hits"]]
+    assert scores == sorted(scores, reverse=True)
+    for hit in answer["hits"]:
+        fused = hit["image_score"] * hit["text_score"] - 0.1 * (hit["image_score"] + hit["text_score"]) ** 2
+        assert hit["score"] == pytest.approx(fused, rel=1e-4, abs=1e-5)
+
+
+def test_the_photo_itself_is_the_best_answer_to_itself(cir, photos, index):
+    for method in ("image", "basic-", "basic", "sum", "product"):
+        hits = cir("search", index, "--image", photos / "below" / "10.jpg", "--method", method, "--json").json["hits"]
+        assert pathlib.Path(hits[0]["path"]).name == "10.jpg", method
+
+
+def test_an_id_and_its_file_are_the_same_query(cir, photos, index):
+    by_file = cir("search", index, "--image", photos / "02.jpg", "--text", "in snow", "--json").json["hits"]
+    id_of = next(hit["id"] for hit in cir("search", index, "--image", photos / "02.jpg", "--method", "image", "--json").json["hits"])
+    by_id = cir("search", index, "--image", id_of, "--text", "in snow", "--json").json["hits"]
+    assert [hit["id"] for hit in by_id] == [hit["id"] for hit in by_file]
+    assert cir("search", index, "--image", "4711").status == 1
+
+
+@pytest.mark.parametrize("setting", ["variant=reference", "centre=0", "project=0", "contextualise=0", "normalise=0", "fuse=product", "expand=1",
+                                     "image_mean=index", "min_image=-0.05", "min_text=-0.05", "seed=3", "context=10"])
+def test_every_setting_is_taken(cir, photos, index, setting):
+    result = cir("search", index, "--image", photos / "01.jpg", "--text", "at night", "--set", setting, "--json")
+    assert result.status == 0, result.err
+    assert len(result.json["hits"]) == 12
+
+
+def test_more_answers_than_photos(cir, photos, index):
+    assert len(cir("search", index, "--text", "a cat", "-k", "1000000", "--json").json["hits"]) == 12
+
+
+def test_explain_html_and_show(cir, photos, index, tmp_path):
+    page = tmp_path / "answer.html"
+    result = cir("search", index, "--image", photos / "01.jpg", "--text", "</script><b>", "--explain", "--html", page, "--show")
+    assert result.status == 0, result.err
+    assert "by image" in result.out
+    assert "data:image/jpeg" in page.read_text()
+    assert cir("search", index, "--text", "x", "--html", tmp_path / "nowhere" / "answer.html").status == 1
+
+
+def test_bad_query_images(cir, photos, index, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    for bad in (tmp_path / "broken.jpg", tmp_path / "missing.jpg", photos):
+        result = cir("search", index, "--image", bad, "--text", "at night")
+        assert result.status == 1
+        assert bad.name in result.err
+
+
+def test_long_and_odd_texts(cir, photos, index):
+    result = cir("search", index, "--text", "night " * 400, "--json")
+    assert result.status == 0 and "cut off" in result.err
+    for text in ("", " ", "\u202e\u0000"[:1], "日本語 🦊", "<|endoftext|>"):
+        assert cir("search", index, "--text", text, "--json").status == 0, text
+    assert cir("search", index, "--text", b"\xff\xfe", "--json").status == 0
+
+
+def test_answers_that_cannot_be_written_are_a_failure(index):
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([CIR, "search", index, "--text", "x"], stdout=full, stderr=subprocess.PIPE).returncode == 1
+
+
+# -- damage --------------------------------------------------------------------------------------------------------
+
+
+def vectors_of(index):
+    return next(index.glob("features/*/vectors.npy"))
+
+
+def test_vectors_are_a_numpy_file_of_unit_rows(cir, index):
+    vectors = numpy.load(vectors_of(index))
+    assert vectors.dtype == numpy.float16 and vectors.shape[0] == 12
+    assert numpy.allclose(numpy.linalg.norm(vectors.astype(numpy.float32), axis=1), 1, atol=2e-3)
+
+
+def test_not_an_index(cir, tmp_path):
+    (tmp_path / "folder.cir").mkdir()
+    for path in (tmp_path / "folder.cir", tmp_path / "missing.cir"):
+        result = cir("search", path, "--text", "x")
+        assert result.status == 1 and path.name in result.err
+    (tmp_path / "file.cir").write_text("no folder")
+    assert cir("search", tmp_path / "file.cir", "--text", "x").status == 1
+
+
+def damage_catalogue(index):
+    data = bytearray((index / "catalogue.sqlite").read_bytes())
+    data[100:4096] = os.urandom(3996)
+    (index / "catalogue.sqlite").write_bytes(data)
+
+
+def damage_truncate_vectors(index):
+    os.truncate(vectors_of(index), 500)
+
+
+def damage_header(index):
+    with open(vectors_of(index), "r+b") as file:
+        file.write(b"garbage!")
+
+
+def damage_row(index):
+    with open(vectors_of(index), "r+b") as file:
+        file.seek(128 + 3 * 2)
+        file.write(b"\xff\x7e\x00\x12")
+
+
+def damage_remove_vectors(index):
+    vectors_of(index).unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_catalogue, damage_truncate_vectors, damage_header, damage_row, damage_remove_vectors])
+def test_damage_is_found_and_never_crashes(cir, photos, index, damage):
+    damage(index)
+    assert cir("check", index).status == 1
+    assert cir("search", index, "--text", "x").status in (0, 1)
+    cir("check", index, "--repair")
+    assert cir("search", index, "--text", "x").status in (0, 1)
+    if damage is not damage_catalogue:
+        update(cir, photos, index)
+        assert cir("check", index).status == 0
+        assert cir("info", index, "--json").json["n_ready"] == 12
+
+
+def test_rows_that_are_no_numbers_are_never_answers(cir, photos, index):
+    vectors = numpy.load(vectors_of(index), mmap_mode="r+")
+    vectors[5] = numpy.nan
+    vectors.flush()
+    hits = cir("search", index, "--image", photos / "00.jpg", "--text", "x", "--json").json["hits"]
+    assert len(hits) == 11 and 5 not in {hit["id"] for hit in hits}
+
+
+def test_an_index_of_a_newer_version_is_refused(cir, photos, index):
+    database = sqlite3.connect(index / "catalogue.sqlite")
+    database.execute("PRAGMA user_version = 999")
+    database.commit()
+    database.close()
+    for arguments in (["search", index, "--text", "x"], ["index", photos, "-o", index], ["check", index]):
+        result = cir(*arguments)
+        assert result.status == 1 and "newer" in result.err
+
+
+def test_an_index_of_another_model_is_refused(cir, photos, index, tmp_path):
+    other = tmp_path / "other-model"
+    shutil.copytree(pathlib.Path(__file__).resolve().parent.parent / "demo" / "model", other)
+    weights = bytearray((other / "model.safetensors").read_bytes())
+    weights[-2] ^= 1
+    (other / "model.safetensors").write_bytes(weights)
+    result = cir("search", index, "--text", "x", "--model", other)
+    assert result.status == 1 and "cir index" in result.err
+    assert update(cir, photos, index, "--model", other)["encoded"] == 12
+    assert cir("search", index, "--text", "x", "--model", other).status == 0
+    assert cir("search", index, "--text", "x").status == 0
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_read_only_index_is_searched(cir, photos, index):
+    for path in [index, *index.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    assert cir("search", index, "--text", "x", "--image", photos / "00.jpg").status == 0
+
+
+def test_a_moved_index_still_finds_its_photos(cir, photos, index, tmp_path):
+    new_home = tmp_path / "elsewhere"
+    new_home.mkdir()
+    shutil.move(photos, new_home / "photos")
+    shutil.move(index, new_home / "photos.cir")
+    hits = cir("search", new_home / "photos.cir", "--text", "x", "--json").json["hits"]
+    assert all(os.path.exists(hit["path"]) for hit in hits)
+
+
+# -- encode and eval -----------------------------------------------------------------------------------------------
+
+
+def test_encode_writes_unit_rows(cir, photos, tmp_path):
+    assert cir("encode", "--images", photos, "-o", tmp_path / "images.npy", "-q").status == 0
+    images = numpy.load(tmp_path / "images.npy")
+    assert images.dtype == numpy.float32 and images.shape[0] == 12
+    assert numpy.allclose(numpy.linalg.norm(images, axis=1), 1, atol=1e-5)
+    (tmp_path / "texts.txt").write_text("a cat\na cat\n\nat night")
+    assert cir("encode", "--texts", tmp_path / "texts.txt", "-o", tmp_path / "texts.npy", "-q").status == 0
+    texts = numpy.load(tmp_path / "texts.npy")
+    assert texts.shape == (4, images.shape[1])
+    assert (texts[0] == texts[1]).all() and not (texts[0] == texts[3]).all()
+
+
+@pytest.mark.skipif(not (SHARED / "data" / "golden").exists(), reason="the golden features are not at hand")
+def test_eval_agrees_with_the_reference(cir, tmp_path):
+    golden = SHARED / "data" / "golden"
+    expected = json.loads((golden / "expected.json").read_text())
+    result = cir("eval", "--features", golden, "--method", "basic,product,text", "--set", "variant=reference", "--json", tmp_path / "r.json")
+    assert result.status == 0, result.err
+    for method in json.loads((tmp_path / "r.json").read_text())["methods"]:
+        assert numpy.allclose(method["AP"], expected[method["method"]]["AP"], atol=1e-5), method["method"]
