@@ -2,8 +2,10 @@
 #include "cli/answer.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/output.h"
+#include "cli/terminal_text.h"
 
 static bool has_image_score(const cir__answer *answer)
 {
@@ -33,9 +35,9 @@ void cir__answer_print_table(const cir__answer *answer)
             printf("  %8.4f", (double)one->hit.text_score);
         if (answer->has_ranks)
             printf("  %8zu  %8zu", one->rank.by_image, one->rank.by_text);
-        fputs("  ", stdout);
-        cir__text_print(one->record.path);
-        putchar('\n');
+        char *path = cir__terminal_text_new(one->record.path);
+        printf("  %s\n", path != NULL ? path : "");
+        free(path);
     }
 }
 
@@ -65,8 +67,7 @@ void cir__answer_print_json(const cir__answer *answer)
     json_object_set_new(query, "image",
                         answer->query_image_path != NULL ? cir__json_text(answer->query_image_path)
                                                          : json_null());
-    json_object_set_new(query, "text",
-                        answer->query_text != NULL ? cir__json_text(answer->query_text) : json_null());
+    json_object_set_new(query, "text", cir__json_text(answer->query_text));
     json_t *document = json_pack(
         "{s:o, s:o, s:s, s:s, s:o, s:o, s:I, s:{s:f, s:f, s:f}, s:o}", "index",
         cir__json_text(answer->index_path), "model", cir__json_text(answer->model_name), "model_fingerprint",

@@ -34,9 +34,9 @@ static bool print_record(void *context, const cir_image_record *record)
         /* A failure's reason begins with the path already. */
         printf("%s\n", record->error != NULL ? record->error : record->path);
     else
-        json_array_append_new(list, json_pack("{s:I, s:o, s:o?}", "id", (json_int_t)record->id, "path",
+        json_array_append_new(list, json_pack("{s:I, s:o, s:o}", "id", (json_int_t)record->id, "path",
                                               cir__json_text(record->path), "error",
-                                              record->error != NULL ? cir__json_text(record->error) : NULL));
+                                              cir__json_text(record->error)));
     return true;
 }
 

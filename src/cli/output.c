@@ -11,6 +11,8 @@
 
 json_t *cir__json_text(const char *bytes)
 {
+    if (bytes == NULL)
+        return json_null();
     gchar *valid = g_utf8_make_valid(bytes, -1);
     json_t *text = json_string(valid);
     g_free(valid);
@@ -60,10 +62,4 @@ int cir__json_write(json_t *document, const char *path)
     }
     json_decref(document);
     return result;
-}
-
-void cir__text_print(const char *bytes)
-{
-    for (const char *c = bytes; *c != '\0'; c++)
-        putchar((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
 }

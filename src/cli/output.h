@@ -6,7 +6,7 @@
 
 #include "cir/cir.h"
 
-/* A JSON string of bytes that may not be UTF-8: what is not becomes U+FFFD. */
+/* A JSON string of bytes that may not be UTF-8: what is not becomes U+FFFD. NULL becomes null. */
 json_t *cir__json_text(const char *bytes);
 
 /* All settings as an object: numbers where they are numbers. */
@@ -17,8 +17,5 @@ void cir__json_print(json_t *document);
 
 /* The same into a file, replaced atomically. 0, or -1 with errno set. */
 int cir__json_write(json_t *document, const char *path);
-
-/* Prints bytes with control characters made visible, so that a file name cannot steer the terminal. */
-void cir__text_print(const char *bytes);
 
 #endif

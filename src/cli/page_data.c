@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/output.h"
 #include "cli/thumbnails.h"
 
 enum {
@@ -26,16 +27,6 @@ static void put(json_t *object, const char *key, json_t *value, bool *is_whole)
 {
     if (json_object_set_new(object, key, value) != 0)
         *is_whole = false;
-}
-
-static json_t *text_new(const char *bytes)
-{
-    if (bytes == NULL)
-        return json_null();
-    gchar *text = g_utf8_make_valid(bytes, -1);
-    json_t *made = json_string(text);
-    g_free(text);
-    return made;
 }
 
 static json_t *number_new(double value)
@@ -109,7 +100,7 @@ static void take_thumbnail(void *context, size_t i, const cir__thumbnail *thumbn
         cir_image_format_jpeg(thumbnail->image, THUMBNAIL_QUALITY, &bytes, &size, &err) != CIR_OK)
         reason = err.message;
     if (reason != NULL) {
-        put(to->object, "error", text_new(reason), &to->is_whole);
+        put(to->object, "error", cir__json_text(reason), &to->is_whole);
         return;
     }
     put(to->object, "thumb", data_address_new(bytes, size), &to->is_whole);
@@ -129,7 +120,7 @@ static bool fill_photos(json_t **objects, const char *const *paths, size_t n, co
         return false;
     for (size_t i = 0; i < n; i++) {
         photos[i] = (filling){objects[i], true};
-        put(objects[i], "path", text_new(paths[i]), &is_whole);
+        put(objects[i], "path", cir__json_text(paths[i]), &is_whole);
         put(objects[i], "href", href_new(paths[i]), &is_whole);
         if (i >= MAX_THUMBNAILS)
             put(objects[i], "error", json_string("a page shows the pictures of its first 2,000 photos"),
@@ -191,7 +182,7 @@ static bool put_photos(json_t *data, const cir__answer *answer, const cir_pool *
         is_whole = false;
         goto done;
     }
-    put(query, "text", text_new(answer->query_text), &is_whole);
+    put(query, "text", cir__json_text(answer->query_text), &is_whole);
     put(query, "n_cut", size_new(answer->n_cut), &is_whole);
     put(query, "image", has_image ? json_object() : json_null(), &is_whole);
     size_t at = 0;
@@ -357,7 +348,7 @@ static void put_setting(void *context, const char *key, const char *value, const
 {
     (void)description;
     filling *to = context;
-    put(to->object, key, text_new(value), &to->is_whole);
+    put(to->object, key, cir__json_text(value), &to->is_whole);
 }
 
 json_t *cir__page_data_new(const cir__answer *answer, const cir_pool *pool)
@@ -365,12 +356,12 @@ json_t *cir__page_data_new(const cir__answer *answer, const cir_pool *pool)
     bool is_whole = true;
     json_t *data = json_object();
     filling settings = {json_object(), true};
-    put(data, "cir", text_new(cir_version()), &is_whole);
-    put(data, "index", text_new(answer->index_path), &is_whole);
-    put(data, "model", text_new(answer->model_name), &is_whole);
-    put(data, "fingerprint", text_new(answer->model_fingerprint), &is_whole);
-    put(data, "method", text_new(cir_method_name(answer->method)), &is_whole);
-    put(data, "method_meaning", text_new(cir_method_meaning(answer->method)), &is_whole);
+    put(data, "cir", cir__json_text(cir_version()), &is_whole);
+    put(data, "index", cir__json_text(answer->index_path), &is_whole);
+    put(data, "model", cir__json_text(answer->model_name), &is_whole);
+    put(data, "fingerprint", cir__json_text(answer->model_fingerprint), &is_whole);
+    put(data, "method", cir__json_text(cir_method_name(answer->method)), &is_whole);
+    put(data, "method_meaning", cir__json_text(cir_method_meaning(answer->method)), &is_whole);
     if (answer->settings != NULL)
         cir_settings_list(answer->settings, put_setting, &settings);
     is_whole = is_whole && settings.is_whole;
