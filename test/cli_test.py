@@ -376,3 +376,10 @@ def test_eval_agrees_with_the_reference(cir, tmp_path):
     assert result.status == 0, result.err
     for method in json.loads((tmp_path / "r.json").read_text())["methods"]:
         assert numpy.allclose(method["AP"], expected[method["method"]]["AP"], atol=1e-5), method["method"]
+
+
+def test_the_example_of_the_manual_runs(photos, tmp_path):
+    process = subprocess.run([os.environ.get("CIR_EXAMPLE", "build/test/example"), photos, photos / "01.jpg", "at night"], cwd=tmp_path,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.returncode == 0, process.stderr
+    assert len(process.stdout.splitlines()) == 10
