@@ -1,6 +1,5 @@
 #include "cli/output.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,14 +18,15 @@ json_t *cir__json_text(const char *bytes)
     return text;
 }
 
-/* A number where the text is one, else a string: "0.1" → 0.1, "paper" → "paper". */
+/* A number where the text is one, else a string: "0.1" → 0.1, "25" → 25, "paper" → "paper". */
 static void add_setting(void *context, const char *key, const char *value, const char *description)
 {
     (void)description;
-    char *end;
-    double number = strtod(value, &end);
-    bool is_number = end != value && *end == '\0' && isfinite(number);
-    json_object_set_new(context, key, is_number ? json_real(number) : cir__json_text(value));
+    json_t *number = json_loads(value, JSON_DECODE_ANY, NULL);
+    bool is_number = json_is_number(number);
+    json_object_set_new(context, key, is_number ? number : cir__json_text(value));
+    if (!is_number)
+        json_decref(number);
 }
 
 json_t *cir__settings_json(const cir_settings *settings)
