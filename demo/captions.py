@@ -127,7 +127,7 @@ def write_tokenizer(folder: Path, extra: list[Path]) -> CLIPTokenizerFast:
     (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges), encoding="utf-8")
     tokenizer = CLIPTokenizerFast(vocab_file=str(folder / "vocab.json"), merges_file=str(folder / "merges.txt"), model_max_length=CONTEXT)
     tokenizer.save_pretrained(folder)
-    return tokenizer
+    return CLIPTokenizerFast.from_pretrained(folder)
 
 
 def encode(tokenizer: CLIPTokenizerFast, texts: list[str]) -> np.ndarray:

@@ -33,6 +33,8 @@ def save_model(model: CLIPModel, tokenizer: CLIPTokenizerFast, folder: Path) -> 
     copy = CLIPModel(model.config)
     copy.load_state_dict(model.state_dict())
     copy.half().save_pretrained(folder, safe_serialization=True)
+    tokenizer.backend_tokenizer.no_truncation()  # leftovers of the last call, which would be saved with it
+    tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder)
     CLIPImageProcessor(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}, image_mean=list(MEAN), image_std=list(STD)).save_pretrained(folder)
 

@@ -1,7 +1,7 @@
 """Trains the demo's dual encoder on the pool that draw.py made. Can be stopped and resumed.
 
     python3 demo/draw.py --pool /tmp/pool
-    python3 demo/train.py --pool /tmp/pool --work /tmp/run --steps 6000
+    python3 demo/train.py --pool /tmp/pool --work /tmp/run
 """
 from __future__ import annotations
 
@@ -146,7 +146,11 @@ def train(a: argparse.Namespace) -> None:
     torch.manual_seed(a.seed)
     a.work.mkdir(parents=True, exist_ok=True)
     pool = Pool.open(a.pool)
-    tokenizer = write_tokenizer(a.work / "tokenizer", sorted((HERE.parent / "share").glob("*.txt")))
+    vocabulary = a.work / "tokenizer"
+    if (vocabulary / "vocab.json").exists():  # a resumed run keeps the vocabulary it began with
+        tokenizer = CLIPTokenizerFast.from_pretrained(vocabulary)
+    else:
+        tokenizer = write_tokenizer(vocabulary, sorted((HERE.parent / "share").glob("*.txt")))
     model = new_model(tokenizer).train()
     image_scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.1)))
     decay = [p for p in model.parameters() if p.ndim > 1]
@@ -198,11 +202,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="checkpoints; an existing one is resumed")
     parser.add_argument("--model", type=Path, default=HERE / "model", help="where the finished model goes")
     parser.add_argument("--photos", type=Path, default=HERE / "photos", help="held-out set, for the reports only")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=4200)
     parser.add_argument("--pairs", type=int, default=128, help="identities a batch; two pictures of each")
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--drop-until", type=float, default=0.6, help="share of the steps that see half of the patches")
-    parser.add_argument("--image-weight", type=float, default=0.5)
+    parser.add_argument("--drop-until", type=float, default=0.94, help="share of the steps that see half of the patches")
+    parser.add_argument("--image-weight", type=float, default=1.0)
     parser.add_argument("--save-every", type=int, default=500)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
