@@ -153,8 +153,15 @@ cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool, cir_c
     }
     if (status == CIR_OK)
         status = check_catalogue(&c, &why);
-    if (status == CIR_OK)
+    bool is_open = status == CIR_OK;
+    if (is_open)
         status = check_models(&c, pool, &why);
+    if (is_open && status == CIR_DAMAGED) {
+        /* The catalogue could be opened: what stops here is one more finding, unless it has been told. */
+        if (c.findings.result.n_findings == 0)
+            cir__findings_add(&c.findings, false, "%s", why.message);
+        status = CIR_OK;
+    }
     features = cir__layout_features(&c.place);
     if (status == CIR_OK && features != NULL)
         (void)cir__layout_list(features, visit_model_folder, &c);
