@@ -23,14 +23,17 @@ typedef struct cir_dataset_info {
 } cir_dataset_info;
 
 /* Features that somebody else computed: the folder of `cir eval --features` (query.csv, database.csv,
- * query_image.npy …). Errors: CIR_NOT_FOUND, CIR_FORMAT (file and row named), CIR_SHAPE, CIR_IO,
- * CIR_NO_MEMORY. */
+ * query_image.npy …). What is optional there and missing: contextualised texts are the plain ones, the image
+ * mean is that of each queried database, the minima are those of the settings. Errors: CIR_NOT_FOUND,
+ * CIR_FORMAT (file and row named), CIR_SHAPE, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_features(const char *folder, cir_dataset **dataset_out,
                                                             cir_error *err);
 
 /* A data set in i-CIR's layout (query_files.csv, database_files.csv, images beside them), encoded with a
- * model. watch, which may be NULL, is told how many of how many pictures are encoded; false stops it
- * (CIR_INTERRUPTED). */
+ * model, which is lent and must outlive it: runs of BASIC encode corpora and contextualised texts, once each.
+ * The image mean is that of the whole database, the minima are estimated as a composer does. watch, which may
+ * be NULL, is told how many of how many pictures are encoded; false stops it (CIR_INTERRUPTED). Errors: as
+ * above, and those of cir_model_encode_files. */
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_images(const char *folder, const cir_model *model,
                                                           cir_pool *pool, cir_encode_watch *watch,
                                                           void *context, cir_dataset **dataset_out,
@@ -45,7 +48,7 @@ extern CIR_API const size_t cir_recall_at[CIR_N_RECALLS];
 /* One method's figures. End with cir_eval_result_done. */
 typedef struct cir_eval_result {
     cir_method method;
-    cir_settings settings;
+    cir_settings settings; /* those in force: the minima filled in, unless each database has its own */
     size_t n_queries;
     double mAP, mmAP, minmAP;     /* percent */
     double recall[CIR_N_RECALLS]; /* percent */

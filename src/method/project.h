@@ -19,9 +19,11 @@ typedef struct cir__projection {
 /* Fits P: the eigenvectors of C = (1 − α)·S₊ − α·S₋ with the largest eigenvalues, at most
  * settings->components and only those with a positive one; S₊, S₋ are the second moments (divisor n − 1) of
  * the objects and of the styles, both centred with text_mean (NULL: not centred). Eigenvalues within rounding
- * of 0 (dim·ε·largest) count as 0. Variant reference adds 1e-5 to every entry of C, as its code does (METHOD,
+ * of 0 (dim·ε·largest) count as 0: a text
+ * tower narrower than its features has many such directions, and which of them came out positive would be
+ * chance. Variant reference adds 1e-5 to every entry of C, as its code does (METHOD,
  * differences, no. 1). objects: [n_objects, dim], styles: [n_styles, dim] unit rows, at least 2 each. Cost:
- * n·dim² + dim³. Errors: CIR_FORMAT (features that are no numbers), CIR_NO_MEMORY. */
+ * n·dim² + dim³. Errors: CIR_ARGUMENT (features that are no numbers), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__projection_fit(const float *objects, size_t n_objects, const float *styles,
                                               size_t n_styles, size_t dim, const float *text_mean,
                                               const cir_settings *settings, cir_pool *pool,
