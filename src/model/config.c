@@ -69,11 +69,14 @@ static cir_status read_image_tower(const json_t *object, const char *file, cir__
     if (status == CIR_OK)
         status = cir__json_get_size(object, "image_size", file, 1, MAX_IMAGE_PX, &config->image_px, err);
     if (status == CIR_OK)
-        status = cir__json_get_size(object, "patch_size", file, 1, config->image_px, &config->patch_px, err);
+        status = cir__json_get_size(object, "patch_size", file, 1, MAX_IMAGE_PX, &config->patch_px, err);
     if (status == CIR_OK)
         status = cir__json_get_size(object, "num_channels", file, 3, 3, &n_channels, err);
     if (status != CIR_OK)
         return status;
+    if (config->patch_px > config->image_px)
+        return cir__fail(err, CIR_FORMAT, "%s: \"patch_size\" is %zu, larger than \"image_size\" %zu", file,
+                         config->patch_px, config->image_px);
     size_t side = config->image_px / config->patch_px;
     config->image.max_tokens = side * side + 1;
     if (config->image.max_tokens > MAX_TOKENS)

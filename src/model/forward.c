@@ -14,8 +14,9 @@
 /* Queries of a head that are looked at together: bounds the memory of their scores. */
 #define QUERY_ROWS 128
 
-/* Blocks that a batch should at least fall into, so that several threads share one picture. */
-#define MIN_BLOCKS 8
+/* Fewest rows of a batch for which blocks of each size are best: large ones read the weights less often,
+ * small ones let several threads share one picture. */
+static const size_t fewest_rows[CIR__N_PRODUCT_BLOCKS] = {512, 256, 40, 0};
 
 /* What one thread writes while it works. */
 typedef struct bench {
@@ -124,12 +125,11 @@ void cir__forward_free(cir__forward *self)
     free(self);
 }
 
-/* Cuts n_rows into blocks: the largest size that leaves MIN_BLOCKS of them, then smaller ones for the rest.
- */
+/* Cuts n_rows into blocks of the size that suits them, and smaller ones for the rest. */
 static void cut(cir__forward *self, size_t n_rows)
 {
     size_t i_block = 0;
-    while (i_block + 1 < CIR__N_PRODUCT_BLOCKS && cir__product_block_rows[i_block] > n_rows / MIN_BLOCKS)
+    while (n_rows < fewest_rows[i_block])
         i_block++;
     self->n_blocks = 0;
     for (size_t row = 0; row < n_rows; row += cir__product_block_rows[i_block]) {

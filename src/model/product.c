@@ -16,7 +16,7 @@
 extern void omp_set_num_threads(int n_threads);
 extern int omp_get_max_threads(void);
 
-const size_t cir__product_block_rows[CIR__N_PRODUCT_BLOCKS] = {128, 32, 8};
+const size_t cir__product_block_rows[CIR__N_PRODUCT_BLOCKS] = {128, 64, 32, 8};
 
 /* Arguments of one primitive. */
 enum { ROWS, WEIGHTS, BIAS, OUT, SCRATCH, N_ARGUMENTS };

@@ -19,7 +19,7 @@
 struct dnnl_engine;
 
 /* Rows of a block, largest first. Buffers must hold whole blocks: pad to CIR__PRODUCT_ROWS_MULTIPLE. */
-#define CIR__N_PRODUCT_BLOCKS 3
+#define CIR__N_PRODUCT_BLOCKS 4
 #define CIR__PRODUCT_ROWS_MULTIPLE 8
 extern const size_t cir__product_block_rows[CIR__N_PRODUCT_BLOCKS];
 

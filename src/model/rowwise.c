@@ -58,16 +58,22 @@ void cir__layer_norm(const float *rows, size_t n_rows, size_t n, const float *we
     }
 }
 
-/* exp(x) for x ≤ 0: 2^k · e^r with |r| ≤ ln 2 / 2, e^r by its Taylor polynomial of degree 6 (the next term is
- * below 1.2e-7 · 2^-… of it: |r|^7/5040 ≤ 1.2e-7), ln 2 in two parts so that r is exact. Below −87, where the
- * result would be subnormal, e^−87 = 1.6e-38. */
+/* exp(x) for x ≤ 0: 2^k · e^r with |r| ≤ ln 2 / 2, e^r by its Taylor polynomial of degree 6 (what it leaves
+ * out is at most |r|^7/5040 = 1.2e-7), ln 2 in two parts so that r is exact. Below −87, where the result
+ * would be subnormal, it is e^−87 = 1.6e-38. No number, or an infinite one, gives no number. */
 static inline float exp_negative(float x)
 {
-    x = x < -87.0F ? -87.0F : x;
+    /* The clamp compares bits, with the sign set: a comparison of floats would keep gcc from vectorising. */
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits |= 0x80000000U;
+    bits = bits > 0xC2AE0000U ? 0xC2AE0000U : bits; /* −87 */
+    float y;
+    memcpy(&y, &bits, sizeof y);
     /* Adding 1.5·2^23 rounds to a whole number, which then stands in the low bits. */
-    float shifted = x * 1.44269504F + 12582912.0F;
+    float shifted = y * 1.44269504F + 12582912.0F;
     float k = shifted - 12582912.0F;
-    float r = (x - k * 0.693145752F) - k * 1.42860677e-6F;
+    float r = (y - k * 0.693145752F) - k * 1.42860677e-6F;
     float p = 1.38888889e-3F;
     p = p * r + 8.33333333e-3F;
     p = p * r + 4.16666667e-2F;
@@ -75,12 +81,11 @@ static inline float exp_negative(float x)
     p = p * r + 0.5F;
     p = p * r + 1.0F;
     p = p * r + 1.0F;
-    int32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
-    bits = (int32_t)((uint32_t)(bits + 127) << 23); /* 12582912's own bits fall out at the top */
+    bits = (bits + 127) << 23; /* 12582912's own bits fall out at the top */
     float power;
     memcpy(&power, &bits, sizeof power);
-    return p * power;
+    return p * power + (x - x);
 }
 
 void cir__softmax(float *row, size_t n)

@@ -11,7 +11,8 @@
 void cir__layer_norm(const float *rows, size_t n_rows, size_t n, const float *weight, const float *bias,
                      float eps, float *out);
 
-/* row = exp(row − max) / Σ, in place, n ≥ 1. Exponentials are within 2e-7 of the true ones, relatively. */
+/* row = exp(row − max) / Σ, in place, n ≥ 1. Exponentials are within 3e-7 of the true ones, relatively. A
+ * row with a NaN or an infinity becomes NaN. */
 void cir__softmax(float *row, size_t n);
 
 /* row / its length, in place; false where the length is 0 or no number. */

@@ -1,0 +1,383 @@
+/* How fast pictures and texts become features, and how fast oneDNN multiplies matrices of the same shapes.
+ *
+ * Weights are drawn at random into a folder of /tmp (vit_l14: 0.9 GB). Encoding and oneDNN alone, on all
+ * threads, each with blocks of rows and a matrix of its own, take turns, so that a machine whose speed drifts
+ * treats them alike; the best of the repeats counts. Prints a table; --json also appends a line of JSON for
+ * each shape to a file.
+ *
+ *   bench_encode [--shape vit_b32|vit_l14] [--images N] [--texts N] [--repeats R] [--threads T] [--json FILE]
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "base/pool.h"
+#include "model/forward.h"
+#include "model/made_model.h"
+#include "model/model.h"
+
+#define TEXT_TOKENS 9 /* of a few words, start and end included: as the terms of a corpus */
+#define ALONE_ROWS 2048
+
+typedef struct shape {
+    const char *name;
+    const char *config;
+} shape;
+
+static const shape shapes[] = {
+    {"vit_b32",
+     "{\"model_type\": \"clip\", \"projection_dim\": 512, \"text_config\": {\"eos_token_id\": 2}}"},
+    {"vit_l14",
+     "{\"model_type\": \"clip\", \"projection_dim\": 768,"
+     "\"text_config\": {\"eos_token_id\": 2, \"hidden_size\": 768, \"intermediate_size\": 3072, "
+     "\"num_attention_heads\": 12},"
+     "\"vision_config\": {\"hidden_size\": 1024, \"intermediate_size\": 4096, \"num_hidden_layers\": 24,"
+     "\"num_attention_heads\": 16, \"patch_size\": 14}}"},
+};
+
+typedef struct setting {
+    const char *shape; /* NULL: all */
+    size_t n_images, n_texts, n_repeats, n_threads;
+    const char *json_path; /* or NULL */
+} setting;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void stop(const char *what)
+{
+    (void)fprintf(stderr, "bench_encode: %s\n", what);
+    exit(1);
+}
+
+static void check(cir_status status, const cir_error *err)
+{
+    if (status != CIR_OK)
+        stop(err->message);
+}
+
+static void *take(size_t n_items, size_t item_bytes)
+{
+    void *memory = cir__new(n_items, item_bytes);
+    if (memory == NULL)
+        stop("memory is short");
+    return memory;
+}
+
+/* Operations (multiplications and additions) of one sequence: in products with weights, and all with
+ * attention. */
+typedef struct operations {
+    double products;
+    double all;
+} operations;
+
+static operations count_operations(const cir__tower_config *tower, size_t n_tokens, size_t n_patch,
+                                   size_t dim)
+{
+    double tokens = (double)n_tokens;
+    double width = (double)tower->width;
+    double layer = tokens * width * (4 * width + 2 * (double)tower->mlp_width);
+    double products =
+        2 * ((double)tower->n_layers * layer + tokens * width * (double)n_patch + width * (double)dim);
+    return (operations){products, products + 4 * (double)tower->n_layers * tokens * tokens * width};
+}
+
+/* One product run by all threads on blocks of rows: what oneDNN does here without a model around it. */
+typedef struct alone {
+    cir__product product;
+    const cir__product *list;
+    cir__lane **lanes; /* [n_threads] */
+    float *rows;       /* [n_threads, block, n_in] */
+    float *out;        /* [n_threads, block, n_out] */
+    float *packed;
+    float *bias;
+    size_t n_threads;
+} alone;
+
+static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, size_t n_out, size_t n_threads)
+{
+    cir_error err = {0};
+    size_t block = cir__product_block_rows[0];
+    check(cir__product_init(&self->product, engine, n_in, n_out, CIR__PRODUCT_PLAIN, &err), &err);
+    self->list = &self->product;
+    self->n_threads = n_threads;
+    self->lanes = take(n_threads, sizeof(cir__lane *));
+    for (size_t i = 0; i < n_threads; i++)
+        check(cir__lane_new(engine, &self->list, 1, &self->lanes[i], &err), &err);
+    self->rows = take(n_threads * block * n_in, sizeof(float));
+    self->out = take(n_threads * block * n_out, sizeof(float));
+    self->packed = take(cir__product_packed_items(&self->product), sizeof(float));
+    self->bias = take(n_out, sizeof(float));
+    cir__made_draw("rows", n_threads * block * n_in, 2, self->rows);
+    cir__made_draw("matrix", n_in * n_out, 0.0625F, self->packed);
+}
+
+static void alone_done(alone *self)
+{
+    for (size_t i = 0; i < self->n_threads; i++)
+        cir__lane_free(self->lanes[i]);
+    free(self->lanes);
+    free(self->rows);
+    free(self->out);
+    free(self->packed);
+    free(self->bias);
+    cir__product_done(&self->product);
+}
+
+static void alone_task(void *context, size_t i_task, size_t i_thread)
+{
+    (void)i_task;
+    alone *self = context;
+    size_t block = cir__product_block_rows[0];
+    int entered = cir__product_enter();
+    if (!cir__lane_run(self->lanes[i_thread], 0, 0, self->rows + i_thread * block * self->product.n_in,
+                       self->packed, self->bias, self->out + i_thread * block * self->product.n_out))
+        stop("oneDNN fails");
+    cir__product_leave(entered);
+}
+
+static double alone_seconds(alone *self, cir_pool *pool)
+{
+    double start = now();
+    cir__pool_run(pool, ALONE_ROWS / cir__product_block_rows[0], alone_task, self);
+    return now() - start;
+}
+
+/* A tower's four products, alone. */
+typedef struct alone_tower {
+    alone products[4];
+    double best[4]; /* seconds for ALONE_ROWS rows */
+} alone_tower;
+
+static void alone_tower_init(alone_tower *self, struct dnnl_engine *engine, const cir__tower_config *tower,
+                             size_t n_threads)
+{
+    const size_t sides[4][2] = {{tower->width, 3 * tower->width},
+                                {tower->width, tower->width},
+                                {tower->width, tower->mlp_width},
+                                {tower->mlp_width, tower->width}};
+    for (size_t i = 0; i < 4; i++) {
+        alone_init(&self->products[i], engine, sides[i][0], sides[i][1], n_threads);
+        self->best[i] = 1e9;
+    }
+}
+
+static void alone_tower_done(alone_tower *self)
+{
+    for (size_t i = 0; i < 4; i++)
+        alone_done(&self->products[i]);
+}
+
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static void alone_tower_measure(alone_tower *self, cir_pool *pool)
+{
+    for (size_t i = 0; i < 4; i++)
+        self->best[i] = least(self->best[i], alone_seconds(&self->products[i], pool));
+}
+
+/* Operations a second, the four weighted as a layer has them. */
+static double alone_tower_rate(const alone_tower *self)
+{
+    double seconds = 0;
+    double n_operations = 0;
+    for (size_t i = 0; i < 4; i++) {
+        seconds += self->best[i];
+        n_operations += 2.0 * ALONE_ROWS * (double)self->products[i].product.n_in *
+                        (double)self->products[i].product.n_out;
+    }
+    return n_operations / seconds;
+}
+
+typedef struct result {
+    double images_seconds, image_seconds, texts_seconds, text_seconds;
+    double open_seconds, first_image_seconds, first_text_seconds;
+    double image_alone, text_alone; /* operations a second */
+} result;
+
+static void make_ids(const cir__config *config, size_t n, int32_t *ids, size_t *starts)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j + 1 < TEXT_TOKENS; j++)
+            ids[i * TEXT_TOKENS + j] = (int32_t)((i * 31 + j * 977) % (config->n_vocabulary - 1));
+        ids[(i + 1) * TEXT_TOKENS - 1] = (int32_t)config->n_vocabulary - 1;
+        starts[i + 1] = (i + 1) * TEXT_TOKENS;
+    }
+}
+
+static void measure(const setting *set, const cir_model *model, cir_pool *pool, result *out)
+{
+    const cir__config *config = cir__model_get_config(model);
+    size_t n_items = 3 * config->image_px * config->image_px;
+    cir_error err = {0};
+    float *tensors = take(set->n_images * n_items, sizeof *tensors);
+    size_t n_most = set->n_images > set->n_texts ? set->n_images : set->n_texts;
+    float *features = take(n_most * config->dim, sizeof *features);
+    int32_t *ids = take(set->n_texts * TEXT_TOKENS, sizeof *ids);
+    size_t *starts = take(set->n_texts + 1, sizeof *starts);
+    cir__made_draw("image.input", set->n_images * n_items, 2, tensors);
+    make_ids(config, set->n_texts, ids, starts);
+    double start = now();
+    check(cir__model_encode_ids(model, pool, ids, starts, 1, features, NULL, NULL, &err), &err);
+    out->first_text_seconds = now() - start;
+    start = now();
+    check(cir_model_encode_tensors(model, pool, tensors, 1, features, &err), &err);
+    out->first_image_seconds = now() - start;
+
+    struct dnnl_engine *engine;
+    alone_tower image;
+    alone_tower text;
+    check(cir__engine_new(&engine, &err), &err);
+    alone_tower_init(&image, engine, &config->image, cir_pool_n_threads(pool));
+    alone_tower_init(&text, engine, &config->text, cir_pool_n_threads(pool));
+    out->images_seconds = out->image_seconds = out->texts_seconds = out->text_seconds = 1e9;
+    for (size_t i = 0; i < set->n_repeats; i++) {
+        start = now();
+        check(cir_model_encode_tensors(model, pool, tensors, set->n_images, features, &err), &err);
+        out->images_seconds = least(out->images_seconds, now() - start);
+        alone_tower_measure(&image, pool);
+        start = now();
+        check(cir__model_encode_ids(model, pool, ids, starts, set->n_texts, features, NULL, NULL, &err),
+              &err);
+        out->texts_seconds = least(out->texts_seconds, now() - start);
+        alone_tower_measure(&text, pool);
+        start = now();
+        check(cir_model_encode_tensors(model, pool, tensors, 1, features, &err), &err);
+        out->image_seconds = least(out->image_seconds, now() - start);
+        start = now();
+        check(cir__model_encode_ids(model, pool, ids, starts, 1, features, NULL, NULL, &err), &err);
+        out->text_seconds = least(out->text_seconds, now() - start);
+    }
+    out->image_alone = alone_tower_rate(&image);
+    out->text_alone = alone_tower_rate(&text);
+    alone_tower_done(&image);
+    alone_tower_done(&text);
+    cir__engine_free(engine);
+    free(tensors);
+    free(features);
+    free(ids);
+    free(starts);
+}
+
+/* A folder with the shape's model; its tokenizer knows a single letter, as no words are read here. */
+static void make_folder(const shape *made, char folder[CIR__MADE_PATH_SIZE])
+{
+    if (!cir__made_folder_new(folder) || !cir__made_write(folder, "config.json", made->config) ||
+        !cir__made_write(folder, "merges.txt", "#version: 0.2\n") ||
+        !cir__made_write(folder, "vocab.json",
+                         "{\"a\": 0, \"a</w>\": 1, \"<|startoftext|>\": 2, \"<|endoftext|>\": 3}") ||
+        !cir__made_weights_write(folder))
+        stop("/tmp: the model cannot be written");
+}
+
+static void print_row(const char *name, const char *what, double per_second, double one_seconds, double rate,
+                      double alone_rate)
+{
+    (void)printf("%-8s  %-6s  %9.1f  %8.1f  %8.1f  %8.1f  %6.0f %%\n", name, what, per_second,
+                 one_seconds * 1e3, rate * 1e-9, alone_rate * 1e-9, 100 * rate / alone_rate);
+}
+
+static void run(const setting *set, const shape *made, cir_pool *pool)
+{
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(made, folder);
+    cir_error err = {0};
+    cir_model *model;
+    result found;
+    double start = now();
+    cir_status status = cir_model_open(folder, &model, &err);
+    found.open_seconds = now() - start;
+    cir__made_folder_remove(folder); /* mapped all the same */
+    check(status, &err);
+    measure(set, model, pool, &found);
+    const cir__config *config = cir__model_get_config(model);
+    size_t n_patch = 3 * config->patch_px * config->patch_px;
+    operations image = count_operations(&config->image, config->image.max_tokens, n_patch, config->dim);
+    operations text = count_operations(&config->text, TEXT_TOKENS, 0, config->dim);
+    double images_rate = (double)set->n_images / found.images_seconds;
+    double texts_rate = (double)set->n_texts / found.texts_seconds;
+    print_row(made->name, "image", images_rate, found.image_seconds, images_rate * image.all,
+              found.image_alone);
+    print_row(made->name, "text", texts_rate, found.text_seconds, texts_rate * text.all, found.text_alone);
+    (void)printf("%-8s  opened in %.0f ms, first image %.0f ms, first text %.0f ms\n", made->name,
+                 found.open_seconds * 1e3, found.first_image_seconds * 1e3, found.first_text_seconds * 1e3);
+    FILE *json = set->json_path != NULL ? fopen(set->json_path, "a") : NULL;
+    if (set->json_path != NULL && json == NULL)
+        stop("the file of --json cannot be opened");
+    if (json != NULL) {
+        (void)fprintf(
+            json,
+            "{\"bench\": \"encode\", \"shape\": \"%s\", \"threads\": %zu, \"images\": %zu, \"texts\": %zu, "
+            "\"text_tokens\": %d, \"images_per_s\": %.3f, \"texts_per_s\": %.3f, \"image_ms\": %.3f, "
+            "\"text_ms\": %.3f, \"image_gops\": %.2f, \"text_gops\": %.2f, \"image_onednn_gops\": %.2f, "
+            "\"text_onednn_gops\": %.2f, \"open_ms\": %.2f, \"first_image_ms\": %.1f, \"first_text_ms\": "
+            "%.1f}\n",
+            made->name, cir_pool_n_threads(pool), set->n_images, set->n_texts, TEXT_TOKENS, images_rate,
+            texts_rate, found.image_seconds * 1e3, found.text_seconds * 1e3, images_rate * image.all * 1e-9,
+            texts_rate * text.all * 1e-9, found.image_alone * 1e-9, found.text_alone * 1e-9,
+            found.open_seconds * 1e3, found.first_image_seconds * 1e3, found.first_text_seconds * 1e3);
+        (void)fclose(json);
+    }
+    cir_model_close(model);
+}
+
+static size_t read_number(const char *text)
+{
+    char *end;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || value > 100000)
+        stop("a number is wanted");
+    return (size_t)value;
+}
+
+int main(int argc, char **argv)
+{
+    setting set = {.n_images = 16, .n_texts = 200, .n_repeats = 3};
+    for (int i = 1; i < argc; i += 2) {
+        if (i + 1 == argc)
+            stop("usage: bench_encode [--shape NAME] [--images N] [--texts N] [--repeats R] [--threads T] "
+                 "[--json FILE]");
+        if (strcmp(argv[i], "--shape") == 0)
+            set.shape = argv[i + 1];
+        else if (strcmp(argv[i], "--json") == 0)
+            set.json_path = argv[i + 1];
+        else if (strcmp(argv[i], "--images") == 0)
+            set.n_images = read_number(argv[i + 1]);
+        else if (strcmp(argv[i], "--texts") == 0)
+            set.n_texts = read_number(argv[i + 1]);
+        else if (strcmp(argv[i], "--repeats") == 0)
+            set.n_repeats = read_number(argv[i + 1]);
+        else if (strcmp(argv[i], "--threads") == 0)
+            set.n_threads = read_number(argv[i + 1]);
+        else
+            stop("unknown option");
+    }
+    if (set.n_images == 0 || set.n_texts == 0 || set.n_repeats == 0)
+        stop("counts must be at least 1");
+    cir_pool *pool;
+    cir_error err = {0};
+    check(cir_pool_new(set.n_threads, &pool, &err), &err);
+    (void)printf("%zu threads, %zu images and %zu texts of %d tokens at once, best of %zu\n",
+                 cir_pool_n_threads(pool), set.n_images, set.n_texts, TEXT_TOKENS, set.n_repeats);
+    (void)printf("shape     what       per s    one ms    Gop/s    oneDNN  fraction\n");
+    bool has_run = false;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        if (set.shape == NULL || strcmp(set.shape, shapes[i].name) == 0) {
+            run(&set, &shapes[i], pool);
+            has_run = true;
+        }
+    cir_pool_free(pool);
+    if (!has_run)
+        stop("unknown shape");
+    return 0;
+}

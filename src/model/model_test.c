@@ -1,0 +1,571 @@
+/* Models as their users see them: opening good and bad ones, encoding pictures and texts, on any threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first. */
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <jansson.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "format/npy.h"
+#include "format/safetensors.h"
+#include "model/made_model.h"
+#include "model/model.h"
+
+static void path_of(char path[CIR__MADE_PATH_SIZE], const char *shape, const char *name)
+{
+    (void)snprintf(path, CIR__MADE_PATH_SIZE, "%s/model/%s/%s", getenv("CIR_TEST_DATA"), shape, name);
+}
+
+static void copy(const char *folder, const char *shape, const char *name, const char *to)
+{
+    char path[CIR__MADE_PATH_SIZE];
+    path_of(path, shape, name);
+    assert_true(cir__made_copy(folder, path, to));
+}
+
+/* A folder with the tiny model of test/data/model/quick. */
+static void make_folder(char folder[CIR__MADE_PATH_SIZE])
+{
+    assert_true(cir__made_folder_new(folder));
+    copy(folder, "quick", "config.json", "config.json");
+    copy(folder, "quick", "vocab.json", "vocab.json");
+    copy(folder, "quick", "merges.txt", "merges.txt");
+    copy(folder, "quick", "preprocessor_config.json", "preprocessor_config.json");
+    copy(folder, "quick", "weights_f16.safetensors", "model.safetensors");
+}
+
+static cir_model *open_model(const char *folder)
+{
+    cir_model *model;
+    cir_error err = {0};
+    if (cir_model_open(folder, &model, &err) != CIR_OK)
+        fail_msg("%s", err.message);
+    return model;
+}
+
+/* Its tiny model, opened; the folder is already gone, as mapped files need it no more. */
+static cir_model *open_tiny(void)
+{
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(folder);
+    cir_model *model = open_model(folder);
+    cir__made_folder_remove(folder);
+    return model;
+}
+
+static void test_the_demo_encoder_is_part_of_the_library(void **state)
+{
+    (void)state;
+    cir_model *model = open_model(CIR_MODEL_DEMO);
+    const cir_model_info *info = cir_model_get_info(model);
+    assert_string_equal(info->name, "demo");
+    assert_string_equal(info->path, "demo");
+    assert_string_equal(info->architecture, "clip");
+    assert_int_equal(strlen(info->fingerprint), 32);
+    char path[CIR__MADE_PATH_SIZE];
+    (void)snprintf(path, sizeof path, "%s/demo/model", getenv("CIR_SOURCE"));
+    cir_model *same = open_model(path);
+    assert_string_equal(cir_model_get_info(same)->name, "model");
+    assert_string_equal(cir_model_get_info(same)->fingerprint, info->fingerprint);
+    const char *texts[] = {"at night", "in snow"};
+    float *a = malloc(2 * info->dim * sizeof *a);
+    float *b = malloc(2 * info->dim * sizeof *b);
+    cir_error err;
+    assert_int_equal(cir_model_encode_texts(model, NULL, texts, 2, a, NULL, &err), CIR_OK);
+    assert_int_equal(cir_model_encode_texts(same, NULL, texts, 2, b, NULL, &err), CIR_OK);
+    assert_memory_equal(a, b, 2 * info->dim * sizeof *a);
+    free(a);
+    free(b);
+    cir_model_close(model);
+    cir_model_close(same);
+}
+
+static void test_a_model_says_what_it_is(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(folder);
+    char with_slash[CIR__MADE_PATH_SIZE + 2];
+    (void)snprintf(with_slash, sizeof with_slash, "%s/", folder);
+    cir_model *model = open_model(with_slash);
+    const cir_model_info *info = cir_model_get_info(model);
+    assert_string_equal(info->name, strrchr(folder, '/') + 1);
+    assert_string_equal(info->path, folder);
+    assert_int_equal(info->dim, 24);
+    assert_int_equal(info->image_px, 28);
+    assert_int_equal(info->context_length, 12);
+    assert_int_equal(info->n_vocabulary, 60);
+    /* As torch counts them, logit_scale left out. */
+    assert_int_equal(info->n_parameters, 97636);
+    cir_model_close(model);
+    cir_model_close(NULL);
+    cir__made_folder_remove(folder);
+}
+
+/* The golden features of a tiny model's tower; free(). */
+static float *take_golden(const char *name, size_t *n_out)
+{
+    char path[CIR__MADE_PATH_SIZE];
+    path_of(path, "quick", "golden.safetensors");
+    cir__mapping mapping;
+    cir__safetensors *table;
+    assert_int_equal(cir__mapping_open(path, &mapping, NULL), CIR_OK);
+    assert_int_equal(
+        cir__safetensors_parse((cir__bytes_view){mapping.data, mapping.size, path}, &table, NULL), CIR_OK);
+    const cir__tensor_view *view = cir__safetensors_find(table, name);
+    float *items = malloc(view->n_items * sizeof *items);
+    cir__tensor_copy(view, 0, view->n_items, items);
+    *n_out = view->shape[0];
+    cir__safetensors_free(table);
+    cir__mapping_close(&mapping);
+    return items;
+}
+
+static double largest_difference(const float *a, const float *b, size_t n)
+{
+    double worst = 0;
+    for (size_t i = 0; i < n; i++)
+        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+    return worst;
+}
+
+static void test_texts_become_transformers_features(void **state)
+{
+    (void)state;
+    cir_model *model = open_tiny();
+    char path[CIR__MADE_PATH_SIZE];
+    path_of(path, "quick", "texts.json");
+    json_t *list = json_load_file(path, 0, NULL);
+    size_t n = json_array_size(list);
+    assert_int_equal(n, 5);
+    const char *texts[5];
+    for (size_t i = 0; i < n; i++)
+        texts[i] = json_string_value(json_array_get(list, i));
+    size_t n_golden;
+    float *golden = take_golden("text.feature", &n_golden);
+    float features[5 * 24];
+    size_t n_cut;
+    cir_error err = {0};
+    assert_int_equal(cir_model_encode_texts(model, NULL, texts, n, features, &n_cut, &err), CIR_OK);
+    assert_int_equal(n_cut, 1);
+    assert_true(largest_difference(features, golden, 5 * 24) < 1e-5);
+    bool has_image;
+    bool has_text;
+    cir__model_find_towers(model, &has_image, &has_text);
+    assert_true(has_text && !has_image);
+    assert_int_equal(cir_model_encode_texts(model, NULL, texts, 0, features, &n_cut, &err), CIR_OK);
+    assert_int_equal(n_cut, 0);
+    json_decref(list);
+    free(golden);
+    cir_model_close(model);
+}
+
+static bool watch(void *context, size_t n_done, size_t n_total)
+{
+    size_t *calls = context;
+    assert_true(n_done <= n_total);
+    return ++*calls < 2;
+}
+
+static void test_picture_files_become_transformers_features(void **state)
+{
+    (void)state;
+    cir_model *model = open_tiny();
+    char path[CIR__MADE_PATH_SIZE];
+    path_of(path, "quick", "picture.png");
+    size_t n_golden;
+    float *golden = take_golden("image.feature", &n_golden);
+    assert_int_equal(n_golden, 3);
+    const char *paths[70];
+    for (size_t i = 0; i < 70; i++)
+        paths[i] = path;
+    float *features = malloc(70 * 24 * sizeof *features);
+    cir_pool *pool;
+    cir_error err = {0};
+    assert_int_equal(cir_pool_new(3, &pool, &err), CIR_OK);
+    assert_int_equal(cir_model_encode_files(model, pool, paths, 40, NULL, features, NULL, NULL, &err),
+                     CIR_OK);
+    for (size_t i = 0; i < 40; i++)
+        assert_true(largest_difference(features + i * 24, golden + 2 * (ptrdiff_t)24, 24) < 1e-5);
+    bool has_image;
+    bool has_text;
+    cir__model_find_towers(model, &has_image, &has_text);
+    assert_true(has_image && !has_text);
+    size_t n_calls = 0;
+    assert_int_equal(cir_model_encode_files(model, pool, paths, 70, NULL, features, watch, &n_calls, &err),
+                     CIR_INTERRUPTED);
+    assert_int_equal(n_calls, 2);
+    paths[35] = "/nowhere/at all.png";
+    paths[36] = "/nor here.png";
+    assert_int_equal(cir_model_encode_files(model, pool, paths, 70, NULL, features, NULL, NULL, &err),
+                     CIR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "at all.png"));
+    assert_int_equal(cir_model_encode_files(model, pool, paths, 0, NULL, features, NULL, NULL, &err), CIR_OK);
+    cir_pool_free(pool);
+    free(features);
+    free(golden);
+    cir_model_close(model);
+}
+
+static void test_features_are_written_as_npy(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    assert_true(cir__made_folder_new(folder));
+    char path[CIR__MADE_PATH_SIZE + 8];
+    (void)snprintf(path, sizeof path, "%s/f.npy", folder);
+    const float features[] = {1, 0, 0, 1, 0.6F, 0.8F};
+    cir_error err;
+    assert_int_equal(cir_features_write(path, features, 3, 2, &err), CIR_OK);
+    float *back;
+    cir__npy_view view;
+    assert_int_equal(cir__npy_read(path, &back, &view, &err), CIR_OK);
+    assert_int_equal(view.n_rows, 3);
+    assert_memory_equal(back, features, sizeof features);
+    free(back);
+    assert_int_equal(cir_features_write("/nowhere/f.npy", features, 3, 2, &err), CIR_NOT_FOUND);
+    cir__made_folder_remove(folder);
+}
+
+#define N_TEXTS 300
+#define N_PICTURES 130
+
+/* Words of different lengths; text i is the same in every order. */
+static void make_texts(char (*texts)[40], const char **list)
+{
+    for (size_t i = 0; i < N_TEXTS; i++) {
+        (void)snprintf(texts[i], 40, "%.*s cat %zu", (int)(i % 17), "red rat at bat on mat", i * 7);
+        list[i] = texts[i];
+    }
+}
+
+static size_t count_threads(void)
+{
+    size_t n = 0;
+    DIR *listing = opendir("/proc/self/task");
+    for (struct dirent *entry; (entry = readdir(listing)) != NULL;)
+        n += entry->d_name[0] != '.';
+    (void)closedir(listing);
+    return n;
+}
+
+static void test_threads_do_not_change_a_bit(void **state)
+{
+    (void)state;
+    cir_model *model = open_tiny();
+    const size_t dim = 24;
+    const size_t n_items = (size_t)N_PICTURES * 3 * 28 * 28;
+    static char texts[N_TEXTS][40];
+    static const char *list[N_TEXTS];
+    make_texts(texts, list);
+    float *tensors = malloc(n_items * sizeof *tensors);
+    cir__made_draw("pictures", n_items, 2, tensors);
+    float *first_texts = malloc(N_TEXTS * dim * sizeof(float));
+    float *first_pictures = malloc(N_PICTURES * dim * sizeof(float));
+    float *features = malloc(N_TEXTS * dim * sizeof(float));
+    cir_error err = {0};
+    assert_int_equal(cir_model_encode_texts(model, NULL, list, N_TEXTS, first_texts, NULL, &err), CIR_OK);
+    assert_int_equal(cir_model_encode_tensors(model, NULL, tensors, N_PICTURES, first_pictures, &err),
+                     CIR_OK);
+    static const size_t n_threads[] = {1, 2, 5};
+    for (size_t i = 0; i < 3; i++) {
+        cir_pool *pool;
+        assert_int_equal(cir_pool_new(n_threads[i], &pool, &err), CIR_OK);
+        assert_int_equal(cir_model_encode_texts(model, pool, list, N_TEXTS, features, NULL, &err), CIR_OK);
+        assert_memory_equal(features, first_texts, N_TEXTS * dim * sizeof(float));
+        assert_int_equal(cir_model_encode_tensors(model, pool, tensors, N_PICTURES, features, &err), CIR_OK);
+        assert_memory_equal(features, first_pictures, N_PICTURES * dim * sizeof(float));
+        /* The pool's threads are all there are: OpenMP has started none. */
+        assert_int_equal(count_threads(), n_threads[i]);
+        cir_pool_free(pool);
+    }
+    free(tensors);
+    free(first_texts);
+    free(first_pictures);
+    free(features);
+    cir_model_close(model);
+}
+
+static void test_neighbours_do_not_change_a_feature(void **state)
+{
+    (void)state;
+    cir_model *model = open_tiny();
+    const size_t dim = 24;
+    static char texts[N_TEXTS][40];
+    static const char *list[N_TEXTS];
+    static const char *turned[N_TEXTS];
+    make_texts(texts, list);
+    for (size_t i = 0; i < N_TEXTS; i++)
+        turned[i] = list[N_TEXTS - 1 - i];
+    float *features = malloc(N_TEXTS * dim * sizeof(float));
+    float *others = malloc(N_TEXTS * dim * sizeof(float));
+    cir_error err = {0};
+    assert_int_equal(cir_model_encode_texts(model, NULL, list, N_TEXTS, features, NULL, &err), CIR_OK);
+    assert_int_equal(cir_model_encode_texts(model, NULL, turned, N_TEXTS, others, NULL, &err), CIR_OK);
+    for (size_t i = 0; i < N_TEXTS; i++)
+        assert_true(largest_difference(features + i * dim, others + (N_TEXTS - 1 - i) * dim, dim) < 1e-6);
+    float alone[24];
+    for (size_t i = 0; i < N_TEXTS; i += 29) {
+        assert_int_equal(cir_model_encode_texts(model, NULL, list + i, 1, alone, NULL, &err), CIR_OK);
+        assert_true(largest_difference(features + i * dim, alone, dim) < 1e-6);
+    }
+    free(features);
+    free(others);
+    cir_model_close(model);
+}
+
+typedef struct caller {
+    const cir_model *model;
+    float features[24];
+    cir_status status;
+} caller;
+
+static void *encode_from_a_thread(void *argument)
+{
+    caller *self = argument;
+    const char *text = "cat";
+    self->status = cir_model_encode_texts(self->model, NULL, &text, 1, self->features, NULL, NULL);
+    return NULL;
+}
+
+static void test_several_threads_may_come_first(void **state)
+{
+    (void)state;
+    cir_model *model = open_tiny();
+    pthread_t threads[4];
+    caller callers[4];
+    for (size_t i = 0; i < 4; i++) {
+        callers[i] = (caller){.model = model};
+        assert_int_equal(pthread_create(&threads[i], NULL, encode_from_a_thread, &callers[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(callers[i].status, CIR_OK);
+        assert_memory_equal(callers[i].features, callers[0].features, sizeof callers[0].features);
+    }
+    cir_model_close(model);
+}
+
+static void test_ids_are_checked(void **state)
+{
+    (void)state;
+    cir_model *model = open_tiny();
+    float feature[24];
+    cir_error err;
+    const size_t starts[] = {0, 3};
+    const size_t empty[] = {0, 0};
+    const size_t long_text[] = {0, 13};
+    int32_t ids[13] = {56, 60, 57};
+    assert_int_equal(cir__model_encode_ids(model, NULL, ids, starts, 1, feature, NULL, NULL, &err),
+                     CIR_ARGUMENT);
+    ids[1] = -1;
+    assert_int_equal(cir__model_encode_ids(model, NULL, ids, starts, 1, feature, NULL, NULL, &err),
+                     CIR_ARGUMENT);
+    ids[1] = 59;
+    assert_int_equal(cir__model_encode_ids(model, NULL, ids, starts, 1, feature, NULL, NULL, &err), CIR_OK);
+    assert_int_equal(cir__model_encode_ids(model, NULL, ids, empty, 1, feature, NULL, NULL, &err),
+                     CIR_ARGUMENT);
+    assert_int_equal(cir__model_encode_ids(model, NULL, ids, long_text, 1, feature, NULL, NULL, &err),
+                     CIR_ARGUMENT);
+    cir_model_close(model);
+}
+
+/* Opening must fail so, and say so. */
+static void check_refused(const char *folder, cir_status status, const char *says)
+{
+    cir_model *model;
+    cir_error err = {0};
+    cir_status found = cir_model_open(folder, &model, &err);
+    if (found != status || strstr(err.message, says) == NULL)
+        fail_msg("%s instead of %s with \"%s\": %s", cir_status_name(found), cir_status_name(status), says,
+                 err.message);
+    assert_null(model);
+}
+
+static void remove_file(const char *folder, const char *name)
+{
+    char *path = cir__path_join(folder, name);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
+static void test_incomplete_folders_are_refused(void **state)
+{
+    (void)state;
+    check_refused("/nowhere/model", CIR_NOT_FOUND, "/nowhere/model");
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(folder);
+    char *file = cir__path_join(folder, "config.json");
+    check_refused(file, CIR_FORMAT, "directory");
+    free(file);
+    remove_file(folder, "preprocessor_config.json"); /* CLIP's own recipe takes its place */
+    cir_model_close(open_model(folder));
+    remove_file(folder, "merges.txt");
+    check_refused(folder, CIR_NOT_FOUND, "merges");
+    remove_file(folder, "model.safetensors");
+    check_refused(folder, CIR_NOT_FOUND, "model.safetensors");
+    assert_true(cir__made_write(folder, "pytorch_model.bin", "x"));
+    check_refused(folder, CIR_UNSUPPORTED, "pytorch_model.bin");
+    assert_true(cir__made_write(folder, "model.safetensors.index.json", "{}"));
+    check_refused(folder, CIR_UNSUPPORTED, "several files");
+    remove_file(folder, "config.json");
+    check_refused(folder, CIR_NOT_FOUND, "config.json");
+    assert_true(cir__made_write(folder, "open_clip_config.json", "{}"));
+    check_refused(folder, CIR_UNSUPPORTED, "open_clip");
+    char *path = cir__path_join(folder, "config.json");
+    assert_int_equal(mkdir(path, 0700), 0);
+    check_refused(folder, CIR_FORMAT, "folder");
+    assert_int_equal(rmdir(path), 0);
+    free(path);
+    cir__made_folder_remove(folder);
+}
+
+static void test_files_of_other_models_are_refused(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(folder);
+    copy(folder, "gelu", "config.json", "config.json");
+    check_refused(folder, CIR_SHAPE, "[48]");
+    copy(folder, "quick", "config.json", "config.json");
+    copy(folder, "gelu", "weights_f16.safetensors", "model.safetensors");
+    check_refused(folder, CIR_SHAPE, "[33]");
+    copy(folder, "quick", "weights_f16.safetensors", "model.safetensors");
+    copy(folder, "gelu", "preprocessor_config.json", "preprocessor_config.json");
+    check_refused(folder, CIR_SHAPE, "31");
+    copy(folder, "quick", "preprocessor_config.json", "preprocessor_config.json");
+    char demo[CIR__MADE_PATH_SIZE];
+    (void)snprintf(demo, sizeof demo, "%s/demo/model/tokenizer.json", getenv("CIR_SOURCE"));
+    assert_true(cir__made_copy(folder, demo, "tokenizer.json"));
+    check_refused(folder, CIR_SHAPE, "60");
+    remove_file(folder, "tokenizer.json");
+    /* A smaller vocabulary fits into the weights, but ends texts otherwise. */
+    assert_true(cir__made_write(folder, "vocab.json",
+                                "{\"a\": 0, \"a</w>\": 1, \"<|startoftext|>\": 2, \"<|endoftext|>\": 3}"));
+    assert_true(cir__made_write(folder, "merges.txt", "#version: 0.2\n"));
+    check_refused(folder, CIR_SHAPE, "token 3");
+    cir__made_folder_remove(folder);
+}
+
+/* The tiny model's weights with a piece of the header replaced by one of the same length, cut to a size, or
+ * with numbers overwritten. */
+static void spoil_weights(const char *folder, const char *from, const char *to, size_t size, bool has_nan)
+{
+    char path[CIR__MADE_PATH_SIZE];
+    path_of(path, "quick", "weights_f16.safetensors");
+    uint8_t *bytes;
+    size_t whole;
+    assert_int_equal(cir__file_read(path, (size_t)1 << 20, &bytes, &whole, NULL), CIR_OK);
+    if (from != NULL) {
+        char *found = memmem(bytes, whole, from, strlen(from));
+        assert_non_null(found);
+        assert_int_equal(strlen(from), strlen(to));
+        memcpy(found, to, strlen(to));
+    }
+    if (has_nan)
+        memset(bytes + whole - 4000, 0xff, 4000); /* NaN in float16 */
+    char *target = cir__path_join(folder, "model.safetensors");
+    assert_int_equal(cir__file_replace(target, bytes, size > 0 ? size : whole, NULL), CIR_OK);
+    free(target);
+    free(bytes);
+}
+
+static void test_bad_weights_are_refused(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(folder);
+    spoil_weights(folder, "visual_projection.weight", "visual_projektion.weight", 0, false);
+    check_refused(folder, CIR_FORMAT, "visual_projection.weight");
+    spoil_weights(folder, "\"dtype\":\"F16\",\"shape\":[24,48]", "\"dtype\":\"I16\",\"shape\":[24,48]", 0,
+                  false);
+    check_refused(folder, CIR_UNSUPPORTED, "I16");
+    spoil_weights(folder, "\"shape\":[24,48]", "\"shape\":[48,24]", 0, false);
+    check_refused(folder, CIR_SHAPE, "[24, 48]");
+    spoil_weights(folder, NULL, NULL, 100000, false);
+    check_refused(folder, CIR_FORMAT, "cut");
+    spoil_weights(folder, NULL, NULL, 3000, false);
+    check_refused(folder, CIR_FORMAT, "cut");
+    spoil_weights(folder, NULL, NULL, 5, false);
+    check_refused(folder, CIR_FORMAT, "5 bytes");
+    assert_true(cir__made_write(folder, "model.safetensors", ""));
+    check_refused(folder, CIR_FORMAT, "0 bytes");
+    cir__made_folder_remove(folder);
+}
+
+static void test_damaged_numbers_are_found(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(folder);
+    spoil_weights(folder, NULL, NULL, 0, true);
+    cir_model *model = open_model(folder);
+    float features[2 * 24];
+    cir_error err = {0};
+    float *tensors = calloc((size_t)2 * 3 * 28 * 28, sizeof *tensors);
+    assert_int_equal(cir_model_encode_tensors(model, NULL, tensors, 2, features, &err), CIR_FORMAT);
+    assert_non_null(strstr(err.message, "picture 1 of 2"));
+    assert_non_null(strstr(err.message, folder));
+    free(tensors);
+    cir_model_close(model);
+    cir__made_folder_remove(folder);
+}
+
+static void test_fingerprints_tell_models_apart(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(folder);
+    cir_model *model = open_model(folder);
+    char first[33];
+    memcpy(first, cir_model_get_info(model)->fingerprint, sizeof first);
+    cir_model_close(model);
+    model = open_tiny();
+    assert_string_equal(cir_model_get_info(model)->fingerprint, first);
+    cir_model_close(model);
+    static const char *const changes[] = {"weights_f32.safetensors", "weights_bf16.safetensors"};
+    for (size_t i = 0; i < 2; i++) {
+        copy(folder, "quick", changes[i], "model.safetensors");
+        model = open_model(folder);
+        assert_string_not_equal(cir_model_get_info(model)->fingerprint, first);
+        cir_model_close(model);
+    }
+    copy(folder, "quick", "weights_f16.safetensors", "model.safetensors");
+    remove_file(folder, "preprocessor_config.json");
+    model = open_model(folder);
+    assert_string_not_equal(cir_model_get_info(model)->fingerprint, first);
+    cir_model_close(model);
+    cir__made_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_demo_encoder_is_part_of_the_library),
+        cmocka_unit_test(test_a_model_says_what_it_is),
+        cmocka_unit_test(test_texts_become_transformers_features),
+        cmocka_unit_test(test_picture_files_become_transformers_features),
+        cmocka_unit_test(test_features_are_written_as_npy),
+        cmocka_unit_test(test_neighbours_do_not_change_a_feature),
+        cmocka_unit_test(test_several_threads_may_come_first),
+        cmocka_unit_test(test_ids_are_checked),
+        cmocka_unit_test(test_incomplete_folders_are_refused),
+        cmocka_unit_test(test_files_of_other_models_are_refused),
+        cmocka_unit_test(test_bad_weights_are_refused),
+        cmocka_unit_test(test_damaged_numbers_are_found),
+        cmocka_unit_test(test_fingerprints_tell_models_apart),
+        cmocka_unit_test(test_threads_do_not_change_a_bit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
