@@ -70,8 +70,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_settings_set(cir_settings *settings, const
                                                    cir_error *err);
 
 /* Calls visit with every key, its value as text, and its description: for --help, --json and reports. Values
- * are such that cir_settings_set takes them; minima that are not given are "estimated", an empty image_mean
- * "auto". */
+ * are such that cir_settings_set makes the same of them; minima that are not given are "estimated", an empty
+ * image_mean "auto". */
 typedef void cir_settings_visit(void *context, const char *key, const char *value, const char *description);
 CIR_API void cir_settings_list(const cir_settings *settings, cir_settings_visit *visit, void *context);
 

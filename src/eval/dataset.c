@@ -47,6 +47,14 @@ const cir_dataset_info *cir_dataset_get_info(const cir_dataset *dataset)
     return &dataset->info;
 }
 
+cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance)
+{
+    const size_t begin = dataset->instance_begin[instance], dim = dataset->info.dim;
+    return (cir_rows){.n_rows = dataset->instance_begin[instance + 1] - begin,
+                      .dim = dim,
+                      .f32 = dataset->item_features + begin * dim};
+}
+
 static cir_status list_push(cir_dataset *dataset, const cir__csv *csv, const char *path, item_list *list,
                             cir_error *err)
 {

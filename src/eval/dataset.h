@@ -48,6 +48,9 @@ CIR_MUST_CHECK cir_status cir__dataset_read_lists(cir_dataset *dataset, const ch
                                                   const char *queries_path, const char *database_path,
                                                   cir_error *err);
 
+/* The rows that an instance's queries rank, lent: row i is item instance_begin[instance] + i. */
+cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance);
+
 /* Allocates a zeroed data set. Free with cir_dataset_close. */
 CIR_MUST_CHECK cir_status cir__dataset_new(cir_dataset **dataset_out, cir_error *err);
 

@@ -1,6 +1,6 @@
-/* Evaluation of one method on one data set: fit what all queries share, then rank query by query. */
-#include <math.h>
+/* Evaluation of one method on one data set, query by query. */
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,30 +9,18 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "eval/dataset.h"
-#include "eval/material.h"
+#include "eval/fit.h"
 #include "eval/metrics.h"
-#include "linalg/rows.h"
 #include "method/baseline.h"
 #include "method/basic.h"
-#include "method/sample.h"
 
 const size_t cir_recall_at[CIR_N_RECALLS] = {1, 5, 10, 50};
-
-/* What is fitted before the queries. */
-typedef struct fitted {
-    cir__material material;
-    float *text_mean;           /* [dim], NULL: not centred */
-    cir__projection projection; /* used where the settings project */
-    size_t n_basics;            /* 1, or one for each instance that is asked for */
-    cir__basic *basics;         /* [n_basics] */
-    float *image_means;         /* [n_basics, dim] where each database has its own */
-} fitted;
 
 /* One run while it goes. */
 typedef struct run {
     const cir_dataset *dataset;
     cir_eval_result *result;
-    const fitted *fit;
+    const cir__fit *fit;
     double *recalls; /* [n_queries, CIR_N_RECALLS] */
     pthread_mutex_t lock;
     size_t failed_query; /* the first that failed; n_queries: none */
@@ -46,105 +34,6 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* The rows that an instance's queries rank. */
-static cir_rows instance_rows(const cir_dataset *dataset, size_t instance)
-{
-    const size_t begin = dataset->instance_begin[instance], dim = dataset->info.dim;
-    return (cir_rows){.n_rows = dataset->instance_begin[instance + 1] - begin,
-                      .dim = dim,
-                      .f32 = dataset->item_features + begin * dim};
-}
-
-/* mv and mt for one image mean: as set, of the synthetic pairs, estimated from the database that a model
- * encoded, or the paper's. */
-static cir_status minima_fit(const cir_dataset *dataset, const cir_settings *settings, const fitted *fit,
-                             const float *image_mean, cir_pool *pool, cir__minima *minima_out, cir_error *err)
-{
-    const size_t dim = dataset->info.dim;
-    size_t ids[CIR__SAMPLE_IMAGES], n_ids;
-    cir_status status = CIR_OK;
-
-    *minima_out = (cir__minima){.image = settings->min_image, .text = settings->min_text};
-    if (settings->has_min_image && settings->has_min_text)
-        return CIR_OK;
-    if (dataset->synthetic_image != NULL) {
-        status = cir__minima_fit(dataset->synthetic_image, dataset->n_synthetic_image,
-                                 dataset->synthetic_text, dataset->n_synthetic_text, dim, image_mean,
-                                 fit->text_mean, pool, minima_out, err);
-    } else if (dataset->model != NULL) {
-        const cir_rows all = {.n_rows = dataset->info.n_database, .dim = dim, .f32 = dataset->item_features};
-        status = cir__sample_minima(&all, fit->material.objects, fit->material.n_objects, image_mean,
-                                    fit->text_mean, settings->seed, pool, minima_out, ids, &n_ids, err);
-    }
-    if (settings->has_min_image)
-        minima_out->image = settings->min_image;
-    if (settings->has_min_text)
-        minima_out->text = settings->min_text;
-    if (status == CIR_OK && (minima_out->image == 0.0 || minima_out->text == 0.0))
-        status = cir__fail(
-            err, CIR_ARGUMENT,
-            "%s: the smallest similarity of the synthetic pairs is 0, which scores cannot be divided "
-            "by; set min_image and min_text",
-            dataset->name);
-    return status;
-}
-
-/* Everything of BASIC that does not depend on the query. */
-static cir_status fit_new(const cir_dataset *dataset, cir_settings *settings, cir_pool *pool, fitted *fit,
-                          cir_error *err)
-{
-    const size_t dim = dataset->info.dim;
-    cir__material *const material = &fit->material;
-    cir_status status = cir__material_get(dataset, settings, pool, material, err);
-
-    if (status != CIR_OK)
-        return status;
-    if (settings->centre) {
-        const cir__row_set objects = {.n_rows = material->n_objects, .dim = dim, .f32 = material->objects};
-        fit->text_mean = cir__new(dim, sizeof *fit->text_mean);
-        if (fit->text_mean == NULL)
-            return cir__fail_memory(err, "a mean feature");
-        status = cir__rows_mean(&objects, pool, fit->text_mean, NULL, err);
-    }
-    if (status == CIR_OK && settings->project)
-        status =
-            cir__projection_fit(material->objects, material->n_objects, material->styles, material->n_styles,
-                                dim, fit->text_mean, settings, pool, &fit->projection, err);
-    if (status != CIR_OK)
-        return status;
-
-    fit->n_basics = material->has_own_means ? dataset->info.n_instances : 1;
-    fit->basics = cir__new(fit->n_basics, sizeof *fit->basics);
-    fit->image_means = cir__new(material->has_own_means ? fit->n_basics : 0, dim * sizeof *fit->image_means);
-    if (fit->basics == NULL || fit->image_means == NULL)
-        return cir__fail_memory(err, "mean features");
-    for (size_t i = 0; i < fit->n_basics && status == CIR_OK; i++) {
-        const float *image_mean = material->image_mean;
-        const cir_rows rows = instance_rows(dataset, i);
-        if (material->has_own_means && rows.n_rows > 0) {
-            const cir__row_set set = {.n_rows = rows.n_rows, .dim = dim, .f32 = rows.f32};
-            status = cir__rows_mean(&set, pool, fit->image_means + i * dim, NULL, err);
-            image_mean = fit->image_means + i * dim;
-        }
-        fit->basics[i] = (cir__basic){.dim = dim,
-                                      .image_mean = image_mean,
-                                      .text_mean = fit->text_mean,
-                                      .projection = settings->project ? &fit->projection : NULL};
-        if (status == CIR_OK && settings->normalise)
-            status = minima_fit(dataset, settings, fit, image_mean, pool, &fit->basics[i].minima, err);
-    }
-    return status;
-}
-
-static void fit_done(fitted *fit)
-{
-    cir__material_done(&fit->material);
-    cir__projection_done(&fit->projection);
-    free(fit->text_mean);
-    free(fit->basics);
-    free(fit->image_means);
-}
-
 static cir_status compose(const run *job, size_t q, const cir_rows *rows, cir_composed *composed_out,
                           cir_error *err)
 {
@@ -155,10 +44,8 @@ static cir_status compose(const run *job, size_t q, const cir_rows *rows, cir_co
     if (cir__method_is_baseline(result->method))
         return cir__baseline_compose(result->method, &result->settings, dim, image,
                                      job->dataset->query_text + q * dim, composed_out, err);
-    const fitted *const fit = job->fit;
-    const cir__basic *const basic = &fit->basics[fit->n_basics == 1 ? 0 : job->dataset->queries[q].instance];
-    return cir__basic_compose(basic, &result->settings, rows, NULL, image, fit->material.query_text + q * dim,
-                              composed_out, err);
+    return cir__basic_compose(cir__fit_get(job->fit, job->dataset->queries[q].instance), &result->settings,
+                              rows, NULL, image, job->fit->material.query_text + q * dim, composed_out, err);
 }
 
 /* A ranking's figures. ranks: scratch for as many numbers as there are hits. */
@@ -185,7 +72,7 @@ static void judge(const run *job, size_t q, const cir_hit *hits, size_t n_hits, 
 
 static cir_status rank_query(const run *job, size_t q, cir_error *err)
 {
-    const cir_rows rows = instance_rows(job->dataset, job->dataset->queries[q].instance);
+    const cir_rows rows = cir__dataset_get_rows(job->dataset, job->dataset->queries[q].instance);
     cir_composed composed = {0};
     cir_hit *hits = cir__new_unset(rows.n_rows, sizeof *hits);
     size_t *ranks = cir__new_unset(rows.n_rows, sizeof *ranks);
@@ -254,7 +141,7 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
 {
     const size_t n_queries = dataset->info.n_queries;
     const double begin = seconds_now();
-    fitted fit = {0};
+    cir__fit fit = {0};
     run job = {.dataset = dataset,
                .result = result_out,
                .fit = &fit,
@@ -272,15 +159,9 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
         goto exit;
     }
     if (!cir__method_is_baseline(method))
-        status = fit_new(dataset, &result_out->settings, pool, &fit, err);
+        status = cir__fit_new(dataset, &result_out->settings, pool, &fit, err);
     if (status != CIR_OK)
         goto exit;
-    if (fit.n_basics == 1 && result_out->settings.normalise) {
-        result_out->settings.has_min_image = result_out->settings.has_min_text = true;
-        result_out->settings.min_image = fit.basics[0].minima.image;
-        result_out->settings.min_text = fit.basics[0].minima.text;
-    }
-
     cir__pool_run(pool, n_queries, rank_task, &job);
     if (job.failed_query < n_queries) {
         status = job.failure.status;
@@ -291,7 +172,7 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
     status = summarise(&job, err);
     result_out->seconds = seconds_now() - begin;
 exit:
-    fit_done(&fit);
+    cir__fit_done(&fit);
     free(job.recalls);
     if (status != CIR_OK)
         cir_eval_result_done(result_out);

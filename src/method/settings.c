@@ -236,6 +236,17 @@ static bool value_parse(const setting *entry, const char *text, cir_settings *se
     return false;
 }
 
+/* The shortest of the usual forms that reads as the same number again. */
+static const char *number_format(double number, char *out, size_t size)
+{
+    for (int digits = 10; digits <= 17; digits++) {
+        snprintf(out, size, "%.*g", digits, number);
+        if (strtod(out, NULL) == number)
+            break;
+    }
+    return out;
+}
+
 static const char *value_format(const setting *entry, const cir_settings *settings, char *out, size_t size)
 {
     const void *field = (const char *)settings + entry->offset;
@@ -244,11 +255,9 @@ static const char *value_format(const setting *entry, const cir_settings *settin
     case SETTING_MINIMUM:
         if (!*(const bool *)((const char *)settings + entry->offset_given))
             return "estimated";
-        snprintf(out, size, "%.10g", *(const double *)field);
-        return out;
+        return number_format(*(const double *)field, out, size);
     case SETTING_NUMBER:
-        snprintf(out, size, "%.10g", *(const double *)field);
-        return out;
+        return number_format(*(const double *)field, out, size);
     case SETTING_COUNT:
         snprintf(out, size, "%zu", *(const size_t *)field);
         return out;

@@ -94,6 +94,26 @@ static void test_every_value_comes_back_as_it_was_set(void **state)
     }
 }
 
+static void set_again(void *context, const char *key, const char *value, const char *description)
+{
+    char key_value[CIR_SETTING_PATH_SIZE + 64];
+    (void)description;
+    snprintf(key_value, sizeof key_value, "%s=%s", key, value);
+    assert_int_equal(cir_settings_set(context, key_value, NULL), CIR_OK);
+}
+
+static void test_what_is_listed_can_be_set(void **state)
+{
+    (void)state;
+    cir_settings settings, again;
+    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    settings.alpha = 1.0 / 3;
+    settings.has_min_text = true;
+    again = settings;
+    cir_settings_list(&settings, set_again, &again);
+    assert_memory_equal(&again, &settings, sizeof settings);
+}
+
 static void test_switches_have_words(void **state)
 {
     (void)state;
@@ -207,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_are_the_papers),
         cmocka_unit_test(test_every_value_comes_back_as_it_was_set),
+        cmocka_unit_test(test_what_is_listed_can_be_set),
         cmocka_unit_test(test_switches_have_words),
         cmocka_unit_test(test_a_minimum_is_given_or_estimated),
         cmocka_unit_test(test_what_is_wrong_is_refused_with_its_range),

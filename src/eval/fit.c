@@ -1,0 +1,127 @@
+#include "eval/fit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "linalg/rows.h"
+#include "method/sample.h"
+
+/* mv and mt for one image mean: as set, of the synthetic pairs, estimated from the database that a model
+ * encoded, or the paper's. */
+static cir_status minima_fit(const cir_dataset *dataset, const cir_settings *settings, const cir__fit *fit,
+                             const float *image_mean, cir_pool *pool, cir__minima *minima_out, cir_error *err)
+{
+    const size_t dim = dataset->info.dim;
+    size_t ids[CIR__SAMPLE_IMAGES], n_ids;
+    cir_status status = CIR_OK;
+
+    *minima_out = (cir__minima){.image = settings->min_image, .text = settings->min_text};
+    if (settings->has_min_image && settings->has_min_text)
+        return CIR_OK;
+    if (dataset->synthetic_image != NULL) {
+        status = cir__minima_fit(dataset->synthetic_image, dataset->n_synthetic_image,
+                                 dataset->synthetic_text, dataset->n_synthetic_text, dim, image_mean,
+                                 fit->text_mean, pool, minima_out, err);
+    } else if (dataset->model != NULL) {
+        const cir_rows all = {.n_rows = dataset->info.n_database, .dim = dim, .f32 = dataset->item_features};
+        status = cir__sample_minima(&all, fit->material.objects, fit->material.n_objects, image_mean,
+                                    fit->text_mean, settings->seed, pool, minima_out, ids, &n_ids, err);
+    }
+    if (settings->has_min_image)
+        minima_out->image = settings->min_image;
+    if (settings->has_min_text)
+        minima_out->text = settings->min_text;
+    if (status == CIR_OK && (minima_out->image == 0.0 || minima_out->text == 0.0))
+        status = cir__fail(
+            err, CIR_ARGUMENT,
+            "%s: the smallest similarity of the synthetic pairs is 0, which scores cannot be divided "
+            "by; set min_image and min_text",
+            dataset->name);
+    return status;
+}
+
+/* One image mean and its minima: the given mean, or that of an instance's database. */
+static cir_status basic_fit(const cir_dataset *dataset, const cir_settings *settings, cir_pool *pool,
+                            cir__fit *fit, size_t instance, cir_error *err)
+{
+    const cir_rows rows = cir__dataset_get_rows(dataset, instance);
+    const float *image_mean = fit->material.image_mean;
+    cir_status status = CIR_OK;
+
+    if (fit->material.has_own_means && rows.n_rows > 0) {
+        const cir__row_set set = {.n_rows = rows.n_rows, .dim = rows.dim, .f32 = rows.f32};
+        float *const mean = fit->image_means + instance * rows.dim;
+        status = cir__rows_mean(&set, pool, mean, NULL, err);
+        image_mean = mean;
+    }
+    cir__basic *const basic = &fit->basics[instance];
+    *basic = (cir__basic){.dim = rows.dim,
+                          .image_mean = image_mean,
+                          .text_mean = fit->text_mean,
+                          .projection = settings->project ? &fit->projection : NULL};
+    if (status == CIR_OK && settings->normalise)
+        status = minima_fit(dataset, settings, fit, image_mean, pool, &basic->minima, err);
+    return status;
+}
+
+static cir_status basics_fit(const cir_dataset *dataset, cir_settings *settings, cir_pool *pool,
+                             cir__fit *fit, cir_error *err)
+{
+    cir_status status = CIR_OK;
+
+    fit->n_basics = fit->material.has_own_means ? dataset->info.n_instances : 1;
+    fit->basics = cir__new(fit->n_basics, sizeof *fit->basics);
+    fit->image_means = cir__new(fit->n_basics, dataset->info.dim * sizeof *fit->image_means);
+    if (fit->basics == NULL || fit->image_means == NULL)
+        return cir__fail_memory(err, "mean features");
+    for (size_t i = 0; i < fit->n_basics && status == CIR_OK; i++)
+        status = basic_fit(dataset, settings, pool, fit, i, err);
+    if (status == CIR_OK && fit->n_basics == 1 && settings->normalise) {
+        settings->has_min_image = settings->has_min_text = true;
+        settings->min_image = fit->basics[0].minima.image;
+        settings->min_text = fit->basics[0].minima.text;
+    }
+    return status;
+}
+
+cir_status cir__fit_new(const cir_dataset *dataset, cir_settings *settings, cir_pool *pool, cir__fit *fit,
+                        cir_error *err)
+{
+    const size_t dim = dataset->info.dim;
+    cir__material *const material = &fit->material;
+    cir_status status = cir__material_get(dataset, settings, pool, material, err);
+
+    if (status != CIR_OK)
+        return status;
+    if (settings->centre) {
+        const cir__row_set objects = {.n_rows = material->n_objects, .dim = dim, .f32 = material->objects};
+        fit->text_mean = cir__new(dim, sizeof *fit->text_mean);
+        if (fit->text_mean == NULL)
+            return cir__fail_memory(err, "a mean feature");
+        status = cir__rows_mean(&objects, pool, fit->text_mean, NULL, err);
+    }
+    if (status == CIR_OK && settings->project)
+        status =
+            cir__projection_fit(material->objects, material->n_objects, material->styles, material->n_styles,
+                                dim, fit->text_mean, settings, pool, &fit->projection, err);
+    if (status != CIR_OK)
+        return status;
+
+    return basics_fit(dataset, settings, pool, fit, err);
+}
+
+void cir__fit_done(cir__fit *fit)
+{
+    cir__material_done(&fit->material);
+    cir__projection_done(&fit->projection);
+    free(fit->text_mean);
+    free(fit->basics);
+    free(fit->image_means);
+}
+
+const cir__basic *cir__fit_get(const cir__fit *fit, size_t instance)
+{
+    return &fit->basics[fit->n_basics == 1 ? 0 : instance];
+}
