@@ -1,12 +1,13 @@
 /* An index: a directory NAME.cir that holds, for every photo, a catalogue row and one unit feature a model.
  *
- *   NAME.cir/catalogue.sqlite               one row an image, the models, the settings
- *   NAME.cir/features/KEY/vectors.npy       float16 [n_rows, dim], unit rows, row i ↔ image id i; KEY names
- * the model NAME.cir/features/KEY/…                 derived files, which can always be rebuilt
+ *   NAME.cir/catalogue.sqlite           one row an image, the models, the settings
+ *   NAME.cir/features/KEY/vectors.npy   float16 [n_rows, dim], unit rows, row i ↔ image id i; KEY names the
+ * model NAME.cir/features/KEY/…             derived files, which can always be rebuilt
  *
- * Ids count from 0, are never reused, and stay for the life of the index. An open index is an immutable view
- * of what was committed when it was opened: any number of threads and processes may read it while one process
- * updates it. */
+ * Ids count from 0, are never reused, and stay for the life of the index. An open index is a view of what was
+ * committed when it was opened: any number of threads and processes may read it while one process updates it.
+ * Two things follow an update at once: an image's record (its path, when it has moved), and the feature of a
+ * photo whose file was replaced. */
 #ifndef CIR_INDEX_H
 #define CIR_INDEX_H
 
@@ -25,7 +26,7 @@ typedef enum cir_image_state {
     CIR_IMAGE_READY,  /* has a feature: searchable */
     CIR_IMAGE_FAILED, /* could not be read; error says why; tried again when the file changes or on request */
     CIR_IMAGE_VANISHED, /* its file is gone; not searched; comes back under the same id when the file does */
-    CIR_IMAGE_PENDING   /* being replaced when the last run ended; the next run finishes it */
+    CIR_IMAGE_PENDING   /* without a feature of the shown model as yet; the next run encodes it */
 } cir_image_state;
 
 /* One model's features in an index. Strings live as long as the index. */
@@ -119,7 +120,7 @@ typedef struct cir_update_progress {
     size_t n_done;      /* of them: looked at */
     size_t n_unchanged; /* of those done: kept as they were (a moved file counts here) */
     size_t n_encoded;
-    size_t n_failed;
+    size_t n_failed; /* of them, and folders that could not be listed */
     size_t n_vanished;
     const char *failed_path;   /* non-NULL when this call reports a failure */
     const char *failed_reason; /* then */

@@ -38,7 +38,7 @@ CIR_MUST_CHECK cir_status cir__apply_init(cir__apply *apply, cir__writer *writer
 void cir__apply_done(cir__apply *apply); /* a zeroed one is allowed */
 
 /* Decides what can be decided without reading the file. *is_settled_out: nothing remains to do; else job is
- * filled in. A file that can no longer be examined keeps its row as it is: *failure_out says so. */
+ * filled in. A file that can no longer be examined keeps its row as it is: *is_failure_out says so. */
 CIR_MUST_CHECK cir_status cir__apply_plan(cir__apply *apply, const cir__walk_entry *entry, cir__job *job,
                                           bool *is_settled_out, bool *is_failure_out, cir_error *err);
 

@@ -192,8 +192,9 @@ static const char *copy_column(sqlite3_stmt *statement, int i)
 }
 
 static cir_status read_model(cir__store *store, sqlite3_stmt *statement, size_t i_model,
-                             cir_index_model *model_out, cir_error *err)
+                             cir_index_model *models, cir_error *err)
 {
+    cir_index_model *model_out = &models[i_model];
     int64_t dim = sqlite3_column_int64(statement, 5);
     *model_out = (cir_index_model){copy_column(statement, 1), copy_column(statement, 2),
                                    copy_column(statement, 3), copy_column(statement, 4), (size_t)dim};
@@ -226,7 +227,7 @@ cir_status cir__catalogue_list_models(cir__store *store, cir_index_model **model
         if (!cir__grow((void **)&models, &capacity, n + 1, sizeof *models))
             status = cir__fail_memory(err, store->name);
         else
-            status = read_model(store, statement, n, &models[n], err), n++;
+            status = read_model(store, statement, n++, models, err);
     }
     if (statement != NULL)
         (void)sqlite3_reset(statement);

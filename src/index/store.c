@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#define BUSY_TIMEOUT_MS 10000 /* a commit holds readers up for the time of a few syncs */
+/* A commit holds readers up for the time of a few syncs; a check holds a commit up while it reads the file.
+ */
+#define BUSY_TIMEOUT_MS 60000
 
 cir_status cir__store_fail_damaged(const cir__store *store, const char *finding, cir_error *err)
 {

@@ -1,5 +1,6 @@
 /* Updates: what is encoded, kept, moved, copied, failed, vanished. */
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -458,6 +459,57 @@ static void test_moved_together(void **state)
     testing_done(&t);
 }
 
+/* Real pictures and the embedded model through the public door: what the model says of a file is what is
+ * kept. */
+static void test_with_model(void **state)
+{
+    (void)state;
+    testing t;
+    testing_init(&t, 2);
+    cir_model *model;
+    cir_error err = {0};
+    if (cir_model_open(CIR_MODEL_DEMO, &model, &err) != CIR_OK)
+        fail_msg("%s", err.message);
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/image", getenv("CIR_TEST_DATA"));
+    const char *paths[] = {folder};
+    cir_update_progress progress;
+    if (cir_index_update(t.index, paths, 1, model, t.pool, NULL, &progress, &err) != CIR_OK)
+        fail_msg("%s", err.message);
+    assert_in_range(progress.n_encoded, 10, progress.n_found);
+    cir_index *index;
+    if (cir_index_open(t.index, cir_model_get_info(model)->fingerprint, &index, &err) != CIR_OK)
+        fail_msg("%s", err.message);
+    size_t dim = cir_index_get_info(index)->model->dim;
+    assert_int_equal(dim, cir_model_get_info(model)->dim);
+    assert_string_equal(cir_index_get_info(index)->model->path, "demo");
+    float *stored = malloc(dim * sizeof *stored);
+    float *expected = malloc(dim * sizeof *expected);
+    size_t n_compared = 0;
+    for (size_t id = 0; id < cir_index_get_info(index)->n_rows; id++) {
+        if (!cir_index_get_ready(index)[id])
+            continue;
+        cir_image_record record;
+        assert_int_equal(cir_index_get_image(index, id, &record, NULL), CIR_OK);
+        const char *path = record.path;
+        assert_int_equal(cir_model_encode_files(model, t.pool, &path, 1, NULL, expected, NULL, NULL, &err),
+                         CIR_OK);
+        assert_int_equal(cir_index_get_feature(index, id, stored, NULL), CIR_OK);
+        for (size_t i = 0; i < dim; i++)
+            if (!(fabsf(stored[i] - expected[i]) <= 5e-4f))
+                fail_msg("%s: component %zu is %f, expected %f", path, i, (double)stored[i],
+                         (double)expected[i]);
+        cir_image_record_done(&record);
+        n_compared++;
+    }
+    assert_int_equal(n_compared, progress.n_encoded);
+    free(stored);
+    free(expected);
+    cir_index_close(index);
+    cir_model_close(model);
+    testing_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_empty),        cmocka_unit_test(test_second_model),
         cmocka_unit_test(test_stopped),      cmocka_unit_test(test_threads),
         cmocka_unit_test(test_two_writers),  cmocka_unit_test(test_moved_together),
+        cmocka_unit_test(test_with_model),
     };
     return cmocka_run_group_tests_name("index update", tests, NULL, NULL);
 }
