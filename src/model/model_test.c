@@ -282,12 +282,13 @@ static void test_threads_do_not_change_a_bit(void **state)
     for (size_t i = 0; i < 3; i++) {
         cir_pool *pool;
         assert_int_equal(cir_pool_new(n_threads[i], &pool, &err), CIR_OK);
+        size_t n_before = count_threads();
         assert_int_equal(cir_model_encode_texts(model, pool, list, N_TEXTS, features, NULL, &err), CIR_OK);
         assert_memory_equal(features, first_texts, N_TEXTS * dim * sizeof(float));
         assert_int_equal(cir_model_encode_tensors(model, pool, tensors, N_PICTURES, features, &err), CIR_OK);
         assert_memory_equal(features, first_pictures, N_PICTURES * dim * sizeof(float));
         /* The pool's threads are all there are: OpenMP has started none. */
-        assert_int_equal(count_threads(), n_threads[i]);
+        assert_true(count_threads() <= n_before);
         cir_pool_free(pool);
     }
     free(tensors);
