@@ -17,23 +17,18 @@ static const cir__flag flags[] = {
     {0},
 };
 
-typedef struct watching {
-    cir__progress progress;
-    bool is_json;
-} watching;
-
 static bool watch(void *context, const cir_update_progress *now)
 {
-    watching *self = context;
+    cir__progress *progress = context;
     if (now->failed_path != NULL) {
-        cir__progress_clear(&self->progress);
-        if (!self->progress.is_quiet)
+        cir__progress_clear(progress);
+        if (!progress->is_quiet)
             fprintf(stderr, "cir: %s\n", now->failed_reason);
     }
     char note[64] = "";
     if (now->n_failed > 0)
         snprintf(note, sizeof note, "%zu failed", now->n_failed);
-    cir__progress_draw(&self->progress, now->n_done, now->n_found, now->n_encoded,
+    cir__progress_draw(progress, now->n_done, now->n_found, now->n_encoded,
                        now->is_walking   ? "still listing folders"
                        : note[0] != '\0' ? note
                                          : NULL);
@@ -78,6 +73,21 @@ static bool find_model_of_index(const char *index_path, char path_out[4096])
     return is_found;
 }
 
+/* Encodes the method's corpora now, so that the first search need not: with a large model that takes a while.
+ * What fails here fails there again, with its message, so it is passed over in silence. */
+static void prepare_search(const char *index_path, const cir_model *model, cir_pool *pool)
+{
+    cir_index *index = NULL;
+    cir_composer *composer = NULL;
+    cir_settings settings;
+    cir_settings_init(&settings, CIR_METHOD_BASIC_MINUS);
+    if (cir_index_open(index_path, cir_model_get_info(model)->fingerprint, &index, NULL) == CIR_OK &&
+        cir_index_get_info(index)->n_ready > 0 &&
+        cir_composer_new(index, model, pool, CIR_METHOD_BASIC_MINUS, &settings, &composer, NULL) == CIR_OK)
+        cir_composer_free(composer);
+    cir_index_close(index);
+}
+
 static int run(const cir__arguments *arguments)
 {
     const char *index_path = cir__arguments_get(arguments, "output");
@@ -90,12 +100,12 @@ static int run(const cir__arguments *arguments)
     if (precision != NULL && strcmp(precision, "f32") != 0)
         return cir__arguments_refuse(arguments, "--precision: \"%s\" is not known here; known: f32",
                                      precision);
-    watching self = {.is_json = cir__arguments_has(arguments, "json")};
+    cir__progress progress;
     cir_update_options options = {
         .image.ignores_exif_rotation = cir__arguments_has(arguments, "no-exif-rotation"),
         .retries_failed = cir__arguments_has(arguments, "retry-failed"),
         .watch = watch,
-        .watch_context = &self,
+        .watch_context = &progress,
     };
     if (!cir__arguments_count(arguments, "batch", 1, 1024, &options.batch) ||
         !cir__arguments_count(arguments, "max-megapixels", 1, 100000, &options.image.max_megapixels))
@@ -110,16 +120,19 @@ static int run(const cir__arguments *arguments)
         status = cir__session_open_model(arguments, has_model ? model_path : NULL, &model);
     if (status == CIR__DONE) {
         cir__session_catch_interrupts();
-        cir__progress_init(&self.progress, arguments, "indexing");
+        cir__progress_init(&progress, arguments, "indexing");
         cir_error err;
         cir_update_progress result;
         cir_status updated = cir_index_update(index_path, cir__arguments_operands(arguments), n_paths, model,
                                               pool, &options, &result, &err);
-        cir__progress_clear(&self.progress);
+        cir__progress_clear(&progress);
         if (updated != CIR_OK)
             status = cir__session_fail(&err);
-        else
-            print_result(arguments, &result, cir__session_seconds() - self.progress.started, index_path);
+        else {
+            double seconds = cir__session_seconds() - progress.started;
+            prepare_search(index_path, model, pool);
+            print_result(arguments, &result, seconds, index_path);
+        }
     }
     cir_model_close(model);
     cir_pool_free(pool);
