@@ -94,7 +94,9 @@ def projection(o: Outside, s: Settings) -> np.ndarray:
     def moment(x: np.ndarray) -> np.ndarray:
         return (x - mean).T @ (x - mean) / (len(x) - 1)
     values, vectors = np.linalg.eigh((1 - s.alpha) * moment(o.objects) - s.alpha * moment(o.styles))
-    order = np.argsort(-values)[: min(s.components, int((values > 0).sum()))]
+    # The text tower is narrower than its features, so some directions are 0 but for rounding: neither positive nor negative.
+    is_positive = values > 1e-9 * np.abs(values).max()
+    order = np.argsort(-values)[: min(s.components, int(is_positive.sum()))]
     return vectors[:, order] @ vectors[:, order].T
 
 
