@@ -1,4 +1,5 @@
 /* cir encode: features of pictures or texts as a .npy file. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,8 @@ static int read_lines(const char *path, list *texts)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
     if (file == NULL) {
-        fprintf(stderr, "cir: %s: cannot be opened\n", path);
+        fprintf(stderr, "cir: %s: cannot be opened: %s; name a file with one text a line\n", path,
+                strerror(errno));
         return CIR__FAILED;
     }
     int status = CIR__DONE;
@@ -56,7 +58,8 @@ static int read_lines(const char *path, list *texts)
     }
     free(line);
     if (ferror(file)) {
-        fprintf(stderr, "cir: %s: cannot be read\n", path);
+        fprintf(stderr, "cir: %s: cannot be read: %s; name a file with one text a line\n", path,
+                strerror(errno));
         status = CIR__FAILED;
     }
     if (file != stdin)
