@@ -8,7 +8,8 @@
 
 /* Made by the build: CIR__SOURCE_FOLDER, and a stamp of every embedded file, so that a changed one compiles
  * what holds it anew. New files are listed in src/base/meson.build. */
-#include "base/embedded_files.h"
+#include "base/embedded_folder.h"
+#include "base/embedded_stamp.h"
 
 /* At file scope: the bytes of a file, named from the root of the source tree, and a zero byte behind them. */
 #define CIR__EMBED(symbol, path)                                                                             \
