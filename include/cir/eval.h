@@ -41,18 +41,59 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_images(const char *folder, co
 CIR_API void cir_dataset_close(cir_dataset *dataset); /* NULL is allowed */
 CIR_API const cir_dataset_info *cir_dataset_get_info(const cir_dataset *dataset);
 
-#define CIR_N_RECALLS 4 /* recall at 1, 5, 10, 50 */
+/* One query, lent from the data set. Queries of one instance, or with one text, share its number. */
+typedef struct cir_query_view {
+    const char *path, *text, *instance;
+    size_t text_number, instance_number; /* the latter below n_instances */
+    size_t n_database;                   /* rows that it ranks */
+} cir_query_view;
+CIR_API cir_query_view cir_dataset_get_query(const cir_dataset *dataset, size_t i_query);
+
+/* What figures must have in common to be compared. Hashes are XXH3 in 32 hexadecimal digits. */
+#define CIR_HASH_TEXT_SIZE 33
+typedef struct cir_protocol {
+    size_t smallest_gallery, largest_gallery; /* rows that a query ranks */
+    const char *exclusion;                    /* which rows a query does not rank; static storage */
+    char relevance[CIR_HASH_TEXT_SIZE]; /* over the queries, what each ranks, and what is relevant to it */
+    char features[CIR_HASH_TEXT_SIZE];  /* over all feature bytes, unit rows as they are ranked */
+} cir_protocol;
+
+/* Reads all features once. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_get_protocol(const cir_dataset *dataset, cir_pool *pool,
+                                                           cir_protocol *protocol_out, cir_error *err);
+
+/* Average precision: the trapezoid rule of the reference and of every published figure, or the paper's
+ * wording, the mean of the precision at the ranks of the relevant rows. */
+typedef enum cir_ap_form { CIR_AP_TRAPEZOID, CIR_AP_PAPER, CIR_N_AP_FORMS } cir_ap_form;
+CIR_API const char *cir_ap_form_name(cir_ap_form form); /* "trapezoid", "paper"; static storage */
+
+#define CIR_N_RECALLS 4 /* recall and precision at 1, 5, 10, 50 */
 extern CIR_API const size_t cir_recall_at[CIR_N_RECALLS];
 #define CIR_N_TOP 10
+#define CIR_N_RESAMPLES 10000    /* of a bootstrap */
+#define CIR_N_PERMUTATIONS 99999 /* drawn, where there are too many to try all */
+
+/* A 95 % interval, percent. */
+typedef struct cir_interval {
+    double low, high;
+} cir_interval;
 
 /* One method's figures. End with cir_eval_result_done. */
 typedef struct cir_eval_result {
     cir_method method;
     cir_settings settings; /* those in force: the minima filled in, unless each database has its own */
     size_t n_queries;
-    double mAP, mmAP, minmAP;     /* percent */
-    double recall[CIR_N_RECALLS]; /* percent */
-    double *AP;                   /* [n_queries], 0–1 */
+    cir_ap_form ap;
+    double mAP, mmAP, minmAP; /* percent */
+    /* Bootstrap over instances: the 2.5 and 97.5 % points of CIR_N_RESAMPLES resamples, which are the same
+     * for every result over the same instances. */
+    cir_interval mAP_interval, mmAP_interval;
+    double recall[CIR_N_RECALLS], precision[CIR_N_RECALLS]; /* percent */
+    const double *AP;         /* [n_queries], 0–1: the row of AP_forms that ap names */
+    double *AP_forms;         /* [CIR_N_AP_FORMS, n_queries] */
+    double *query_recalls;    /* [n_queries, CIR_N_RECALLS], 0–1 */
+    double *query_precisions; /* the same */
+    size_t *n_relevant;       /* [n_queries] rows that are relevant */
     size_t *top; /* [n_queries, CIR_N_TOP] database rows, best first; SIZE_MAX where there are fewer */
     double seconds;
 } cir_eval_result;
@@ -64,5 +105,10 @@ CIR_MUST_CHECK CIR_API cir_status cir_eval_run(const cir_dataset *dataset, cir_m
                                                const cir_settings *settings, cir_pool *pool,
                                                cir_eval_result *result_out, cir_error *err);
 CIR_API void cir_eval_result_done(cir_eval_result *result);
+
+/* Changes AP, the means and the intervals to another form of AP; a run's are the trapezoid's. dataset is that
+ * of the run. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form,
+                                                         cir_eval_result *result, cir_error *err);
 
 #endif

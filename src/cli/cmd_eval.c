@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/results.h"
 #include "cli/session.h"
 
 static const cir__flag flags[] = {
@@ -12,6 +13,7 @@ static const cir__flag flags[] = {
     {"method", 'm', "METHOD,...", "which methods, or \"all\" (default: all)"},
     {"set", 's', "KEY=VALUE", "change a setting of every method; may be repeated"},
     {"ablation", 0, NULL, "add BASIC's steps one by one, as the paper's ablation table does"},
+    {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
     {0},
@@ -35,39 +37,19 @@ static const struct {
 };
 enum { N_ABLATION = sizeof ablation / sizeof ablation[0] };
 
-static json_t *result_json(const cir_eval_result *result, const char *label)
-{
-    json_t *recall = json_object();
-    for (size_t i = 0; i < CIR_N_RECALLS; i++) {
-        char key[32];
-        snprintf(key, sizeof key, "%zu", cir_recall_at[i]);
-        json_object_set_new(recall, key, json_real(result->recall[i]));
-    }
-    json_t *precision = json_array();
-    json_t *top = json_array();
-    for (size_t q = 0; q < result->n_queries; q++) {
-        json_array_append_new(precision, json_real(result->AP[q]));
-        json_t *rows = json_array();
-        for (size_t i = 0; i < CIR_N_TOP && result->top[q * CIR_N_TOP + i] != SIZE_MAX; i++)
-            json_array_append_new(rows, json_integer((json_int_t)result->top[q * CIR_N_TOP + i]));
-        json_array_append_new(top, rows);
-    }
-    json_t *document = json_pack(
-        "{s:s, s:o, s:f, s:f, s:f, s:f, s:o, s:o, s:o}", "method", cir_method_name(result->method),
-        "settings", cir__settings_json(&result->settings), "seconds", result->seconds, "mAP", result->mAP,
-        "mmAP", result->mmAP, "minmAP", result->minmAP, "recall", recall, "AP", precision, "top", top);
-    if (label != NULL)
-        json_object_set_new(document, "label", json_string(label));
-    return document;
-}
-
 typedef struct evaluating {
     const cir__arguments *arguments;
     const cir_dataset *dataset;
     cir_pool *pool;
     json_t *methods;
+    cir_ap_form ap;
     bool prints_table;
 } evaluating;
+
+static double half_width(cir_interval interval)
+{
+    return (interval.high - interval.low) / 2;
+}
 
 static int evaluate(evaluating *self, cir_method method, const cir_settings *settings, const char *label)
 {
@@ -75,15 +57,20 @@ static int evaluate(evaluating *self, cir_method method, const cir_settings *set
     cir_eval_result result;
     if (cir_eval_run(self->dataset, method, settings, self->pool, &result, &err) != CIR_OK)
         return cir__session_fail(&err);
+    if (cir_eval_result_set_ap(self->dataset, self->ap, &result, &err) != CIR_OK) {
+        cir_eval_result_done(&result);
+        return cir__session_fail(&err);
+    }
     if (self->prints_table) {
-        printf("%-22s %7.2f %7.2f %7.2f ", label != NULL ? label : cir_method_name(method), result.mmAP,
-               result.mAP, result.minmAP);
+        printf("%-20s %6.2f ±%5.2f %6.2f ±%5.2f %6.2f ", label != NULL ? label : cir_method_name(method),
+               result.mmAP, half_width(result.mmAP_interval), result.mAP, half_width(result.mAP_interval),
+               result.minmAP);
         for (size_t i = 0; i < CIR_N_RECALLS; i++)
             printf(" %6.2f", result.recall[i]);
         printf("\n");
         fflush(stdout);
     }
-    json_array_append_new(self->methods, result_json(&result, label));
+    json_array_append_new(self->methods, cir__results_method_json(self->dataset, &result, label));
     cir_eval_result_done(&result);
     return CIR__DONE;
 }
@@ -109,7 +96,7 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
     cir_settings settings;
     int status = CIR__DONE;
     if (self->prints_table) {
-        printf("%-22s %7s %7s %7s ", "method", "mmAP", "mAP", "minmAP");
+        printf("%-20s %6s %6s %6s %6s %6s ", "method", "mmAP", "", "mAP", "", "minmAP");
         for (size_t i = 0; i < CIR_N_RECALLS; i++)
             printf("  R@%-3zu", cir_recall_at[i]);
         printf("\n");
@@ -158,6 +145,18 @@ static int read_methods(const cir__arguments *arguments, cir_method *methods, si
     return CIR__DONE;
 }
 
+static int read_ap(const cir__arguments *arguments, cir_ap_form *ap_out)
+{
+    const char *given = cir__arguments_get(arguments, "ap");
+    for (*ap_out = 0; given != NULL && *ap_out < CIR_N_AP_FORMS; (*ap_out)++)
+        if (strcmp(given, cir_ap_form_name(*ap_out)) == 0)
+            return CIR__DONE;
+    *ap_out = CIR_AP_TRAPEZOID;
+    if (given == NULL)
+        return CIR__DONE;
+    return cir__arguments_refuse(arguments, "--ap: \"%s\" is neither \"trapezoid\" nor \"paper\"", given);
+}
+
 static bool watch(void *context, size_t n_done, size_t n_total)
 {
     cir__progress_draw(context, n_done, n_total, n_done, NULL);
@@ -191,11 +190,13 @@ static int write_results(const evaluating *self, double seconds)
         json_decref(self->methods);
         return CIR__DONE;
     }
-    const cir_dataset_info *info = cir_dataset_get_info(self->dataset);
-    json_t *document =
-        json_pack("{s:o, s:I, s:I, s:I, s:f, s:o}", "dataset", cir__json_text(info->name), "n_queries",
-                  (json_int_t)info->n_queries, "n_instances", (json_int_t)info->n_instances, "n_database",
-                  (json_int_t)info->n_database, "seconds", seconds, "methods", self->methods);
+    cir_protocol protocol;
+    cir_error err;
+    if (cir_dataset_get_protocol(self->dataset, self->pool, &protocol, &err) != CIR_OK) {
+        json_decref(self->methods);
+        return cir__session_fail(&err);
+    }
+    json_t *document = cir__results_json(self->dataset, &protocol, self->ap, seconds, self->methods);
     if (strcmp(path, "-") == 0) {
         cir__json_print(document);
         return CIR__DONE;
@@ -214,12 +215,16 @@ static int run(const cir__arguments *arguments)
         return cir__arguments_refuse(arguments, "give either one DATASET or --features DIR");
     cir_method methods[CIR_N_METHODS];
     size_t n_methods;
+    cir_ap_form ap;
     int status = read_methods(arguments, methods, &n_methods);
+    if (status == CIR__DONE)
+        status = read_ap(arguments, &ap);
     if (status != CIR__DONE)
         return status;
     const char *json = cir__arguments_get(arguments, "json");
     evaluating self = {.arguments = arguments,
                        .methods = json_array(),
+                       .ap = ap,
                        .prints_table = json == NULL || strcmp(json, "-") != 0};
     double started = cir__session_seconds();
     cir_model *model = NULL;
@@ -233,8 +238,9 @@ static int run(const cir__arguments *arguments)
     if (status == CIR__DONE) {
         const cir_dataset_info *info = cir_dataset_get_info(dataset);
         if (self.prints_table)
-            printf("%s: %zu queries, %zu instances, %zu database images; figures in %%\n\n", info->name,
-                   info->n_queries, info->n_instances, info->n_database);
+            printf("%s: %zu queries, %zu instances, %zu database images; figures in %%%s\n\n", info->name,
+                   info->n_queries, info->n_instances, info->n_database,
+                   ap == CIR_AP_PAPER ? ", AP in the paper's wording" : "");
         status = evaluate_methods(&self, methods, n_methods);
     }
     if (status == CIR__DONE)
@@ -252,12 +258,14 @@ const cir__command cir__command_eval = {
     .synopsis = "(DATASET | --features DIR) [options]",
     .summary = "measure methods on a data set with known answers",
     .flags = flags,
-    .notes = "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures). "
-             "Each query\n"
-             "ranks the database of its own instance. mmAP is the i-CIR column of the paper.\n\n"
-             "Examples:\n"
-             "  cir eval icir --model ~/models/clip-vit-large-patch14 --ablation\n"
-             "  cir eval --features features/ --method basic,product --set variant=reference --json "
-             "results.json\n",
+    .notes =
+        "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures). "
+        "Each query\n"
+        "ranks the database of its own instance. mmAP is the i-CIR column of the paper; ± is half the 95 %\n"
+        "interval over instances (both ends are in the JSON).\n\n"
+        "Examples:\n"
+        "  cir eval icir --model ~/models/clip-vit-large-patch14 --ablation\n"
+        "  cir eval --features features/ --method basic,product --set variant=reference --json "
+        "results.json\n",
     .run = run,
 };

@@ -47,6 +47,18 @@ const cir_dataset_info *cir_dataset_get_info(const cir_dataset *dataset)
     return &dataset->info;
 }
 
+cir_query_view cir_dataset_get_query(const cir_dataset *dataset, size_t i_query)
+{
+    const cir__item *const query = &dataset->queries[i_query];
+    const size_t *const begin = &dataset->instance_begin[query->instance];
+    return (cir_query_view){.path = dataset->paths.names[query->path],
+                            .text = dataset->texts.names[query->text],
+                            .instance = dataset->instances.names[query->instance],
+                            .text_number = query->text,
+                            .instance_number = query->instance,
+                            .n_database = begin[1] - begin[0]};
+}
+
 cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance)
 {
     const size_t begin = dataset->instance_begin[instance], dim = dataset->info.dim;

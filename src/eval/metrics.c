@@ -18,13 +18,32 @@ double cir__metrics_ap(const size_t *ranks, size_t n_found, size_t n_relevant)
     return area;
 }
 
-double cir__metrics_recall(const size_t *ranks, size_t n_found, size_t n_relevant, size_t k)
+double cir__metrics_ap_paper(const size_t *ranks, size_t n_found, size_t n_relevant)
+{
+    double sum = 0.0;
+
+    for (size_t j = 0; j < n_found; j++)
+        sum += (double)(j + 1) / (double)(ranks[j] + 1);
+    return n_relevant == 0 ? 0.0 : sum / (double)n_relevant;
+}
+
+static double count_within(const size_t *ranks, size_t n_found, size_t k)
 {
     size_t n_within = 0;
 
     while (n_within < n_found && ranks[n_within] < k)
         n_within++;
-    return (double)n_within / ((double)n_relevant + EPSILON);
+    return (double)n_within;
+}
+
+double cir__metrics_recall(const size_t *ranks, size_t n_found, size_t n_relevant, size_t k)
+{
+    return count_within(ranks, n_found, k) / ((double)n_relevant + EPSILON);
+}
+
+double cir__metrics_precision(const size_t *ranks, size_t n_found, size_t n_relevant, size_t k)
+{
+    return count_within(ranks, n_found, k) / ((double)(n_relevant < k ? n_relevant : k) + EPSILON);
 }
 
 cir__metrics_means cir__metrics_average(const double *AP, const size_t *instances, size_t n_queries,

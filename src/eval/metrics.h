@@ -9,8 +9,15 @@
  * found too. Without any relevant row: 0. */
 double cir__metrics_ap(const size_t *ranks, size_t n_found, size_t n_relevant);
 
+/* Average precision in the paper's wording: the mean, over all relevant rows, of the precision at their ranks
+ * (0 for one that was not found). Without any relevant row: 0. */
+double cir__metrics_ap_paper(const size_t *ranks, size_t n_found, size_t n_relevant);
+
 /* The part of the relevant rows that is among the k best: found / (n_relevant + 1e-5). */
 double cir__metrics_recall(const size_t *ranks, size_t n_found, size_t n_relevant, size_t k);
+
+/* Relevant rows among the k best, by how many there could be: found / (min(n_relevant, k) + 1e-5). */
+double cir__metrics_precision(const size_t *ranks, size_t n_found, size_t n_relevant, size_t k);
 
 /* Means over queries and over instances, in percent. */
 typedef struct cir__metrics_means {

@@ -42,6 +42,28 @@ static void test_recall(void **state)
     assert_true(cir__metrics_recall(NULL, 0, 0, 10) == 0.0);
 }
 
+static void test_AP_in_the_papers_wording(void **state)
+{
+    (void)state;
+    const size_t first[] = {0}, late[] = {1, 3, 9};
+    assert_true(is_near(cir__metrics_ap_paper(first, 1, 1), 1));
+    /* one of four was not found: precisions 1/2, 2/4, 3/10, 0 */
+    assert_true(is_near(cir__metrics_ap_paper(late, 3, 4), (0.5 + 0.5 + 0.3) / 4));
+    assert_true(cir__metrics_ap_paper(NULL, 0, 0) == 0.0);
+    assert_true(cir__metrics_ap_paper(NULL, 0, 2) == 0.0);
+}
+
+static void test_precision(void **state)
+{
+    (void)state;
+    const size_t ranks[] = {0, 4, 5, 49};
+    assert_true(is_near(cir__metrics_precision(ranks, 4, 4, 1), 1 / 1.00001));
+    assert_true(is_near(cir__metrics_precision(ranks, 4, 4, 5), 2 / 4.00001));
+    assert_true(is_near(cir__metrics_precision(ranks, 4, 20, 10), 3 / 10.00001));
+    assert_true(is_near(cir__metrics_precision(ranks, 4, 4, 50), 4 / 4.00001));
+    assert_true(cir__metrics_precision(NULL, 0, 0, 10) == 0.0);
+}
+
 static void test_means_over_queries_and_instances(void **state)
 {
     (void)state;
@@ -56,8 +78,8 @@ static void test_means_over_queries_and_instances(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_AP_by_the_trapezoid_rule),
-        cmocka_unit_test(test_recall),
+        cmocka_unit_test(test_AP_by_the_trapezoid_rule),         cmocka_unit_test(test_recall),
+        cmocka_unit_test(test_AP_in_the_papers_wording),         cmocka_unit_test(test_precision),
         cmocka_unit_test(test_means_over_queries_and_instances),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

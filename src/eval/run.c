@@ -1,5 +1,6 @@
 /* Evaluation of one method on one data set, query by query. */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "eval/dataset.h"
 #include "eval/fit.h"
 #include "eval/metrics.h"
+#include "eval/statistics.h"
 #include "method/baseline.h"
 #include "method/basic.h"
 
@@ -21,7 +23,6 @@ typedef struct run {
     const cir_dataset *dataset;
     cir_eval_result *result;
     const cir__fit *fit;
-    double *recalls; /* [n_queries, CIR_N_RECALLS] */
     pthread_mutex_t lock;
     size_t failed_query; /* the first that failed; n_queries: none */
     cir_error failure;   /* its error */
@@ -62,12 +63,19 @@ static void judge(const run *job, size_t q, const cir_hit *hits, size_t n_hits, 
     for (size_t rank = 0; rank < n_hits; rank++)
         if (dataset->items[begin + hits[rank].id].text == query->text)
             ranks[n_found++] = rank;
-    job->result->AP[q] = cir__metrics_ap(ranks, n_found, n_relevant);
-    for (size_t k = 0; k < CIR_N_RECALLS; k++)
-        job->recalls[q * CIR_N_RECALLS + k] =
-            cir__metrics_recall(ranks, n_found, n_relevant, cir_recall_at[k]);
+    cir_eval_result *const result = job->result;
+    result->n_relevant[q] = n_relevant;
+    result->AP_forms[CIR_AP_TRAPEZOID * result->n_queries + q] = cir__metrics_ap(ranks, n_found, n_relevant);
+    result->AP_forms[CIR_AP_PAPER * result->n_queries + q] =
+        cir__metrics_ap_paper(ranks, n_found, n_relevant);
+    for (size_t k = 0; k < CIR_N_RECALLS; k++) {
+        const size_t place = q * CIR_N_RECALLS + k;
+        result->query_recalls[place] = cir__metrics_recall(ranks, n_found, n_relevant, cir_recall_at[k]);
+        result->query_precisions[place] =
+            cir__metrics_precision(ranks, n_found, n_relevant, cir_recall_at[k]);
+    }
     for (size_t i = 0; i < CIR_N_TOP; i++)
-        job->result->top[q * CIR_N_TOP + i] = i < n_hits ? dataset->item_rows[begin + hits[i].id] : SIZE_MAX;
+        result->top[q * CIR_N_TOP + i] = i < n_hits ? dataset->item_rows[begin + hits[i].id] : SIZE_MAX;
 }
 
 static cir_status rank_query(const run *job, size_t q, cir_error *err)
@@ -113,27 +121,64 @@ static void rank_task(void *context, size_t i_task, size_t i_thread)
     pthread_mutex_unlock(&job->lock);
 }
 
-/* Means of the queries' figures into the result. */
-static cir_status summarise(const run *job, cir_error *err)
+/* Means over queries that do not depend on the form of AP. */
+static void summarise(cir_eval_result *result)
 {
-    const size_t n_queries = job->dataset->info.n_queries;
-    cir_eval_result *const result = job->result;
-    size_t *instances = cir__new(n_queries, sizeof *instances);
+    for (size_t q = 0; q < result->n_queries; q++)
+        for (size_t k = 0; k < CIR_N_RECALLS; k++) {
+            const size_t place = q * CIR_N_RECALLS + k;
+            result->recall[k] += result->query_recalls[place] * 100.0 / (double)result->n_queries;
+            result->precision[k] += result->query_precisions[place] * 100.0 / (double)result->n_queries;
+        }
+}
 
+const char *cir_ap_form_name(cir_ap_form form)
+{
+    return form == CIR_AP_PAPER ? "paper" : "trapezoid";
+}
+
+cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form, cir_eval_result *result,
+                                  cir_error *err)
+{
+    const size_t n_queries = result->n_queries;
+    const double *const AP = result->AP_forms + form * n_queries;
+    size_t *instances = cir__new(n_queries, sizeof *instances);
+    cir__groups groups = {0};
+    cir_status status;
+
+    cir__error_clear(err);
     if (instances == NULL)
         return cir__fail_memory(err, "an evaluation");
-    for (size_t q = 0; q < n_queries; q++) {
-        instances[q] = job->dataset->queries[q].instance;
-        for (size_t k = 0; k < CIR_N_RECALLS; k++)
-            result->recall[k] += job->recalls[q * CIR_N_RECALLS + k] * 100.0 / (double)n_queries;
-    }
+    for (size_t q = 0; q < n_queries; q++)
+        instances[q] = dataset->queries[q].instance;
+    if ((status = cir__groups_new(AP, instances, n_queries, dataset->info.n_instances, &groups, err)) !=
+            CIR_OK ||
+        (status = cir__groups_resample(&groups, 0, &result->mAP_interval, &result->mmAP_interval, err)) !=
+            CIR_OK)
+        goto exit;
     const cir__metrics_means means =
-        cir__metrics_average(result->AP, instances, n_queries, job->dataset->info.n_instances);
+        cir__metrics_average(AP, instances, n_queries, dataset->info.n_instances);
+    result->ap = form;
+    result->AP = AP;
     result->mAP = means.mAP;
     result->mmAP = means.mmAP;
     result->minmAP = means.minmAP;
+exit:
+    cir__groups_done(&groups);
     free(instances);
-    return CIR_OK;
+    return status;
+}
+
+static bool result_new(cir_eval_result *result)
+{
+    const size_t n = result->n_queries;
+    result->AP_forms = cir__new(n, CIR_N_AP_FORMS * sizeof *result->AP_forms);
+    result->query_recalls = cir__new(n, CIR_N_RECALLS * sizeof *result->query_recalls);
+    result->query_precisions = cir__new(n, CIR_N_RECALLS * sizeof *result->query_precisions);
+    result->n_relevant = cir__new(n, sizeof *result->n_relevant);
+    result->top = cir__new(n, CIR_N_TOP * sizeof *result->top);
+    return result->AP_forms != NULL && result->query_recalls != NULL && result->query_precisions != NULL &&
+           result->n_relevant != NULL && result->top != NULL;
 }
 
 cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir_settings *settings,
@@ -151,10 +196,7 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
 
     cir__error_clear(err);
     *result_out = (cir_eval_result){.method = method, .settings = *settings, .n_queries = n_queries};
-    result_out->AP = cir__new(n_queries, sizeof *result_out->AP);
-    result_out->top = cir__new(n_queries, CIR_N_TOP * sizeof *result_out->top);
-    job.recalls = cir__new(n_queries, CIR_N_RECALLS * sizeof *job.recalls);
-    if (result_out->AP == NULL || result_out->top == NULL || job.recalls == NULL) {
+    if (!result_new(result_out)) {
         status = cir__fail_memory(err, "an evaluation");
         goto exit;
     }
@@ -169,11 +211,11 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
             *err = job.failure;
         goto exit;
     }
-    status = summarise(&job, err);
+    summarise(result_out);
+    status = cir_eval_result_set_ap(dataset, CIR_AP_TRAPEZOID, result_out, err);
     result_out->seconds = seconds_now() - begin;
 exit:
     cir__fit_done(&fit);
-    free(job.recalls);
     if (status != CIR_OK)
         cir_eval_result_done(result_out);
     return status;
@@ -181,7 +223,10 @@ exit:
 
 void cir_eval_result_done(cir_eval_result *result)
 {
-    free(result->AP);
+    free(result->AP_forms);
+    free(result->query_recalls);
+    free(result->query_precisions);
+    free(result->n_relevant);
     free(result->top);
     memset(result, 0, sizeof *result);
 }

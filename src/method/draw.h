@@ -10,8 +10,18 @@ typedef enum cir__draw_purpose {
     CIR__DRAW_CONTEXT,     /* object terms that words are joined with */
     CIR__DRAW_MEAN,        /* images whose mean is the image mean */
     CIR__DRAW_PAIR_IMAGES, /* images of the pairs that the minima are taken over */
-    CIR__DRAW_PAIR_TEXTS   /* texts of them */
+    CIR__DRAW_PAIR_TEXTS,  /* texts of them */
+    CIR__DRAW_RESAMPLES,   /* instances of a bootstrap resample */
+    CIR__DRAW_SIGNS        /* signs of a permutation */
 } cir__draw_purpose;
+
+/* Where splitmix64 (Steele, Lea, Flood 2014) starts for a seed and a purpose, and its next number. */
+uint64_t cir__draw_start(uint64_t seed, cir__draw_purpose purpose);
+uint64_t cir__draw_next(uint64_t *state);
+
+/* A number below n, all equally likely to 2^-53: floor(n times the next number's upper 53 bits as a fraction
+ * in [0, 1)). n < 2^53. */
+size_t cir__draw_below(uint64_t *state, size_t n);
 
 /* Draws min(n_wanted, n) of the numbers below n, each set equally likely, in ascending order, by selection
  * sampling (Knuth, The Art of Computer Programming 3.4.2, algorithm S) over splitmix64. usable: one byte for

@@ -1,0 +1,105 @@
+#include "cli/results.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/output.h"
+
+/* Figures at 1, 5, 10 and 50 as {"1": …}. */
+static json_t *at_ranks_json(const double *figures)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < CIR_N_RECALLS; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "%zu", cir_recall_at[i]);
+        json_object_set_new(object, key, json_real(figures[i]));
+    }
+    return object;
+}
+
+static json_t *interval_json(cir_interval interval)
+{
+    return json_pack("[f, f]", interval.low, interval.high);
+}
+
+/* A name as a key of an object, whatever its bytes. */
+static void set_by_name(json_t *object, const char *name, json_t *value)
+{
+    json_t *key = cir__json_text(name);
+    json_object_set_new(object, json_string_value(key), value);
+    json_decref(key);
+}
+
+/* Mean AP of the queries that share an instance, or a text: {"name": mean}. */
+static json_t *breakdown_json(const cir_dataset *dataset, const cir_eval_result *result, bool by_text)
+{
+    size_t n_numbers = 0;
+    for (size_t q = 0; q < result->n_queries; q++) {
+        const cir_query_view query = cir_dataset_get_query(dataset, q);
+        const size_t number = by_text ? query.text_number : query.instance_number;
+        n_numbers = number >= n_numbers ? number + 1 : n_numbers;
+    }
+    double *sums = calloc(n_numbers + 1, sizeof *sums);
+    size_t *counts = calloc(n_numbers + 1, sizeof *counts);
+    const char **names = calloc(n_numbers + 1, sizeof *names);
+    json_t *object = json_object();
+    if (sums != NULL && counts != NULL && names != NULL) {
+        for (size_t q = 0; q < result->n_queries; q++) {
+            const cir_query_view query = cir_dataset_get_query(dataset, q);
+            const size_t number = by_text ? query.text_number : query.instance_number;
+            sums[number] += result->AP[q];
+            counts[number]++;
+            names[number] = by_text ? query.text : query.instance;
+        }
+        for (size_t i = 0; i < n_numbers; i++)
+            if (counts[i] > 0)
+                set_by_name(object, names[i], json_real(sums[i] / (double)counts[i]));
+    }
+    free(names);
+    free(counts);
+    free(sums);
+    return object;
+}
+
+json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_result *result, const char *label)
+{
+    json_t *AP = json_array(), *n_relevant = json_array(), *top = json_array();
+    for (size_t q = 0; q < result->n_queries; q++) {
+        json_array_append_new(AP, json_real(result->AP[q]));
+        json_array_append_new(n_relevant, json_integer((json_int_t)result->n_relevant[q]));
+        json_t *rows = json_array();
+        for (size_t i = 0; i < CIR_N_TOP && result->top[q * CIR_N_TOP + i] != SIZE_MAX; i++)
+            json_array_append_new(rows, json_integer((json_int_t)result->top[q * CIR_N_TOP + i]));
+        json_array_append_new(top, rows);
+    }
+    json_t *document = json_pack(
+        "{s:s, s:o, s:f, s:f, s:f, s:f, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "method",
+        cir_method_name(result->method), "settings", cir__settings_json(&result->settings), "seconds",
+        result->seconds, "mAP", result->mAP, "mmAP", result->mmAP, "minmAP", result->minmAP, "interval",
+        "mAP", interval_json(result->mAP_interval), "mmAP", interval_json(result->mmAP_interval), "recall",
+        at_ranks_json(result->recall), "precision", at_ranks_json(result->precision), "per_instance",
+        breakdown_json(dataset, result, false), "per_text", breakdown_json(dataset, result, true), "AP", AP,
+        "n_relevant", n_relevant, "top", top);
+    if (label != NULL)
+        json_object_set_new(document, "label", json_string(label));
+    return document;
+}
+
+json_t *cir__results_json(const cir_dataset *dataset, const cir_protocol *protocol, cir_ap_form ap,
+                          double seconds, json_t *methods)
+{
+    const cir_dataset_info *info = cir_dataset_get_info(dataset);
+    json_t *queries = json_array();
+    for (size_t q = 0; q < info->n_queries; q++) {
+        const cir_query_view query = cir_dataset_get_query(dataset, q);
+        json_array_append_new(queries, json_pack("[o, o, o]", cir__json_text(query.path),
+                                                 cir__json_text(query.text), cir__json_text(query.instance)));
+    }
+    return json_pack("{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:[I, I], s:s, s:s}, s:o, s:o}", "dataset",
+                     cir__json_text(info->name), "n_queries", (json_int_t)info->n_queries, "n_instances",
+                     (json_int_t)info->n_instances, "n_database", (json_int_t)info->n_database, "seconds",
+                     seconds, "protocol", "version", cir_version(), "AP", cir_ap_form_name(ap), "exclusion",
+                     protocol->exclusion, "gallery", (json_int_t)protocol->smallest_gallery,
+                     (json_int_t)protocol->largest_gallery, "relevance", protocol->relevance, "features",
+                     protocol->features, "methods", methods, "queries", queries);
+}
