@@ -1,10 +1,12 @@
-"""BASIC and its baselines in numpy, written from the method's description alone: what the library's answers are
+"""BASIC and the other training-free methods in numpy, written from the method's description alone: what the library's answers are
 compared with. Double precision throughout, nothing folded, nothing fast.
 
     python3 test/method_reference.py FOLDER METHOD [KEY=VALUE]...     # prints AP per query and the ten best rows
 """
+import collections
 import csv
 import json
+import math
 import pathlib
 import sys
 
@@ -100,6 +102,25 @@ def baseline_scores(data, q, database, method, settings):
     return {"image": v, "text": t, "sum": 2 * (1 - weight) * v + 2 * weight * t}[method]
 
 
+def weicom_scores(data, q, database, settings):
+    def percentile(s):
+        return numpy.array([(1 + math.erf(z / math.sqrt(2))) / 2 for z in (s - s.mean()) / s.std(ddof=1)])
+
+    v, t = percentile(database @ data["query_image"][q]), percentile(database @ data["query_text"][q])
+    return (1 - settings["weight"]) * v + settings["weight"] * t
+
+
+def freedom_words(image, others, expands, is_inside, vocabulary, features):
+    """Which words a photo is put into, with their weights. others: the rows that it ranks."""
+    nearest = others[numpy.argsort(-(others @ image), kind="stable")[:20 if is_inside else 19]]
+    looks = [image] if not expands else list(nearest) if is_inside else [image, *nearest]
+    counts = collections.Counter()  # in the order of the first sight
+    for look in looks:
+        counts.update(vocabulary[i] for i in numpy.argsort(-(features @ look), kind="stable")[:7])
+    chosen = counts.most_common(7)  # a stable sort
+    return [(word, count / chosen[0][1]) for word, count in chosen]
+
+
 def average_precision(ranks):
     """The trapezoid rule of the reference."""
     area = 0.0
@@ -118,6 +139,12 @@ def evaluate(data, method, given=()):
         database = data["database_image"][rows]
         if method.startswith("basic"):
             score = basic_scores(data, q, database, settings, memo)
+        elif method == "weicom":
+            score = weicom_scores(data, q, database, settings)
+        elif method == "external":
+            score = data.get("database_composed", data["database_image"])[rows] @ data["query_composed"][q]
+        elif method.startswith("freedom"):
+            score = database @ data["query_freedom"][q]
         else:
             score = baseline_scores(data, q, database, method, settings)
         order = numpy.argsort(-score, kind="stable")

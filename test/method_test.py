@@ -1,5 +1,6 @@
-"""`cir eval --features` against test/method_reference.py: on random features of several shapes, and on the golden set
-where it is there."""
+"""`cir eval` against test/method_reference.py: on random features of several shapes, and on the golden set
+where it is there; what needs a model on a part of the demo set, with features from `cir encode`."""
+import csv
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import make  # noqa: E402
 import method_reference  # noqa: E402
 
 CIR = os.environ.get("CIR_PROGRAM", str(HERE.parent / "build" / "cir"))
+DEMO = HERE.parent / "demo" / "photos"
 GOLDEN = pathlib.Path(os.environ.get("CIR_SHARED", HERE.parent.parent / "shared")) / "data" / "golden"
 
 
@@ -54,8 +56,116 @@ def test_random_features(run, tmp_path):
 
 
 @pytest.mark.parametrize("run", [["basic"], ["basic-"], ["basic", "image_mean=index"], ["basic", "variant=reference"],
-                                 ["basic-", "lambda=0", "project=0"], ["product"]], ids=" ".join)
+                                 ["basic-", "lambda=0", "project=0"], ["product"], ["weicom"]], ids=" ".join)
 def test_golden_features(run):
     if not GOLDEN.is_dir():
         pytest.skip(f"{GOLDEN} is not there")
     compare(GOLDEN, run[0], run[1:])
+
+
+@pytest.mark.parametrize("dim", [24, 40])
+@pytest.mark.parametrize("has_database", [False, True])
+def test_composed_features(tmp_path, has_database, dim):
+    make.write_features(tmp_path, 21, 24)
+    random = numpy.random.default_rng(22)
+    n_queries, n_database = (len((tmp_path / f"{name}.csv").read_text().splitlines()) for name in ("query", "database"))
+    numpy.save(tmp_path / "query_composed.npy", random.normal(size=(n_queries, dim)).astype(numpy.float32))
+    if has_database:
+        numpy.save(tmp_path / "database_composed.npy", random.normal(size=(n_database, dim)).astype(numpy.float32))
+    if dim == 24 or has_database:
+        compare(tmp_path, "external", [])
+        return
+    message = refuse("eval", "--features", tmp_path, "--method", "text")
+    assert "query_composed.npy: features have dimension 40, those of database_image.npy 24" in message
+
+
+def refuse(*arguments):
+    answer = subprocess.run([CIR, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+    assert answer.returncode == 1 and answer.stdout == b""
+    return answer.stderr.decode()
+
+
+def test_composed_database_needs_its_queries(tmp_path):
+    make.write_features(tmp_path, 21, 24)
+    numpy.save(tmp_path / "database_composed.npy", numpy.ones((160, 3), dtype=numpy.float32))
+    assert "without query_composed.npy" in refuse("eval", "--features", tmp_path)
+
+
+def test_methods_that_the_data_do_not_allow(tmp_path):
+    make.write_features(tmp_path, 21, 24)
+    for method, why in (("external", "query_composed.npy is not there"), ("freedom", "without a model"),
+                        ("freedom-", "a data set of pictures with a model")):
+        assert why in refuse("eval", "--features", tmp_path, "--method", method, "--json", "-")
+    command = [CIR, "eval", "--features", tmp_path, "--json", "-"]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
+    assert [run["method"] for run in json.loads(answer.stdout)["methods"]] == ["text", "image", "sum", "product", "weicom",
+                                                                               "basic-", "basic"]
+    left_out = answer.stderr.decode().splitlines()
+    assert [line.split(":")[1] for line in left_out] == [f" method {name} is left out"
+                                                         for name in ("external", "freedom-", "freedom")]
+    assert subprocess.run([*command, "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE).stderr == b""
+
+
+def encode(folder, name, *what):
+    """Unit features that the program makes."""
+    subprocess.run([CIR, "encode", *what, "--output", folder / f"{name}.npy", "--quiet"], check=True)
+    return method_reference.unit(numpy.load(folder / f"{name}.npy"))
+
+
+def encode_texts(folder, name, texts):
+    (folder / f"{name}.txt").write_text("".join(text + "\n" for text in texts), encoding="utf-8")
+    return encode(folder, name, "--texts", folder / f"{name}.txt")
+
+
+def part_of_demo(folder, is_inside):
+    """Three instances of the demo set; with is_inside their query photos are in the database, too."""
+    folder.mkdir()
+    tables = {}
+    for name in ("query", "database"):
+        with open(DEMO / f"{name}_files.csv", newline="", encoding="utf-8") as file:
+            tables[name] = list(csv.reader(file))
+    instances = list(dict.fromkeys(row[2] for row in tables["query"]))[:3]
+    tables = {name: [row for row in rows if row[2] in instances] for name, rows in tables.items()}
+    if is_inside:
+        tables["database"] += [[path, "", instance] for path, instance in
+                               dict.fromkeys((row[0], row[2]) for row in tables["query"])]
+    for name, rows in tables.items():
+        with open(folder / f"{name}_files.csv", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+    for name in ("database", "query"):
+        (folder / name).symlink_to(DEMO / name)
+    return tables
+
+
+@pytest.mark.parametrize("is_inside", [False, True])
+def test_freedom_on_demo_pictures(tmp_path, is_inside):
+    folder = tmp_path / "set"
+    tables = part_of_demo(folder, is_inside)
+    vocabulary = (HERE.parent / "share" / "objects.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    words = encode_texts(tmp_path, "vocabulary", vocabulary)
+    paths = list(dict.fromkeys(row[0] for rows in tables.values() for row in rows))
+    pictures = dict(zip(paths, encode(tmp_path, "pictures", "--images", *(folder / path.split("/", 1)[1] for path in paths))))
+    data = dict(tables, database_image=numpy.array([pictures[row[0]] for row in tables["database"]]))
+    database = {instance: numpy.array([pictures[row[0]] for row in tables["database"] if row[2] == instance])
+                for instance in dict.fromkeys(row[2] for row in tables["query"])}
+    # The rule that tells whether queries are in their database.
+    bests = [(database[row[2]] @ pictures[row[0]]).max() for row in tables["query"]]
+    for instance in database:
+        assert (min(best for best, row in zip(bests, tables["query"]) if row[2] == instance) >= 0.98) == is_inside
+
+    for method in ("freedom", "freedom-"):
+        described = [method_reference.freedom_words(pictures[path], database[instance], method == "freedom", is_inside,
+                                                    vocabulary, words) for path, _, instance in tables["query"]]
+        texts = [f"{word} {row[1]}" for row, weighted in zip(tables["query"], described) for word, _ in weighted]
+        features = encode_texts(tmp_path, "joined", texts)
+        weights = [weight for weighted in described for _, weight in weighted]
+        owners = [q for q, weighted in enumerate(described) for _ in weighted]
+        data["query_freedom"] = [sum(weights[i] * features[i] for i in range(len(owners)) if owners[i] == q)
+                                 for q in range(len(described))]
+        expected = method_reference.evaluate(data, method)
+        command = [CIR, "eval", folder, "--method", method, "--json", "-", "--quiet"]
+        got = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)["methods"][0]
+        assert numpy.allclose(got["AP"], expected["AP"], atol=1e-5)
+        for q, (rows, best) in enumerate(zip(got["top"], expected["top"])):
+            scores = expected["scores"][q]
+            assert all(a == b or abs(scores[a] - scores[b]) < 1e-5 for a, b in zip(rows, best))

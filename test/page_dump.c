@@ -1,6 +1,6 @@
 /* Shows made-up answers: page_test.py's hand on src/cli/page.c and show.c without an index or a model.
  *
- *   page_dump [--out FILE] [--show] [--fusion harris|product|sum|image|text] [--lambda X] [--weight X]
+ *   page_dump [--out FILE] [--show] [--fusion harris|product|sum|image|text|gauss] [--lambda X] [--weight X]
  * [--raw]
  *             [--rows N] [--query FILE] [--text TEXT] [--index NAME] [--ranks] [--threads N] PHOTO...
  *
@@ -31,7 +31,7 @@ static void stop(const char *why)
 
 static cir_fusion_kind parse_kind(const char *name)
 {
-    static const char *const names[] = {"image", "text", "sum", "product", "harris"};
+    static const char *const names[] = {"image", "text", "sum", "product", "harris", "gauss"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return (cir_fusion_kind)i;
@@ -112,6 +112,8 @@ static float fuse(const cir_fusion *fusion, float v, float t)
         return 2 * ((1 - fusion->weight) * v + fusion->weight * t);
     case CIR_FUSE_PRODUCT:
         return powf(v, 2 - 2 * fusion->weight) * powf(t, 2 * fusion->weight);
+    case CIR_FUSE_GAUSS:
+        return 0.5f * ((1 - fusion->weight) * erfcf(-v / sqrtf(2)) + fusion->weight * erfcf(-t / sqrtf(2)));
     default:
         return v * t - fusion->lambda * (v + t) * (v + t);
     }

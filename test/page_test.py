@@ -383,7 +383,8 @@ SPOT = "(() => { const box = chart.getBoundingClientRect(), [x, y] = spot(hits[%
 
 @pytest.mark.parametrize("arguments", [
     ["--ranks"], ["--fusion", "product", "--weight", "0.7"], ["--fusion", "sum", "--raw"], ["--fusion", "product", "--raw"],
-    ["--rows", "60000"], ["--lambda", "0.3"], ["--fusion", "image"], ["--fusion", "text", "--rows", "40"], ["--rows", "13"]])
+    ["--rows", "60000"], ["--lambda", "0.3"], ["--fusion", "image"], ["--fusion", "text", "--rows", "40"], ["--rows", "13"],
+    ["--fusion", "gauss"]])
 def test_page_draws_everything(tmp_path, photos, browser, arguments):
     write(tmp_path / "a.html", *arguments, "--query", photos[0], "--text", HOSTILE, *photos)
     browser.open(tmp_path / "a.html")

@@ -41,6 +41,11 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_images(const char *folder, co
 CIR_API void cir_dataset_close(cir_dataset *dataset); /* NULL is allowed */
 CIR_API const cir_dataset_info *cir_dataset_get_info(const cir_dataset *dataset);
 
+/* Whether the data set has what a method needs whatever its settings. Errors: CIR_ARGUMENT (no: the message
+ * says what is missing). */
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_check(const cir_dataset *dataset, cir_method method,
+                                                    cir_error *err);
+
 /* One query, lent from the data set. Queries of one instance, or with one text, share its number. */
 typedef struct cir_query_view {
     const char *path, *text, *instance;
@@ -99,8 +104,8 @@ typedef struct cir_eval_result {
 } cir_eval_result;
 
 /* Evaluates one method: every query ranks the database of its own instance.
- * Errors: CIR_ARGUMENT (the features a setting needs are not there; the message says which), CIR_NO_MEMORY.
- */
+ * Errors: those of cir_dataset_check, CIR_ARGUMENT (the features a setting needs are not there; the message
+ * says which), those of encoding, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_eval_run(const cir_dataset *dataset, cir_method method,
                                                const cir_settings *settings, cir_pool *pool,
                                                cir_eval_result *result_out, cir_error *err);

@@ -20,7 +20,12 @@
     X(CIR_METHOD_TEXT, "text", "similarity to the words alone")                                              \
     X(CIR_METHOD_IMAGE, "image", "similarity to the photo alone")                                            \
     X(CIR_METHOD_SUM, "sum", "sum of the two similarities")                                                  \
-    X(CIR_METHOD_PRODUCT, "product", "product of the two similarities, each at least 0")
+    X(CIR_METHOD_PRODUCT, "product", "product of the two similarities, each at least 0")                     \
+    X(CIR_METHOD_WEICOM, "weicom", "WeiCom: sum of the two similarities' Gaussian percentiles")              \
+    X(CIR_METHOD_FREEDOM_MINUS, "freedom-", "FREEDOM without expansion: the photo in words, and the text")   \
+    X(CIR_METHOD_FREEDOM, "freedom", "FREEDOM: the photo and its nearest images in words, and the text")     \
+    X(CIR_METHOD_EXTERNAL, "external",                                                                       \
+      "composed features that were computed elsewhere; in cir_eval_run alone")
 
 typedef enum cir_method {
 #define CIR_METHOD_ENUM(symbol, name, meaning) symbol,
@@ -52,7 +57,7 @@ typedef struct cir_settings {
     cir_fusion_kind fuse;             /* CIR_FUSE_HARRIS or CIR_FUSE_PRODUCT */
     bool has_min_image, has_min_text; /* else they are estimated, see cir_composer_new */
     double min_image, min_text;       /* < 0 */
-    double weight;                    /* of the text in sum and product, [0, 1] */
+    double weight;                    /* of the text in sum, product and weicom, [0, 1] */
     uint64_t seed;
     /* A .npy file; "index": the mean of the searched images; empty: that of the data's own where it comes
      * with one, else "index". */

@@ -10,7 +10,7 @@
 
 static const cir__flag flags[] = {
     {"features", 0, "DIR", "features that were computed elsewhere, instead of a data set"},
-    {"method", 'm', "METHOD,...", "which methods, or \"all\" (default: all)"},
+    {"method", 'm', "METHOD,...", "which methods, or \"all\" that the data allow (default)"},
     {"set", 's', "KEY=VALUE", "change a setting of every method; may be repeated"},
     {"ablation", 0, NULL, "add BASIC's steps one by one, as the paper's ablation table does"},
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
@@ -121,8 +121,10 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
 /* "basic-,product" or "all" into methods [CIR_N_METHODS]. */
 static int read_methods(const cir__arguments *arguments, cir_method *methods, size_t *n_out)
 {
-    static const cir_method all[] = {CIR_METHOD_TEXT,    CIR_METHOD_IMAGE,       CIR_METHOD_SUM,
-                                     CIR_METHOD_PRODUCT, CIR_METHOD_BASIC_MINUS, CIR_METHOD_BASIC};
+    static const cir_method all[] = {CIR_METHOD_TEXT,          CIR_METHOD_IMAGE,   CIR_METHOD_SUM,
+                                     CIR_METHOD_PRODUCT,       CIR_METHOD_WEICOM,  CIR_METHOD_EXTERNAL,
+                                     CIR_METHOD_FREEDOM_MINUS, CIR_METHOD_FREEDOM, CIR_METHOD_BASIC_MINUS,
+                                     CIR_METHOD_BASIC};
     const char *given = cir__arguments_get(arguments, "method");
     *n_out = 0;
     if (given == NULL || strcmp(given, "all") == 0) {
@@ -155,6 +157,23 @@ static int read_ap(const cir__arguments *arguments, cir_ap_form *ap_out)
     if (given == NULL)
         return CIR__DONE;
     return cir__arguments_refuse(arguments, "--ap: \"%s\" is neither \"trapezoid\" nor \"paper\"", given);
+}
+
+/* Of "all" methods, leaves out those that the data set does not allow, and says so. */
+static void choose_possible(const evaluating *self, cir_method *methods, size_t *n)
+{
+    const char *given = cir__arguments_get(self->arguments, "method");
+    if (given != NULL && strcmp(given, "all") != 0)
+        return;
+    size_t n_possible = 0;
+    for (size_t i = 0; i < *n; i++) {
+        cir_error err;
+        if (cir_dataset_check(self->dataset, methods[i], &err) == CIR_OK)
+            methods[n_possible++] = methods[i];
+        else if (!cir__arguments_has(self->arguments, "quiet"))
+            fprintf(stderr, "cir: method %s is left out: %s\n", cir_method_name(methods[i]), err.message);
+    }
+    *n = n_possible;
 }
 
 static bool watch(void *context, size_t n_done, size_t n_total)
@@ -241,6 +260,7 @@ static int run(const cir__arguments *arguments)
             printf("%s: %zu queries, %zu instances, %zu database images; figures in %%%s\n\n", info->name,
                    info->n_queries, info->n_instances, info->n_database,
                    ap == CIR_AP_PAPER ? ", AP in the paper's wording" : "");
+        choose_possible(&self, methods, &n_methods);
         status = evaluate_methods(&self, methods, n_methods);
     }
     if (status == CIR__DONE)

@@ -339,6 +339,8 @@ static const char *fusion_name(cir_fusion_kind kind)
         return "sum";
     case CIR_FUSE_PRODUCT:
         return "product";
+    case CIR_FUSE_GAUSS:
+        return "gauss";
     default:
         return "harris";
     }

@@ -11,7 +11,7 @@
  *
  *   index, model, fingerprint, method, method_meaning, settings {key: text}, n_images, ms, cir (version)
  *   query    {image: null | photo, text: null | string, n_cut}
- *   fusion   {kind: "image|text|sum|product|harris", clamps, lambda, weight}
+ *   fusion   {kind: "image|text|sum|product|harris|gauss", clamps, lambda, weight}
  *   hits     [photo and rank, id, score, image_score, text_score, photo_width, photo_height, taken,
  *             with has_ranks: image_rank, text_rank]
  *   scatter  null, or by kind

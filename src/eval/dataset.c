@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "format/csv.h"
+#include "method/freedom.h"
 
 /* One list as it is read. */
 typedef struct item_list {
@@ -32,11 +33,11 @@ void cir_dataset_close(cir_dataset *dataset)
     cir__intern_done(&dataset->texts);
     cir__intern_done(&dataset->instances);
     cir__kept_free(dataset->kept);
-    void *const owned[] = {dataset->name,           dataset->queries,        dataset->query_image,
-                           dataset->query_text,     dataset->query_context,  dataset->items,
-                           dataset->item_rows,      dataset->item_features,  dataset->instance_begin,
-                           dataset->objects,        dataset->styles,         dataset->image_mean,
-                           dataset->synthetic_text, dataset->synthetic_image};
+    void *const owned[] = {
+        dataset->name,           dataset->queries,         dataset->query_image,    dataset->query_text,
+        dataset->query_context,  dataset->items,           dataset->item_rows,      dataset->item_features,
+        dataset->instance_begin, dataset->objects,         dataset->styles,         dataset->image_mean,
+        dataset->synthetic_text, dataset->synthetic_image, dataset->query_composed, dataset->item_composed};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
     free(dataset);
@@ -65,6 +66,33 @@ cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance)
     return (cir_rows){.n_rows = dataset->instance_begin[instance + 1] - begin,
                       .dim = dim,
                       .f32 = dataset->item_features + begin * dim};
+}
+
+cir_rows cir__dataset_get_composed_rows(const cir_dataset *dataset, size_t instance)
+{
+    cir_rows rows = cir__dataset_get_rows(dataset, instance);
+
+    if (dataset->item_composed != NULL) {
+        rows.dim = dataset->composed_dim;
+        rows.f32 = dataset->item_composed + dataset->instance_begin[instance] * rows.dim;
+    }
+    return rows;
+}
+
+cir_status cir_dataset_check(const cir_dataset *dataset, cir_method method, cir_error *err)
+{
+    cir__error_clear(err);
+    if (method == CIR_METHOD_EXTERNAL && dataset->query_composed == NULL)
+        return cir__fail(err, CIR_ARGUMENT,
+                         "%s: query_composed.npy is not there, which method external ranks by; put it into "
+                         "a folder for cir eval --features",
+                         dataset->name);
+    if (cir__method_is_freedom(method) && dataset->model == NULL)
+        return cir__fail(err, CIR_ARGUMENT,
+                         "%s: its features come without a model, which method %s encodes words with; "
+                         "evaluate it on a data set of pictures with a model",
+                         dataset->name, cir_method_name(method));
+    return CIR_OK;
 }
 
 static cir_status list_push(cir_dataset *dataset, const cir__csv *csv, const char *path, item_list *list,

@@ -30,6 +30,11 @@ struct cir_dataset {
     float *item_features;   /* [n_database, dim] unit, in the same order */
     size_t *instance_begin; /* [instances.n + 1] an instance's items are those from [i] to [i + 1] */
 
+    /* What a trained method computed, unit; NULL: not there. */
+    size_t composed_dim;
+    float *query_composed; /* [n_queries, composed_dim] */
+    float *item_composed;  /* [n_database, composed_dim] as item_features; NULL: those serve */
+
     /* What BASIC needs, where the data came with it; NULL: it did not. */
     float *objects, *styles; /* [n_objects, dim], [n_styles, dim] unit */
     size_t n_objects, n_styles;
@@ -50,6 +55,9 @@ CIR_MUST_CHECK cir_status cir__dataset_read_lists(cir_dataset *dataset, const ch
 
 /* The rows that an instance's queries rank, lent: row i is item instance_begin[instance] + i. */
 cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance);
+
+/* The same as the composed features see them. */
+cir_rows cir__dataset_get_composed_rows(const cir_dataset *dataset, size_t instance);
 
 /* Allocates a zeroed data set. Free with cir_dataset_close. */
 CIR_MUST_CHECK cir_status cir__dataset_new(cir_dataset **dataset_out, cir_error *err);

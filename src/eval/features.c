@@ -14,7 +14,8 @@
 /* The folder being read. */
 typedef struct source {
     const char *folder;
-    size_t dim; /* 0: not known yet; the first file decides */
+    size_t dim;        /* 0: not known yet; the first file decides */
+    const char *first; /* the name of that file */
     cir_error *err;
 } source;
 
@@ -36,14 +37,15 @@ static cir_status file_open(source *from, const char *name, size_t n_wanted, cha
         return cir__fail(from->err, CIR_SHAPE, "%s: has %zu dimensions, not 2; write one feature a row", path,
                          view->n_dims);
     if (from->dim != 0 && view->row_items != from->dim)
-        return cir__fail(
-            from->err, CIR_SHAPE,
-            "%s: features have dimension %zu, those of database_image.npy %zu; encode all with one model",
-            path, view->row_items, from->dim);
+        return cir__fail(from->err, CIR_SHAPE,
+                         "%s: features have dimension %zu, those of %s %zu; encode all with one model", path,
+                         view->row_items, from->first, from->dim);
     if (n_wanted != 0 && view->n_rows != n_wanted)
         return cir__fail(from->err, CIR_SHAPE,
                          "%s: has %zu rows, its list has %zu; write one feature for each row", path,
                          view->n_rows, n_wanted);
+    if (from->dim == 0)
+        from->first = name;
     from->dim = view->row_items;
     return CIR_OK;
 }
@@ -88,8 +90,8 @@ exit:
 }
 
 /* The same for a file that may be missing. */
-static cir_status file_read_optional(source *from, const char *name, size_t n_wanted, float **rows_out,
-                                     size_t *n_out)
+static cir_status file_read_optional(source *from, const char *name, size_t n_wanted, const size_t *order,
+                                     float **rows_out, size_t *n_out)
 {
     char *path = cir__path_join(from->folder, name);
     *rows_out = NULL;
@@ -98,7 +100,7 @@ static cir_status file_read_optional(source *from, const char *name, size_t n_wa
         return cir__fail_memory(from->err, name);
     const bool is_there = access(path, F_OK) == 0 || errno != ENOENT;
     free(path);
-    return is_there ? file_read(from, name, n_wanted, NULL, rows_out, n_out) : CIR_OK;
+    return is_there ? file_read(from, name, n_wanted, order, rows_out, n_out) : CIR_OK;
 }
 
 static cir_status mean_read_optional(source *from, float **mean_out)
@@ -114,6 +116,29 @@ static cir_status mean_read_optional(source *from, float **mean_out)
     return status;
 }
 
+/* Composed features have a space of their own if they come with their own database, else that of the images.
+ */
+static cir_status composed_read_optional(cir_dataset *dataset, const source *images, cir_error *err)
+{
+    source from = {.folder = images->folder, .err = err};
+    size_t n;
+    cir_status status = file_read_optional(&from, "database_composed.npy", dataset->info.n_database,
+                                           dataset->item_rows, &dataset->item_composed, &n);
+
+    if (status != CIR_OK)
+        return status;
+    if (dataset->item_composed == NULL)
+        from = *images;
+    status = file_read_optional(&from, "query_composed.npy", dataset->info.n_queries, NULL,
+                                &dataset->query_composed, &n);
+    if (status == CIR_OK && dataset->query_composed == NULL && dataset->item_composed != NULL)
+        return cir__fail(err, CIR_NOT_FOUND,
+                         "%s: holds database_composed.npy without query_composed.npy; add the latter",
+                         images->folder);
+    dataset->composed_dim = from.dim;
+    return status;
+}
+
 static cir_status read_all(cir_dataset *dataset, source *from)
 {
     const size_t n_queries = dataset->info.n_queries;
@@ -124,17 +149,18 @@ static cir_status read_all(cir_dataset *dataset, source *from)
                             &dataset->item_features, &n)) != CIR_OK ||
         (status = file_read(from, "query_image.npy", n_queries, NULL, &dataset->query_image, &n)) != CIR_OK ||
         (status = file_read(from, "query_text.npy", n_queries, NULL, &dataset->query_text, &n)) != CIR_OK ||
-        (status = file_read_optional(from, "query_text_context.npy", n_queries, &dataset->query_context,
+        (status = file_read_optional(from, "query_text_context.npy", n_queries, NULL, &dataset->query_context,
                                      &n)) != CIR_OK ||
-        (status = file_read_optional(from, "corpus_objects.npy", 0, &dataset->objects,
+        (status = file_read_optional(from, "corpus_objects.npy", 0, NULL, &dataset->objects,
                                      &dataset->n_objects)) != CIR_OK ||
-        (status = file_read_optional(from, "corpus_styles.npy", 0, &dataset->styles, &dataset->n_styles)) !=
-            CIR_OK ||
-        (status = file_read_optional(from, "synthetic_image.npy", 0, &dataset->synthetic_image,
+        (status = file_read_optional(from, "corpus_styles.npy", 0, NULL, &dataset->styles,
+                                     &dataset->n_styles)) != CIR_OK ||
+        (status = file_read_optional(from, "synthetic_image.npy", 0, NULL, &dataset->synthetic_image,
                                      &dataset->n_synthetic_image)) != CIR_OK ||
-        (status = file_read_optional(from, "synthetic_text.npy", 0, &dataset->synthetic_text,
+        (status = file_read_optional(from, "synthetic_text.npy", 0, NULL, &dataset->synthetic_text,
                                      &dataset->n_synthetic_text)) != CIR_OK ||
-        (status = mean_read_optional(from, &dataset->image_mean)) != CIR_OK)
+        (status = mean_read_optional(from, &dataset->image_mean)) != CIR_OK ||
+        (status = composed_read_optional(dataset, from, from->err)) != CIR_OK)
         return status;
     if ((dataset->synthetic_image == NULL) != (dataset->synthetic_text == NULL))
         return cir__fail(

@@ -8,11 +8,9 @@
 #include "base/memory.h"
 #include "method/contextualise.h"
 #include "method/mean.h"
-#include "method/terms.h"
 
-/* Unit features of a corpus' terms by the data set's model. */
-static cir_status corpus_encode(const cir_dataset *dataset, const cir__terms *terms, cir_pool *pool,
-                                const float **features_out, size_t *n_out, cir_error *err)
+cir_status cir__material_encode_corpus(const cir_dataset *dataset, const cir__terms *terms, cir_pool *pool,
+                                       const float **features_out, size_t *n_out, cir_error *err)
 {
     char key[64];
     size_t n_floats;
@@ -110,13 +108,15 @@ static cir_status texts_encode(const cir_dataset *dataset, const cir_settings *s
     cir_status status = cir__terms_read(CIR__CORPUS_OBJECTS, settings, &objects, err);
 
     if (status == CIR_OK)
-        status = corpus_encode(dataset, &objects, pool, &material->objects, &material->n_objects, err);
+        status = cir__material_encode_corpus(dataset, &objects, pool, &material->objects,
+                                             &material->n_objects, err);
     if (status == CIR_OK && settings->contextualise)
         status = context_encode(dataset, &objects, settings, pool, &material->query_text, err);
     if (status == CIR_OK && settings->project)
         status = cir__terms_read(CIR__CORPUS_STYLES, settings, &styles, err);
     if (status == CIR_OK && settings->project)
-        status = corpus_encode(dataset, &styles, pool, &material->styles, &material->n_styles, err);
+        status =
+            cir__material_encode_corpus(dataset, &styles, pool, &material->styles, &material->n_styles, err);
     cir__terms_done(&objects);
     cir__terms_done(&styles);
     return status;

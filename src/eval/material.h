@@ -5,6 +5,7 @@
 #include "cir/method.h"
 #include "eval/dataset.h"
 #include "method/normalise.h"
+#include "method/terms.h"
 
 /* Features [n, dim], lent from the data set; NULL where a run's settings do not need them. */
 typedef struct cir__material {
@@ -22,6 +23,11 @@ typedef struct cir__material {
  * settings and of encoding, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__material_get(const cir_dataset *dataset, cir_settings *settings,
                                             cir_pool *pool, cir__material *material_out, cir_error *err);
+/* Unit features of a corpus' terms by the data set's model, lent from what the data set keeps: [*n_out, dim].
+ * Errors: those of encoding, CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__material_encode_corpus(const cir_dataset *dataset, const cir__terms *terms,
+                                                      cir_pool *pool, const float **features_out,
+                                                      size_t *n_out, cir_error *err);
 void cir__material_done(cir__material *material);
 
 #endif

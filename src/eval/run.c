@@ -13,8 +13,10 @@
 #include "eval/fit.h"
 #include "eval/metrics.h"
 #include "eval/statistics.h"
+#include "eval/words.h"
 #include "method/baseline.h"
 #include "method/basic.h"
+#include "method/weicom.h"
 
 const size_t cir_recall_at[CIR_N_RECALLS] = {1, 5, 10, 50};
 
@@ -22,7 +24,8 @@ const size_t cir_recall_at[CIR_N_RECALLS] = {1, 5, 10, 50};
 typedef struct run {
     const cir_dataset *dataset;
     cir_eval_result *result;
-    const cir__fit *fit;
+    const cir__fit *fit;     /* of BASIC */
+    const cir__words *words; /* of FREEDOM */
     pthread_mutex_t lock;
     size_t failed_query; /* the first that failed; n_queries: none */
     cir_error failure;   /* its error */
@@ -35,16 +38,33 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* Composed elsewhere: the score is the plain similarity. */
+static cir_status external_compose(const cir_dataset *dataset, size_t q, cir_composed *composed_out,
+                                   cir_error *err)
+{
+    const size_t dim = dataset->composed_dim;
+    const cir_settings none = {.weight = 0.5};
+
+    return cir__baseline_compose(CIR_METHOD_IMAGE, &none, dim, dataset->query_composed + q * dim, NULL,
+                                 composed_out, err);
+}
+
 static cir_status compose(const run *job, size_t q, const cir_rows *rows, cir_composed *composed_out,
                           cir_error *err)
 {
     const cir_eval_result *const result = job->result;
     const size_t dim = job->dataset->info.dim;
     const float *const image = job->dataset->query_image + q * dim;
+    const float *const text = job->dataset->query_text + q * dim;
 
     if (cir__method_is_baseline(result->method))
-        return cir__baseline_compose(result->method, &result->settings, dim, image,
-                                     job->dataset->query_text + q * dim, composed_out, err);
+        return cir__baseline_compose(result->method, &result->settings, dim, image, text, composed_out, err);
+    if (result->method == CIR_METHOD_WEICOM)
+        return cir__weicom_compose(&result->settings, rows, NULL, image, text, composed_out, err);
+    if (cir__method_is_freedom(result->method))
+        return cir__words_compose(job->words, job->dataset, &result->settings, q, composed_out, err);
+    if (result->method == CIR_METHOD_EXTERNAL)
+        return external_compose(job->dataset, q, composed_out, err);
     return cir__basic_compose(cir__fit_get(job->fit, job->dataset->queries[q].instance), &result->settings,
                               rows, NULL, image, job->fit->material.query_text + q * dim, composed_out, err);
 }
@@ -80,7 +100,10 @@ static void judge(const run *job, size_t q, const cir_hit *hits, size_t n_hits, 
 
 static cir_status rank_query(const run *job, size_t q, cir_error *err)
 {
-    const cir_rows rows = cir__dataset_get_rows(job->dataset, job->dataset->queries[q].instance);
+    const size_t instance = job->dataset->queries[q].instance;
+    const cir_rows rows = job->result->method == CIR_METHOD_EXTERNAL
+                              ? cir__dataset_get_composed_rows(job->dataset, instance)
+                              : cir__dataset_get_rows(job->dataset, instance);
     cir_composed composed = {0};
     cir_hit *hits = cir__new_unset(rows.n_rows, sizeof *hits);
     size_t *ranks = cir__new_unset(rows.n_rows, sizeof *ranks);
@@ -187,9 +210,11 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
     const size_t n_queries = dataset->info.n_queries;
     const double begin = seconds_now();
     cir__fit fit = {0};
+    cir__words words = {0};
     run job = {.dataset = dataset,
                .result = result_out,
                .fit = &fit,
+               .words = &words,
                .lock = PTHREAD_MUTEX_INITIALIZER,
                .failed_query = n_queries};
     cir_status status = CIR_OK;
@@ -200,7 +225,10 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
         status = cir__fail_memory(err, "an evaluation");
         goto exit;
     }
-    if (!cir__method_is_baseline(method))
+    status = cir_dataset_check(dataset, method, err);
+    if (status == CIR_OK && cir__method_is_freedom(method))
+        status = cir__words_new(dataset, settings, pool, &words, err);
+    if (status == CIR_OK && cir__method_is_basic(method))
         status = cir__fit_new(dataset, &result_out->settings, pool, &fit, err);
     if (status != CIR_OK)
         goto exit;
@@ -216,6 +244,7 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
     result_out->seconds = seconds_now() - begin;
 exit:
     cir__fit_done(&fit);
+    cir__words_done(&words);
     if (status != CIR_OK)
         cir_eval_result_done(result_out);
     return status;

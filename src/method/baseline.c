@@ -11,7 +11,8 @@
 
 bool cir__method_is_baseline(cir_method method)
 {
-    return method != CIR_METHOD_BASIC && method != CIR_METHOD_BASIC_MINUS;
+    return method == CIR_METHOD_TEXT || method == CIR_METHOD_IMAGE || method == CIR_METHOD_SUM ||
+           method == CIR_METHOD_PRODUCT;
 }
 
 cir_status cir__baseline_compose(cir_method method, const cir_settings *settings, size_t dim,

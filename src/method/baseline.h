@@ -6,7 +6,7 @@
 
 #include "cir/method.h"
 
-/* Whether the method needs neither corpora nor means: all but BASIC in its forms. */
+/* Whether the method is one of these four, which know nothing but the query. */
 bool cir__method_is_baseline(cir_method method);
 
 /* The query of a baseline: the plain unit features [dim] and their fusion; a side that the method does not

@@ -11,6 +11,11 @@
 #include "method/expand.h"
 #include "method/fuse.h"
 
+bool cir__method_is_basic(cir_method method)
+{
+    return method == CIR_METHOD_BASIC || method == CIR_METHOD_BASIC_MINUS;
+}
+
 cir_status cir__basic_compose(const cir__basic *basic, const cir_settings *settings, const cir_rows *rows,
                               cir_pool *pool, const float *image, const float *text,
                               cir_composed *composed_out, cir_error *err)

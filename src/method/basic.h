@@ -17,6 +17,9 @@ typedef struct cir__basic {
     cir__minima minima;                /* mv and mt; not 0 where settings->normalise */
 } cir__basic;
 
+/* Whether the method is BASIC in one of its forms. */
+bool cir__method_is_basic(cir_method method);
+
 /* The query of BASIC, folded: an image's feature x enters through ⟨a, x⟩ + a0 and ⟨b, x⟩ + b0 alone (METHOD
  * §1, last paragraph). image: [dim] unit or NULL; text: [dim] unit, contextualised already where settings ask
  * for it, or NULL; not both. rows: what query expansion looks at. Of the settings, variant, neighbours, beta,

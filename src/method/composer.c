@@ -1,4 +1,5 @@
-/* A method made ready for one index and one model: BASIC with its stock, baselines with nothing. */
+/* A method made ready for one index and one model: BASIC with its stock, FREEDOM with its vocabulary, the
+ * others with nothing. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,13 +9,15 @@
 #include "method/baseline.h"
 #include "method/basic.h"
 #include "method/contextualise.h"
+#include "method/freedom.h"
 #include "method/stock.h"
+#include "method/weicom.h"
 
 struct cir_composer {
     cir_method method;
     const cir_model *model;
     size_t dim;
-    cir__stock stock; /* of a baseline only the settings */
+    cir__stock stock; /* of baselines and WeiCom only settings and rows */
 };
 
 cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_pool *pool, cir_method method,
@@ -31,14 +34,21 @@ cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_
             err, CIR_MISMATCH,
             "%s: shows the features of model %s, the query's model is %s; open the index with that model",
             info->path, info->model->name, model_info->name);
+    if (method == CIR_METHOD_EXTERNAL)
+        return cir__fail(err, CIR_ARGUMENT,
+                         "method %s: an index has no composed features; evaluate them with cir eval "
+                         "--features, or choose another method",
+                         cir_method_name(method));
     cir_composer *composer = cir__new(1, sizeof *composer);
     if (composer == NULL)
         return cir__fail_memory(err, "a composer");
     *composer = (cir_composer){.method = method, .model = model, .dim = info->model->dim};
-    if (cir__method_is_baseline(method))
-        composer->stock.settings = *settings;
-    else
+    if (cir__method_is_basic(method))
         status = cir__stock_fill(&composer->stock, index, model, settings, pool, err);
+    else if (cir__method_is_freedom(method))
+        status = cir__stock_fill_vocabulary(&composer->stock, index, model, settings, pool, err);
+    else
+        composer->stock = (cir__stock){.settings = *settings, .rows = cir_rows_of_index(index)};
     if (status != CIR_OK) {
         cir_composer_free(composer);
         return status;
@@ -73,10 +83,36 @@ static cir_status text_encode(const cir_composer *composer, cir_pool *pool, cons
 {
     const cir__stock *const stock = &composer->stock;
 
-    if (cir__method_is_baseline(composer->method) || !stock->settings.contextualise)
+    if (!cir__method_is_basic(composer->method) || !stock->settings.contextualise)
         return cir_model_encode_texts(composer->model, pool, &text, 1, feature_out, n_cut_out, err);
     return cir__contextualise(composer->model, pool, text, stock->context, stock->n_context, feature_out,
                               n_cut_out, err);
+}
+
+static cir_status freedom_compose(const cir_composer *composer, cir_pool *pool, const float *image,
+                                  const char *text, cir_composed *composed_out, cir_error *err)
+{
+    const cir__stock *const stock = &composer->stock;
+    const cir__vocabulary vocabulary = {
+        .words = stock->objects.texts, .features = stock->object_features, .n = stock->objects.n};
+    cir__described described;
+    double best = -1.0;
+    cir_status status = CIR_OK;
+
+    if (image == NULL || text == NULL)
+        return cir__fail(err, CIR_ARGUMENT, "method %s: the query has no %s; add it or choose another method",
+                         cir_method_name(composer->method), text == NULL ? "words" : "photo");
+    if (stock->settings.expand)
+        status = cir__freedom_find_best(&stock->rows, image, pool, &best, err);
+    if (status == CIR_OK)
+        status = cir__freedom_describe(&vocabulary, stock->settings.expand, best >= CIR__FREEDOM_INSIDE,
+                                       &stock->rows, pool, image, &described, err);
+    if (status != CIR_OK)
+        return status;
+    const double begin = seconds_now();
+    status = cir__freedom_compose(composer->model, &vocabulary, &described, pool, text, composed_out, err);
+    composed_out->encode_seconds = seconds_now() - begin;
+    return status;
 }
 
 cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, const float *image_feature,
@@ -93,6 +129,8 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
     if (image_feature == NULL && text == NULL)
         return cir__fail(err, CIR_ARGUMENT,
                          "query: has neither a photo nor words; give at least one of them");
+    if (cir__method_is_freedom(composer->method))
+        return freedom_compose(composer, pool, image_feature, text, composed_out, err);
     if (text != NULL && composer->method != CIR_METHOD_IMAGE) {
         text_feature = cir__new(composer->dim, sizeof *text_feature);
         if (text_feature == NULL)
@@ -103,6 +141,9 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
     if (status == CIR_OK && cir__method_is_baseline(composer->method))
         status = cir__baseline_compose(composer->method, &stock->settings, composer->dim, image_feature,
                                        text_feature, composed_out, err);
+    else if (status == CIR_OK && composer->method == CIR_METHOD_WEICOM)
+        status = cir__weicom_compose(&stock->settings, &stock->rows, pool, image_feature, text_feature,
+                                     composed_out, err);
     else if (status == CIR_OK)
         status = cir__basic_compose(&stock->basic, &stock->settings, &stock->rows, pool, image_feature,
                                     text_feature, composed_out, err);

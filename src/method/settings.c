@@ -61,7 +61,7 @@ static const setting settings_table[] = {
      -MANY, 0, "smallest image score there is (-0.077 for CLIP ViT-L/14), or 'estimated'"},
     {"min_text", SETTING_MINIMUM, offsetof(cir_settings, min_text), offsetof(cir_settings, has_min_text),
      -MANY, 0, "smallest text score there is (-0.117 for CLIP ViT-L/14), or 'estimated'"},
-    {"weight", SETTING_NUMBER, AT(weight), 0, 1, "of the words in the methods sum and product"},
+    {"weight", SETTING_NUMBER, AT(weight), 0, 1, "of the words in the methods sum, product and weicom"},
     {"seed", SETTING_SEED, AT(seed), 0, 0, "of everything that is drawn at random"},
 };
 
@@ -78,7 +78,7 @@ void cir_settings_init(cir_settings *settings, cir_method method)
                                .context = 100,
                                .centre = true,
                                .project = true,
-                               .expand = method == CIR_METHOD_BASIC,
+                               .expand = method == CIR_METHOD_BASIC || method == CIR_METHOD_FREEDOM,
                                .contextualise = true,
                                .normalise = true,
                                .fuse = CIR_FUSE_HARRIS,

@@ -258,6 +258,15 @@ cir_status cir__stock_fill(cir__stock *stock, const cir_index *index, const cir_
     return status;
 }
 
+cir_status cir__stock_fill_vocabulary(cir__stock *stock, const cir_index *index, const cir_model *model,
+                                      const cir_settings *settings, cir_pool *pool, cir_error *err)
+{
+    *stock =
+        (cir__stock){.index = index, .model = model, .settings = *settings, .rows = cir_rows_of_index(index)};
+    const cir_status status = cir__terms_read(CIR__CORPUS_OBJECTS, settings, &stock->objects, err);
+    return status == CIR_OK ? object_features_need(stock, pool, err) : status;
+}
+
 void cir__stock_done(cir__stock *stock)
 {
     cir__terms_done(&stock->objects);

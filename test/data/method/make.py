@@ -16,6 +16,7 @@ import method_reference  # noqa: E402
 
 RUNS = [
     ["text"], ["image"], ["sum"], ["product"], ["sum", "weight=0.3"], ["product", "weight=0.7"],
+    ["weicom"], ["weicom", "weight=0.2"],
     ["basic"], ["basic-"],
     ["basic", "variant=reference"], ["basic-", "variant=reference"],
     ["basic-", "centre=0", "normalise=0"], ["basic-", "project=0"], ["basic-", "contextualise=0"],

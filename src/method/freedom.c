@@ -1,0 +1,155 @@
+#include "method/freedom.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "method/composed.h"
+#include "method/row.h"
+
+/* Words as they are met, each once. */
+typedef struct tally {
+    const cir__vocabulary *vocabulary;
+    size_t words[CIR__FREEDOM_IMAGES * CIR__FREEDOM_NEAREST];
+    size_t counts[CIR__FREEDOM_IMAGES * CIR__FREEDOM_NEAREST];
+    size_t n;
+} tally;
+
+bool cir__method_is_freedom(cir_method method)
+{
+    return method == CIR_METHOD_FREEDOM || method == CIR_METHOD_FREEDOM_MINUS;
+}
+
+static cir_status find_nearest(const cir_rows *rows, const float *feature, size_t k, cir_pool *pool,
+                               cir_hit *hits_out, size_t *n_out, cir_error *err)
+{
+    const cir_query query = {
+        .dim = rows->dim, .a = feature, .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
+    return cir_search_top(rows, &query, k, pool, hits_out, n_out, err);
+}
+
+cir_status cir__freedom_find_best(const cir_rows *rows, const float *image, cir_pool *pool, double *best_out,
+                                  cir_error *err)
+{
+    cir_hit hit;
+    size_t n_hits = 0;
+    const cir_status status = find_nearest(rows, image, 1, pool, &hit, &n_hits, err);
+
+    *best_out = n_hits > 0 ? (double)hit.score : -1.0;
+    return status;
+}
+
+/* Counts the words near one feature. A vocabulary may hold a word twice: it is one word. */
+static cir_status tally_push(tally *words, const float *feature, size_t dim, cir_error *err)
+{
+    const cir__vocabulary *const vocabulary = words->vocabulary;
+    const cir_rows rows = {.n_rows = vocabulary->n, .dim = dim, .f32 = vocabulary->features};
+    cir_hit hits[CIR__FREEDOM_NEAREST];
+    size_t n_hits = 0;
+    const cir_status status = find_nearest(&rows, feature, CIR__FREEDOM_NEAREST, NULL, hits, &n_hits, err);
+
+    for (size_t h = 0; h < n_hits; h++) {
+        size_t i = 0;
+        while (i < words->n && strcmp(vocabulary->words[words->words[i]], vocabulary->words[hits[h].id]) != 0)
+            i++;
+        if (i == words->n) {
+            words->words[i] = hits[h].id;
+            words->counts[i] = 0;
+            words->n++;
+        }
+        words->counts[i]++;
+    }
+    return status;
+}
+
+/* Repeated search for the most frequent of those that are left; the first met wins. */
+static void tally_choose(tally *words, cir__described *out)
+{
+    size_t most = 0;
+
+    for (out->n = 0; out->n < CIR__FREEDOM_WORDS; out->n++) {
+        size_t best = 0;
+        for (size_t i = 1; i < words->n; i++)
+            if (words->counts[i] > words->counts[best])
+                best = i;
+        if (words->n == 0 || words->counts[best] == 0)
+            return;
+        most = out->n == 0 ? words->counts[best] : most;
+        out->words[out->n] = words->words[best];
+        out->weights[out->n] = (double)words->counts[best] / (double)most;
+        words->counts[best] = 0;
+    }
+}
+
+cir_status cir__freedom_describe(const cir__vocabulary *vocabulary, bool expands, bool is_inside,
+                                 const cir_rows *rows, cir_pool *pool, const float *image,
+                                 cir__described *described_out, cir_error *err)
+{
+    const size_t dim = rows->dim;
+    const bool has_self = !expands || !is_inside;
+    cir_hit hits[CIR__FREEDOM_IMAGES];
+    size_t n_hits = 0;
+    tally words = {.vocabulary = vocabulary};
+    cir_status status = CIR_OK;
+
+    memset(described_out, 0, sizeof *described_out);
+    float *row = cir__new(dim, sizeof *row);
+    if (row == NULL)
+        return cir__fail_memory(err, "a row");
+    if (expands)
+        status =
+            find_nearest(rows, image, CIR__FREEDOM_IMAGES - (has_self ? 1 : 0), pool, hits, &n_hits, err);
+    if (status == CIR_OK && has_self)
+        status = tally_push(&words, image, dim, err);
+    for (size_t h = 0; h < n_hits && status == CIR_OK; h++) {
+        cir__row_copy(rows, hits[h].id, row);
+        status = tally_push(&words, row, dim, err);
+    }
+    if (status == CIR_OK)
+        tally_choose(&words, described_out);
+    free(row);
+    return status;
+}
+
+cir_status cir__freedom_compose(const cir_model *model, const cir__vocabulary *vocabulary,
+                                const cir__described *described, cir_pool *pool, const char *text,
+                                cir_composed *composed_out, cir_error *err)
+{
+    const size_t dim = cir_model_get_info(model)->dim;
+    char *texts[CIR__FREEDOM_WORDS] = {0};
+    float *features = cir__new(CIR__FREEDOM_WORDS, dim * sizeof *features);
+    double *sum = cir__new(dim, sizeof *sum);
+    size_t n_cut = 0;
+    cir_status status = features == NULL || sum == NULL ? cir__fail_memory(err, "a query") : CIR_OK;
+
+    memset(composed_out, 0, sizeof *composed_out);
+    for (size_t i = 0; i < described->n && status == CIR_OK; i++) {
+        const char *const word = vocabulary->words[described->words[i]];
+        const size_t size = strlen(word) + strlen(text) + 2;
+        texts[i] = cir__new(size, 1);
+        if (texts[i] == NULL)
+            status = cir__fail_memory(err, "a query");
+        else
+            snprintf(texts[i], size, "%s %s", word, text);
+    }
+    if (status == CIR_OK && described->n > 0)
+        status = cir_model_encode_texts(model, pool, (const char *const *)texts, described->n, features,
+                                        &n_cut, err);
+    if (status != CIR_OK)
+        goto exit;
+    for (size_t i = 0; i < described->n; i++)
+        for (size_t j = 0; j < dim; j++)
+            sum[j] += described->weights[i] * (double)features[i * dim + j];
+    const cir__side side = {dim, sum, 0.0};
+    const cir_fusion fusion = {.kind = CIR_FUSE_TEXT, .weight = 0.5f};
+    status = cir__composed_new(dim, NULL, &side, fusion, composed_out, err);
+    composed_out->n_cut = n_cut;
+exit:
+    for (size_t i = 0; i < CIR__FREEDOM_WORDS; i++)
+        free(texts[i]);
+    free(features);
+    free(sum);
+    return status;
+}
