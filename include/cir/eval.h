@@ -20,6 +20,8 @@ typedef struct cir_dataset_info {
     size_t n_instances;
     size_t n_database;
     size_t dim;
+    size_t n_domains;           /* of a benchmark of domain conversion; 0 for others */
+    const char *const *domains; /* [n_domains] as queries call them */
 } cir_dataset_info;
 
 /* Features that somebody else computed: the folder of `cir eval --features` (query.csv, database.csv,
@@ -38,6 +40,23 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_images(const char *folder, co
                                                           cir_pool *pool, cir_encode_watch *watch,
                                                           void *context, cir_dataset **dataset_out,
                                                           cir_error *err);
+
+/* The four benchmarks of domain conversion by FREEDOM's lists ("path domain class", separated by spaces):
+ * imagenet_r and ltll (full_files.csv, the queries are the database; for imagenet_r also its source
+ * imgnet_targets.txt), nico and minidn (query_files.csv and database_files.csv). Every listed image is
+ * composed with every domain but its own; relevant are the rows of its class in that domain, and all rows are
+ * ranked. Queries go by the list, for one image by the benchmark's order of domains.
+ *
+ * Features that somebody else computed lie beside the lists, as for cir_dataset_open_features, except:
+ * database_image.npy has one row a database row, query_image.npy one row a listed query image (not read where
+ * the queries are the database), query_text.npy and the optional query_text_context.npy one row a domain, in
+ * the benchmark's order. Errors: CIR_ARGUMENT (no such benchmark), and those of the other two. */
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_domain_features(const char *folder, const char *benchmark,
+                                                                   cir_dataset **dataset_out, cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_domain_images(const char *folder, const char *benchmark,
+                                                                 const cir_model *model, cir_pool *pool,
+                                                                 cir_encode_watch *watch, void *context,
+                                                                 cir_dataset **dataset_out, cir_error *err);
 CIR_API void cir_dataset_close(cir_dataset *dataset); /* NULL is allowed */
 CIR_API const cir_dataset_info *cir_dataset_get_info(const cir_dataset *dataset);
 
@@ -93,6 +112,11 @@ typedef struct cir_eval_result {
     /* Bootstrap over instances: the 2.5 and 97.5 % points of CIR_N_RESAMPLES resamples, which are the same
      * for every result over the same instances. */
     cir_interval mAP_interval, mmAP_interval;
+    /* Domain conversion: mean AP of each pair of domains, source by source ([n_domains, n_domains], 0 where a
+     * pair has no queries), of each source over its targets, and of all sources. Percent; NULL, 0 for others.
+     */
+    double *pairs, *sources;
+    double average;
     double recall[CIR_N_RECALLS], precision[CIR_N_RECALLS]; /* percent */
     const double *AP;         /* [n_queries], 0–1: the row of AP_forms that ap names */
     double *AP_forms;         /* [CIR_N_AP_FORMS, n_queries] */

@@ -10,6 +10,7 @@
 
 static const cir__flag flags[] = {
     {"features", 0, "DIR", "features that were computed elsewhere, instead of a data set"},
+    {"benchmark", 0, "NAME", "the folder is of domain conversion: imagenet_r, nico, minidn or ltll"},
     {"method", 'm', "METHOD,...", "which methods, or \"all\" that the data allow (default)"},
     {"set", 's', "KEY=VALUE", "change a setting of every method; may be repeated"},
     {"ablation", 0, NULL, "add BASIC's steps one by one, as the paper's ablation table does"},
@@ -51,6 +52,41 @@ static double half_width(cir_interval interval)
     return (interval.high - interval.low) / 2;
 }
 
+/* A row for each source, a column for each target and one for their mean. */
+static void print_pairs(const cir_dataset_info *info, const cir_eval_result *result, const char *label)
+{
+    const size_t n = info->n_domains;
+    printf("%-22s", label);
+    for (size_t t = 0; t < n; t++)
+        printf(" %9s", info->domains[t]);
+    printf(" %9s\n", "mean");
+    for (size_t s = 0; s < n; s++) {
+        printf("  from %-15s", info->domains[s]);
+        for (size_t t = 0; t < n; t++)
+            if (t == s)
+                printf(" %9s", "-");
+            else
+                printf(" %9.2f", result->pairs[s * n + t]);
+        printf(" %9.2f\n", result->sources[s]);
+    }
+    printf("  %-20s %*.2f\n\n", "AVG", (int)(10 * n + 9), result->average);
+    fflush(stdout);
+}
+
+static void print_result(const cir_dataset_info *info, const cir_eval_result *result, const char *label)
+{
+    if (info->n_domains > 0) {
+        print_pairs(info, result, label);
+        return;
+    }
+    printf("%-20s %6.2f ±%5.2f %6.2f ±%5.2f %6.2f ", label, result->mmAP, half_width(result->mmAP_interval),
+           result->mAP, half_width(result->mAP_interval), result->minmAP);
+    for (size_t i = 0; i < CIR_N_RECALLS; i++)
+        printf(" %6.2f", result->recall[i]);
+    printf("\n");
+    fflush(stdout);
+}
+
 static int evaluate(evaluating *self, cir_method method, const cir_settings *settings, const char *label)
 {
     cir_error err;
@@ -61,15 +97,9 @@ static int evaluate(evaluating *self, cir_method method, const cir_settings *set
         cir_eval_result_done(&result);
         return cir__session_fail(&err);
     }
-    if (self->prints_table) {
-        printf("%-20s %6.2f ±%5.2f %6.2f ±%5.2f %6.2f ", label != NULL ? label : cir_method_name(method),
-               result.mmAP, half_width(result.mmAP_interval), result.mAP, half_width(result.mAP_interval),
-               result.minmAP);
-        for (size_t i = 0; i < CIR_N_RECALLS; i++)
-            printf(" %6.2f", result.recall[i]);
-        printf("\n");
-        fflush(stdout);
-    }
+    if (self->prints_table)
+        print_result(cir_dataset_get_info(self->dataset), &result,
+                     label != NULL ? label : cir_method_name(method));
     json_array_append_new(self->methods, cir__results_method_json(self->dataset, &result, label));
     cir_eval_result_done(&result);
     return CIR__DONE;
@@ -95,7 +125,8 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
 {
     cir_settings settings;
     int status = CIR__DONE;
-    if (self->prints_table) {
+    const bool has_domains = cir_dataset_get_info(self->dataset)->n_domains > 0;
+    if (self->prints_table && !has_domains) {
         printf("%-20s %6s %6s %6s %6s %6s ", "method", "mmAP", "", "mAP", "", "minmAP");
         for (size_t i = 0; i < CIR_N_RECALLS; i++)
             printf("  R@%-3zu", cir_recall_at[i]);
@@ -108,7 +139,7 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
     }
     if (!cir__arguments_has(self->arguments, "ablation"))
         return status;
-    if (self->prints_table)
+    if (self->prints_table && !has_domains)
         printf("\n");
     for (size_t i = 0; i < N_ABLATION && status == CIR__DONE; i++) {
         status = init_settings(self, CIR_METHOD_BASIC, ablation[i].settings, &settings);
@@ -188,14 +219,19 @@ static int open_dataset(const cir__arguments *arguments, cir_pool *pool, const c
     cir_error err;
     cir_status status;
     const char *features = cir__arguments_get(arguments, "features");
+    const char *benchmark = cir__arguments_get(arguments, "benchmark");
     if (features != NULL)
-        status = cir_dataset_open_features(features, dataset_out, &err);
+        status = benchmark != NULL ? cir_dataset_open_domain_features(features, benchmark, dataset_out, &err)
+                                   : cir_dataset_open_features(features, dataset_out, &err);
     else {
+        const char *folder = cir__arguments_operands(arguments)[0];
         cir__progress progress;
         cir__progress_init(&progress, arguments, "encoding");
         cir__session_catch_interrupts();
-        status = cir_dataset_open_images(cir__arguments_operands(arguments)[0], model, pool, watch, &progress,
-                                         dataset_out, &err);
+        status = benchmark != NULL
+                     ? cir_dataset_open_domain_images(folder, benchmark, model, pool, watch, &progress,
+                                                      dataset_out, &err)
+                     : cir_dataset_open_images(folder, model, pool, watch, &progress, dataset_out, &err);
         cir__progress_clear(&progress);
     }
     return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
@@ -256,10 +292,13 @@ static int run(const cir__arguments *arguments)
     self.dataset = dataset;
     if (status == CIR__DONE) {
         const cir_dataset_info *info = cir_dataset_get_info(dataset);
-        if (self.prints_table)
+        const char *wording = ap == CIR_AP_PAPER ? ", AP in the paper's wording" : "";
+        if (self.prints_table && info->n_domains > 0)
+            printf("%s: %zu queries, %zu domains, %zu database images; mAP in %%%s\n\n", info->name,
+                   info->n_queries, info->n_domains, info->n_database, wording);
+        else if (self.prints_table)
             printf("%s: %zu queries, %zu instances, %zu database images; figures in %%%s\n\n", info->name,
-                   info->n_queries, info->n_instances, info->n_database,
-                   ap == CIR_AP_PAPER ? ", AP in the paper's wording" : "");
+                   info->n_queries, info->n_instances, info->n_database, wording);
         choose_possible(&self, methods, &n_methods);
         status = evaluate_methods(&self, methods, n_methods);
     }
@@ -283,8 +322,21 @@ const cir__command cir__command_eval = {
         "Each query\n"
         "ranks the database of its own instance. mmAP is the i-CIR column of the paper; ± is half the 95 %\n"
         "interval over instances (both ends are in the JSON).\n\n"
+        "With --benchmark the folder holds FREEDOM's lists, \"path domain class\" separated by spaces:\n"
+        "full_files.csv (imagenet_r, where imgnet_targets.txt does too, and ltll), or query_files.csv and\n"
+        "database_files.csv (nico, minidn). With --features, database_image.npy has a row for each line "
+        "of the\n"
+        "database's list, query_image.npy (nico, minidn) of the queries', and query_text.npy one for each "
+        "domain,\n"
+        "in this order:\n"
+        "  imagenet_r  photo cartoon origami toy sculpture\n"
+        "  nico        autumn dimlight grass outdoor rock water\n"
+        "  minidn      clipart painting photo sketch\n"
+        "  ltll        Today Archive\n"
+        "AVG is the column of the paper.\n\n"
         "Examples:\n"
         "  cir eval icir --model ~/models/clip-vit-large-patch14 --ablation\n"
+        "  cir eval data/ltll --benchmark ltll --model ~/models/clip-vit-large-patch14\n"
         "  cir eval --features features/ --method basic,product --set variant=reference --json "
         "results.json\n",
     .run = run,

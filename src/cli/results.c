@@ -61,6 +61,24 @@ static json_t *breakdown_json(const cir_dataset *dataset, const cir_eval_result 
     return object;
 }
 
+/* A benchmark's figures by the names of its domains. */
+static void domains_json(const cir_dataset_info *info, const cir_eval_result *result, json_t *document)
+{
+    const size_t n = info->n_domains;
+    json_t *pairs = json_object(), *sources = json_object();
+    for (size_t s = 0; s < n; s++) {
+        json_t *targets = json_object();
+        for (size_t t = 0; t < n; t++)
+            if (t != s)
+                json_object_set_new(targets, info->domains[t], json_real(result->pairs[s * n + t]));
+        json_object_set_new(pairs, info->domains[s], targets);
+        json_object_set_new(sources, info->domains[s], json_real(result->sources[s]));
+    }
+    json_object_set_new(document, "pairs", pairs);
+    json_object_set_new(document, "sources", sources);
+    json_object_set_new(document, "AVG", json_real(result->average));
+}
+
 json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_result *result, const char *label)
 {
     json_t *AP = json_array(), *n_relevant = json_array(), *top = json_array();
@@ -82,6 +100,9 @@ json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_resu
         "n_relevant", n_relevant, "top", top);
     if (label != NULL)
         json_object_set_new(document, "label", json_string(label));
+    const cir_dataset_info *info = cir_dataset_get_info(dataset);
+    if (info->n_domains > 0)
+        domains_json(info, result, document);
     return document;
 }
 

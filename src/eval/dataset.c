@@ -37,7 +37,8 @@ void cir_dataset_close(cir_dataset *dataset)
         dataset->name,           dataset->queries,         dataset->query_image,    dataset->query_text,
         dataset->query_context,  dataset->items,           dataset->item_rows,      dataset->item_features,
         dataset->instance_begin, dataset->objects,         dataset->styles,         dataset->image_mean,
-        dataset->synthetic_text, dataset->synthetic_image, dataset->query_composed, dataset->item_composed};
+        dataset->synthetic_text, dataset->synthetic_image, dataset->query_composed, dataset->item_composed,
+        dataset->image_rows,     dataset->text_rows,       dataset->image_domains};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
     free(dataset);
@@ -95,6 +96,17 @@ cir_status cir_dataset_check(const cir_dataset *dataset, cir_method method, cir_
     return CIR_OK;
 }
 
+const float *cir__dataset_get_image(const cir_dataset *dataset, size_t query)
+{
+    const float *const table = dataset->shares_images ? dataset->item_features : dataset->query_image;
+    return table + (dataset->image_rows != NULL ? dataset->image_rows[query] : query) * dataset->info.dim;
+}
+
+const float *cir__dataset_get_text(const cir_dataset *dataset, const float *text, size_t query)
+{
+    return text + (dataset->text_rows != NULL ? dataset->text_rows[query] : query) * dataset->info.dim;
+}
+
 static cir_status list_push(cir_dataset *dataset, const cir__csv *csv, const char *path, item_list *list,
                             cir_error *err)
 {
@@ -116,6 +128,7 @@ static cir_status list_push(cir_dataset *dataset, const cir__csv *csv, const cha
         (status = cir__intern_put(&dataset->texts, csv->fields[1].text, &item.text, err)) != CIR_OK ||
         (status = cir__intern_put(&dataset->instances, csv->fields[2].text, &item.instance, err)) != CIR_OK)
         return status;
+    item.label = item.text;
     list->items[list->n++] = item;
     return CIR_OK;
 }
@@ -172,8 +185,7 @@ static cir_status group(cir_dataset *dataset, const item_list *database, cir_err
     return CIR_OK;
 }
 
-/* The last part of a path, "icir" of "/data/icir/". */
-static char *last_part(const char *folder)
+cir_status cir__dataset_set_name(cir_dataset *dataset, const char *folder, cir_error *err)
 {
     size_t end = strlen(folder);
     while (end > 1 && folder[end - 1] == '/')
@@ -181,10 +193,11 @@ static char *last_part(const char *folder)
     size_t begin = end;
     while (begin > 0 && folder[begin - 1] != '/')
         begin--;
-    char *part = cir__new(end - begin + 1, 1);
-    if (part != NULL)
-        memcpy(part, folder + begin, end - begin);
-    return part;
+    dataset->info.name = dataset->name = cir__new(end - begin + 1, 1);
+    if (dataset->name == NULL)
+        return cir__fail_memory(err, "a data set");
+    memcpy(dataset->name, folder + begin, end - begin);
+    return CIR_OK;
 }
 
 cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder, const char *queries_path,
@@ -197,7 +210,7 @@ cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder, con
     if (status != CIR_OK)
         return status;
     dataset->n_query_texts = dataset->texts.n;
-    dataset->info.n_queries = queries.n;
+    dataset->info.n_queries = dataset->n_image_rows = dataset->n_text_rows = queries.n;
     dataset->info.n_instances = dataset->instances.n; /* those that are asked for; they come first */
 
     status = list_read(dataset, database_path, &database, err);
@@ -205,8 +218,5 @@ cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder, con
         status = group(dataset, &database, err);
     dataset->info.n_database = database.n;
     free(database.items);
-    if (status != CIR_OK)
-        return status;
-    dataset->info.name = dataset->name = last_part(folder);
-    return dataset->name != NULL ? CIR_OK : cir__fail_memory(err, "a data set");
+    return status == CIR_OK ? cir__dataset_set_name(dataset, folder, err) : status;
 }

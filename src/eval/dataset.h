@@ -11,7 +11,8 @@
 typedef struct cir__item {
     size_t path;
     size_t text;
-    size_t instance;
+    size_t instance; /* which gallery it belongs to: queries rank the rows of their own */
+    size_t label;    /* a row is relevant to a query of its gallery where the labels are equal */
 } cir__item;
 
 struct cir_dataset {
@@ -21,9 +22,16 @@ struct cir_dataset {
     size_t n_query_texts; /* texts below this number are those of queries */
 
     cir__item *queries;   /* [n_queries] in the file's order */
-    float *query_image;   /* [n_queries, dim] unit */
-    float *query_text;    /* [n_queries, dim] unit */
+    float *query_image;   /* [n_image_rows, dim] unit; NULL where shares_images */
+    float *query_text;    /* [n_text_rows, dim] unit */
     float *query_context; /* the same, contextualised by somebody else; NULL: none */
+    size_t n_image_rows, n_text_rows;
+    size_t *image_rows, *text_rows; /* [n_queries] which row is a query's; NULL: the one of its number */
+
+    /* Sets of domains alone (domains.h); n_domains is 0 for others. A query's text row is its target. */
+    size_t n_domains;
+    bool shares_images;    /* the queries' images are the database's, in its order */
+    size_t *image_domains; /* [n_image_rows] the source domain of a query with that image */
 
     cir__item *items;       /* [n_database] grouped by instance, and in the file's order within one */
     size_t *item_rows;      /* [n_database] their rows in the file */
@@ -58,6 +66,14 @@ cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance);
 
 /* The same as the composed features see them. */
 cir_rows cir__dataset_get_composed_rows(const cir_dataset *dataset, size_t instance);
+
+/* A query's features [dim], lent; text: query_text, or another table of its shape. */
+const float *cir__dataset_get_image(const cir_dataset *dataset, size_t query);
+const float *cir__dataset_get_text(const cir_dataset *dataset, const float *text, size_t query);
+
+/* The last part of a folder's path, "icir" of "/data/icir/", as the name of data set and info. Errors:
+ * CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__dataset_set_name(cir_dataset *dataset, const char *folder, cir_error *err);
 
 /* Allocates a zeroed data set. Free with cir_dataset_close. */
 CIR_MUST_CHECK cir_status cir__dataset_new(cir_dataset **dataset_out, cir_error *err);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "eval/dataset.h"
+#include "eval/domains.h"
 #include "format/npy.h"
 #include "linalg/rows.h"
 #include "method/mean.h"
@@ -141,16 +142,17 @@ static cir_status composed_read_optional(cir_dataset *dataset, const source *ima
 
 static cir_status read_all(cir_dataset *dataset, source *from)
 {
-    const size_t n_queries = dataset->info.n_queries;
     size_t n;
     cir_status status;
 
     if ((status = file_read(from, "database_image.npy", dataset->info.n_database, dataset->item_rows,
                             &dataset->item_features, &n)) != CIR_OK ||
-        (status = file_read(from, "query_image.npy", n_queries, NULL, &dataset->query_image, &n)) != CIR_OK ||
-        (status = file_read(from, "query_text.npy", n_queries, NULL, &dataset->query_text, &n)) != CIR_OK ||
-        (status = file_read_optional(from, "query_text_context.npy", n_queries, NULL, &dataset->query_context,
-                                     &n)) != CIR_OK ||
+        (!dataset->shares_images && (status = file_read(from, "query_image.npy", dataset->n_image_rows, NULL,
+                                                        &dataset->query_image, &n)) != CIR_OK) ||
+        (status = file_read(from, "query_text.npy", dataset->n_text_rows, NULL, &dataset->query_text, &n)) !=
+            CIR_OK ||
+        (status = file_read_optional(from, "query_text_context.npy", dataset->n_text_rows, NULL,
+                                     &dataset->query_context, &n)) != CIR_OK ||
         (status = file_read_optional(from, "corpus_objects.npy", 0, NULL, &dataset->objects,
                                      &dataset->n_objects)) != CIR_OK ||
         (status = file_read_optional(from, "corpus_styles.npy", 0, NULL, &dataset->styles,
@@ -196,4 +198,24 @@ exit:
     free(queries_path);
     free(database_path);
     return status;
+}
+
+cir_status cir_dataset_open_domain_features(const char *folder, const char *benchmark,
+                                            cir_dataset **dataset_out, cir_error *err)
+{
+    source from = {.folder = folder, .err = err};
+    cir_dataset *dataset = NULL;
+    cir_status status;
+
+    cir__error_clear(err);
+    *dataset_out = NULL;
+    if ((status = cir__dataset_new(&dataset, err)) != CIR_OK)
+        return status;
+    if ((status = cir__domains_read(dataset, folder, benchmark, err)) != CIR_OK ||
+        (status = read_all(dataset, &from)) != CIR_OK) {
+        cir_dataset_close(dataset);
+        return status;
+    }
+    *dataset_out = dataset;
+    return CIR_OK;
 }

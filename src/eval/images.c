@@ -1,5 +1,6 @@
 /* A data set from pictures in i-CIR's layout, encoded with a model: query_files.csv and database_files.csv
- * hold path,text,instance, where paths begin with the data set's folder name. */
+ * hold path,text,instance, where paths begin with the data set's folder name; or from those of a benchmark of
+ * domain conversion, whose lists and paths are alike. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "eval/dataset.h"
+#include "eval/domains.h"
 #include "linalg/rows.h"
 
 /* A listed path as one to open. The folder may have been renamed since, so its name at the front counts for
@@ -62,15 +64,17 @@ static cir_status pictures_encode(const cir_dataset *dataset, const char *folder
     return CIR_OK;
 }
 
-/* Rows of a features table, one for each item. */
-static float *gather(const float *features, const cir__item *items, size_t n, size_t dim, bool by_text)
+/* Rows of a features table [n, dim], one for each item or, by places [n_items], for the items that share it.
+ */
+static float *gather(const float *features, const cir__item *items, size_t n_items, const size_t *places,
+                     size_t n, size_t dim, bool by_text)
 {
     size_t n_floats;
-    float *rows = cir__size_mul(n, dim, &n_floats) ? cir__new_unset(n_floats, sizeof *rows) : NULL;
+    float *rows = cir__size_mul(n, dim, &n_floats) ? cir__new(n_floats, sizeof *rows) : NULL;
 
-    for (size_t i = 0; rows != NULL && i < n; i++)
-        memcpy(rows + i * dim, features + (by_text ? items[i].text : items[i].path) * dim,
-               dim * sizeof *rows);
+    for (size_t i = 0; rows != NULL && i < n_items; i++)
+        memcpy(rows + (places != NULL ? places[i] : i) * dim,
+               features + (by_text ? items[i].text : items[i].path) * dim, dim * sizeof *rows);
     return rows;
 }
 
@@ -87,12 +91,15 @@ static cir_status features_fill(cir_dataset *dataset, const float *pictures, cir
                                     dataset->n_query_texts, texts, NULL, err);
     if (status != CIR_OK)
         goto exit;
-    dataset->query_text = gather(texts, dataset->queries, n_queries, dim, true);
-    dataset->query_image = gather(pictures, dataset->queries, n_queries, dim, false);
-    dataset->item_features = gather(pictures, dataset->items, n_database, dim, false);
+    dataset->query_text =
+        gather(texts, dataset->queries, n_queries, dataset->text_rows, dataset->n_text_rows, dim, true);
+    if (!dataset->shares_images)
+        dataset->query_image = gather(pictures, dataset->queries, n_queries, dataset->image_rows,
+                                      dataset->n_image_rows, dim, false);
+    dataset->item_features = gather(pictures, dataset->items, n_database, NULL, n_database, dim, false);
     dataset->image_mean = cir__new(dim, sizeof *dataset->image_mean);
-    if (dataset->query_text == NULL || dataset->query_image == NULL || dataset->item_features == NULL ||
-        dataset->image_mean == NULL) {
+    if (dataset->query_text == NULL || (!dataset->shares_images && dataset->query_image == NULL) ||
+        dataset->item_features == NULL || dataset->image_mean == NULL) {
         status = cir__fail_memory(err, "a data set's features");
         goto exit;
     }
@@ -103,6 +110,21 @@ exit:
     return status;
 }
 
+/* Everything behind the lists. */
+static cir_status encode(cir_dataset *dataset, const char *folder, const cir_model *model, cir_pool *pool,
+                         cir_encode_watch *watch, void *context, cir_error *err)
+{
+    float *pictures = NULL;
+
+    dataset->model = model;
+    dataset->info.dim = cir_model_get_info(model)->dim;
+    cir_status status = pictures_encode(dataset, folder, pool, watch, context, &pictures, err);
+    if (status == CIR_OK)
+        status = features_fill(dataset, pictures, pool, err);
+    free(pictures);
+    return status;
+}
+
 cir_status cir_dataset_open_images(const char *folder, const cir_model *model, cir_pool *pool,
                                    cir_encode_watch *watch, void *context, cir_dataset **dataset_out,
                                    cir_error *err)
@@ -110,7 +132,6 @@ cir_status cir_dataset_open_images(const char *folder, const cir_model *model, c
     char *queries_path = cir__path_join(folder, "query_files.csv");
     char *database_path = cir__path_join(folder, "database_files.csv");
     cir_dataset *dataset = NULL;
-    float *pictures = NULL;
     cir_status status;
 
     cir__error_clear(err);
@@ -120,19 +141,34 @@ cir_status cir_dataset_open_images(const char *folder, const cir_model *model, c
         goto exit;
     }
     if ((status = cir__dataset_new(&dataset, err)) != CIR_OK ||
-        (status = cir__dataset_read_lists(dataset, folder, queries_path, database_path, err)) != CIR_OK)
-        goto exit;
-    dataset->model = model;
-    dataset->info.dim = cir_model_get_info(model)->dim;
-    if ((status = pictures_encode(dataset, folder, pool, watch, context, &pictures, err)) != CIR_OK ||
-        (status = features_fill(dataset, pictures, pool, err)) != CIR_OK)
+        (status = cir__dataset_read_lists(dataset, folder, queries_path, database_path, err)) != CIR_OK ||
+        (status = encode(dataset, folder, model, pool, watch, context, err)) != CIR_OK)
         goto exit;
     *dataset_out = dataset;
     dataset = NULL;
 exit:
-    free(pictures);
     cir_dataset_close(dataset);
     free(queries_path);
     free(database_path);
     return status;
+}
+
+cir_status cir_dataset_open_domain_images(const char *folder, const char *benchmark, const cir_model *model,
+                                          cir_pool *pool, cir_encode_watch *watch, void *context,
+                                          cir_dataset **dataset_out, cir_error *err)
+{
+    cir_dataset *dataset = NULL;
+    cir_status status;
+
+    cir__error_clear(err);
+    *dataset_out = NULL;
+    if ((status = cir__dataset_new(&dataset, err)) != CIR_OK)
+        return status;
+    if ((status = cir__domains_read(dataset, folder, benchmark, err)) != CIR_OK ||
+        (status = encode(dataset, folder, model, pool, watch, context, err)) != CIR_OK) {
+        cir_dataset_close(dataset);
+        return status;
+    }
+    *dataset_out = dataset;
+    return CIR_OK;
 }

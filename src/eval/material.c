@@ -35,26 +35,28 @@ cir_status cir__material_encode_corpus(const cir_dataset *dataset, const cir__te
     return cir__kept_put(dataset->kept, key, features, terms->n, err);
 }
 
-/* Contextualises every distinct query text into the queries that have it. */
+/* Contextualises every distinct query text into the rows of the queries that have it. */
 static cir_status context_fill(const cir_dataset *dataset, const char *const *terms, size_t n_terms,
                                cir_pool *pool, float *features, cir_error *err)
 {
     const size_t dim = dataset->info.dim;
-    size_t *first = cir__new(dataset->n_query_texts, sizeof *first); /* query with that text, + 1 */
+    size_t *first = cir__new(dataset->n_query_texts, sizeof *first); /* row with that text, + 1 */
     cir_status status = CIR_OK;
 
     if (first == NULL)
         return cir__fail_memory(err, "contextualised texts");
     for (size_t q = 0; q < dataset->info.n_queries && status == CIR_OK; q++) {
         const size_t text = dataset->queries[q].text;
+        const size_t row = dataset->text_rows != NULL ? dataset->text_rows[q] : q;
         size_t n_cut;
         if (first[text] != 0) {
-            memcpy(features + q * dim, features + (first[text] - 1) * dim, dim * sizeof *features);
+            if (first[text] != row + 1)
+                memcpy(features + row * dim, features + (first[text] - 1) * dim, dim * sizeof *features);
             continue;
         }
-        first[text] = q + 1;
+        first[text] = row + 1;
         status = cir__contextualise(dataset->model, pool, dataset->texts.names[text], terms, n_terms,
-                                    features + q * dim, &n_cut, err);
+                                    features + row * dim, &n_cut, err);
     }
     free(first);
     return status;
@@ -64,7 +66,7 @@ static cir_status context_encode(const cir_dataset *dataset, const cir__terms *o
                                  const cir_settings *settings, cir_pool *pool, const float **features_out,
                                  cir_error *err)
 {
-    const size_t n_queries = dataset->info.n_queries;
+    const size_t n_rows = dataset->n_text_rows;
     const size_t n_room = settings->context < objects->n ? settings->context : objects->n;
     char key[128];
     size_t n_floats, n;
@@ -78,7 +80,7 @@ static cir_status context_encode(const cir_dataset *dataset, const cir__terms *o
         return CIR_OK;
     const char **terms = cir__new(n_room, sizeof *terms);
     size_t *chosen = cir__new(n_room, sizeof *chosen);
-    if (cir__size_mul(n_queries, dataset->info.dim, &n_floats))
+    if (cir__size_mul(n_rows, dataset->info.dim, &n_floats))
         features = cir__new(n_floats, sizeof *features);
     if (terms == NULL || chosen == NULL || features == NULL) {
         status = cir__fail_memory(err, "contextualised texts");
@@ -91,7 +93,7 @@ static cir_status context_encode(const cir_dataset *dataset, const cir__terms *o
     if (status != CIR_OK)
         goto exit;
     *features_out = features;
-    status = cir__kept_put(dataset->kept, key, features, n_queries, err);
+    status = cir__kept_put(dataset->kept, key, features, n_rows, err);
     features = NULL;
 exit:
     free(terms);

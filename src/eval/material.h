@@ -11,7 +11,7 @@
 typedef struct cir__material {
     const float *objects, *styles;
     size_t n_objects, n_styles;
-    const float *query_text; /* [n_queries, dim], contextualised where the settings ask for it */
+    const float *query_text; /* [n_text_rows, dim], contextualised where the settings ask for it */
     const float *image_mean; /* [dim]; NULL: not centred, or the mean of each queried database */
     bool has_own_means;      /* the latter */
     float *mean_memory;

@@ -33,14 +33,18 @@ static void hash_relevance(const cir_dataset *dataset, cir__hash *hash)
         push_name(hash, query.text);
         push_name(hash, query.instance);
         push_number(hash, query.n_database);
+        if (dataset->n_domains > 0)
+            push_number(hash, dataset->queries[q].label);
     }
-    /* Relevant is what has a query's instance and text. */
+    /* Relevant is what has a query's instance and label, which is its text but for sets of domains. */
     for (size_t i = 0; i < dataset->info.n_database; i++) {
         const cir__item *const item = &dataset->items[i];
         push_number(hash, dataset->item_rows[i]);
         push_name(hash, dataset->paths.names[item->path]);
         push_name(hash, dataset->texts.names[item->text]);
         push_name(hash, dataset->instances.names[item->instance]);
+        if (dataset->n_domains > 0)
+            push_number(hash, item->label);
     }
 }
 
@@ -64,15 +68,15 @@ static void hash_task(void *context, size_t i_task, size_t i_thread)
 
 static cir_status hash_features(const cir_dataset *dataset, cir_pool *pool, cir__hash *hash, cir_error *err)
 {
-    const size_t dim = dataset->info.dim, n_queries = dataset->info.n_queries;
+    const size_t dim = dataset->info.dim;
     const size_t n_blocks = (dataset->info.n_database + BLOCK_ROWS - 1) / BLOCK_ROWS;
     hashing job = {dataset, cir__new(n_blocks, sizeof *job.hashes)};
     const struct {
         const float *rows;
         size_t n;
-    } parts[] = {{dataset->query_image, n_queries},
-                 {dataset->query_text, n_queries},
-                 {dataset->query_context, n_queries},
+    } parts[] = {{dataset->query_image, dataset->n_image_rows},
+                 {dataset->query_text, dataset->n_text_rows},
+                 {dataset->query_context, dataset->n_text_rows},
                  {dataset->objects, dataset->n_objects},
                  {dataset->styles, dataset->n_styles},
                  {dataset->image_mean, 1},

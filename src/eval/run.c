@@ -10,8 +10,10 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "eval/dataset.h"
+#include "eval/domains.h"
 #include "eval/fit.h"
 #include "eval/metrics.h"
+#include "eval/score.h"
 #include "eval/statistics.h"
 #include "eval/words.h"
 #include "method/baseline.h"
@@ -20,6 +22,9 @@
 
 const size_t cir_recall_at[CIR_N_RECALLS] = {1, 5, 10, 50};
 
+/* Queries that are ranked together share one matrix product. */
+#define BATCH_QUERIES 64
+
 /* One run while it goes. */
 typedef struct run {
     const cir_dataset *dataset;
@@ -27,7 +32,9 @@ typedef struct run {
     const cir__fit *fit;     /* of BASIC */
     const cir__words *words; /* of FREEDOM */
     pthread_mutex_t lock;
-    size_t failed_query; /* the first that failed; n_queries: none */
+    size_t *batch_begin; /* [n_batches + 1] */
+    size_t n_batches;
+    size_t failed_batch; /* the first that failed; SIZE_MAX: none */
     cir_error failure;   /* its error */
 } run;
 
@@ -49,82 +56,126 @@ static cir_status external_compose(const cir_dataset *dataset, size_t q, cir_com
                                  composed_out, err);
 }
 
-static cir_status compose(const run *job, size_t q, const cir_rows *rows, cir_composed *composed_out,
-                          cir_error *err)
+/* image: the query's, or NULL for its text's side alone, which BASIC has. */
+static cir_status compose(const run *job, size_t q, const cir_rows *rows, const float *image,
+                          cir_composed *composed_out, cir_error *err)
 {
     const cir_eval_result *const result = job->result;
-    const size_t dim = job->dataset->info.dim;
-    const float *const image = job->dataset->query_image + q * dim;
-    const float *const text = job->dataset->query_text + q * dim;
+    const cir_dataset *const dataset = job->dataset;
+    const float *const text = cir__dataset_get_text(dataset, dataset->query_text, q);
 
     if (cir__method_is_baseline(result->method))
-        return cir__baseline_compose(result->method, &result->settings, dim, image, text, composed_out, err);
+        return cir__baseline_compose(result->method, &result->settings, dataset->info.dim, image, text,
+                                     composed_out, err);
     if (result->method == CIR_METHOD_WEICOM)
         return cir__weicom_compose(&result->settings, rows, NULL, image, text, composed_out, err);
     if (cir__method_is_freedom(result->method))
-        return cir__words_compose(job->words, job->dataset, &result->settings, q, composed_out, err);
+        return cir__words_compose(job->words, dataset, &result->settings, q, composed_out, err);
     if (result->method == CIR_METHOD_EXTERNAL)
-        return external_compose(job->dataset, q, composed_out, err);
-    return cir__basic_compose(cir__fit_get(job->fit, job->dataset->queries[q].instance), &result->settings,
-                              rows, NULL, image, job->fit->material.query_text + q * dim, composed_out, err);
+        return external_compose(dataset, q, composed_out, err);
+    return cir__basic_compose(cir__fit_get(job->fit, dataset->queries[q].instance), &result->settings, rows,
+                              NULL, image, cir__dataset_get_text(dataset, job->fit->material.query_text, q),
+                              composed_out, err);
 }
 
-/* A ranking's figures. ranks: scratch for as many numbers as there are hits. */
-static void judge(const run *job, size_t q, const cir_hit *hits, size_t n_hits, size_t *ranks)
+/* What ranking one batch of queries takes. */
+typedef struct batch {
+    size_t begin, end; /* queries */
+    cir_rows rows;
+    cir_composed composed[BATCH_QUERIES];
+    cir__scores scores;
+    size_t *relevant, *ranks; /* [n_rows] scratch */
+} batch;
+
+static bool has_same_photo(const run *job, size_t q)
+{
+    return cir__dataset_get_image(job->dataset, q) == cir__dataset_get_image(job->dataset, q - 1);
+}
+
+/* Composes a batch's queries. Expanding a photo is a pass over all rows: a query with the photo of the query
+ * before takes its image side from there. */
+static cir_status batch_compose(const run *job, batch *self, cir_error *err)
+{
+    const bool expands = cir__method_is_basic(job->result->method) && job->result->settings.expand;
+    cir_status status = CIR_OK;
+
+    for (size_t q = self->begin; q < self->end && status == CIR_OK; q++) {
+        cir_composed *const composed = &self->composed[q - self->begin];
+        const bool shares = expands && q > self->begin && has_same_photo(job, q);
+        status = compose(job, q, &self->rows, shares ? NULL : cir__dataset_get_image(job->dataset, q),
+                         composed, err);
+        if (!shares || status != CIR_OK)
+            continue;
+        composed->query.a = composed[-1].query.a;
+        composed->query.a0 = composed[-1].query.a0;
+        composed->query.fusion = composed[-1].query.fusion;
+    }
+    return status;
+}
+
+/* A query's figures from its scores. */
+static void judge(const run *job, batch *self, size_t q)
 {
     const cir_dataset *const dataset = job->dataset;
     const cir__item *const query = &dataset->queries[q];
-    const size_t begin = dataset->instance_begin[query->instance],
-                 end = dataset->instance_begin[query->instance + 1];
-    size_t n_relevant = 0, n_found = 0;
+    const size_t first = dataset->instance_begin[query->instance], n = self->rows.n_rows;
+    size_t n_relevant = 0, n_top = 0;
+    size_t *const ranks = self->ranks;
+    cir_hit top[CIR_N_TOP];
 
-    for (size_t i = begin; i < end; i++)
-        n_relevant += dataset->items[i].text == query->text;
-    for (size_t rank = 0; rank < n_hits; rank++)
-        if (dataset->items[begin + hits[rank].id].text == query->text)
-            ranks[n_found++] = rank;
+    if (n > 0) {
+        const size_t i = q - self->begin;
+        const float *scores = cir__scores_get(&self->scores, &self->composed[i], i, CIR_N_TOP, top, &n_top);
+        for (size_t r = 0; r < n; r++)
+            if (dataset->items[first + r].label == query->label)
+                self->relevant[n_relevant++] = r;
+        cir__scores_rank(scores, n, self->relevant, n_relevant, ranks);
+    }
     cir_eval_result *const result = job->result;
     result->n_relevant[q] = n_relevant;
-    result->AP_forms[CIR_AP_TRAPEZOID * result->n_queries + q] = cir__metrics_ap(ranks, n_found, n_relevant);
+    result->AP_forms[CIR_AP_TRAPEZOID * result->n_queries + q] =
+        cir__metrics_ap(ranks, n_relevant, n_relevant);
     result->AP_forms[CIR_AP_PAPER * result->n_queries + q] =
-        cir__metrics_ap_paper(ranks, n_found, n_relevant);
+        cir__metrics_ap_paper(ranks, n_relevant, n_relevant);
     for (size_t k = 0; k < CIR_N_RECALLS; k++) {
         const size_t place = q * CIR_N_RECALLS + k;
-        result->query_recalls[place] = cir__metrics_recall(ranks, n_found, n_relevant, cir_recall_at[k]);
+        result->query_recalls[place] = cir__metrics_recall(ranks, n_relevant, n_relevant, cir_recall_at[k]);
         result->query_precisions[place] =
-            cir__metrics_precision(ranks, n_found, n_relevant, cir_recall_at[k]);
+            cir__metrics_precision(ranks, n_relevant, n_relevant, cir_recall_at[k]);
     }
     for (size_t i = 0; i < CIR_N_TOP; i++)
-        result->top[q * CIR_N_TOP + i] = i < n_hits ? dataset->item_rows[begin + hits[i].id] : SIZE_MAX;
+        result->top[q * CIR_N_TOP + i] = i < n_top ? dataset->item_rows[first + top[i].id] : SIZE_MAX;
 }
 
-static cir_status rank_query(const run *job, size_t q, cir_error *err)
+static cir_status rank_batch(const run *job, size_t begin, size_t end, cir_error *err)
 {
-    const size_t instance = job->dataset->queries[q].instance;
-    const cir_rows rows = job->result->method == CIR_METHOD_EXTERNAL
+    const size_t instance = job->dataset->queries[begin].instance;
+    batch self = {.begin = begin,
+                  .end = end,
+                  .rows = job->result->method == CIR_METHOD_EXTERNAL
                               ? cir__dataset_get_composed_rows(job->dataset, instance)
-                              : cir__dataset_get_rows(job->dataset, instance);
-    cir_composed composed = {0};
-    cir_hit *hits = cir__new_unset(rows.n_rows, sizeof *hits);
-    size_t *ranks = cir__new_unset(rows.n_rows, sizeof *ranks);
-    size_t n_hits = 0;
+                              : cir__dataset_get_rows(job->dataset, instance)};
     cir_status status = CIR_OK;
 
-    if (hits == NULL || ranks == NULL) {
+    self.relevant = cir__new_unset(self.rows.n_rows, sizeof *self.relevant);
+    self.ranks = cir__new_unset(self.rows.n_rows, sizeof *self.ranks);
+    if (self.relevant == NULL || self.ranks == NULL) {
         status = cir__fail_memory(err, "a ranking");
         goto exit;
     }
-    if (rows.n_rows > 0) {
-        status = compose(job, q, &rows, &composed, err);
+    if (self.rows.n_rows > 0) {
+        status = batch_compose(job, &self, err);
         if (status == CIR_OK)
-            status = cir_search_top(&rows, &composed.query, rows.n_rows, NULL, hits, &n_hits, err);
+            status = cir__scores_new(&self.rows, self.composed, end - begin, &self.scores, err);
     }
-    if (status == CIR_OK)
-        judge(job, q, hits, n_hits, ranks);
+    for (size_t q = begin; q < end && status == CIR_OK; q++)
+        judge(job, &self, q);
 exit:
-    cir_composed_done(&composed);
-    free(hits);
-    free(ranks);
+    for (size_t i = 0; i < end - begin; i++)
+        cir_composed_done(&self.composed[i]);
+    cir__scores_done(&self.scores);
+    free(self.relevant);
+    free(self.ranks);
     return status;
 }
 
@@ -134,14 +185,28 @@ static void rank_task(void *context, size_t i_task, size_t i_thread)
     cir_error err;
 
     (void)i_thread;
-    if (rank_query(job, i_task, &err) == CIR_OK)
+    if (rank_batch(job, job->batch_begin[i_task], job->batch_begin[i_task + 1], &err) == CIR_OK)
         return;
     pthread_mutex_lock(&job->lock);
-    if (i_task < job->failed_query) {
-        job->failed_query = i_task;
+    if (i_task < job->failed_batch) {
+        job->failed_batch = i_task;
         job->failure = err;
     }
     pthread_mutex_unlock(&job->lock);
+}
+
+/* Cuts the queries into batches of one gallery each. Their borders do not depend on the threads, nor do the
+ * answers. */
+static void batches_cut(run *job)
+{
+    const cir__item *const queries = job->dataset->queries;
+    const size_t n_queries = job->dataset->info.n_queries;
+
+    for (size_t q = 0; q < n_queries; q++)
+        if (job->n_batches == 0 || q - job->batch_begin[job->n_batches - 1] == BATCH_QUERIES ||
+            queries[q].instance != queries[q - 1].instance)
+            job->batch_begin[job->n_batches++] = q;
+    job->batch_begin[job->n_batches] = n_queries;
 }
 
 /* Means over queries that do not depend on the form of AP. */
@@ -186,20 +251,28 @@ cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form, 
     result->mAP = means.mAP;
     result->mmAP = means.mmAP;
     result->minmAP = means.minmAP;
+    if (dataset->n_domains > 0)
+        cir__domains_average(dataset, AP, result->pairs, result->sources, &result->average);
 exit:
     cir__groups_done(&groups);
     free(instances);
     return status;
 }
 
-static bool result_new(cir_eval_result *result)
+static bool result_new(const cir_dataset *dataset, cir_eval_result *result)
 {
-    const size_t n = result->n_queries;
+    const size_t n = result->n_queries, n_domains = dataset->n_domains;
     result->AP_forms = cir__new(n, CIR_N_AP_FORMS * sizeof *result->AP_forms);
     result->query_recalls = cir__new(n, CIR_N_RECALLS * sizeof *result->query_recalls);
     result->query_precisions = cir__new(n, CIR_N_RECALLS * sizeof *result->query_precisions);
     result->n_relevant = cir__new(n, sizeof *result->n_relevant);
     result->top = cir__new(n, CIR_N_TOP * sizeof *result->top);
+    if (n_domains > 0) {
+        result->pairs = cir__new(n_domains * (n_domains + 1), sizeof *result->pairs);
+        if (result->pairs == NULL)
+            return false;
+        result->sources = result->pairs + n_domains * n_domains;
+    }
     return result->AP_forms != NULL && result->query_recalls != NULL && result->query_precisions != NULL &&
            result->n_relevant != NULL && result->top != NULL;
 }
@@ -216,12 +289,13 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
                .fit = &fit,
                .words = &words,
                .lock = PTHREAD_MUTEX_INITIALIZER,
-               .failed_query = n_queries};
+               .failed_batch = SIZE_MAX};
     cir_status status = CIR_OK;
 
     cir__error_clear(err);
     *result_out = (cir_eval_result){.method = method, .settings = *settings, .n_queries = n_queries};
-    if (!result_new(result_out)) {
+    job.batch_begin = cir__new(n_queries + 1, sizeof *job.batch_begin);
+    if (!result_new(dataset, result_out) || job.batch_begin == NULL) {
         status = cir__fail_memory(err, "an evaluation");
         goto exit;
     }
@@ -232,8 +306,9 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
         status = cir__fit_new(dataset, &result_out->settings, pool, &fit, err);
     if (status != CIR_OK)
         goto exit;
-    cir__pool_run(pool, n_queries, rank_task, &job);
-    if (job.failed_query < n_queries) {
+    batches_cut(&job);
+    cir__pool_run(pool, job.n_batches, rank_task, &job);
+    if (job.failed_batch != SIZE_MAX) {
         status = job.failure.status;
         if (err != NULL)
             *err = job.failure;
@@ -245,6 +320,7 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
 exit:
     cir__fit_done(&fit);
     cir__words_done(&words);
+    free(job.batch_begin);
     if (status != CIR_OK)
         cir_eval_result_done(result_out);
     return status;
@@ -257,5 +333,6 @@ void cir_eval_result_done(cir_eval_result *result)
     free(result->query_precisions);
     free(result->n_relevant);
     free(result->top);
+    free(result->pairs);
     memset(result, 0, sizeof *result);
 }

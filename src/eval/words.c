@@ -18,9 +18,11 @@ static cir_status inside_fill(const cir_dataset *dataset, cir_pool *pool, cir__w
     for (size_t q = 0; q < dataset->info.n_queries; q++) {
         const size_t instance = dataset->queries[q].instance;
         const cir_rows rows = cir__dataset_get_rows(dataset, instance);
+        const float *const image = cir__dataset_get_image(dataset, q);
         double best;
-        const cir_status status =
-            cir__freedom_find_best(&rows, dataset->query_image + q * dataset->info.dim, pool, &best, err);
+        if (q > 0 && image == cir__dataset_get_image(dataset, q - 1))
+            continue; /* the same photo with other words */
+        const cir_status status = cir__freedom_find_best(&rows, image, pool, &best, err);
         if (status != CIR_OK)
             return status;
         words->are_inside[instance] = words->are_inside[instance] && best >= CIR__FREEDOM_INSIDE;
@@ -58,7 +60,7 @@ cir_status cir__words_compose(const cir__words *words, const cir_dataset *datase
     cir__described described;
     const cir_status status =
         cir__freedom_describe(&words->vocabulary, settings->expand, is_inside, &rows, NULL,
-                              dataset->query_image + q * dataset->info.dim, &described, err);
+                              cir__dataset_get_image(dataset, q), &described, err);
 
     return status == CIR_OK ? cir__freedom_compose(dataset->model, &words->vocabulary, &described, NULL,
                                                    dataset->texts.names[query->text], composed_out, err)
