@@ -114,6 +114,13 @@ def check_means(benchmark, images, got):
         assert len(got["pairs"][texts[s]]) == n - 1
     assert numpy.allclose(list(got["sources"].values()), sources, atol=1e-6)
     assert abs(got["AVG"] - numpy.mean(sources)) < 1e-6
+    classes = {name: [] for _, _, name in images}
+    for (_, _, name), ap in zip(queries, got["AP"]):
+        classes[name].append(ap)
+    assert abs(got["mmAP"] - 100 * numpy.mean([numpy.mean(aps) for aps in classes.values()])) < 1e-6
+    assert len(got["per_instance"]) == len(classes)
+    low, high = got["interval"]["mAP"]
+    assert low < got["mAP"] < high
 
 
 def make_lists(folder, benchmark, seed=1):

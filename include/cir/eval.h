@@ -45,7 +45,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_images(const char *folder, co
  * imagenet_r and ltll (full_files.csv, the queries are the database; for imagenet_r also its source
  * imgnet_targets.txt), nico and minidn (query_files.csv and database_files.csv). Every listed image is
  * composed with every domain but its own; relevant are the rows of its class in that domain, and all rows are
- * ranked. Queries go by the list, for one image by the benchmark's order of domains.
+ * ranked. Classes are what other data sets call instances: mmAP, intervals and breakdowns go by them. Queries
+ * go by the list, for one image by the benchmark's order of domains.
  *
  * Features that somebody else computed lie beside the lists, as for cir_dataset_open_features, except:
  * database_image.npy has one row a database row, query_image.npy one row a listed query image (not read where

@@ -32,6 +32,7 @@ void cir_dataset_close(cir_dataset *dataset)
     cir__intern_done(&dataset->paths);
     cir__intern_done(&dataset->texts);
     cir__intern_done(&dataset->instances);
+    cir__intern_done(&dataset->classes);
     cir__kept_free(dataset->kept);
     void *const owned[] = {
         dataset->name,           dataset->queries,         dataset->query_image,    dataset->query_text,
@@ -53,11 +54,14 @@ cir_query_view cir_dataset_get_query(const cir_dataset *dataset, size_t i_query)
 {
     const cir__item *const query = &dataset->queries[i_query];
     const size_t *const begin = &dataset->instance_begin[query->instance];
+    const bool has_classes = dataset->n_domains > 0;
+    const size_t number = has_classes ? query->label / dataset->n_domains : query->instance;
     return (cir_query_view){.path = dataset->paths.names[query->path],
                             .text = dataset->texts.names[query->text],
-                            .instance = dataset->instances.names[query->instance],
+                            .instance =
+                                (has_classes ? &dataset->classes : &dataset->instances)->names[number],
                             .text_number = query->text,
-                            .instance_number = query->instance,
+                            .instance_number = number,
                             .n_database = begin[1] - begin[0]};
 }
 

@@ -30,6 +30,7 @@ struct cir_dataset {
 
     /* Sets of domains alone (domains.h); n_domains is 0 for others. A query's text row is its target. */
     size_t n_domains;
+    cir__intern classes;   /* numbered as label / n_domains; they are the instances of figures */
     bool shares_images;    /* the queries' images are the database's, in its order */
     size_t *image_domains; /* [n_image_rows] the source domain of a query with that image */
 

@@ -57,7 +57,6 @@ typedef struct entry_list {
 typedef struct reader {
     const benchmark *set;
     cir_dataset *dataset;
-    cir__intern classes;
     cir_error *err;
 } reader;
 
@@ -147,7 +146,7 @@ static cir_status entry_push(reader *from, const cir__csv *csv, const char *path
     if (!has_room)
         return cir__fail_memory(from->err, path);
     if ((status = domain_find(from, domain, path, csv->line, &row.domain)) != CIR_OK ||
-        (status = cir__intern_put(&from->classes, class, &row.class, from->err)) != CIR_OK ||
+        (status = cir__intern_put(&from->dataset->classes, class, &row.class, from->err)) != CIR_OK ||
         (status = cir__intern_put(&from->dataset->paths, csv->fields[0].text, &row.path, from->err)) !=
             CIR_OK)
         return status;
@@ -298,7 +297,6 @@ cir_status cir__domains_read(cir_dataset *dataset, const char *folder, const cha
     dataset->shares_images = has_one_list;
     status = database_fill(&from, has_one_list ? &images : &database);
 exit:
-    cir__intern_done(&from.classes);
     free(images.entries);
     free(database.entries);
     return status;

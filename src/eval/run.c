@@ -229,6 +229,7 @@ cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form, 
                                   cir_error *err)
 {
     const size_t n_queries = result->n_queries;
+    const size_t n_instances = dataset->n_domains > 0 ? dataset->classes.n : dataset->info.n_instances;
     const double *const AP = result->AP_forms + form * n_queries;
     size_t *instances = cir__new(n_queries, sizeof *instances);
     cir__groups groups = {0};
@@ -238,14 +239,12 @@ cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form, 
     if (instances == NULL)
         return cir__fail_memory(err, "an evaluation");
     for (size_t q = 0; q < n_queries; q++)
-        instances[q] = dataset->queries[q].instance;
-    if ((status = cir__groups_new(AP, instances, n_queries, dataset->info.n_instances, &groups, err)) !=
-            CIR_OK ||
+        instances[q] = cir_dataset_get_query(dataset, q).instance_number;
+    if ((status = cir__groups_new(AP, instances, n_queries, n_instances, &groups, err)) != CIR_OK ||
         (status = cir__groups_resample(&groups, 0, &result->mAP_interval, &result->mmAP_interval, err)) !=
             CIR_OK)
         goto exit;
-    const cir__metrics_means means =
-        cir__metrics_average(AP, instances, n_queries, dataset->info.n_instances);
+    const cir__metrics_means means = cir__metrics_average(AP, instances, n_queries, n_instances);
     result->ap = form;
     result->AP = AP;
     result->mAP = means.mAP;
