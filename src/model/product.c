@@ -1,4 +1,4 @@
-/* oneDNN's inner product (version 2 of its interface) with weights in the layout that it prefers, which does
+/* oneDNN's inner product with weights in the layout that it prefers, which does
  * not depend on the number of rows: the largest block chooses it, the others are made for it.
  *
  * Memory objects carry a pointer as state, so each thread has its own set, a lane, made once a call. */
@@ -7,10 +7,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include <dnnl.h>
-
 #include "base/error.h"
 #include "base/memory.h"
+#include "model/onednn.h"
 
 /* libgomp's; its header is the compiler's own and clang has none. */
 extern void omp_set_num_threads(int n_threads);
@@ -74,11 +73,11 @@ static dnnl_status_t make_attributes(cir__product_end end, dnnl_primitive_attr_t
     if (failure == dnnl_success)
         failure = dnnl_post_ops_create(&after);
     if (failure == dnnl_success && end == CIR__PRODUCT_QUICK_GELU)
-        failure = dnnl_post_ops_append_eltwise(after, 1.0F, dnnl_eltwise_swish, 1.702F, 0.0F);
+        failure = cir__onednn_append_activation(after, dnnl_eltwise_swish, 1.702F);
     else if (failure == dnnl_success && end == CIR__PRODUCT_GELU)
-        failure = dnnl_post_ops_append_eltwise(after, 1.0F, dnnl_eltwise_gelu_erf, 0.0F, 0.0F);
+        failure = cir__onednn_append_activation(after, dnnl_eltwise_gelu_erf, 0.0F);
     else if (failure == dnnl_success && end == CIR__PRODUCT_ADD)
-        failure = dnnl_post_ops_append_sum(after, 1.0F);
+        failure = cir__onednn_append_addition(after);
     if (failure == dnnl_success)
         failure = dnnl_primitive_attr_set_post_ops(*attributes_out, after); /* copies */
     if (after != NULL)
@@ -88,34 +87,31 @@ static dnnl_status_t make_attributes(cir__product_end end, dnnl_primitive_attr_t
 
 /* weights: the layout, NULL to let oneDNN choose. */
 static dnnl_status_t make_kernel(cir__product *product, size_t i_block, struct dnnl_engine *engine,
-                                 dnnl_primitive_attr_t attributes, const dnnl_memory_desc_t *weights)
+                                 dnnl_primitive_attr_t attributes, cir__layout_view weights)
 {
     int64_t n_rows = (int64_t)cir__product_block_rows[i_block];
     int64_t n_in = (int64_t)product->n_in;
     int64_t n_out = (int64_t)product->n_out;
-    dnnl_memory_desc_t rows;
-    dnnl_memory_desc_t any;
-    dnnl_memory_desc_t bias;
-    dnnl_memory_desc_t out;
-    dnnl_inner_product_desc_t operation;
-    dnnl_status_t failure =
-        dnnl_memory_desc_init_by_tag(&rows, 2, (const dnnl_dims_t){n_rows, n_in}, dnnl_f32, dnnl_ab);
+    cir__layout rows = NULL;
+    cir__layout any = NULL;
+    cir__layout bias = NULL;
+    cir__layout out = NULL;
+    dnnl_status_t failure = cir__layout_new(2, (const dnnl_dims_t){n_rows, n_in}, dnnl_ab, &rows);
     if (failure == dnnl_success)
-        failure = dnnl_memory_desc_init_by_tag(&any, 2, (const dnnl_dims_t){n_out, n_in}, dnnl_f32,
-                                               dnnl_format_tag_any);
+        failure = cir__layout_new(2, (const dnnl_dims_t){n_out, n_in}, dnnl_format_tag_any, &any);
     if (failure == dnnl_success)
-        failure = dnnl_memory_desc_init_by_tag(&bias, 1, (const dnnl_dims_t){n_out}, dnnl_f32, dnnl_a);
+        failure = cir__layout_new(1, (const dnnl_dims_t){n_out}, dnnl_a, &bias);
     if (failure == dnnl_success)
-        failure =
-            dnnl_memory_desc_init_by_tag(&out, 2, (const dnnl_dims_t){n_rows, n_out}, dnnl_f32, dnnl_ab);
+        failure = cir__layout_new(2, (const dnnl_dims_t){n_rows, n_out}, dnnl_ab, &out);
     if (failure == dnnl_success)
-        failure = dnnl_inner_product_forward_desc_init(&operation, dnnl_forward_inference, &rows,
-                                                       weights != NULL ? weights : &any, &bias, &out);
-    if (failure == dnnl_success)
-        failure =
-            dnnl_primitive_desc_create(&product->descriptors[i_block], &operation, attributes, engine, NULL);
+        failure = cir__onednn_describe(engine, attributes, rows, weights != NULL ? weights : any, bias, out,
+                                       &product->descriptors[i_block]);
     if (failure == dnnl_success)
         failure = dnnl_primitive_create(&product->primitives[i_block], product->descriptors[i_block]);
+    cir__layout_free(out);
+    cir__layout_free(bias);
+    cir__layout_free(any);
+    cir__layout_free(rows);
     return failure;
 }
 
@@ -126,7 +122,7 @@ cir_status cir__product_init(cir__product *product, struct dnnl_engine *engine, 
     int entered = cir__product_enter();
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_status_t failure = make_attributes(end, &attributes);
-    const dnnl_memory_desc_t *weights = NULL;
+    cir__layout_view weights = NULL;
     for (size_t i = 0; i < CIR__N_PRODUCT_BLOCKS && failure == dnnl_success; i++) {
         failure = make_kernel(product, i, engine, attributes, weights);
         if (failure == dnnl_success && i == 0)
@@ -152,7 +148,7 @@ void cir__product_done(cir__product *product)
     *product = (cir__product){0};
 }
 
-static const dnnl_memory_desc_t *packed_layout(const cir__product *product)
+static cir__layout_view packed_layout(const cir__product *product)
 {
     return dnnl_primitive_desc_query_md(product->descriptors[0], dnnl_query_weights_md, 0);
 }
@@ -166,23 +162,23 @@ cir_status cir__product_pack(const cir__product *product, struct dnnl_engine *en
                              float *packed_out, cir_error *err)
 {
     int entered = cir__product_enter();
-    dnnl_memory_desc_t plain;
+    cir__layout plain = NULL;
     dnnl_primitive_desc_t descriptor = NULL;
     dnnl_primitive_t reorder = NULL;
     dnnl_stream_t stream = NULL;
     dnnl_memory_t from = NULL;
     dnnl_memory_t to = NULL;
-    dnnl_status_t failure = dnnl_memory_desc_init_by_tag(
-        &plain, 2, (const dnnl_dims_t){(int64_t)product->n_out, (int64_t)product->n_in}, dnnl_f32, dnnl_ab);
+    dnnl_status_t failure = cir__layout_new(
+        2, (const dnnl_dims_t){(int64_t)product->n_out, (int64_t)product->n_in}, dnnl_ab, &plain);
     if (failure == dnnl_success)
-        failure = dnnl_reorder_primitive_desc_create(&descriptor, &plain, engine, packed_layout(product),
+        failure = dnnl_reorder_primitive_desc_create(&descriptor, plain, engine, packed_layout(product),
                                                      engine, NULL);
     if (failure == dnnl_success)
         failure = dnnl_primitive_create(&reorder, descriptor);
     if (failure == dnnl_success)
         failure = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
     if (failure == dnnl_success)
-        failure = dnnl_memory_create(&from, &plain, engine, (void *)(uintptr_t)weight);
+        failure = dnnl_memory_create(&from, plain, engine, (void *)(uintptr_t)weight);
     if (failure == dnnl_success)
         failure = dnnl_memory_create(&to, packed_layout(product), engine, packed_out);
     if (failure == dnnl_success) {
@@ -201,11 +197,12 @@ cir_status cir__product_pack(const cir__product *product, struct dnnl_engine *en
         (void)dnnl_primitive_destroy(reorder);
     if (descriptor != NULL)
         (void)dnnl_primitive_desc_destroy(descriptor);
+    cir__layout_free(plain);
     cir__product_leave(entered);
     return failure == dnnl_success ? CIR_OK : fail_dnnl(err, failure, "packing of weights");
 }
 
-static const dnnl_memory_desc_t *argument_layout(const cir__product *product, size_t i_block, int argument)
+static cir__layout_view argument_layout(const cir__product *product, size_t i_block, int argument)
 {
     static const dnnl_query_t queries[N_ARGUMENTS] = {dnnl_query_src_md, dnnl_query_weights_md,
                                                       dnnl_query_weights_md, dnnl_query_dst_md,
