@@ -133,7 +133,7 @@ static void draw_bar(double share)
 {
     enum { WIDTH = 20 };
     static const char *const parts[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    int eighths = (int)(share * WIDTH * 8);
+    int eighths = (int)(share * (double)(WIDTH * 8));
     for (int i = 0; i < WIDTH; i++, eighths -= 8)
         fputs(eighths >= 8 ? "█" : parts[eighths > 0 ? eighths : 0], stderr);
 }

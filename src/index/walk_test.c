@@ -17,7 +17,7 @@ static void assert_list(const testing *t, const char *const *names, const char *
     char paths[8][512];
     const char *roots[8];
     size_t n_roots = 0;
-    for (; names[n_roots] != NULL; n_roots++) {
+    for (; n_roots < 8 && names[n_roots] != NULL; n_roots++) {
         testing_path(t, names[n_roots], paths[n_roots]);
         roots[n_roots] = paths[n_roots];
     }

@@ -231,7 +231,7 @@ static void test_scores_are_the_methods(void **state)
     }
     for (size_t i = 0; i < DIM; i++) {
         for (size_t r = 0; r < N; r++)
-            image_mean[i] += (double)rows[r][i] / N;
+            image_mean[i] += (double)rows[r][i] / (double)N;
         for (size_t o = 0; o < 40; o++)
             text_mean[i] += (double)objects[o][i] / 40;
     }
