@@ -129,6 +129,15 @@ def test_protocol_sees_every_change(cir, tmp_path):
         other = edit(name, lambda text: text.replace(old, "thing 2" if "thing" in old else "other", 1))
         assert other["relevance"] != first["relevance"], old
     assert edit("query.csv", str) == first
+    # What a trained method composed has a hash of its own: the other methods do not see it.
+    assert first["composed"] == ""
+    seen = {""}
+    for name, rows in (("query_composed.npy", "query_image.npy"), ("query_composed.npy", "query_text.npy"),
+                       ("database_composed.npy", "database_image.npy")):
+        shutil.copy(SMALL / rows, tmp_path / "f" / name)
+        other = protocol()
+        assert other["composed"] not in seen and {**other, "composed": ""} == first
+        seen.add(other["composed"])
 
 
 def test_unknown_form_of_AP_is_wrong_usage(cir):

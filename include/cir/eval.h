@@ -69,7 +69,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_check(const cir_dataset *dataset, 
 /* One query, lent from the data set. Queries of one instance, or with one text, share its number. */
 typedef struct cir_query_view {
     const char *path, *text, *instance;
-    size_t text_number, instance_number; /* the latter below n_instances */
+    size_t text_number, instance_number; /* the latter counted from 0 */
     size_t n_database;                   /* rows that it ranks */
 } cir_query_view;
 CIR_API cir_query_view cir_dataset_get_query(const cir_dataset *dataset, size_t i_query);
@@ -81,6 +81,7 @@ typedef struct cir_protocol {
     const char *exclusion;                    /* which rows a query does not rank; static storage */
     char relevance[CIR_HASH_TEXT_SIZE]; /* over the queries, what each ranks, and what is relevant to it */
     char features[CIR_HASH_TEXT_SIZE];  /* over all feature bytes, unit rows as they are ranked */
+    char composed[CIR_HASH_TEXT_SIZE];  /* the same over what a trained method composed; "": there is none */
 } cir_protocol;
 
 /* Reads all features once. Errors: CIR_NO_MEMORY. */
@@ -140,5 +141,53 @@ CIR_API void cir_eval_result_done(cir_eval_result *result);
  * of the run. Errors: CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form,
                                                          cir_eval_result *result, cir_error *err);
+
+/* Writes folder/NAME.queries.csv (path, text, instance, AP, R@k, P@k, relevant rows, ranked rows) and
+ * folder/NAME.instances.csv (instance, queries, mean and smallest AP, ranked rows), each with a header,
+ * quoted by RFC 4180, replaced atomically. The folder is made where it is missing, its parent is not. dataset
+ * is that of the run. Errors: CIR_ARGUMENT (a name with a slash), CIR_NO_MEMORY, and those of writing. */
+CIR_MUST_CHECK CIR_API cir_status cir_eval_write_csv(const cir_dataset *dataset,
+                                                     const cir_eval_result *result, const char *folder,
+                                                     const char *name, cir_error *err);
+
+/* A file that `cir eval --json` wrote. Immutable. */
+typedef struct cir_results cir_results;
+
+/* Errors: CIR_FORMAT (what is wrong, and where), CIR_LIMIT, CIR_NOT_FOUND, CIR_IO, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_results_open(const char *path, cir_results **results_out,
+                                                   cir_error *err);
+CIR_API void cir_results_close(cir_results *results); /* NULL is allowed */
+CIR_API size_t cir_results_n_methods(const cir_results *results);
+
+/* The label of a method's figures, its name where it has none; lent. */
+CIR_API const char *cir_results_get_method(const cir_results *results, size_t i_method);
+
+/* The first figures of that label or name; false: there are none. */
+CIR_API bool cir_results_find(const cir_results *results, const char *method, size_t *i_method_out);
+
+/* One mean, percent. */
+typedef struct cir_compared {
+    double a, b, difference; /* b − a */
+    cir_interval interval;   /* 95 % of the difference, by bootstrap over instances */
+    double p;                /* two-sided, of a paired sign-flip test over instances */
+} cir_compared;
+
+typedef struct cir_comparison {
+    size_t n_queries;
+    size_t n_instances; /* where it is 1, the interval has no width and p is 1: they tell nothing */
+    bool is_exact;      /* p counts all 2^n_instances patterns of signs, else CIR_N_PERMUTATIONS drawn ones */
+    cir_compared mAP, mmAP;
+    /* What is not the same in the protocols, and in the settings of one method in two files: lines for
+     * people. The figures are to be mistrusted where there are any. */
+    size_t n_differences;
+    char **differences;
+} cir_comparison;
+
+/* Compares two methods' figures of one file or of two. End with cir_comparison_done. Errors: CIR_SHAPE (other
+ * queries: the first difference is named), CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_results_compare(const cir_results *a, size_t i_a, const cir_results *b,
+                                                      size_t i_b, cir_comparison *comparison_out,
+                                                      cir_error *err);
+CIR_API void cir_comparison_done(cir_comparison *comparison);
 
 #endif

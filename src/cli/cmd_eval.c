@@ -17,6 +17,7 @@ static const cir__flag flags[] = {
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
+    {"csv", 0, "DIR", "write a table of queries and one of instances for each method"},
     {0},
 };
 
@@ -46,6 +47,29 @@ typedef struct evaluating {
     cir_ap_form ap;
     bool prints_table;
 } evaluating;
+
+/* The name of a run's tables: that of the method, or "ablation-min-normalisation" of "+ min-normalisation".
+ */
+static void name_tables(cir_method method, const char *label, char *name, size_t size)
+{
+    snprintf(name, size, "%s%s", label != NULL ? "ablation-" : "",
+             label != NULL ? label + (strncmp(label, "+ ", 2) == 0 ? 2 : 0) : cir_method_name(method));
+    for (char *c = name; *c != '\0'; c++)
+        if (*c == ' ' || *c == '/')
+            *c = '-';
+}
+
+static int write_tables(const evaluating *self, const cir_eval_result *result, const char *label)
+{
+    const char *folder = cir__arguments_get(self->arguments, "csv");
+    char name[128];
+    cir_error err;
+    if (folder == NULL)
+        return CIR__DONE;
+    name_tables(result->method, label, name, sizeof name);
+    return cir_eval_write_csv(self->dataset, result, folder, name, &err) == CIR_OK ? CIR__DONE
+                                                                                   : cir__session_fail(&err);
+}
 
 static double half_width(cir_interval interval)
 {
@@ -101,8 +125,9 @@ static int evaluate(evaluating *self, cir_method method, const cir_settings *set
         print_result(cir_dataset_get_info(self->dataset), &result,
                      label != NULL ? label : cir_method_name(method));
     json_array_append_new(self->methods, cir__results_method_json(self->dataset, &result, label));
+    int status = write_tables(self, &result, label);
     cir_eval_result_done(&result);
-    return CIR__DONE;
+    return status;
 }
 
 /* Applies --set after the method's own defaults, so that a person's word is the last. */
@@ -321,7 +346,8 @@ const cir__command cir__command_eval = {
         "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures). "
         "Each query\n"
         "ranks the database of its own instance. mmAP is the i-CIR column of the paper; ± is half the 95 %\n"
-        "interval over instances (both ends are in the JSON).\n\n"
+        "interval over instances (both ends are in the JSON). cir eval compare tells whether one method is "
+        "better.\n\n"
         "With --benchmark the folder holds FREEDOM's lists, \"path domain class\" separated by spaces:\n"
         "full_files.csv (imagenet_r, where imgnet_targets.txt does too, and ltll), or query_files.csv and\n"
         "database_files.csv (nico, minidn). With --features, database_image.npy has a row for each line "

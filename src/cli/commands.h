@@ -10,5 +10,6 @@ extern const cir__command cir__command_info;
 extern const cir__command cir__command_check;
 extern const cir__command cir__command_encode;
 extern const cir__command cir__command_eval;
+extern const cir__command cir__command_compare; /* eval compare */
 
 #endif

@@ -1,4 +1,5 @@
 /* The program: finds the command and runs it. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,8 @@
 #include "cli/commands.h"
 
 static const cir__command *const commands[] = {
-    &cir__command_index, &cir__command_search, &cir__command_info,
-    &cir__command_check, &cir__command_encode, &cir__command_eval,
+    &cir__command_index,  &cir__command_search, &cir__command_info,    &cir__command_check,
+    &cir__command_encode, &cir__command_eval,   &cir__command_compare,
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -20,19 +21,29 @@ static void print_help(void)
            "Usage: cir COMMAND ...\n\nCommands:\n",
            cir_version());
     for (int i = 0; i < N_COMMANDS; i++)
-        printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
+        printf("  %-12s %s\n", commands[i]->name, commands[i]->summary);
     printf("\nExamples:\n"
            "  cir index ~/Pictures -o photos.cir --model clip-vit-large-patch14\n"
            "  cir search photos.cir --image temple.jpg --text \"at night\" --html answer.html\n\n"
            "More: cir COMMAND --help, cir --version\n");
 }
 
-static const cir__command *find_command(const char *name)
+/* words: NULL at their end. *n_words_out: how many of them are the command's name; one of two words goes
+ * before one of its first alone. */
+static const cir__command *find_command(char **words, int *n_words_out)
 {
-    for (int i = 0; i < N_COMMANDS; i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    return NULL;
+    const cir__command *found = NULL;
+    for (int i = 0; i < N_COMMANDS; i++) {
+        size_t size = strlen(words[0]);
+        const char *name = commands[i]->name;
+        bool has_second = strncmp(name, words[0], size) == 0 && name[size] == ' ' && words[1] != NULL &&
+                          strcmp(name + size + 1, words[1]) == 0;
+        if (has_second || (found == NULL && strcmp(name, words[0]) == 0)) {
+            found = commands[i];
+            *n_words_out = has_second ? 2 : 1;
+        }
+    }
+    return found;
 }
 
 static int run_command(const cir__command *command, int argc, char **argv)
@@ -71,7 +82,8 @@ int main(int argc, char **argv)
         print_help();
         return flush_answers(argc > 1 ? CIR__DONE : CIR__USAGE);
     }
-    const cir__command *command = find_command(asks_help ? argv[2] : name);
+    int n_words = 1;
+    const cir__command *command = find_command(argv + (asks_help ? 2 : 1), &n_words);
     if (command == NULL) {
         fprintf(stderr, "cir: %s: no such command; see: cir --help\n", asks_help ? argv[2] : name);
         return CIR__USAGE;
@@ -80,5 +92,5 @@ int main(int argc, char **argv)
         cir__command_print_help(command);
         return flush_answers(CIR__DONE);
     }
-    return flush_answers(run_command(command, argc - 1, argv + 1));
+    return flush_answers(run_command(command, argc - n_words, argv + n_words));
 }

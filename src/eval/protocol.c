@@ -48,33 +48,49 @@ static void hash_relevance(const cir_dataset *dataset, cir__hash *hash)
     }
 }
 
-/* Rows of the database, the long part: hashed in blocks whose borders depend on their number alone. */
+/* Rows are hashed in blocks whose borders depend on their number alone. */
 enum { BLOCK_ROWS = 4096 };
 typedef struct hashing {
-    const cir_dataset *dataset;
+    const float *rows;
+    size_t n, dim;
     uint64_t *hashes; /* one a block */
 } hashing;
 
 static void hash_task(void *context, size_t i_task, size_t i_thread)
 {
     const hashing *const job = context;
-    const size_t dim = job->dataset->info.dim, first = i_task * BLOCK_ROWS,
-                 n_left = job->dataset->info.n_database - first;
+    const size_t first = i_task * BLOCK_ROWS, n_left = job->n - first;
     const size_t n = n_left < BLOCK_ROWS ? n_left : BLOCK_ROWS;
 
     (void)i_thread;
-    job->hashes[i_task] = cir__hash64(job->dataset->item_features + first * dim, n * dim * sizeof(float));
+    job->hashes[i_task] = cir__hash64(job->rows + first * job->dim, n * job->dim * sizeof(float));
+}
+
+/* rows: [n, dim], NULL: none, which hashes otherwise than any that are there. */
+static cir_status push_rows(cir__hash *hash, const float *rows, size_t n, size_t dim, cir_pool *pool,
+                            cir_error *err)
+{
+    const size_t n_there = rows == NULL ? 0 : n, n_blocks = (n_there + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    hashing job = {rows, n_there, dim, cir__new(n_blocks, sizeof *job.hashes)};
+
+    if (job.hashes == NULL)
+        return cir__fail_memory(err, "a fingerprint");
+    cir__pool_run(pool, n_blocks, hash_task, &job);
+    push_number(hash, n_there);
+    push_number(hash, dim);
+    for (size_t i = 0; i < n_blocks; i++)
+        push_number(hash, job.hashes[i]);
+    free(job.hashes);
+    return CIR_OK;
 }
 
 static cir_status hash_features(const cir_dataset *dataset, cir_pool *pool, cir__hash *hash, cir_error *err)
 {
-    const size_t dim = dataset->info.dim;
-    const size_t n_blocks = (dataset->info.n_database + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    hashing job = {dataset, cir__new(n_blocks, sizeof *job.hashes)};
     const struct {
         const float *rows;
         size_t n;
-    } parts[] = {{dataset->query_image, dataset->n_image_rows},
+    } parts[] = {{dataset->item_features, dataset->info.n_database},
+                 {dataset->query_image, dataset->n_image_rows},
                  {dataset->query_text, dataset->n_text_rows},
                  {dataset->query_context, dataset->n_text_rows},
                  {dataset->objects, dataset->n_objects},
@@ -82,34 +98,23 @@ static cir_status hash_features(const cir_dataset *dataset, cir_pool *pool, cir_
                  {dataset->image_mean, 1},
                  {dataset->synthetic_image, dataset->n_synthetic_image},
                  {dataset->synthetic_text, dataset->n_synthetic_text}};
+    cir_status status = CIR_OK;
 
-    if (job.hashes == NULL)
-        return cir__fail_memory(err, "a fingerprint");
-    cir__pool_run(pool, n_blocks, hash_task, &job);
-    push_number(hash, dim);
-    push_number(hash, dataset->info.n_database);
-    for (size_t i = 0; i < n_blocks; i++)
-        push_number(hash, job.hashes[i]);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        const size_t n = parts[i].rows == NULL ? 0 : parts[i].n;
-        push_number(hash, n);
-        if (n > 0)
-            cir__hash_push(hash, parts[i].rows, n * dim * sizeof(float));
-    }
-    free(job.hashes);
-    return CIR_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == CIR_OK; i++)
+        status = push_rows(hash, parts[i].rows, parts[i].n, dataset->info.dim, pool, err);
+    return status;
 }
 
 cir_status cir_dataset_get_protocol(const cir_dataset *dataset, cir_pool *pool, cir_protocol *protocol_out,
                                     cir_error *err)
 {
     cir_protocol protocol = {.smallest_gallery = SIZE_MAX, .exclusion = "none"};
-    cir__hash *relevance = cir__hash_new(), *features = cir__hash_new();
+    cir__hash *relevance = cir__hash_new(), *features = cir__hash_new(), *composed = cir__hash_new();
     cir_status status;
 
     cir__error_clear(err);
     memset(protocol_out, 0, sizeof *protocol_out);
-    if (relevance == NULL || features == NULL) {
+    if (relevance == NULL || features == NULL || composed == NULL) {
         status = cir__fail_memory(err, "a fingerprint");
         goto exit;
     }
@@ -119,13 +124,20 @@ cir_status cir_dataset_get_protocol(const cir_dataset *dataset, cir_pool *pool, 
         protocol.largest_gallery = n > protocol.largest_gallery ? n : protocol.largest_gallery;
     }
     hash_relevance(dataset, relevance);
-    if ((status = hash_features(dataset, pool, features, err)) != CIR_OK)
+    if ((status = hash_features(dataset, pool, features, err)) != CIR_OK ||
+        (status = push_rows(composed, dataset->query_composed, dataset->info.n_queries, dataset->composed_dim,
+                            pool, err)) != CIR_OK ||
+        (status = push_rows(composed, dataset->item_composed, dataset->info.n_database, dataset->composed_dim,
+                            pool, err)) != CIR_OK)
         goto exit;
     cir__hash_format(relevance, protocol.relevance);
     cir__hash_format(features, protocol.features);
+    if (dataset->query_composed != NULL)
+        cir__hash_format(composed, protocol.composed);
     *protocol_out = protocol;
 exit:
     cir__hash_free(relevance);
     cir__hash_free(features);
+    cir__hash_free(composed);
     return status;
 }
