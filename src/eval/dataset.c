@@ -204,12 +204,21 @@ cir_status cir__dataset_set_name(cir_dataset *dataset, const char *folder, cir_e
     return CIR_OK;
 }
 
-cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder, const char *queries_path,
-                                   const char *database_path, cir_error *err)
+static cir_status list_read_in(cir_dataset *dataset, const char *folder, const char *file, item_list *list,
+                               cir_error *err)
+{
+    char *path = cir__path_join(folder, file);
+    cir_status status = path != NULL ? list_read(dataset, path, list, err) : cir__fail_memory(err, file);
+    free(path);
+    return status;
+}
+
+cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder, const char *queries_file,
+                                   const char *database_file, cir_error *err)
 {
     item_list queries = {0}, database = {0};
 
-    cir_status status = list_read(dataset, queries_path, &queries, err);
+    cir_status status = list_read_in(dataset, folder, queries_file, &queries, err);
     dataset->queries = queries.items;
     if (status != CIR_OK)
         return status;
@@ -217,7 +226,7 @@ cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder, con
     dataset->info.n_queries = dataset->n_image_rows = dataset->n_text_rows = queries.n;
     dataset->info.n_instances = dataset->instances.n; /* those that are asked for; they come first */
 
-    status = list_read(dataset, database_path, &database, err);
+    status = list_read_in(dataset, folder, database_file, &database, err);
     if (status == CIR_OK)
         status = group(dataset, &database, err);
     dataset->info.n_database = database.n;

@@ -55,11 +55,11 @@ struct cir_dataset {
     cir__kept *kept;        /* texts that runs have encoded with it */
 };
 
-/* Reads query and database lists (path,text,instance without a header) and fills in name, names, queries,
- * items, item_rows, instance_begin and the numbers of info. Errors: those of reading, CIR_FORMAT with file
- * and line. */
+/* Reads query and database lists (path,text,instance without a header), files of the folder, and fills in
+ * name, names, queries, items, item_rows, instance_begin and the numbers of info. Errors: those of reading,
+ * CIR_FORMAT with file and line. */
 CIR_MUST_CHECK cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder,
-                                                  const char *queries_path, const char *database_path,
+                                                  const char *queries_file, const char *database_file,
                                                   cir_error *err);
 
 /* The rows that an instance's queries rank, lent: row i is item instance_begin[instance] + i. */

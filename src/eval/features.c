@@ -173,49 +173,36 @@ static cir_status read_all(cir_dataset *dataset, source *from)
     return CIR_OK;
 }
 
-cir_status cir_dataset_open_features(const char *folder, cir_dataset **dataset_out, cir_error *err)
+/* benchmark: NULL for lists as i-CIR's. */
+static cir_status open_features(const char *folder, const char *benchmark, cir_dataset **dataset_out,
+                                cir_error *err)
 {
     source from = {.folder = folder, .err = err};
-    char *queries_path = cir__path_join(folder, "query.csv");
-    char *database_path = cir__path_join(folder, "database.csv");
     cir_dataset *dataset = NULL;
-    cir_status status;
 
     cir__error_clear(err);
     *dataset_out = NULL;
-    if (queries_path == NULL || database_path == NULL) {
-        status = cir__fail_memory(err, folder);
-        goto exit;
-    }
-    if ((status = cir__dataset_new(&dataset, err)) != CIR_OK ||
-        (status = cir__dataset_read_lists(dataset, folder, queries_path, database_path, err)) != CIR_OK ||
-        (status = read_all(dataset, &from)) != CIR_OK)
-        goto exit;
-    *dataset_out = dataset;
-    dataset = NULL;
-exit:
-    cir_dataset_close(dataset);
-    free(queries_path);
-    free(database_path);
+    cir_status status = cir__dataset_new(&dataset, err);
+    if (status == CIR_OK && benchmark == NULL)
+        status = cir__dataset_read_lists(dataset, folder, "query.csv", "database.csv", err);
+    else if (status == CIR_OK)
+        status = cir__domains_read(dataset, folder, benchmark, err);
+    if (status == CIR_OK)
+        status = read_all(dataset, &from);
+    if (status == CIR_OK)
+        *dataset_out = dataset;
+    else
+        cir_dataset_close(dataset);
     return status;
+}
+
+cir_status cir_dataset_open_features(const char *folder, cir_dataset **dataset_out, cir_error *err)
+{
+    return open_features(folder, NULL, dataset_out, err);
 }
 
 cir_status cir_dataset_open_domain_features(const char *folder, const char *benchmark,
                                             cir_dataset **dataset_out, cir_error *err)
 {
-    source from = {.folder = folder, .err = err};
-    cir_dataset *dataset = NULL;
-    cir_status status;
-
-    cir__error_clear(err);
-    *dataset_out = NULL;
-    if ((status = cir__dataset_new(&dataset, err)) != CIR_OK)
-        return status;
-    if ((status = cir__domains_read(dataset, folder, benchmark, err)) != CIR_OK ||
-        (status = read_all(dataset, &from)) != CIR_OK) {
-        cir_dataset_close(dataset);
-        return status;
-    }
-    *dataset_out = dataset;
-    return CIR_OK;
+    return open_features(folder, benchmark, dataset_out, err);
 }

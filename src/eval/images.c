@@ -125,50 +125,39 @@ static cir_status encode(cir_dataset *dataset, const char *folder, const cir_mod
     return status;
 }
 
+/* benchmark: NULL for lists as i-CIR's. */
+static cir_status open_images(const char *folder, const char *benchmark, const cir_model *model,
+                              cir_pool *pool, cir_encode_watch *watch, void *context,
+                              cir_dataset **dataset_out, cir_error *err)
+{
+    cir_dataset *dataset = NULL;
+
+    cir__error_clear(err);
+    *dataset_out = NULL;
+    cir_status status = cir__dataset_new(&dataset, err);
+    if (status == CIR_OK && benchmark == NULL)
+        status = cir__dataset_read_lists(dataset, folder, "query_files.csv", "database_files.csv", err);
+    else if (status == CIR_OK)
+        status = cir__domains_read(dataset, folder, benchmark, err);
+    if (status == CIR_OK)
+        status = encode(dataset, folder, model, pool, watch, context, err);
+    if (status == CIR_OK)
+        *dataset_out = dataset;
+    else
+        cir_dataset_close(dataset);
+    return status;
+}
+
 cir_status cir_dataset_open_images(const char *folder, const cir_model *model, cir_pool *pool,
                                    cir_encode_watch *watch, void *context, cir_dataset **dataset_out,
                                    cir_error *err)
 {
-    char *queries_path = cir__path_join(folder, "query_files.csv");
-    char *database_path = cir__path_join(folder, "database_files.csv");
-    cir_dataset *dataset = NULL;
-    cir_status status;
-
-    cir__error_clear(err);
-    *dataset_out = NULL;
-    if (queries_path == NULL || database_path == NULL) {
-        status = cir__fail_memory(err, folder);
-        goto exit;
-    }
-    if ((status = cir__dataset_new(&dataset, err)) != CIR_OK ||
-        (status = cir__dataset_read_lists(dataset, folder, queries_path, database_path, err)) != CIR_OK ||
-        (status = encode(dataset, folder, model, pool, watch, context, err)) != CIR_OK)
-        goto exit;
-    *dataset_out = dataset;
-    dataset = NULL;
-exit:
-    cir_dataset_close(dataset);
-    free(queries_path);
-    free(database_path);
-    return status;
+    return open_images(folder, NULL, model, pool, watch, context, dataset_out, err);
 }
 
 cir_status cir_dataset_open_domain_images(const char *folder, const char *benchmark, const cir_model *model,
                                           cir_pool *pool, cir_encode_watch *watch, void *context,
                                           cir_dataset **dataset_out, cir_error *err)
 {
-    cir_dataset *dataset = NULL;
-    cir_status status;
-
-    cir__error_clear(err);
-    *dataset_out = NULL;
-    if ((status = cir__dataset_new(&dataset, err)) != CIR_OK)
-        return status;
-    if ((status = cir__domains_read(dataset, folder, benchmark, err)) != CIR_OK ||
-        (status = encode(dataset, folder, model, pool, watch, context, err)) != CIR_OK) {
-        cir_dataset_close(dataset);
-        return status;
-    }
-    *dataset_out = dataset;
-    return CIR_OK;
+    return open_images(folder, benchmark, model, pool, watch, context, dataset_out, err);
 }
