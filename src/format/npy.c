@@ -234,6 +234,10 @@ cir_status cir__npy_parse(cir__bytes_view bytes, cir__npy_view *view_out, cir_er
         return cir__fail(err, CIR_FORMAT,
                          "%s: its shape needs %s%zu bytes of data, %zu are there; the file is cut or damaged",
                          bytes.name, fits ? "" : "more than ", size, present);
+    /* Of no rows, any row fits: without this an empty file asks its readers for any memory. */
+    if (view.row_items > CIR__NPY_MAX_ROW_ITEMS)
+        return cir__fail(err, CIR_UNSUPPORTED, "%s: has rows of %zu items, at most %d are read", bytes.name,
+                         view.row_items, CIR__NPY_MAX_ROW_ITEMS);
     view.data = bytes.data + offset;
     if ((uintptr_t)view.data % item != 0)
         return cir__fail(err, CIR_FORMAT,

@@ -12,6 +12,7 @@
 #include "cir/status.h"
 
 #define CIR__NPY_MAX_DIMS 4
+#define CIR__NPY_MAX_ROW_ITEMS (1 << 24)
 
 /* Bytes of the header that this room writes: always the same, so that the header of a growing file can be
  * rewritten in place. The data behind it is aligned to 64 bytes where the file is. */
@@ -35,7 +36,8 @@ size_t cir__npy_item_bytes(cir__npy_dtype dtype);
 
 /* Reads the header of versions 1, 2 and 3. Bytes behind the data are counted, not refused: a file may have
  * grown before its header. Errors: CIR_FORMAT (not .npy, a malformed header, fewer bytes than the shape
- * needs), CIR_UNSUPPORTED (other items than little-endian f2, f4, f8; Fortran order; more dimensions). */
+ * needs), CIR_UNSUPPORTED (other items than little-endian f2, f4, f8; Fortran order; more dimensions; longer
+ * rows). */
 CIR_MUST_CHECK cir_status cir__npy_parse(cir__bytes_view bytes, cir__npy_view *view_out, cir_error *err);
 
 /* A mapped .npy file; view lends from mapping. Zeroed means none. */

@@ -131,6 +131,9 @@ static void test_headers_are_not_believed(void **state)
     assert_int_equal(view.n_extra_bytes, 1);
     assert_int_equal(parse_text(plain, 0, 23, &view, &err), CIR_FORMAT);
     assert_int_equal(parse_text(plain, 2, 24, &view, &err), CIR_FORMAT);
+    const char *no_rows = "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 462048790274404806), }";
+    assert_int_equal(parse_text(no_rows, 0, 0, &view, &err), CIR_UNSUPPORTED);
+    assert_null(view.data);
     static const char *const lies[] = {
         "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 4), }",
         "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4), }",
