@@ -1,5 +1,5 @@
 /* AVX2, FMA, F16C: one row at a time as one stream of memory, four registers of partial sums a vector, the
- * tail padded with zeros. */
+ * tail padded with zeros; products with many queries in tiles of 4 rows and 3 queries. */
 #include <immintrin.h>
 #include <stdbool.h>
 
@@ -8,6 +8,7 @@
 
 #define LANES 8
 #define N_SUMS 4
+#define TILE_QUERIES 3 /* 12 registers of sums, 3 of queries, 1 of a row */
 
 CIR__ALWAYS_INLINE __m256 load(const void *row, size_t i, bool is_half)
 {
@@ -79,6 +80,56 @@ CIR__ALWAYS_INLINE void dot_rows(const void *rows, bool is_half, size_t n_rows, 
         out_a[r] = sum_lanes(sum_a);
         if (b != NULL)
             out_b[r] = sum_lanes(sum_b);
+    }
+}
+
+/* The sums of the lanes of four registers. */
+CIR__ALWAYS_INLINE __m128 sum_lanes_of_4(__m256 a, __m256 b, __m256 c, __m256 d)
+{
+    __m256 sum = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    return _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps(sum, 1));
+}
+
+/* n is known to the compiler. */
+CIR__ALWAYS_INLINE void tile_of(const void *const *rows, bool is_half, size_t dim, const float *queries,
+                                size_t n, size_t query_stride, const char *next,
+                                float (*sums)[CIR__TILE_ROWS])
+{
+    const size_t item_bytes = is_half ? sizeof(uint16_t) : sizeof(float), n_tail = dim % LANES;
+    __m256 sum[TILE_QUERIES][CIR__TILE_ROWS], query[TILE_QUERIES];
+    for (size_t q = 0; q < n; q++)
+        for (size_t k = 0; k < CIR__TILE_ROWS; k++)
+            sum[q][k] = _mm256_setzero_ps();
+    for (size_t i = 0; i < dim; i += LANES) {
+        const bool is_whole = i + LANES <= dim;
+        for (size_t q = 0; q < n; q++)
+            query[q] = is_whole ? _mm256_loadu_ps(queries + q * query_stride + i)
+                                : load_tail(queries + q * query_stride, i, n_tail, false);
+        for (size_t k = 0; k < CIR__TILE_ROWS; k++) {
+            if (k * LANES * item_bytes % 64 == 0)
+                _mm_prefetch(next + (i * CIR__TILE_ROWS + k * LANES) * item_bytes, _MM_HINT_T0);
+            __m256 x = is_whole ? load(rows[k], i, is_half) : load_tail(rows[k], i, n_tail, is_half);
+            for (size_t q = 0; q < n; q++)
+                sum[q][k] = _mm256_fmadd_ps(x, query[q], sum[q][k]);
+        }
+    }
+    for (size_t q = 0; q < n; q++)
+        _mm_storeu_ps(sums[q], sum_lanes_of_4(sum[q][0], sum[q][1], sum[q][2], sum[q][3]));
+}
+
+CIR__ALWAYS_INLINE void tile(const void *const *rows, bool is_half, size_t dim, const float *queries,
+                             size_t n_queries, size_t query_stride, const char *next,
+                             float (*sums)[CIR__TILE_ROWS])
+{
+    switch (n_queries) {
+    case 3:
+        tile_of(rows, is_half, dim, queries, 3, query_stride, next, sums);
+        break;
+    case 2:
+        tile_of(rows, is_half, dim, queries, 2, query_stride, next, sums);
+        break;
+    default:
+        tile_of(rows, is_half, dim, queries, 1, query_stride, next, sums);
     }
 }
 

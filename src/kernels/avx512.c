@@ -1,5 +1,5 @@
 /* AVX-512 F, BW, DQ, VL: one row at a time as one stream of memory, four registers of partial sums a vector,
- * the tail by masks. */
+ * the tail by masks; products with many queries in tiles of 4 rows and 6 queries. */
 #include <immintrin.h>
 #include <stdbool.h>
 
@@ -7,6 +7,7 @@
 
 #define LANES 16
 #define N_SUMS 4
+#define TILE_QUERIES 6 /* 24 registers of sums, 4 of rows, 1 of a query */
 
 CIR__ALWAYS_INLINE __m512 load(const void *row, size_t i, bool is_half)
 {
@@ -68,6 +69,79 @@ CIR__ALWAYS_INLINE void dot_rows(const void *rows, bool is_half, size_t n_rows, 
         out_a[r] = sum_lanes(sum_a);
         if (b != NULL)
             out_b[r] = sum_lanes(sum_b);
+    }
+}
+
+/* The sums of the lanes of four registers. */
+CIR__ALWAYS_INLINE __m128 sum_lanes_of_4(__m512 a, __m512 b, __m512 c, __m512 d)
+{
+    __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    __m512 sum = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, _MM_SHUFFLE(1, 0, 1, 0)),
+                               _mm512_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 2, 3, 2)));
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256(sum), _mm512_extractf32x8_ps(sum, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+/* n is known to the compiler: 4·n registers of sums, 4 of rows. */
+CIR__ALWAYS_INLINE void tile_of(const void *const *rows, bool is_half, size_t dim, const float *queries,
+                                size_t n, size_t query_stride, const char *next,
+                                float (*sums)[CIR__TILE_ROWS])
+{
+    const size_t item_bytes = is_half ? sizeof(uint16_t) : sizeof(float);
+    __mmask16 mask = (__mmask16)((1u << dim % LANES) - 1);
+    __m512 sum[TILE_QUERIES][CIR__TILE_ROWS], x[CIR__TILE_ROWS];
+    for (size_t q = 0; q < n; q++)
+        for (size_t k = 0; k < CIR__TILE_ROWS; k++)
+            sum[q][k] = _mm512_setzero_ps();
+    size_t i = 0;
+    for (; i + LANES <= dim; i += LANES) {
+        for (size_t k = 0; k < CIR__TILE_ROWS; k++) {
+            if (k * LANES * item_bytes % 64 == 0) /* as many bytes as are read, in the order of memory */
+                _mm_prefetch(next + (i * CIR__TILE_ROWS + k * LANES) * item_bytes, _MM_HINT_T0);
+            x[k] = load(rows[k], i, is_half);
+        }
+        for (size_t q = 0; q < n; q++) {
+            __m512 query = _mm512_loadu_ps(queries + q * query_stride + i);
+            for (size_t k = 0; k < CIR__TILE_ROWS; k++)
+                sum[q][k] = _mm512_fmadd_ps(x[k], query, sum[q][k]);
+        }
+    }
+    if (mask != 0) {
+        for (size_t k = 0; k < CIR__TILE_ROWS; k++)
+            x[k] = load_tail(rows[k], i, mask, is_half);
+        for (size_t q = 0; q < n; q++) {
+            __m512 query = _mm512_maskz_loadu_ps(mask, queries + q * query_stride + i);
+            for (size_t k = 0; k < CIR__TILE_ROWS; k++)
+                sum[q][k] = _mm512_fmadd_ps(x[k], query, sum[q][k]);
+        }
+    }
+    for (size_t q = 0; q < n; q++)
+        _mm_storeu_ps(sums[q], sum_lanes_of_4(sum[q][0], sum[q][1], sum[q][2], sum[q][3]));
+}
+
+CIR__ALWAYS_INLINE void tile(const void *const *rows, bool is_half, size_t dim, const float *queries,
+                             size_t n_queries, size_t query_stride, const char *next,
+                             float (*sums)[CIR__TILE_ROWS])
+{
+    switch (n_queries) {
+    case 6:
+        tile_of(rows, is_half, dim, queries, 6, query_stride, next, sums);
+        break;
+    case 5:
+        tile_of(rows, is_half, dim, queries, 5, query_stride, next, sums);
+        break;
+    case 4:
+        tile_of(rows, is_half, dim, queries, 4, query_stride, next, sums);
+        break;
+    case 3:
+        tile_of(rows, is_half, dim, queries, 3, query_stride, next, sums);
+        break;
+    case 2:
+        tile_of(rows, is_half, dim, queries, 2, query_stride, next, sums);
+        break;
+    default:
+        tile_of(rows, is_half, dim, queries, 1, query_stride, next, sums);
     }
 }
 

@@ -33,6 +33,18 @@ typedef void cir__dot1_f32(const float *rows, size_t n_rows, size_t dim, size_t 
 typedef void cir__dot2_f32(const float *rows, size_t n_rows, size_t dim, size_t stride, const float *a,
                            const float *b, float *out_a, float *out_b);
 
+/* Dot products of n_rows rows with n_queries vectors, queries: [n_queries, dim] with query_stride (≥ dim)
+ * items from one to the next; out: row r with query q goes to out[q·out_stride + r]. Rows and queries are
+ * taken in tiles that stay in registers and in blocks that stay in the nearest caches, so that many queries
+ * are bound by arithmetic and few by memory. Error: as above, with one register of partial sums; a product
+ * depends on its row and query alone here too, but not to the bit as above. */
+typedef void cir__product_f16(const uint16_t *rows, size_t n_rows, size_t dim, size_t stride,
+                              const float *queries, size_t n_queries, size_t query_stride, float *out,
+                              size_t out_stride);
+typedef void cir__product_f32(const float *rows, size_t n_rows, size_t dim, size_t stride,
+                              const float *queries, size_t n_queries, size_t query_stride, float *out,
+                              size_t out_stride);
+
 /* Halves to floats, exactly; floats to halves, to nearest even. in and out: [n], not overlapping. The same
  * bits at every level. */
 typedef void cir__half_to_float_n(const uint16_t *in, size_t n, float *out);
@@ -45,6 +57,8 @@ typedef struct cir__kernels {
     cir__dot2_f16 *dot2_f16;
     cir__dot1_f32 *dot1_f32;
     cir__dot2_f32 *dot2_f32;
+    cir__product_f16 *product_f16;
+    cir__product_f32 *product_f32;
     cir__half_to_float_n *half_to_float;
     cir__half_from_float_n *half_from_float;
 } cir__kernels;

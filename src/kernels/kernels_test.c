@@ -324,6 +324,65 @@ static void test_nan_and_infinity_stay_in_their_row(void **state)
     }
 }
 
+/* A product for every number of rows and queries around the tiles and blocks. */
+static void test_products_of_every_shape(void **state)
+{
+    (void)state;
+    enum { MAX_ROWS = 70, MAX_QUERIES = 50 };
+    static const size_t n_rows[] = {1, 2, 3, 4, 5, 7, 63, 64, 65, MAX_ROWS};
+    static const size_t n_queries[] = {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 47, 48, 49, MAX_QUERIES};
+    static const size_t dims[] = {1, 3, 7, 8, 15, 16, 17, 31, 33, 100, 769};
+    uint64_t random = 17;
+    for (size_t d = 0; d < sizeof dims / sizeof *dims; d++) {
+        const size_t dim = dims[d], stride = dim + d % 3, query_stride = dim + d % 2;
+        /* Exactly as much memory as may be read, so that a sanitizer sees one item too many. */
+        const size_t n_items = (MAX_ROWS - 1) * stride + dim,
+                     n_of_queries = (MAX_QUERIES - 1) * query_stride + dim;
+        uint16_t *f16 = malloc(n_items * sizeof *f16);
+        float *f32 = malloc(n_items * sizeof *f32), *queries = malloc(n_of_queries * sizeof *queries);
+        for (size_t i = 0; i < n_items; i++) {
+            f16[i] = cir__half_from_float(random_float(&random));
+            f32[i] = cir__half_to_float(f16[i]);
+        }
+        for (size_t i = 0; i < n_of_queries; i++)
+            queries[i] = random_float(&random);
+        for (cir__level level = CIR__SCALAR; level < CIR__N_LEVELS; level++) {
+            const cir__kernels *kernels = cir__kernels_at(level);
+            if (kernels == NULL)
+                continue;
+            static float whole[2][MAX_QUERIES][MAX_ROWS], out[MAX_QUERIES][MAX_ROWS + 1];
+            kernels->product_f16(f16, MAX_ROWS, dim, stride, queries, MAX_QUERIES, query_stride, whole[0][0],
+                                 MAX_ROWS);
+            kernels->product_f32(f32, MAX_ROWS, dim, stride, queries, MAX_QUERIES, query_stride, whole[1][0],
+                                 MAX_ROWS);
+            assert_memory_equal(whole[0], whole[1], sizeof whole[0]);
+            for (size_t q = 0; q < MAX_QUERIES; q++)
+                for (size_t r = 0; r < MAX_ROWS; r++)
+                    assert_within_bound(whole[0][q][r], f32 + r * stride, queries + q * query_stride, dim);
+            /* Fewer rows or queries give the same bits, and nothing else is written. */
+            for (size_t r = 0; r < sizeof n_rows / sizeof *n_rows; r++)
+                for (size_t q = 0; q < sizeof n_queries / sizeof *n_queries; q++) {
+                    const size_t first_row = (MAX_ROWS - n_rows[r]) / 2,
+                                 first_query = (MAX_QUERIES - n_queries[q]) / 2;
+                    memset(out, 0xab, sizeof out);
+                    kernels->product_f32(f32 + first_row * stride, n_rows[r], dim, stride,
+                                         queries + first_query * query_stride, n_queries[q], query_stride,
+                                         out[0], MAX_ROWS + 1);
+                    for (size_t i = 0; i < n_queries[q]; i++) {
+                        assert_memory_equal(out[i], &whole[1][first_query + i][first_row],
+                                            n_rows[r] * sizeof(float));
+                        assert_int_equal(cir__bits_of_float(out[i][n_rows[r]]), 0xabababab);
+                    }
+                    if (n_queries[q] < MAX_QUERIES)
+                        assert_int_equal(cir__bits_of_float(out[n_queries[q]][0]), 0xabababab);
+                }
+        }
+        free(f16);
+        free(f32);
+        free(queries);
+    }
+}
+
 /* The level that a fresh process chooses. */
 static cir__level level_chosen(const char *wanted)
 {
@@ -370,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_dot_products_of_every_length),
         cmocka_unit_test(test_every_item_counts_once),
         cmocka_unit_test(test_nan_and_infinity_stay_in_their_row),
+        cmocka_unit_test(test_products_of_every_shape),
         cmocka_unit_test(test_the_environment_lowers_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

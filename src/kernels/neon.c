@@ -1,5 +1,5 @@
 /* NEON of aarch64 (its baseline converts halves): one row at a time, four registers of partial sums a vector,
- * the tail padded with zeros. */
+ * the tail padded with zeros; products with many queries in tiles of 4 rows and 4 queries. */
 #include <arm_neon.h>
 #include <stdbool.h>
 
@@ -8,6 +8,7 @@
 
 #define LANES 4
 #define N_SUMS 4
+#define TILE_QUERIES 4 /* 16 registers of sums, 4 of queries, 1 of a row */
 
 CIR__ALWAYS_INLINE float32x4_t load(const void *row, size_t i, bool is_half)
 {
@@ -67,6 +68,51 @@ CIR__ALWAYS_INLINE void dot_rows(const void *rows, bool is_half, size_t n_rows, 
         out_a[r] = sum_lanes(sum_a);
         if (b != NULL)
             out_b[r] = sum_lanes(sum_b);
+    }
+}
+
+/* n is known to the compiler. */
+CIR__ALWAYS_INLINE void tile_of(const void *const *rows, bool is_half, size_t dim, const float *queries,
+                                size_t n, size_t query_stride, float (*sums)[CIR__TILE_ROWS])
+{
+    const size_t n_tail = dim % LANES;
+    float32x4_t sum[TILE_QUERIES][CIR__TILE_ROWS], query[TILE_QUERIES];
+    for (size_t q = 0; q < n; q++)
+        for (size_t k = 0; k < CIR__TILE_ROWS; k++)
+            sum[q][k] = vdupq_n_f32(0);
+    for (size_t i = 0; i < dim; i += LANES) {
+        const bool is_whole = i + LANES <= dim;
+        for (size_t q = 0; q < n; q++)
+            query[q] = is_whole ? vld1q_f32(queries + q * query_stride + i)
+                                : load_tail(queries + q * query_stride, i, n_tail, false);
+        for (size_t k = 0; k < CIR__TILE_ROWS; k++) {
+            float32x4_t x = is_whole ? load(rows[k], i, is_half) : load_tail(rows[k], i, n_tail, is_half);
+            for (size_t q = 0; q < n; q++)
+                sum[q][k] = vfmaq_f32(sum[q][k], x, query[q]);
+        }
+    }
+    for (size_t q = 0; q < n; q++)
+        for (size_t k = 0; k < CIR__TILE_ROWS; k++)
+            sums[q][k] = vaddvq_f32(sum[q][k]);
+}
+
+CIR__ALWAYS_INLINE void tile(const void *const *rows, bool is_half, size_t dim, const float *queries,
+                             size_t n_queries, size_t query_stride, const char *next,
+                             float (*sums)[CIR__TILE_ROWS])
+{
+    (void)next;
+    switch (n_queries) {
+    case 4:
+        tile_of(rows, is_half, dim, queries, 4, query_stride, sums);
+        break;
+    case 3:
+        tile_of(rows, is_half, dim, queries, 3, query_stride, sums);
+        break;
+    case 2:
+        tile_of(rows, is_half, dim, queries, 2, query_stride, sums);
+        break;
+    default:
+        tile_of(rows, is_half, dim, queries, 1, query_stride, sums);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "kernels/tables.h"
 
 #define LANES 16
+#define TILE_QUERIES 1
 
 CIR__ALWAYS_INLINE float item(const void *row, size_t i, bool is_half)
 {
@@ -47,6 +48,17 @@ CIR__ALWAYS_INLINE void dot_rows(const void *rows, bool is_half, size_t n_rows, 
         if (b != NULL)
             out_b[r] = sum_lanes(sum_b);
     }
+}
+
+/* No tile at all: one dot product after another. */
+CIR__ALWAYS_INLINE void tile(const void *const *rows, bool is_half, size_t dim, const float *queries,
+                             size_t n_queries, size_t query_stride, const char *next,
+                             float (*sums)[CIR__TILE_ROWS])
+{
+    (void)next;
+    for (size_t q = 0; q < n_queries; q++)
+        for (size_t k = 0; k < CIR__TILE_ROWS; k++)
+            dot_rows(rows[k], is_half, 1, dim, dim, queries + q * query_stride, NULL, &sums[q][k], NULL);
 }
 
 static void half_to_float(const uint16_t *in, size_t n, float *out)
