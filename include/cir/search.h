@@ -50,6 +50,7 @@ typedef struct cir_rows {
     size_t dim;
     const uint16_t *f16;  /* [n_rows, dim] IEEE half bits */
     const float *f32;     /* [n_rows, dim] */
+    const float *scales;  /* [n_rows], row r stands for itself times scales[r]; NULL: for itself */
     const uint8_t *ready; /* [n_rows], rows with 0 are skipped; NULL: all count */
 } cir_rows;
 
@@ -70,6 +71,14 @@ typedef struct cir_hit {
 CIR_MUST_CHECK CIR_API cir_status cir_search_top(const cir_rows *rows, const cir_query *query, size_t k,
                                                  cir_pool *pool, cir_hit *hits_out, size_t *n_hits_out,
                                                  cir_error *err);
+
+/* The k best rows of each of n_queries queries of one dimension: as cir_search_top for each, but for
+ * rounding, in one pass over the rows, which reads them from memory once. Sides that queries share (the same
+ * photo with several words) are computed once. hits_out: [n_queries, k]; n_hits_out: [n_queries]. Takes
+ * memory for k hits a query and thread. Errors: as cir_search_top. */
+CIR_MUST_CHECK CIR_API cir_status cir_search_top_batch(const cir_rows *rows, const cir_query *queries,
+                                                       size_t n_queries, size_t k, cir_pool *pool,
+                                                       cir_hit *hits_out, size_t *n_hits_out, cir_error *err);
 
 /* Every row's scores: scores_out, image_scores_out, text_scores_out: [n_rows] each, each may be NULL; NaN for
  * rows that are not searched. Errors: as above. */

@@ -22,14 +22,9 @@ CIR_MUST_CHECK cir_status cir__composing_new(const cir_dataset *dataset, cir_met
                                              cir__composing *composing_out, cir_error *err);
 void cir__composing_done(cir__composing *composing);
 
-/* Query q over rows, which WeiCom and query expansion read. image: the query's, or NULL for its text's side
- * alone, which BASIC has. *composed_out: end with cir_composed_done. Errors: those of composing. */
-CIR_MUST_CHECK cir_status cir__compose(const cir__composing *composing, size_t q, const cir_rows *rows,
-                                       const float *image, cir_composed *composed_out, cir_error *err);
-
-/* Queries begin to end, which rank the same rows, into composed_out [end − begin]: each zeroed or to be ended
- * with cir_composed_done, whatever came back. A photo is expanded once for all queries in a row that have it;
- * their image sides are lent from the first of them. */
+/* Queries begin to end, which rank the same rows (WeiCom and query expansion read them, in one pass for all),
+ * into composed_out [end − begin]: each zeroed or to be ended with cir_composed_done, whatever came back.
+ * Queries with the same photo, or the same text, get the same side. Errors: those of composing. */
 CIR_MUST_CHECK cir_status cir__compose_all(const cir__composing *composing, size_t begin, size_t end,
                                            const cir_rows *rows, cir_composed *composed_out, cir_error *err);
 

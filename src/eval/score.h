@@ -1,20 +1,19 @@
-/* Scores of a batch of queries over the same rows, with one matrix product for all of them, and the places of
- * the rows that matter. Queries that share a side (the same photo with several words) share its product. */
+/* Scores of a batch of queries over the same rows, all of them held at a time, and the places of the rows
+ * that matter. */
 #ifndef CIR_EVAL_SCORE_H
 #define CIR_EVAL_SCORE_H
 
 #include "cir/method.h"
+#include "search/batch.h"
 
-/* Products of a batch's distinct sides with all rows. */
 typedef struct cir__scores {
-    size_t n_rows;
-    float *products; /* [distinct sides, n_rows] */
-    size_t *sides;   /* [n_queries, 2] which product is a query's image and text score; SIZE_MAX: none */
-    float *scratch;  /* [3, n_rows] */
+    cir__batch batch;
+    float *block;   /* [distinct sides, n_rows] */
+    float *scratch; /* [3, n_rows] */
 } cir__scores;
 
-/* Memory: a float for each row and distinct side. End with cir__scores_done, whatever came back. Errors:
- * CIR_SHAPE (too many rows for the matrix product), CIR_ARGUMENT (fusion out of range), CIR_NO_MEMORY. */
+/* Memory: a float for each row and distinct side. Lends the rows. End with cir__scores_done, whatever came
+ * back. Errors: those of cir_search_scores. */
 CIR_MUST_CHECK cir_status cir__scores_new(const cir_rows *rows, const cir_composed *queries, size_t n_queries,
                                           cir__scores *scores_out, cir_error *err);
 void cir__scores_done(cir__scores *scores);

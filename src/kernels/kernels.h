@@ -33,11 +33,11 @@ typedef void cir__dot1_f32(const float *rows, size_t n_rows, size_t dim, size_t 
 typedef void cir__dot2_f32(const float *rows, size_t n_rows, size_t dim, size_t stride, const float *a,
                            const float *b, float *out_a, float *out_b);
 
-/* Dot products of n_rows rows with n_queries vectors, queries: [n_queries, dim] with query_stride (≥ dim)
- * items from one to the next; out: row r with query q goes to out[q·out_stride + r]. Rows and queries are
- * taken in tiles that stay in registers and in blocks that stay in the nearest caches, so that many queries
- * are bound by arithmetic and few by memory. Error: as above, with one register of partial sums; a product
- * depends on its row and query alone here too, but not to the bit as above. */
+/* Dot products of n_rows rows with n_queries vectors, queries: [n_queries, dim], each query_stride (≥ dim)
+ * items after the one before; out: that of row r with query q goes to out[q·out_stride + r]. Rows and queries
+ * are taken in tiles that stay in registers and in blocks that stay in the nearest caches, so that memory
+ * bounds few queries and arithmetic many. Error: as above, with one register of partial sums. Reproducible as
+ * above, but not with the bits of the entries above. */
 typedef void cir__product_f16(const uint16_t *rows, size_t n_rows, size_t dim, size_t stride,
                               const float *queries, size_t n_queries, size_t query_stride, float *out,
                               size_t out_stride);

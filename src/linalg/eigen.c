@@ -1,6 +1,7 @@
 #include "linalg/eigen.h"
 
 #include <assert.h>
+#include <cblas.h>
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
@@ -53,22 +54,22 @@ done:
     return status;
 }
 
-cir_status cir__project(const float *vectors, size_t k, size_t dim, const float *in, float *out,
+cir_status cir__project(const double *vectors, size_t k, size_t dim, const double *in, size_t n, double *out,
                         cir_error *err)
 {
-    double *sums = cir__new(dim, sizeof *sums);
-    if (sums == NULL)
+    if (!cir__blas_fits(dim) || !cir__blas_fits(n))
+        return cir__fail(err, CIR_LIMIT, "projection: %zu vectors of dimension %zu are too many", n, dim);
+    double *along = cir__new(n, k * sizeof *along);
+    if (along == NULL)
         return cir__fail_memory(err, "projection");
-    for (size_t j = 0; j < k; j++) {
-        const float *vector = vectors + j * dim;
-        double coefficient = 0;
-        for (size_t i = 0; i < dim; i++)
-            coefficient += (double)vector[i] * (double)in[i];
-        for (size_t i = 0; i < dim; i++)
-            sums[i] += coefficient * (double)vector[i];
+    memset(out, 0, n * dim * sizeof *out);
+    cir__blas_init();
+    if (n > 0 && k > 0) {
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)n, (blasint)k, (blasint)dim, 1.0, in,
+                    (blasint)dim, vectors, (blasint)dim, 0.0, along, (blasint)k);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)n, (blasint)dim, (blasint)k, 1.0,
+                    along, (blasint)k, vectors, (blasint)dim, 0.0, out, (blasint)dim);
     }
-    for (size_t i = 0; i < dim; i++)
-        out[i] = (float)sums[i];
-    free(sums);
+    free(along);
     return CIR_OK;
 }

@@ -55,6 +55,7 @@ static void test_mean(void **state)
     float *f32 = malloc(n_rows * dim * sizeof *f32);
     uint16_t *f16 = malloc(n_rows * dim * sizeof *f16);
     uint8_t *ready = malloc(n_rows);
+    float *scales = malloc(n_rows * sizeof *scales);
     size_t *chosen = malloc(n_rows * sizeof *chosen), n_chosen = 0;
     for (size_t i = 0; i < n_rows * dim; i++) {
         f16[i] = cir__half_from_float(random_float(&random) + 0.5f);
@@ -66,15 +67,17 @@ static void test_mean(void **state)
     f16[6 * dim] = 0xfc00;
     for (size_t r = 0; r < n_rows; r++) {
         ready[r] = r % 5 != 0;
+        scales[r] = 0.25f + (float)(r % 4);
         if (r % 7 == 5)
             chosen[n_chosen++] = n_rows - 1 - r;
     }
     cir_pool *pool = pool_new(3);
-    for (int options = 0; options < 8; options++) {
+    for (int options = 0; options < 16; options++) {
         cir__row_set set = {.n_rows = n_rows,
                             .dim = dim,
                             .f16 = options & 1 ? f16 : NULL,
                             .f32 = options & 1 ? NULL : f32,
+                            .scales = options & 8 ? scales : NULL,
                             .ready = options & 2 ? ready : NULL,
                             .chosen = options & 4 ? chosen : NULL,
                             .n_chosen = n_chosen};
@@ -85,7 +88,7 @@ static void test_mean(void **state)
                 continue;
             n_right++;
             for (size_t i = 0; i < dim; i++)
-                right[i] += (double)f32[r * dim + i];
+                right[i] += (double)f32[r * dim + i] * (options & 8 ? (double)scales[r] : 1);
         }
         float mean[37], alone[37];
         size_t n_used;
@@ -106,6 +109,7 @@ static void test_mean(void **state)
     free(f32);
     free(f16);
     free(ready);
+    free(scales);
     free(chosen);
 }
 
@@ -178,14 +182,18 @@ static void test_eigenvectors_of_a_known_matrix(void **state)
 static void test_projection(void **state)
 {
     (void)state;
-    float vectors[2][3] = {{0.6f, 0.8f, 0}, {0, 0, 1}}, q[3] = {1, 2, 3}, out[3];
+    const double vectors[2][3] = {{0.6, 0.8, 0}, {0, 0, 1}}, q[2][3] = {{1, 2, 3}, {0.8, -0.6, 5}};
+    double out[2][3], again[3];
     cir_error err;
-    assert_int_equal(cir__project(&vectors[0][0], 2, 3, q, out, &err), CIR_OK);
-    assert_true(fabs((double)out[0] - 1.32) < 1e-6 && fabs((double)out[1] - 1.76) < 1e-6 && out[2] == 3);
-    assert_int_equal(cir__project(&vectors[0][0], 2, 3, q, q, &err), CIR_OK);
-    assert_memory_equal(q, out, sizeof out);
-    assert_int_equal(cir__project(&vectors[0][0], 0, 3, q, out, &err), CIR_OK);
-    assert_true(out[0] == 0 && out[1] == 0 && out[2] == 0);
+    assert_int_equal(cir__project(&vectors[0][0], 2, 3, &q[0][0], 2, &out[0][0], &err), CIR_OK);
+    assert_true(fabs(out[0][0] - 1.32) < 1e-12 && fabs(out[0][1] - 1.76) < 1e-12 &&
+                fabs(out[0][2] - 3) < 1e-12);
+    assert_true(fabs(out[1][0]) < 1e-12 && fabs(out[1][1]) < 1e-12 && fabs(out[1][2] - 5) < 1e-12);
+    assert_int_equal(cir__project(&vectors[0][0], 2, 3, out[0], 1, again, &err), CIR_OK);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(fabs(again[i] - out[0][i]) < 1e-12);
+    assert_int_equal(cir__project(&vectors[0][0], 0, 3, &q[0][0], 1, again, &err), CIR_OK);
+    assert_true(again[0] == 0 && again[1] == 0 && again[2] == 0);
 }
 
 int main(void)

@@ -71,8 +71,9 @@ static void mean_task(void *context, size_t i_task, size_t i_thread)
             is_finite &= fabsf(row[i]) <= 0x1.fffffep127f;
         if (!is_finite)
             continue;
+        const double scale = set->scales != NULL ? (double)set->scales[r] : 1;
         for (size_t i = 0; i < dim; i++)
-            sums[i] += (double)row[i];
+            sums[i] += scale * (double)row[i];
         job->n_used[i_task]++;
     }
 }

@@ -14,6 +14,7 @@ typedef struct cir__row_set {
     size_t dim;
     const uint16_t *f16;  /* [n_rows, dim] half bits */
     const float *f32;     /* [n_rows, dim] */
+    const float *scales;  /* [n_rows], row r stands for itself times scales[r]; NULL: for itself */
     const uint8_t *ready; /* [n_rows], rows with 0 do not count; NULL: all do */
     const size_t *chosen; /* [n_chosen] row numbers, the only ones that count; NULL: all do */
     size_t n_chosen;

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "method/centre.h"
 #include "method/composed.h"
 #include "method/expand.h"
 #include "method/fuse.h"
@@ -16,41 +15,70 @@ bool cir__method_is_basic(cir_method method)
     return method == CIR_METHOD_BASIC || method == CIR_METHOD_BASIC_MINUS;
 }
 
+cir_status cir__basic_image_sides(const cir__basic *basic, const cir_settings *settings, const cir_rows *rows,
+                                  cir_pool *pool, const float *const *images, size_t n, double *weights_out,
+                                  cir__side *sides_out, cir_error *err)
+{
+    const size_t dim = basic->dim;
+    const float *const mu_v = basic->image_mean;
+    const double m_v = basic->minima.image;
+    double *const q_v = cir__new(n, dim * sizeof *q_v), *const a = weights_out;
+    cir_status status = CIR_OK;
+
+    if (q_v == NULL)
+        return cir__fail_memory(err, "a query");
+    for (size_t i = 0; i < n; i++)
+        cir__centre(dim, images[i], mu_v, q_v + i * dim); /* q̄v = qv − μv */
+    if (settings->expand)                                 /* q̃v = Σ wᵢ x̄ᵢ */
+        status = cir__expand(basic->projection, mu_v, settings, rows, pool, q_v, n, err);
+    if (status == CIR_OK) /* a = PPᵀq̃v */
+        status = cir__projection_apply(basic->projection, dim, q_v, n, a, err);
+    for (size_t i = 0; i < n && status == CIR_OK; i++) {
+        sides_out[i] = cir__centre_fold(dim, a + i * dim, mu_v); /* sv = ⟨a, x − μv⟩ */
+        if (settings->normalise)
+            cir__normalise(&sides_out[i], m_v, m_v); /* (sv − mv)/|mv| */
+    }
+    free(q_v);
+    return status;
+}
+
+cir__side cir__basic_text_side(const cir__basic *basic, const cir_settings *settings, const float *text,
+                               double *weights_out)
+{
+    const double m_v = basic->minima.image, m_t = basic->minima.text;
+
+    cir__centre(basic->dim, text, basic->text_mean, weights_out); /* q̄t = qt − μt; contextualised before */
+    cir__side t = cir__centre_fold(basic->dim, weights_out, basic->image_mean); /* st = ⟨q̄t, x − μv⟩ */
+    if (settings->normalise) /* (st − mt)/|mt|; the reference divides by |mv| */
+        cir__normalise(&t, m_t, settings->variant == CIR_VARIANT_PAPER ? m_t : m_v);
+    return t;
+}
+
+cir_status cir__basic_join(const cir__basic *basic, const cir_settings *settings, const cir__side *image,
+                           const cir__side *text, cir_composed *composed_out, cir_error *err)
+{
+    return cir__composed_new(basic->dim, image, text, cir__fuse_basic(settings, image != NULL, text != NULL),
+                             composed_out, err);
+}
+
 cir_status cir__basic_compose(const cir__basic *basic, const cir_settings *settings, const cir_rows *rows,
                               cir_pool *pool, const float *image, const float *text,
                               cir_composed *composed_out, cir_error *err)
 {
-    const size_t dim = basic->dim;
-    const float *const mu_v = basic->image_mean, *const mu_t = basic->text_mean;
-    const double m_v = basic->minima.image, m_t = basic->minima.text;
-    double *q = cir__new(3 * dim, sizeof *q), *const q_v = q, *const a = q + dim, *const q_t = q + 2 * dim;
+    double *const weights = cir__new(2 * basic->dim, sizeof *weights);
     cir__side v = {0}, t = {0};
     cir_status status = CIR_OK;
 
     memset(composed_out, 0, sizeof *composed_out);
-    if (q == NULL)
+    if (weights == NULL)
         return cir__fail_memory(err, "a query");
-
-    if (image != NULL) {
-        cir__centre(dim, image, mu_v, q_v); /* q̄v = qv − μv */
-        if (settings->expand)               /* q̃v = Σ wᵢ x̄ᵢ */
-            status = cir__expand(basic->projection, mu_v, settings, rows, pool, q_v, err);
-        if (status != CIR_OK)
-            goto exit;
-        cir__projection_apply(basic->projection, dim, q_v, a); /* a = PPᵀq̃v */
-        v = cir__centre_fold(dim, a, mu_v);                    /* sv = ⟨a, x − μv⟩ */
-        if (settings->normalise)
-            cir__normalise(&v, m_v, m_v); /* (sv − mv)/|mv| */
-    }
-    if (text != NULL) {
-        cir__centre(dim, text, mu_t, q_t);    /* q̄t = qt − μt; contextualised before */
-        t = cir__centre_fold(dim, q_t, mu_v); /* st = ⟨q̄t, x − μv⟩ */
-        if (settings->normalise)              /* (st − mt)/|mt|; the reference divides by |mv| */
-            cir__normalise(&t, m_t, settings->variant == CIR_VARIANT_PAPER ? m_t : m_v);
-    }
-    status = cir__composed_new(dim, image != NULL ? &v : NULL, text != NULL ? &t : NULL,
-                               cir__fuse_basic(settings, image != NULL, text != NULL), composed_out, err);
-exit:
-    free(q);
+    if (image != NULL)
+        status = cir__basic_image_sides(basic, settings, rows, pool, &image, 1, weights, &v, err);
+    if (text != NULL)
+        t = cir__basic_text_side(basic, settings, text, weights + basic->dim);
+    if (status == CIR_OK)
+        status = cir__basic_join(basic, settings, image != NULL ? &v : NULL, text != NULL ? &t : NULL,
+                                 composed_out, err);
+    free(weights);
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include "cir/method.h"
 #include "cir/search.h"
+#include "method/centre.h"
 #include "method/normalise.h"
 #include "method/project.h"
 
@@ -20,11 +21,27 @@ typedef struct cir__basic {
 /* Whether the method is BASIC in one of its forms. */
 bool cir__method_is_basic(cir_method method);
 
-/* The query of BASIC, folded: an image's feature x enters through ⟨a, x⟩ + a0 and ⟨b, x⟩ + b0 alone (METHOD
- * §1, last paragraph). image: [dim] unit or NULL; text: [dim] unit, contextualised already where settings ask
- * for it, or NULL; not both. rows: what query expansion looks at. Of the settings, variant, neighbours, beta,
- * lambda, expand, normalise and fuse are read. *composed_out: end with cir_composed_done. Errors:
- * CIR_NO_MEMORY, those of cir_search_top. */
+/* The image side of n queries, folded: an image's feature x enters through ⟨a, x⟩ + a0 alone (METHOD §1, last
+ * paragraph). images: [n] features [dim], unit; rows: what query expansion looks at, in one pass for all. Of
+ * the settings, variant, neighbours, beta, expand and normalise are read. weights_out: [n, dim]; sides_out:
+ * [n], which lend them. Errors: CIR_NO_MEMORY, those of cir_search_top_batch. */
+CIR_MUST_CHECK cir_status cir__basic_image_sides(const cir__basic *basic, const cir_settings *settings,
+                                                 const cir_rows *rows, cir_pool *pool,
+                                                 const float *const *images, size_t n, double *weights_out,
+                                                 cir__side *sides_out, cir_error *err);
+
+/* The text side of a query: ⟨b, x⟩ + b0. text: [dim] unit, contextualised already where settings ask for it;
+ * weights_out: [dim], which the side lends. */
+cir__side cir__basic_text_side(const cir__basic *basic, const cir_settings *settings, const float *text,
+                               double *weights_out);
+
+/* Both sides and BASIC's fusion; image or text may be NULL, not both. *composed_out: end with
+ * cir_composed_done. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__basic_join(const cir__basic *basic, const cir_settings *settings,
+                                          const cir__side *image, const cir__side *text,
+                                          cir_composed *composed_out, cir_error *err);
+
+/* All of it for one query: image, text: as above, or NULL; not both. Errors: those of the above. */
 CIR_MUST_CHECK cir_status cir__basic_compose(const cir__basic *basic, const cir_settings *settings,
                                              const cir_rows *rows, cir_pool *pool, const float *image,
                                              const float *text, cir_composed *composed_out, cir_error *err);

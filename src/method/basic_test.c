@@ -71,10 +71,10 @@ static void test_projection_keeps_objects_and_drops_styles(void **state)
     assert_int_equal(projection.n_directions, 1);
     double projected[3];
     const double query[3] = {3, 4, 5};
-    cir__projection_apply(&projection, 3, query, projected);
+    assert_int_equal(cir__projection_apply(&projection, 3, query, 1, projected, NULL), CIR_OK);
     assert_true(fabs(projected[0] - 3) < 1e-6 && fabs(projected[1]) < 1e-6 && fabs(projected[2]) < 1e-6);
     cir__projection_done(&projection);
-    cir__projection_apply(NULL, 3, query, projected);
+    assert_int_equal(cir__projection_apply(NULL, 3, query, 1, projected, NULL), CIR_OK);
     assert_memory_equal(projected, query, sizeof query);
 
     settings.alpha = 0; /* both axes of the objects are positive, axis 2 is exactly 0 and stays out */
@@ -95,7 +95,7 @@ static void test_projection_keeps_objects_and_drops_styles(void **state)
         cir__projection_fit(&objects[0][0], 4, &styles[0][0], 4, 3, mean, &settings, NULL, &projection, NULL),
         CIR_OK);
     assert_int_equal(projection.n_directions, 0);
-    cir__projection_apply(&projection, 3, query, projected);
+    assert_int_equal(cir__projection_apply(&projection, 3, query, 1, projected, NULL), CIR_OK);
     assert_true(projected[0] == 0.0 && projected[1] == 0.0 && projected[2] == 0.0);
     cir__projection_done(&projection);
 }
@@ -113,7 +113,7 @@ static void test_expansion_is_the_weighted_mean(void **state)
     settings.beta = 2;
     /* s = ⟨q, x − mean⟩: row 0 has 0.75, row 2 has 0.25, row 1 has −0.25. */
     double query[2] = {1, 0};
-    assert_int_equal(cir__expand(NULL, mean, &settings, &set, NULL, query, NULL), CIR_OK);
+    assert_int_equal(cir__expand(NULL, mean, &settings, &set, NULL, query, 1, NULL), CIR_OK);
     const double w[3] = {exp(2 * 0.75), exp(2 * 0.25), exp(2 * 1.0)};
     const double sum = w[0] + w[1] + w[2];
     assert_true(fabs(query[0] - (w[0] * 0.75 + w[1] * 0.25 + w[2] * 1) / sum) < 1e-6);
@@ -128,20 +128,20 @@ static void test_expansion_is_the_weighted_mean(void **state)
     settings.neighbours = 1000;
     settings.beta = 1e6;
     double own[2] = {1, 0};
-    assert_int_equal(cir__expand(NULL, mean, &settings, &set, NULL, own, NULL), CIR_OK);
+    assert_int_equal(cir__expand(NULL, mean, &settings, &set, NULL, own, 1, NULL), CIR_OK);
     assert_true(fabs(own[0] - 1) < 1e-12 && fabs(own[1]) < 1e-12);
     settings.beta = 0;
-    assert_int_equal(cir__expand(NULL, NULL, &settings, &set, NULL, own, NULL), CIR_OK);
+    assert_int_equal(cir__expand(NULL, NULL, &settings, &set, NULL, own, 1, NULL), CIR_OK);
     assert_true(fabs(own[0] - (1 + 0 + 0.5 + 1) / 4) < 1e-6 && fabs(own[1] - 1.5 / 4) < 1e-6);
 
     /* No row at all, and none that is ready. */
     double alone[2] = {0.5, 0.25};
     assert_int_equal(
-        cir__expand(NULL, NULL, &settings, &(cir_rows){.dim = 2, .f32 = &rows[0][0]}, NULL, alone, NULL),
+        cir__expand(NULL, NULL, &settings, &(cir_rows){.dim = 2, .f32 = &rows[0][0]}, NULL, alone, 1, NULL),
         CIR_OK);
     const uint8_t none[4] = {0};
     set.ready = none;
-    assert_int_equal(cir__expand(NULL, NULL, &settings, &set, NULL, alone, NULL), CIR_OK);
+    assert_int_equal(cir__expand(NULL, NULL, &settings, &set, NULL, alone, 1, NULL), CIR_OK);
     assert_true(alone[0] == 0.5 && alone[1] == 0.25);
 }
 

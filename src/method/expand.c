@@ -32,43 +32,58 @@ static void average(const cir_hit *hits, size_t n_hits, const float *image_mean,
         mean[i] = (mean[i] + own_weight * query[i]) / sum;
 }
 
+/* The queries that find the nearest images of the projected ones: nearest_out [n], weights_out [n, dim]. */
+static void nearest_fold(double *projected, size_t n, size_t dim, const float *image_mean, float *weights_out,
+                         cir_query *nearest_out)
+{
+    for (size_t q = 0; q < n; q++) {
+        const cir__side side = cir__centre_fold(dim, projected + q * dim, image_mean);
+        float *const weights = weights_out + q * dim;
+        for (size_t i = 0; i < dim; i++)
+            weights[i] = (float)side.weights[i];
+        nearest_out[q] = (cir_query){.dim = dim,
+                                     .a = weights,
+                                     .a0 = (float)side.offset,
+                                     .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
+    }
+}
+
 cir_status cir__expand(const cir__projection *projection, const float *image_mean,
-                       const cir_settings *settings, const cir_rows *rows, cir_pool *pool, double *query,
-                       cir_error *err)
+                       const cir_settings *settings, const cir_rows *rows, cir_pool *pool, double *queries,
+                       size_t n, cir_error *err)
 {
     const size_t dim = rows->dim;
     const size_t k = settings->neighbours < rows->n_rows ? settings->neighbours : rows->n_rows;
-    size_t n_hits = 0;
     cir_status status = CIR_OK;
 
-    if (k == 0)
+    if (k == 0 || n == 0)
         return CIR_OK; /* nothing to expand with */
-    cir_hit *hits = cir__new(k, sizeof *hits);
-    double *projected = cir__new(dim, sizeof *projected);
-    float *weights = cir__new(dim, sizeof *weights);
-    if (hits == NULL || projected == NULL || weights == NULL) {
+    cir_hit *hits = cir__new(n, k * sizeof *hits);
+    size_t *n_hits = cir__new(n, sizeof *n_hits);
+    double *projected = cir__new(n, dim * sizeof *projected);
+    float *weights = cir__new(n, dim * sizeof *weights);
+    cir_query *nearest = cir__new(n, sizeof *nearest);
+    if (hits == NULL || n_hits == NULL || projected == NULL || weights == NULL || nearest == NULL) {
         status = cir__fail_memory(err, "query expansion");
         goto exit;
     }
 
-    cir__projection_apply(projection, dim, query, projected);
-    const cir__side side = cir__centre_fold(dim, projected, image_mean);
-    for (size_t i = 0; i < dim; i++)
-        weights[i] = (float)side.weights[i];
-    const cir_query nearest = {.dim = dim,
-                               .a = weights,
-                               .a0 = (float)side.offset,
-                               .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
-    status = cir_search_top(rows, &nearest, k, pool, hits, &n_hits, err);
+    status = cir__projection_apply(projection, dim, queries, n, projected, err);
     if (status != CIR_OK)
         goto exit;
-
-    memset(projected, 0, dim * sizeof *projected);
-    average(hits, n_hits, image_mean, settings->beta, rows, query, weights, projected);
-    memcpy(query, projected, dim * sizeof *query);
+    nearest_fold(projected, n, dim, image_mean, weights, nearest);
+    status = cir_search_top_batch(rows, nearest, n, k, pool, hits, n_hits, err);
+    for (size_t q = 0; q < n && status == CIR_OK; q++) {
+        double *const query = queries + q * dim;
+        memset(projected, 0, dim * sizeof *projected);
+        average(hits + q * k, n_hits[q], image_mean, settings->beta, rows, query, weights, projected);
+        memcpy(query, projected, dim * sizeof *query);
+    }
 exit:
     free(hits);
+    free(n_hits);
     free(projected);
     free(weights);
+    free(nearest);
     return status;
 }

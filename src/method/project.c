@@ -59,6 +59,7 @@ cir_status cir__projection_fit(const float *objects, size_t n_objects, const flo
     *projection_out = (cir__projection){
         .dim = dim, .n_directions = count_positive(values, k, dim), .directions = directions};
     directions = NULL;
+    status = cir__projection_ready(projection_out, err);
 exit:
     free(matrix);
     free(styles_moment);
@@ -68,26 +69,31 @@ exit:
     return status;
 }
 
-void cir__projection_apply(const cir__projection *projection, size_t dim, const double *query,
-                           double *projected_out)
+cir_status cir__projection_ready(cir__projection *projection, cir_error *err)
 {
-    if (projection == NULL) {
-        memcpy(projected_out, query, dim * sizeof *query);
-        return;
-    }
-    memset(projected_out, 0, dim * sizeof *projected_out);
-    for (size_t j = 0; j < projection->n_directions; j++) {
-        const float *const direction = projection->directions + j * dim;
-        double along = 0.0;
-        for (size_t i = 0; i < dim; i++)
-            along += (double)direction[i] * query[i];
-        for (size_t i = 0; i < dim; i++)
-            projected_out[i] += along * (double)direction[i];
-    }
+    const size_t n = projection->n_directions * projection->dim;
+
+    projection->precise = cir__new_unset(n, sizeof *projection->precise);
+    if (projection->precise == NULL)
+        return cir__fail_memory(err, "a projection");
+    for (size_t i = 0; i < n; i++)
+        projection->precise[i] = (double)projection->directions[i];
+    return CIR_OK;
+}
+
+cir_status cir__projection_apply(const cir__projection *projection, size_t dim, const double *queries,
+                                 size_t n, double *projected_out, cir_error *err)
+{
+    if (projection != NULL)
+        return cir__project(projection->precise, projection->n_directions, dim, queries, n, projected_out,
+                            err);
+    memcpy(projected_out, queries, n * dim * sizeof *queries);
+    return CIR_OK;
 }
 
 void cir__projection_done(cir__projection *projection)
 {
     free(projection->directions);
+    free(projection->precise);
     memset(projection, 0, sizeof *projection);
 }

@@ -14,6 +14,7 @@ typedef struct cir__projection {
     size_t dim;
     size_t n_directions;
     float *directions; /* [n_directions, dim], owned */
+    double *precise;   /* the same numbers as cir__projection_apply takes them, owned */
 } cir__projection;
 
 /* Fits P: the eigenvectors of C = (1 − α)·S₊ − α·S₋ with the largest eigenvalues, at most
@@ -29,10 +30,14 @@ CIR_MUST_CHECK cir_status cir__projection_fit(const float *objects, size_t n_obj
                                               const cir_settings *settings, cir_pool *pool,
                                               cir__projection *projection_out, cir_error *err);
 
-/* projected_out = P·Pᵀ·query, both [dim], not overlapping; without a projection (NULL) a copy. Images need
- * not be projected: ⟨Pᵀq, Pᵀx⟩ = ⟨PPᵀq, x⟩. */
-void cir__projection_apply(const cir__projection *projection, size_t dim, const double *query,
-                           double *projected_out);
+/* Fills in precise from a projection's directions, for one that was read. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__projection_ready(cir__projection *projection, cir_error *err);
+
+/* projected_out = P·Pᵀ·query for n queries, both [n, dim], not overlapping; without a projection (NULL) a
+ * copy. Images need not be projected: ⟨Pᵀq, Pᵀx⟩ = ⟨PPᵀq, x⟩. Errors: CIR_LIMIT, CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__projection_apply(const cir__projection *projection, size_t dim,
+                                                const double *queries, size_t n, double *projected_out,
+                                                cir_error *err);
 void cir__projection_done(cir__projection *projection); /* a zeroed one is allowed */
 
 #endif

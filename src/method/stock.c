@@ -161,8 +161,10 @@ static cir_status projection_fill(cir__stock *stock, cir_pool *pool, cir_error *
     stock->basic.projection = projection;
     projection->dim = dim;
     if (cir__keep_read_rows(folder, "projection", key, 0, dim, &projection->directions,
-                            &projection->n_directions))
+                            &projection->n_directions)) {
+        status = cir__projection_ready(projection, err);
         goto exit;
+    }
     if ((status = object_features_need(stock, pool, err)) != CIR_OK ||
         (status = corpus_get(stock, &styles, pool, &style_features, err)) != CIR_OK)
         goto exit;

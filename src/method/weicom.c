@@ -6,11 +6,15 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/pool.h"
 #include "method/baseline.h"
 #include "method/centre.h"
 #include "method/composed.h"
+#include "search/batch.h"
+#include "search/scan.h"
 
-#define CHUNK_ROWS ((size_t)1 << 18) /* whose scores are held at a time */
+#define CHUNK_SCORES ((size_t)1 << 19) /* held at a time, about */
+#define CHUNK_TASK_ROWS 1024
 
 /* Sums over scores relative to the first one, so that equal scores have a deviation of exactly 0. */
 typedef struct moments {
@@ -31,43 +35,92 @@ static void moments_push(moments *m, const float *scores, size_t n)
     }
 }
 
-/* side(x) = (⟨feature, x⟩ − mean)/deviation */
-static void standardise(const moments *m, const float *feature, cir__side *side)
+static cir__spread moments_spread(const moments *m)
 {
     const double n = (double)m->n;
     const double variance = m->n > 1 ? (m->square - m->sum * m->sum / n) / (n - 1.0) : 0.0;
-    const double scale = variance > 0.0 ? 1.0 / sqrt(variance) : 0.0;
+    return (cir__spread){.mean = m->n > 0 ? m->first + m->sum / n : 0.0,
+                         .deviation = variance > 0.0 ? sqrt(variance) : 0.0};
+}
+
+/* The similarities of a chunk of rows to all features. */
+typedef struct chunk {
+    cir__batch batch;
+    size_t first, n;
+    float *scores; /* [n_sides, n] */
+} chunk;
+
+static void chunk_task(void *context, size_t i_task, size_t i_thread)
+{
+    const chunk *const self = context;
+    const size_t begin = i_task * CHUNK_TASK_ROWS, left = self->n - begin;
+    const size_t n = left < CHUNK_TASK_ROWS ? left : CHUNK_TASK_ROWS;
+
+    (void)i_thread;
+    cir__batch_scores(&self->batch, self->first + begin, n, self->scores + begin, self->n);
+    for (size_t s = 0; s < self->batch.n_sides; s++)
+        cir__scan_mask(self->batch.rows, self->first + begin, n, self->scores + s * self->n + begin);
+}
+
+cir_status cir__weicom_measure(const cir_rows *rows, const float *const *features, size_t n, cir_pool *pool,
+                               cir__spread *spreads_out, cir_error *err)
+{
+    const size_t most = CHUNK_SCORES / (n > 0 ? n : 1) + 1, room = rows->n_rows < most ? rows->n_rows : most;
+    cir_query *queries = cir__new(n, sizeof *queries);
+    moments *all = cir__new(n, sizeof *all);
+    chunk self = {.scores = cir__new_unset(room, n * sizeof *self.scores)};
+    cir_status status = CIR_OK;
+
+    if (queries == NULL || all == NULL || self.scores == NULL) {
+        status = cir__fail_memory(err, "similarities");
+        goto exit;
+    }
+    for (size_t i = 0; i < n; i++)
+        queries[i] = (cir_query){
+            .dim = rows->dim, .a = features[i], .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
+    status = cir__batch_init(&self.batch, rows, queries, n, sizeof *queries, err);
+    for (size_t first = 0; first < rows->n_rows && status == CIR_OK; first += room) {
+        self.first = first;
+        self.n = rows->n_rows - first < room ? rows->n_rows - first : room;
+        cir__pool_run(pool, (self.n + CHUNK_TASK_ROWS - 1) / CHUNK_TASK_ROWS, chunk_task, &self);
+        for (size_t i = 0; i < n; i++)
+            moments_push(&all[i], self.scores + self.batch.sides[2 * i] * self.n, self.n);
+    }
+    for (size_t i = 0; i < n; i++)
+        spreads_out[i] = moments_spread(&all[i]);
+exit:
+    cir__batch_done(&self.batch);
+    free(queries);
+    free(all);
+    free(self.scores);
+    return status;
+}
+
+/* side(x) = (⟨feature, x⟩ − mean)/deviation */
+static void standardise(const cir__spread *spread, const float *feature, cir__side *side)
+{
+    const double scale = spread->deviation > 0.0 ? 1.0 / spread->deviation : 0.0;
 
     for (size_t i = 0; i < side->dim; i++)
         side->weights[i] = scale * (double)feature[i];
-    side->offset = m->n > 0 ? -scale * (m->first + m->sum / n) : 0.0;
+    side->offset = -scale * spread->mean;
 }
 
-static cir_status measure(const cir_rows *rows, const float *image, const float *text, cir_pool *pool,
-                          moments *v, moments *t, cir_error *err)
+cir_status cir__weicom_join(const cir_settings *settings, size_t dim, const float *image,
+                            const cir__spread *of_image, const float *text, const cir__spread *of_text,
+                            cir_composed *composed_out, cir_error *err)
 {
-    const cir_query query = {
-        .dim = rows->dim, .a = image, .b = text, .fusion = {.kind = CIR_FUSE_SUM, .weight = 0.5f}};
-    const size_t room = rows->n_rows < CHUNK_ROWS ? rows->n_rows : CHUNK_ROWS;
-    float *scores = cir__new_unset(room, 2 * sizeof *scores);
-    cir_status status = CIR_OK;
+    const cir_fusion fusion = {.kind = CIR_FUSE_GAUSS, .weight = (float)settings->weight};
+    double *const q = cir__new(2 * dim, sizeof *q);
 
-    if (scores == NULL)
-        return cir__fail_memory(err, "similarities");
-    for (size_t first = 0; first < rows->n_rows && status == CIR_OK; first += room) {
-        const size_t left = rows->n_rows - first, n = left < room ? left : room;
-        const cir_rows chunk = {.n_rows = n,
-                                .dim = rows->dim,
-                                .f16 = rows->f16 != NULL ? rows->f16 + first * rows->dim : NULL,
-                                .f32 = rows->f32 != NULL ? rows->f32 + first * rows->dim : NULL,
-                                .ready = rows->ready != NULL ? rows->ready + first : NULL};
-        status = cir_search_scores(&chunk, &query, pool, NULL, scores, scores + room, err);
-        if (status != CIR_OK)
-            break;
-        moments_push(v, scores, n);
-        moments_push(t, scores + room, n);
-    }
-    free(scores);
+    memset(composed_out, 0, sizeof *composed_out);
+    if (q == NULL)
+        return cir__fail_memory(err, "a query");
+    cir__side v = {dim, q, 0.0}, t = {dim, q + dim, 0.0};
+    standardise(of_image, image, &v);
+    standardise(of_text, text, &t);
+    const cir_status status = cir__composed_new(dim, &v, &t, fusion, composed_out, err);
+    free(q);
     return status;
 }
 
@@ -75,23 +128,14 @@ cir_status cir__weicom_compose(const cir_settings *settings, const cir_rows *row
                                const float *image, const float *text, cir_composed *composed_out,
                                cir_error *err)
 {
-    const size_t dim = rows->dim;
-    moments of_image = {0}, of_text = {0};
+    const float *const features[] = {image, text};
+    cir__spread spreads[2];
 
     memset(composed_out, 0, sizeof *composed_out);
     if (image == NULL || text == NULL)
-        return cir__baseline_compose(CIR_METHOD_SUM, settings, dim, image, text, composed_out, err);
-    cir_status status = measure(rows, image, text, pool, &of_image, &of_text, err);
-    if (status != CIR_OK)
-        return status;
-    double *q = cir__new(2 * dim, sizeof *q);
-    if (q == NULL)
-        return cir__fail_memory(err, "a query");
-    cir__side v = {dim, q, 0.0}, t = {dim, q + dim, 0.0};
-    standardise(&of_image, image, &v);
-    standardise(&of_text, text, &t);
-    const cir_fusion fusion = {.kind = CIR_FUSE_GAUSS, .weight = (float)settings->weight};
-    status = cir__composed_new(dim, &v, &t, fusion, composed_out, err);
-    free(q);
-    return status;
+        return cir__baseline_compose(CIR_METHOD_SUM, settings, rows->dim, image, text, composed_out, err);
+    const cir_status status = cir__weicom_measure(rows, features, 2, pool, spreads, err);
+    return status != CIR_OK ? status
+                            : cir__weicom_join(settings, rows->dim, image, &spreads[0], text, &spreads[1],
+                                               composed_out, err);
 }

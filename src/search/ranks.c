@@ -37,8 +37,8 @@ static void ranks_task(void *context, size_t i_task, size_t i_thread)
     float *t = cir__scan_scratch(s, i_thread, 1);
     cir_rank *counts = job->counts + i_thread * job->n;
     cir__scan_dot(s, first, n, v, t);
-    cir__scan_mask(s, first, n, v);
-    cir__scan_mask(s, first, n, t);
+    cir__scan_mask(s->rows, first, n, v);
+    cir__scan_mask(s->rows, first, n, t);
     for (size_t h = 0; h < job->n; h++) {
         counts[h].by_image += count_before(v, first, n, job->image_scores[h], job->hits[h].id);
         counts[h].by_text += count_before(t, first, n, job->text_scores[h], job->hits[h].id);

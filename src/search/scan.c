@@ -14,6 +14,13 @@
 #define MIN_BLOCK_ROWS 16
 #define MAX_BLOCK_ROWS 4096
 
+size_t cir__scan_block_rows(const cir_rows *rows)
+{
+    const size_t row_bytes = rows->dim * (rows->f16 != NULL ? sizeof *rows->f16 : sizeof *rows->f32);
+    const size_t n = BLOCK_BYTES / row_bytes;
+    return n < MIN_BLOCK_ROWS ? MIN_BLOCK_ROWS : n > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : n;
+}
+
 static cir_status check_vector(const char *name, const float *vector, float offset, size_t dim,
                                cir_error *err)
 {
@@ -29,10 +36,8 @@ static cir_status check_vector(const char *name, const float *vector, float offs
     return CIR_OK;
 }
 
-cir_status cir__scan_init(cir__scan *s, const cir_rows *rows, const cir_query *query, cir_pool *pool,
-                          cir_error *err)
+cir_status cir__scan_check(const cir_rows *rows, const cir_query *query, cir_error *err)
 {
-    *s = (cir__scan){.rows = rows, .query = query, .kernels = cir__kernels_get()};
     assert(rows->n_rows == 0 || (rows->f16 == NULL) != (rows->f32 == NULL));
     assert(query->a != NULL || query->fusion.kind == CIR_FUSE_TEXT);
     assert(query->b != NULL || query->fusion.kind == CIR_FUSE_IMAGE);
@@ -42,17 +47,18 @@ cir_status cir__scan_init(cir__scan *s, const cir_rows *rows, const cir_query *q
     cir_status status = cir__fuse_check(&query->fusion, err);
     if (status == CIR_OK)
         status = check_vector("a", query->a, query->a0, query->dim, err);
-    if (status == CIR_OK)
-        status = check_vector("b", query->b, query->b0, query->dim, err);
+    return status == CIR_OK ? check_vector("b", query->b, query->b0, query->dim, err) : status;
+}
+
+cir_status cir__scan_init(cir__scan *s, const cir_rows *rows, const cir_query *query, cir_pool *pool,
+                          cir_error *err)
+{
+    *s = (cir__scan){.rows = rows, .query = query, .kernels = cir__kernels_get()};
+    cir_status status = cir__scan_check(rows, query, err);
     if (status != CIR_OK)
         return status;
 
-    size_t row_bytes = rows->dim * (rows->f16 != NULL ? sizeof *rows->f16 : sizeof *rows->f32);
-    s->block_rows = BLOCK_BYTES / row_bytes;
-    if (s->block_rows < MIN_BLOCK_ROWS)
-        s->block_rows = MIN_BLOCK_ROWS;
-    if (s->block_rows > MAX_BLOCK_ROWS)
-        s->block_rows = MAX_BLOCK_ROWS;
+    s->block_rows = cir__scan_block_rows(rows);
     s->n_blocks = rows->n_rows / s->block_rows + (rows->n_rows % s->block_rows != 0);
     s->n_threads = cir_pool_n_threads(pool);
     s->scratch = cir__new_unset(s->n_threads, 3 * s->block_rows * sizeof *s->scratch);
@@ -98,16 +104,17 @@ void cir__scan_dot(const cir__scan *s, size_t first, size_t n, float *v, float *
         else
             kernels->dot1_f32(rows, n, dim, dim, one, one_out);
     }
+    const float *scales = s->rows->scales != NULL ? s->rows->scales + first : NULL;
     for (size_t i = 0; i < n; i++)
-        v[i] = query->a != NULL ? v[i] + query->a0 : 0;
+        v[i] = query->a == NULL ? 0 : (scales != NULL ? v[i] * scales[i] : v[i]) + query->a0;
     for (size_t i = 0; i < n; i++)
-        t[i] = query->b != NULL ? t[i] + query->b0 : 0;
+        t[i] = query->b == NULL ? 0 : (scales != NULL ? t[i] * scales[i] : t[i]) + query->b0;
 }
 
-void cir__scan_mask(const cir__scan *s, size_t first, size_t n, float *values)
+void cir__scan_mask(const cir_rows *rows, size_t first, size_t n, float *values)
 {
-    if (s->rows->ready == NULL)
+    if (rows->ready == NULL)
         return;
     for (size_t i = 0; i < n; i++)
-        values[i] = s->rows->ready[first + i] != 0 ? values[i] : NAN;
+        values[i] = rows->ready[first + i] != 0 ? values[i] : NAN;
 }

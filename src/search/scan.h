@@ -21,6 +21,12 @@ typedef struct cir__scan {
     float *scratch; /* [n_threads, 3, block_rows] */
 } cir__scan;
 
+/* Rows of a block: a matter of their bytes alone. */
+size_t cir__scan_block_rows(const cir_rows *rows);
+
+/* Whether a query can be asked of these rows. Errors: those of cir_search_scores, but for memory. */
+CIR_MUST_CHECK cir_status cir__scan_check(const cir_rows *rows, const cir_query *query, cir_error *err);
+
 /* Checks rows against query and takes scratch for the pool's threads. Errors: those of cir_search_scores. */
 CIR_MUST_CHECK cir_status cir__scan_init(cir__scan *s, const cir_rows *rows, const cir_query *query,
                                          cir_pool *pool, cir_error *err);
@@ -36,6 +42,6 @@ float *cir__scan_scratch(const cir__scan *s, size_t i_thread, size_t i_part);
 void cir__scan_dot(const cir__scan *s, size_t first, size_t n, float *v, float *t);
 
 /* NaN into values[i] where row first + i is not to be searched. */
-void cir__scan_mask(const cir__scan *s, size_t first, size_t n, float *values);
+void cir__scan_mask(const cir_rows *rows, size_t first, size_t n, float *values);
 
 #endif

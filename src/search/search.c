@@ -27,9 +27,9 @@ static void scores_task(void *context, size_t i_task, size_t i_thread)
     float *score = job->scores != NULL ? job->scores + first : cir__scan_scratch(s, i_thread, 2);
     cir__scan_dot(s, first, n, v, t);
     cir__fuse(&s->query->fusion, n, v, t, score);
-    cir__scan_mask(s, first, n, v);
-    cir__scan_mask(s, first, n, t);
-    cir__scan_mask(s, first, n, score);
+    cir__scan_mask(s->rows, first, n, v);
+    cir__scan_mask(s->rows, first, n, t);
+    cir__scan_mask(s->rows, first, n, score);
 }
 
 cir_status cir_search_scores(const cir_rows *rows, const cir_query *query, cir_pool *pool, float *scores_out,
@@ -61,7 +61,7 @@ static void top_task(void *context, size_t i_task, size_t i_thread)
     float *score = cir__scan_scratch(s, i_thread, 2);
     cir__scan_dot(s, first, n, v, t);
     cir__fuse(&s->query->fusion, n, v, t, score);
-    cir__scan_mask(s, first, n, score);
+    cir__scan_mask(s->rows, first, n, score);
     cir__top_push(&job->tops[i_thread], first, n, score, v, t);
 }
 

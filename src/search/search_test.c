@@ -486,6 +486,100 @@ static void test_ranks_count_the_rows_before(void **state)
     }
 }
 
+/* A batch against one search after another; whole numbers, so that both ways give the same bits and many tie.
+ */
+static void test_a_batch_is_as_its_queries(void **state)
+{
+    (void)state;
+    enum { N = 2500, DIM = 33, N_QUERIES = 9, K = 40 };
+    static cir_hit all[N_QUERIES][K], one[K];
+    fixture f = fixture_new(N, DIM, RANDOM, 41);
+    float sides[4 * DIM];
+    uint64_t random = 43;
+    cir_query queries[N_QUERIES];
+    cir_error err;
+    for (size_t i = 0; i < N * DIM; i++)
+        f.f16[i] = cir__half_from_float(f.f32[i] = (float)(int)(random_bits(&random) % 7) - 3);
+    for (size_t i = 0; i < 4 * DIM; i++)
+        sides[i] = (float)(int)(random_bits(&random) % 7) - 3;
+    for (size_t q = 0; q < N_QUERIES; q++) {
+        queries[q] = f.query;
+        queries[q].a = q == 7 ? NULL : sides + q % 2 * DIM;
+        queries[q].b = q == 8 ? NULL : sides + (2 + q / 2 % 2) * DIM;
+        queries[q].a0 = q == 3 ? 2 : 0.5f;
+        queries[q].fusion.kind = q == 7 ? CIR_FUSE_TEXT : q == 8 ? CIR_FUSE_IMAGE : CIR_FUSE_HARRIS;
+    }
+    for (int is_half = 0; is_half < 2; is_half++)
+        for (size_t n_threads = 1; n_threads <= 3; n_threads += 2)
+            for (size_t k = 1; k <= K; k += 13) {
+                cir_rows rows = rows_of(&f, is_half, k > 1);
+                size_t n[N_QUERIES], n_one;
+                cir_pool *pool = pool_new(n_threads);
+                assert_int_equal(cir_search_top_batch(&rows, queries, N_QUERIES, k, pool, all[0], n, &err),
+                                 CIR_OK);
+                for (size_t q = 0; q < N_QUERIES; q++) {
+                    assert_int_equal(cir_search_top(&rows, &queries[q], k, pool, one, &n_one, &err), CIR_OK);
+                    assert_int_equal(n[q], n_one);
+                    for (size_t i = 0; i < n_one; i++) {
+                        const cir_hit *hit = all[0] + q * k + i;
+                        assert_int_equal(hit->id, one[i].id);
+                        assert_true(hit->score == one[i].score && hit->image_score == one[i].image_score &&
+                                    hit->text_score == one[i].text_score);
+                    }
+                }
+                cir_pool_free(pool);
+            }
+    /* More answers asked for than rows there are, no rows, no answers, and a query that cannot be. */
+    cir_rows rows = rows_of(&f, 0, false);
+    size_t n[N_QUERIES];
+    rows.n_rows = 3;
+    assert_int_equal(cir_search_top_batch(&rows, queries, N_QUERIES, K, NULL, all[0], n, &err), CIR_OK);
+    for (size_t q = 0; q < N_QUERIES; q++)
+        assert_int_equal(n[q], 3);
+    rows.n_rows = 0;
+    assert_int_equal(cir_search_top_batch(&rows, queries, N_QUERIES, K, NULL, all[0], n, &err), CIR_OK);
+    assert_int_equal(n[N_QUERIES - 1], 0);
+    assert_int_equal(cir_search_top_batch(&rows, queries, N_QUERIES, 0, NULL, all[0], n, &err), CIR_ARGUMENT);
+    queries[5].b0 = NAN;
+    rows.n_rows = 3;
+    assert_int_equal(cir_search_top_batch(&rows, queries, N_QUERIES, K, NULL, all[0], n, &err), CIR_ARGUMENT);
+    fixture_done(&f);
+}
+
+/* Rows with scales are the scaled rows: powers of two, so that nothing is rounded. */
+static void test_scales_scale(void **state)
+{
+    (void)state;
+    enum { N = 1200, DIM = 19, K = 25 };
+    static float scales[N];
+    fixture f = fixture_new(N, DIM, RANDOM, 47), scaled = fixture_new(N, DIM, RANDOM, 47);
+    cir_hit right[K], hits[K];
+    size_t n, n_right;
+    cir_error err;
+    for (size_t r = 0; r < N; r++) {
+        scales[r] = r % 3 == 0 ? 0.5f : r % 3 == 1 ? 1.0f : 4.0f;
+        for (size_t i = 0; i < DIM; i++)
+            scaled.f32[r * DIM + i] *= scales[r];
+    }
+    const cir_rows right_rows = rows_of(&scaled, false, false);
+    assert_int_equal(cir_search_top(&right_rows, &scaled.query, K, NULL, right, &n_right, &err), CIR_OK);
+    for (int is_half = 0; is_half < 2; is_half++)
+        for (int is_batch = 0; is_batch < 2; is_batch++) {
+            cir_rows rows = rows_of(&f, is_half, false);
+            rows.scales = scales;
+            assert_int_equal(is_batch ? cir_search_top_batch(&rows, &f.query, 1, K, NULL, hits, &n, &err)
+                                      : cir_search_top(&rows, &f.query, K, NULL, hits, &n, &err),
+                             CIR_OK);
+            assert_int_equal(n, n_right);
+            for (size_t i = 0; i < n; i++) {
+                assert_int_equal(hits[i].id, right[i].id);
+                assert_true(fabsf(hits[i].score - right[i].score) <= 1e-5f * fabsf(right[i].score));
+            }
+        }
+    fixture_done(&f);
+    fixture_done(&scaled);
+}
+
 static void test_a_missing_side_scores_nothing(void **state)
 {
     (void)state;
@@ -554,6 +648,8 @@ int main(void)
         cmocka_unit_test(test_many_blocks_and_threads_give_the_same_bits),
         cmocka_unit_test(test_a_row_alone_scores_the_same),
         cmocka_unit_test(test_ranks_count_the_rows_before),
+        cmocka_unit_test(test_a_batch_is_as_its_queries),
+        cmocka_unit_test(test_scales_scale),
         cmocka_unit_test(test_a_missing_side_scores_nothing),
         cmocka_unit_test(test_bad_queries_are_refused),
     };

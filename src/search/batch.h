@@ -1,0 +1,32 @@
+/* Many queries over the same rows: their distinct sides, and the products of all of them with a block of
+ * rows. Queries that share a side (the same photo with several words) share its product. */
+#ifndef CIR_SEARCH_BATCH_H
+#define CIR_SEARCH_BATCH_H
+
+#include "cir/search.h"
+#include "kernels/kernels.h"
+
+/* Lends the rows. End with cir__batch_done, also where its making failed. */
+typedef struct cir__batch {
+    const cir_rows *rows;
+    const cir__kernels *kernels;
+    size_t n_queries;
+    size_t n_sides;
+    float *weights; /* [n_sides, dim] */
+    float *offsets; /* [n_sides] */
+    size_t *sides;  /* [n_queries, 2] which side is a query's image and text score; SIZE_MAX: none */
+} cir__batch;
+
+/* Query i is at queries + i·query_bytes, so that queries may lie in larger structures. Checks them and copies
+ * their distinct sides. Errors: those of cir_search_scores. */
+CIR_MUST_CHECK cir_status cir__batch_init(cir__batch *batch, const cir_rows *rows, const cir_query *queries,
+                                          size_t n_queries, size_t query_bytes, cir_error *err);
+void cir__batch_done(cir__batch *batch);
+
+/* Scores of rows first to first + n for every side: side s of row first + r goes to out[s·out_stride + r]. */
+void cir__batch_scores(const cir__batch *batch, size_t first, size_t n, float *out, size_t out_stride);
+
+/* Copies one side's scores [n] out of those of a block; 0 for a side that the query lacks. */
+void cir__batch_side(const float *block, size_t stride, size_t side, size_t n, float *out);
+
+#endif
