@@ -26,10 +26,12 @@ typedef struct cir_dataset_info {
 
 /* Features that somebody else computed: the folder of `cir eval --features` (query.csv, database.csv,
  * query_image.npy …). What is optional there and missing: contextualised texts are the plain ones, the image
- * mean is that of each queried database, the minima are those of the settings. Errors: CIR_NOT_FOUND,
- * CIR_FORMAT (file and row named), CIR_SHAPE, CIR_IO, CIR_NO_MEMORY. */
-CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_features(const char *folder, cir_dataset **dataset_out,
-                                                            cir_error *err);
+ * mean is that of each queried database, the minima are those of the settings. The database's features stay
+ * mapped where its list has the instances one after another, and are copied where it has not: the file is not
+ * to be changed while the data set is open. Errors: CIR_NOT_FOUND, CIR_FORMAT (file and row named),
+ * CIR_SHAPE, CIR_IO, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_features(const char *folder, cir_pool *pool,
+                                                            cir_dataset **dataset_out, cir_error *err);
 
 /* A data set in i-CIR's layout (query_files.csv, database_files.csv, images beside them), encoded with a
  * model, which is lent and must outlive it: runs of BASIC encode corpora and contextualised texts, once each.
@@ -53,7 +55,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_images(const char *folder, co
  * the queries are the database), query_text.npy and the optional query_text_context.npy one row a domain, in
  * the benchmark's order. Errors: CIR_ARGUMENT (no such benchmark), and those of the other two. */
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_domain_features(const char *folder, const char *benchmark,
-                                                                   cir_dataset **dataset_out, cir_error *err);
+                                                                   cir_pool *pool, cir_dataset **dataset_out,
+                                                                   cir_error *err);
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_domain_images(const char *folder, const char *benchmark,
                                                                  const cir_model *model, cir_pool *pool,
                                                                  cir_encode_watch *watch, void *context,
@@ -80,7 +83,7 @@ typedef struct cir_protocol {
     size_t smallest_gallery, largest_gallery; /* rows that a query ranks */
     const char *exclusion;                    /* which rows a query does not rank; static storage */
     char relevance[CIR_HASH_TEXT_SIZE]; /* over the queries, what each ranks, and what is relevant to it */
-    char features[CIR_HASH_TEXT_SIZE];  /* over all feature bytes, unit rows as they are ranked */
+    char features[CIR_HASH_TEXT_SIZE];  /* over all features' bytes, the database's as they are ranked */
     char composed[CIR_HASH_TEXT_SIZE];  /* the same over what a trained method composed; "": there is none */
 } cir_protocol;
 

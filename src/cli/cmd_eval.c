@@ -246,8 +246,9 @@ static int open_dataset(const cir__arguments *arguments, cir_pool *pool, const c
     const char *features = cir__arguments_get(arguments, "features");
     const char *benchmark = cir__arguments_get(arguments, "benchmark");
     if (features != NULL)
-        status = benchmark != NULL ? cir_dataset_open_domain_features(features, benchmark, dataset_out, &err)
-                                   : cir_dataset_open_features(features, dataset_out, &err);
+        status = benchmark != NULL
+                     ? cir_dataset_open_domain_features(features, benchmark, pool, dataset_out, &err)
+                     : cir_dataset_open_features(features, pool, dataset_out, &err);
     else {
         const char *folder = cir__arguments_operands(arguments)[0];
         cir__progress progress;

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "format/csv.h"
 #include "method/freedom.h"
+#include "method/row.h"
 
 /* One list as it is read. */
 typedef struct item_list {
@@ -34,12 +35,25 @@ void cir_dataset_close(cir_dataset *dataset)
     cir__intern_done(&dataset->instances);
     cir__intern_done(&dataset->classes);
     cir__kept_free(dataset->kept);
-    void *const owned[] = {
-        dataset->name,           dataset->queries,         dataset->query_image,    dataset->query_text,
-        dataset->query_context,  dataset->items,           dataset->item_rows,      dataset->item_features,
-        dataset->instance_begin, dataset->objects,         dataset->styles,         dataset->image_mean,
-        dataset->synthetic_text, dataset->synthetic_image, dataset->query_composed, dataset->item_composed,
-        dataset->image_rows,     dataset->text_rows,       dataset->image_domains};
+    cir__gallery_done(&dataset->images);
+    cir__gallery_done(&dataset->composed);
+    void *const owned[] = {dataset->name,
+                           dataset->queries,
+                           dataset->query_image,
+                           dataset->query_text,
+                           dataset->query_context,
+                           dataset->items,
+                           dataset->item_rows,
+                           dataset->instance_begin,
+                           dataset->objects,
+                           dataset->styles,
+                           dataset->image_mean,
+                           dataset->synthetic_text,
+                           dataset->synthetic_image,
+                           dataset->query_composed,
+                           dataset->image_rows,
+                           dataset->text_rows,
+                           dataset->image_domains};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
     free(dataset);
@@ -65,23 +79,35 @@ cir_query_view cir_dataset_get_query(const cir_dataset *dataset, size_t i_query)
                             .n_database = begin[1] - begin[0]};
 }
 
+static cir_rows rows_of(const cir_dataset *dataset, const cir__gallery *gallery, size_t instance)
+{
+    const size_t *const begin = &dataset->instance_begin[instance];
+    return cir__rows_slice(&gallery->rows, begin[0], begin[1] - begin[0]);
+}
+
 cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance)
 {
-    const size_t begin = dataset->instance_begin[instance], dim = dataset->info.dim;
-    return (cir_rows){.n_rows = dataset->instance_begin[instance + 1] - begin,
-                      .dim = dim,
-                      .f32 = dataset->item_features + begin * dim};
+    return rows_of(dataset, &dataset->images, instance);
 }
 
 cir_rows cir__dataset_get_composed_rows(const cir_dataset *dataset, size_t instance)
 {
-    cir_rows rows = cir__dataset_get_rows(dataset, instance);
+    return rows_of(dataset, dataset->composed.rows.n_rows > 0 ? &dataset->composed : &dataset->images,
+                   instance);
+}
 
-    if (dataset->item_composed != NULL) {
-        rows.dim = dataset->composed_dim;
-        rows.f32 = dataset->item_composed + dataset->instance_begin[instance] * rows.dim;
-    }
-    return rows;
+cir_status cir__dataset_copy_images(cir_dataset *dataset, cir_error *err)
+{
+    const cir_rows *const rows = &dataset->images.rows;
+    size_t n_floats;
+
+    if (cir__size_mul(rows->n_rows, rows->dim, &n_floats))
+        dataset->query_image = cir__new_unset(n_floats, sizeof *dataset->query_image);
+    if (dataset->query_image == NULL)
+        return cir__fail_memory(err, dataset->name);
+    for (size_t r = 0; r < rows->n_rows; r++)
+        cir__row_copy(rows, r, dataset->query_image + r * rows->dim);
+    return CIR_OK;
 }
 
 cir_status cir_dataset_check(const cir_dataset *dataset, cir_method method, cir_error *err)
@@ -102,8 +128,8 @@ cir_status cir_dataset_check(const cir_dataset *dataset, cir_method method, cir_
 
 const float *cir__dataset_get_image(const cir_dataset *dataset, size_t query)
 {
-    const float *const table = dataset->shares_images ? dataset->item_features : dataset->query_image;
-    return table + (dataset->image_rows != NULL ? dataset->image_rows[query] : query) * dataset->info.dim;
+    return dataset->query_image +
+           (dataset->image_rows != NULL ? dataset->image_rows[query] : query) * dataset->info.dim;
 }
 
 const float *cir__dataset_get_text(const cir_dataset *dataset, const float *text, size_t query)

@@ -4,6 +4,7 @@
 #define CIR_EVAL_DATASET_H
 
 #include "cir/eval.h"
+#include "eval/gallery.h"
 #include "eval/intern.h"
 #include "eval/kept.h"
 
@@ -22,7 +23,7 @@ struct cir_dataset {
     size_t n_query_texts; /* texts below this number are those of queries */
 
     cir__item *queries;   /* [n_queries] in the file's order */
-    float *query_image;   /* [n_image_rows, dim] unit; NULL where shares_images */
+    float *query_image;   /* [n_image_rows, dim] unit */
     float *query_text;    /* [n_text_rows, dim] unit */
     float *query_context; /* the same, contextualised by somebody else; NULL: none */
     size_t n_image_rows, n_text_rows;
@@ -31,18 +32,18 @@ struct cir_dataset {
     /* Sets of domains alone (domains.h); n_domains is 0 for others. A query's text row is its target. */
     size_t n_domains;
     cir__intern classes;   /* numbered as label / n_domains; they are the instances of figures */
-    bool shares_images;    /* the queries' images are the database's, in its order */
+    bool shares_images;    /* the queries' images are the database's, in its order: query_image is a copy */
     size_t *image_domains; /* [n_image_rows] the source domain of a query with that image */
 
     cir__item *items;       /* [n_database] grouped by instance, and in the file's order within one */
     size_t *item_rows;      /* [n_database] their rows in the file */
-    float *item_features;   /* [n_database, dim] unit, in the same order */
+    cir__gallery images;    /* [n_database, dim] in the same order */
     size_t *instance_begin; /* [instances.n + 1] an instance's items are those from [i] to [i + 1] */
 
     /* What a trained method computed, unit; NULL: not there. */
     size_t composed_dim;
     float *query_composed; /* [n_queries, composed_dim] */
-    float *item_composed;  /* [n_database, composed_dim] as item_features; NULL: those serve */
+    cir__gallery composed; /* [n_database, composed_dim] as images; none: those serve */
 
     /* What BASIC needs, where the data came with it; NULL: it did not. */
     float *objects, *styles; /* [n_objects, dim], [n_styles, dim] unit */
@@ -67,6 +68,9 @@ cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance);
 
 /* The same as the composed features see them. */
 cir_rows cir__dataset_get_composed_rows(const cir_dataset *dataset, size_t instance);
+
+/* Makes query_image a copy of the database's, for a set that shares them. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__dataset_copy_images(cir_dataset *dataset, cir_error *err);
 
 /* A query's features [dim], lent; text: query_text, or another table of its shape. */
 const float *cir__dataset_get_image(const cir_dataset *dataset, size_t query);

@@ -82,7 +82,7 @@ static void expect_refusal(cir_status status, const char *part)
 {
     cir_error err;
     cir_dataset *dataset;
-    assert_int_equal(cir_dataset_open_features(folder, &dataset, &err), status);
+    assert_int_equal(cir_dataset_open_features(folder, NULL, &dataset, &err), status);
     assert_null(dataset);
     if (strstr(err.message, part) == NULL)
         fail_msg("the message does not say '%s': %s", part, err.message);
@@ -92,7 +92,7 @@ static cir_dataset *open_copy(void)
 {
     cir_error err;
     cir_dataset *dataset;
-    if (cir_dataset_open_features(folder, &dataset, &err) != CIR_OK)
+    if (cir_dataset_open_features(folder, NULL, &dataset, &err) != CIR_OK)
         fail_msg("%s", err.message);
     return dataset;
 }
@@ -110,7 +110,7 @@ static void test_missing_files_are_named(void **state)
         assert_int_equal(rename(away, path_of(needed[i])), 0);
     }
     cir_dataset *dataset = NULL;
-    assert_int_equal(cir_dataset_open_features("/nonexistent", &dataset, NULL), CIR_NOT_FOUND);
+    assert_int_equal(cir_dataset_open_features("/nonexistent", NULL, &dataset, NULL), CIR_NOT_FOUND);
 }
 
 static void test_lists_are_checked(void **state)

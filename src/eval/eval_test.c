@@ -28,7 +28,7 @@ static cir_dataset *open_features(const char *folder)
 {
     cir_error err;
     cir_dataset *dataset = NULL;
-    if (cir_dataset_open_features(folder, &dataset, &err) != CIR_OK)
+    if (cir_dataset_open_features(folder, NULL, &dataset, &err) != CIR_OK)
         fail_msg("%s", err.message);
     return dataset;
 }

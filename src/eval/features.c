@@ -1,11 +1,12 @@
 /* A data set from features that somebody else computed: the folder of `cir eval --features`. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/pool.h"
 #include "eval/dataset.h"
 #include "eval/domains.h"
 #include "format/npy.h"
@@ -51,9 +52,8 @@ static cir_status file_open(source *from, const char *name, size_t n_wanted, cha
     return CIR_OK;
 }
 
-/* Reads unit rows; order: [n_wanted] which row comes when, or NULL for the file's order. */
-static cir_status file_read(source *from, const char *name, size_t n_wanted, const size_t *order,
-                            float **rows_out, size_t *n_out)
+/* Reads unit rows into memory. */
+static cir_status file_read(source *from, const char *name, size_t n_wanted, float **rows_out, size_t *n_out)
 {
     cir__npy_file file = {0};
     char *path = NULL;
@@ -71,10 +71,8 @@ static cir_status file_read(source *from, const char *name, size_t n_wanted, con
         status = cir__fail_memory(from->err, path);
         goto exit;
     }
-    for (size_t r = 0; r < n; r++)
-        cir__npy_copy_rows(&file.view, order == NULL ? r : order[r], 1, rows + r * dim);
+    cir__npy_copy_rows(&file.view, 0, n, rows);
     if (cir__rows_normalise(rows, n, dim, &bad_row) > 0) {
-        bad_row = order == NULL ? bad_row : order[bad_row];
         status = cir__fail(from->err, CIR_FORMAT,
                            "%s: row %zu has no direction (zero, or not a number); encode that item again",
                            path, bad_row);
@@ -90,49 +88,104 @@ exit:
     return status;
 }
 
-/* The same for a file that may be missing. */
-static cir_status file_read_optional(source *from, const char *name, size_t n_wanted, const size_t *order,
-                                     float **rows_out, size_t *n_out)
+/* Whether a file is there; one that cannot be looked at is, so that reading it says why. */
+static cir_status file_find(const source *from, const char *name, bool *is_there_out)
 {
     char *path = cir__path_join(from->folder, name);
-    *rows_out = NULL;
-    *n_out = 0;
+    *is_there_out = false;
     if (path == NULL)
         return cir__fail_memory(from->err, name);
-    const bool is_there = access(path, F_OK) == 0 || errno != ENOENT;
+    *is_there_out = access(path, F_OK) == 0 || errno != ENOENT;
     free(path);
-    return is_there ? file_read(from, name, n_wanted, order, rows_out, n_out) : CIR_OK;
+    return CIR_OK;
+}
+
+/* The same for a file that may be missing. */
+static cir_status file_read_optional(source *from, const char *name, size_t n_wanted, float **rows_out,
+                                     size_t *n_out)
+{
+    bool is_there;
+    *rows_out = NULL;
+    *n_out = 0;
+    const cir_status status = file_find(from, name, &is_there);
+    return status == CIR_OK && is_there ? file_read(from, name, n_wanted, rows_out, n_out) : status;
 }
 
 static cir_status mean_read_optional(source *from, float **mean_out)
 {
+    bool is_there;
+    cir_status status = file_find(from, "image_mean.npy", &is_there);
+    if (status != CIR_OK || !is_there)
+        return status;
     char *path = cir__path_join(from->folder, "image_mean.npy");
-    cir_status status = CIR_OK;
-
-    if (path == NULL)
-        return cir__fail_memory(from->err, "image_mean.npy");
-    if (access(path, F_OK) == 0 || errno != ENOENT)
-        status = cir__mean_read(path, from->dim, mean_out, from->err);
+    status = path != NULL ? cir__mean_read(path, from->dim, mean_out, from->err)
+                          : cir__fail_memory(from->err, "image_mean.npy");
     free(path);
     return status;
 }
 
+/* Opens the features of a database. */
+static cir_status gallery_open(source *from, const char *name, cir__gallery *gallery)
+{
+    cir__npy_file file = {0};
+    char *path = NULL;
+    cir_status status = file_open(from, name, 0, &path, &file);
+    if (status == CIR_OK)
+        status = cir__gallery_take(gallery, &file, path, from->err);
+    cir__npy_close(&file);
+    free(path);
+    return status;
+}
+
+/* Puts measured features into the order of the items. */
+static cir_status gallery_order(const source *from, const char *name, const cir_dataset *dataset,
+                                cir_pool *pool, cir__gallery *gallery)
+{
+    char *path = cir__path_join(from->folder, name);
+    cir_status status;
+    if (path == NULL)
+        status = cir__fail_memory(from->err, name);
+    else if (gallery->rows.n_rows != dataset->info.n_database)
+        status = cir__fail(from->err, CIR_SHAPE,
+                           "%s: has %zu rows, its list has %zu; write one feature for each row", path,
+                           gallery->rows.n_rows, dataset->info.n_database);
+    else
+        status = cir__gallery_order(gallery, path, dataset->item_rows, pool, from->err);
+    free(path);
+    return status;
+}
+
+static void measure_task(void *context, size_t i_task, size_t i_thread)
+{
+    (void)i_thread;
+    cir__gallery_measure(context, i_task);
+}
+
 /* Composed features have a space of their own if they come with their own database, else that of the images.
  */
-static cir_status composed_read_optional(cir_dataset *dataset, const source *images, cir_error *err)
+static cir_status composed_read_optional(cir_dataset *dataset, const source *images, cir_pool *pool,
+                                         cir_error *err)
 {
+    static const char name[] = "database_composed.npy";
+    cir__gallery *const gallery = &dataset->composed;
     source from = {.folder = images->folder, .err = err};
+    bool is_there;
     size_t n;
-    cir_status status = file_read_optional(&from, "database_composed.npy", dataset->info.n_database,
-                                           dataset->item_rows, &dataset->item_composed, &n);
 
+    cir_status status = file_find(&from, name, &is_there);
+    if (status == CIR_OK && is_there) {
+        if ((status = gallery_open(&from, name, gallery)) != CIR_OK)
+            return status;
+        cir__pool_run(pool, cir__gallery_n_blocks(gallery), measure_task, gallery);
+        status = gallery_order(&from, name, dataset, pool, gallery);
+    } else {
+        from = *images;
+    }
     if (status != CIR_OK)
         return status;
-    if (dataset->item_composed == NULL)
-        from = *images;
-    status = file_read_optional(&from, "query_composed.npy", dataset->info.n_queries, NULL,
+    status = file_read_optional(&from, "query_composed.npy", dataset->info.n_queries,
                                 &dataset->query_composed, &n);
-    if (status == CIR_OK && dataset->query_composed == NULL && dataset->item_composed != NULL)
+    if (status == CIR_OK && dataset->query_composed == NULL && is_there)
         return cir__fail(err, CIR_NOT_FOUND,
                          "%s: holds database_composed.npy without query_composed.npy; add the latter",
                          images->folder);
@@ -140,29 +193,29 @@ static cir_status composed_read_optional(cir_dataset *dataset, const source *ima
     return status;
 }
 
-static cir_status read_all(cir_dataset *dataset, source *from)
+/* Everything but the lists and the database's features. */
+static cir_status rest_read(cir_dataset *dataset, source *from, cir_pool *pool)
 {
     size_t n;
     cir_status status;
 
-    if ((status = file_read(from, "database_image.npy", dataset->info.n_database, dataset->item_rows,
-                            &dataset->item_features, &n)) != CIR_OK ||
-        (!dataset->shares_images && (status = file_read(from, "query_image.npy", dataset->n_image_rows, NULL,
-                                                        &dataset->query_image, &n)) != CIR_OK) ||
-        (status = file_read(from, "query_text.npy", dataset->n_text_rows, NULL, &dataset->query_text, &n)) !=
+    if ((status = dataset->shares_images ? cir__dataset_copy_images(dataset, from->err)
+                                         : file_read(from, "query_image.npy", dataset->n_image_rows,
+                                                     &dataset->query_image, &n)) != CIR_OK ||
+        (status = file_read(from, "query_text.npy", dataset->n_text_rows, &dataset->query_text, &n)) !=
             CIR_OK ||
-        (status = file_read_optional(from, "query_text_context.npy", dataset->n_text_rows, NULL,
+        (status = file_read_optional(from, "query_text_context.npy", dataset->n_text_rows,
                                      &dataset->query_context, &n)) != CIR_OK ||
-        (status = file_read_optional(from, "corpus_objects.npy", 0, NULL, &dataset->objects,
+        (status = file_read_optional(from, "corpus_objects.npy", 0, &dataset->objects,
                                      &dataset->n_objects)) != CIR_OK ||
-        (status = file_read_optional(from, "corpus_styles.npy", 0, NULL, &dataset->styles,
-                                     &dataset->n_styles)) != CIR_OK ||
-        (status = file_read_optional(from, "synthetic_image.npy", 0, NULL, &dataset->synthetic_image,
+        (status = file_read_optional(from, "corpus_styles.npy", 0, &dataset->styles, &dataset->n_styles)) !=
+            CIR_OK ||
+        (status = file_read_optional(from, "synthetic_image.npy", 0, &dataset->synthetic_image,
                                      &dataset->n_synthetic_image)) != CIR_OK ||
-        (status = file_read_optional(from, "synthetic_text.npy", 0, NULL, &dataset->synthetic_text,
+        (status = file_read_optional(from, "synthetic_text.npy", 0, &dataset->synthetic_text,
                                      &dataset->n_synthetic_text)) != CIR_OK ||
         (status = mean_read_optional(from, &dataset->image_mean)) != CIR_OK ||
-        (status = composed_read_optional(dataset, from, from->err)) != CIR_OK)
+        (status = composed_read_optional(dataset, from, pool, from->err)) != CIR_OK)
         return status;
     if ((dataset->synthetic_image == NULL) != (dataset->synthetic_text == NULL))
         return cir__fail(
@@ -173,9 +226,33 @@ static cir_status read_all(cir_dataset *dataset, source *from)
     return CIR_OK;
 }
 
+/* What is done side by side at first: reading the lists is one thread's work, measuring the features
+ * anybody's. */
+typedef struct opening {
+    cir_dataset *dataset;
+    const char *folder, *benchmark;
+    cir_status lists_status;
+    cir_error lists_error;
+} opening;
+
+static void opening_task(void *context, size_t i_task, size_t i_thread)
+{
+    opening *const self = context;
+
+    (void)i_thread;
+    if (i_task > 0)
+        cir__gallery_measure(&self->dataset->images, i_task - 1);
+    else if (self->benchmark == NULL)
+        self->lists_status = cir__dataset_read_lists(self->dataset, self->folder, "query.csv", "database.csv",
+                                                     &self->lists_error);
+    else
+        self->lists_status =
+            cir__domains_read(self->dataset, self->folder, self->benchmark, &self->lists_error);
+}
+
 /* benchmark: NULL for lists as i-CIR's. */
-static cir_status open_features(const char *folder, const char *benchmark, cir_dataset **dataset_out,
-                                cir_error *err)
+static cir_status open_features(const char *folder, const char *benchmark, cir_pool *pool,
+                                cir_dataset **dataset_out, cir_error *err)
 {
     source from = {.folder = folder, .err = err};
     cir_dataset *dataset = NULL;
@@ -183,12 +260,21 @@ static cir_status open_features(const char *folder, const char *benchmark, cir_d
     cir__error_clear(err);
     *dataset_out = NULL;
     cir_status status = cir__dataset_new(&dataset, err);
-    if (status == CIR_OK && benchmark == NULL)
-        status = cir__dataset_read_lists(dataset, folder, "query.csv", "database.csv", err);
-    else if (status == CIR_OK)
-        status = cir__domains_read(dataset, folder, benchmark, err);
+    if (status != CIR_OK)
+        return status;
+    opening self = {.dataset = dataset, .folder = folder, .benchmark = benchmark};
+    status = gallery_open(&from, "database_image.npy", &dataset->images);
+    cir__pool_run(pool, status == CIR_OK ? 1 + cir__gallery_n_blocks(&dataset->images) : 1, opening_task,
+                  &self);
+    if (self.lists_status != CIR_OK) { /* of two things wrong, the lists come first */
+        status = self.lists_status;
+        if (err != NULL)
+            *err = self.lists_error;
+    }
     if (status == CIR_OK)
-        status = read_all(dataset, &from);
+        status = gallery_order(&from, "database_image.npy", dataset, pool, &dataset->images);
+    if (status == CIR_OK)
+        status = rest_read(dataset, &from, pool);
     if (status == CIR_OK)
         *dataset_out = dataset;
     else
@@ -196,13 +282,14 @@ static cir_status open_features(const char *folder, const char *benchmark, cir_d
     return status;
 }
 
-cir_status cir_dataset_open_features(const char *folder, cir_dataset **dataset_out, cir_error *err)
+cir_status cir_dataset_open_features(const char *folder, cir_pool *pool, cir_dataset **dataset_out,
+                                     cir_error *err)
 {
-    return open_features(folder, NULL, dataset_out, err);
+    return open_features(folder, NULL, pool, dataset_out, err);
 }
 
-cir_status cir_dataset_open_domain_features(const char *folder, const char *benchmark,
+cir_status cir_dataset_open_domain_features(const char *folder, const char *benchmark, cir_pool *pool,
                                             cir_dataset **dataset_out, cir_error *err)
 {
-    return open_features(folder, benchmark, dataset_out, err);
+    return open_features(folder, benchmark, pool, dataset_out, err);
 }

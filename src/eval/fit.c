@@ -25,9 +25,9 @@ static cir_status minima_fit(const cir_dataset *dataset, const cir_settings *set
                                  dataset->synthetic_text, dataset->n_synthetic_text, dim, image_mean,
                                  fit->text_mean, pool, minima_out, err);
     } else if (dataset->model != NULL) {
-        const cir_rows all = {.n_rows = dataset->info.n_database, .dim = dim, .f32 = dataset->item_features};
-        status = cir__sample_minima(&all, fit->material.objects, fit->material.n_objects, image_mean,
-                                    fit->text_mean, settings->seed, pool, minima_out, ids, &n_ids, err);
+        status = cir__sample_minima(&dataset->images.rows, fit->material.objects, fit->material.n_objects,
+                                    image_mean, fit->text_mean, settings->seed, pool, minima_out, ids, &n_ids,
+                                    err);
     }
     if (settings->has_min_image)
         minima_out->image = settings->min_image;
@@ -51,7 +51,8 @@ static cir_status basic_fit(const cir_dataset *dataset, const cir_settings *sett
     cir_status status = CIR_OK;
 
     if (fit->material.has_own_means && rows.n_rows > 0) {
-        const cir__row_set set = {.n_rows = rows.n_rows, .dim = rows.dim, .f32 = rows.f32};
+        const cir__row_set set = {
+            .n_rows = rows.n_rows, .dim = rows.dim, .f16 = rows.f16, .f32 = rows.f32, .scales = rows.scales};
         float *const mean = fit->image_means + instance * rows.dim;
         status = cir__rows_mean(&set, pool, mean, NULL, err);
         image_mean = mean;

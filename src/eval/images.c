@@ -96,15 +96,19 @@ static cir_status features_fill(cir_dataset *dataset, const float *pictures, cir
     if (!dataset->shares_images)
         dataset->query_image = gather(pictures, dataset->queries, n_queries, dataset->image_rows,
                                       dataset->n_image_rows, dim, false);
-    dataset->item_features = gather(pictures, dataset->items, n_database, NULL, n_database, dim, false);
+    float *const database = gather(pictures, dataset->items, n_database, NULL, n_database, dim, false);
+    if (database != NULL)
+        cir__gallery_own(&dataset->images, database, n_database, dim);
     dataset->image_mean = cir__new(dim, sizeof *dataset->image_mean);
     if (dataset->query_text == NULL || (!dataset->shares_images && dataset->query_image == NULL) ||
-        dataset->item_features == NULL || dataset->image_mean == NULL) {
+        database == NULL || dataset->image_mean == NULL) {
         status = cir__fail_memory(err, "a data set's features");
         goto exit;
     }
-    const cir__row_set all = {.n_rows = n_database, .dim = dim, .f32 = dataset->item_features};
+    const cir__row_set all = {.n_rows = n_database, .dim = dim, .f32 = database};
     status = cir__rows_mean(&all, pool, dataset->image_mean, NULL, err);
+    if (status == CIR_OK && dataset->shares_images)
+        status = cir__dataset_copy_images(dataset, err);
 exit:
     free(texts);
     return status;

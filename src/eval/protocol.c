@@ -51,8 +51,8 @@ static void hash_relevance(const cir_dataset *dataset, cir__hash *hash)
 /* Rows are hashed in blocks whose borders depend on their number alone. */
 enum { BLOCK_ROWS = 4096 };
 typedef struct hashing {
-    const float *rows;
-    size_t n, dim;
+    const char *rows;
+    size_t n, row_bytes;
     uint64_t *hashes; /* one a block */
 } hashing;
 
@@ -63,15 +63,15 @@ static void hash_task(void *context, size_t i_task, size_t i_thread)
     const size_t n = n_left < BLOCK_ROWS ? n_left : BLOCK_ROWS;
 
     (void)i_thread;
-    job->hashes[i_task] = cir__hash64(job->rows + first * job->dim, n * job->dim * sizeof(float));
+    job->hashes[i_task] = cir__hash64(job->rows + first * job->row_bytes, n * job->row_bytes);
 }
 
-/* rows: [n, dim], NULL: none, which hashes otherwise than any that are there. */
-static cir_status push_rows(cir__hash *hash, const float *rows, size_t n, size_t dim, cir_pool *pool,
-                            cir_error *err)
+/* rows: [n, dim] items, NULL: none, which hashes otherwise than any that are there. */
+static cir_status push_rows(cir__hash *hash, const void *rows, size_t n, size_t dim, size_t item_bytes,
+                            cir_pool *pool, cir_error *err)
 {
     const size_t n_there = rows == NULL ? 0 : n, n_blocks = (n_there + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    hashing job = {rows, n_there, dim, cir__new(n_blocks, sizeof *job.hashes)};
+    hashing job = {rows, n_there, dim * item_bytes, cir__new(n_blocks, sizeof *job.hashes)};
 
     if (job.hashes == NULL)
         return cir__fail_memory(err, "a fingerprint");
@@ -84,13 +84,20 @@ static cir_status push_rows(cir__hash *hash, const float *rows, size_t n, size_t
     return CIR_OK;
 }
 
+static cir_status push_gallery(cir__hash *hash, const cir__gallery *gallery, cir_pool *pool, cir_error *err)
+{
+    const cir_rows *const rows = &gallery->rows;
+    const bool is_half = rows->f16 != NULL;
+    return push_rows(hash, is_half ? (const void *)rows->f16 : (const void *)rows->f32, rows->n_rows,
+                     rows->dim, is_half ? sizeof *rows->f16 : sizeof *rows->f32, pool, err);
+}
+
 static cir_status hash_features(const cir_dataset *dataset, cir_pool *pool, cir__hash *hash, cir_error *err)
 {
     const struct {
         const float *rows;
         size_t n;
-    } parts[] = {{dataset->item_features, dataset->info.n_database},
-                 {dataset->query_image, dataset->n_image_rows},
+    } parts[] = {{dataset->query_image, dataset->n_image_rows},
                  {dataset->query_text, dataset->n_text_rows},
                  {dataset->query_context, dataset->n_text_rows},
                  {dataset->objects, dataset->n_objects},
@@ -98,10 +105,10 @@ static cir_status hash_features(const cir_dataset *dataset, cir_pool *pool, cir_
                  {dataset->image_mean, 1},
                  {dataset->synthetic_image, dataset->n_synthetic_image},
                  {dataset->synthetic_text, dataset->n_synthetic_text}};
-    cir_status status = CIR_OK;
+    cir_status status = push_gallery(hash, &dataset->images, pool, err);
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == CIR_OK; i++)
-        status = push_rows(hash, parts[i].rows, parts[i].n, dataset->info.dim, pool, err);
+        status = push_rows(hash, parts[i].rows, parts[i].n, dataset->info.dim, sizeof(float), pool, err);
     return status;
 }
 
@@ -126,9 +133,8 @@ cir_status cir_dataset_get_protocol(const cir_dataset *dataset, cir_pool *pool, 
     hash_relevance(dataset, relevance);
     if ((status = hash_features(dataset, pool, features, err)) != CIR_OK ||
         (status = push_rows(composed, dataset->query_composed, dataset->info.n_queries, dataset->composed_dim,
-                            pool, err)) != CIR_OK ||
-        (status = push_rows(composed, dataset->item_composed, dataset->info.n_database, dataset->composed_dim,
-                            pool, err)) != CIR_OK)
+                            sizeof(float), pool, err)) != CIR_OK ||
+        (status = push_gallery(composed, &dataset->composed, pool, err)) != CIR_OK)
         goto exit;
     cir__hash_format(relevance, protocol.relevance);
     cir__hash_format(features, protocol.features);
