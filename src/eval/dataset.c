@@ -154,7 +154,8 @@ static cir_status list_push(cir_dataset *dataset, const cir__csv *csv, const cha
     list->items = items;
     if (!has_room)
         return cir__fail_memory(err, path);
-    if ((status = cir__intern_put(&dataset->paths, csv->fields[0].text, &item.path, err)) != CIR_OK ||
+    if ((status = (dataset->has_equal_paths ? cir__intern_add : cir__intern_put)(
+             &dataset->paths, csv->fields[0].text, &item.path, err)) != CIR_OK ||
         (status = cir__intern_put(&dataset->texts, csv->fields[1].text, &item.text, err)) != CIR_OK ||
         (status = cir__intern_put(&dataset->instances, csv->fields[2].text, &item.instance, err)) != CIR_OK)
         return status;

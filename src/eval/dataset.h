@@ -20,6 +20,8 @@ struct cir_dataset {
     cir_dataset_info info;
     char *name;
     cir__intern paths, texts, instances;
+    bool has_equal_paths; /* lines with equal paths have different numbers of paths, which is quicker to read
+                           */
     size_t n_query_texts; /* texts below this number are those of queries */
 
     cir__item *queries;   /* [n_queries] in the file's order */

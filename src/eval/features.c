@@ -262,6 +262,7 @@ static cir_status open_features(const char *folder, const char *benchmark, cir_p
     cir_status status = cir__dataset_new(&dataset, err);
     if (status != CIR_OK)
         return status;
+    dataset->has_equal_paths = benchmark == NULL; /* no picture is encoded, so none need be found twice */
     opening self = {.dataset = dataset, .folder = folder, .benchmark = benchmark};
     status = gallery_open(&from, "database_image.npy", &dataset->images);
     cir__pool_run(pool, status == CIR_OK ? 1 + cir__gallery_n_blocks(&dataset->images) : 1, opening_task,

@@ -7,6 +7,9 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
+/* Names are kept in blocks of this size, or of their own. */
+#define BLOCK_BYTES ((size_t)1 << 16)
+
 /* The slot where a name is or belongs. */
 static size_t *slot_of(const cir__intern *intern, const char *name)
 {
@@ -35,28 +38,66 @@ static bool slots_grow(cir__intern *intern)
     return true;
 }
 
+/* A copy that lives as long as the table; NULL where memory is short. */
+static char *name_copy(cir__intern *intern, const char *name)
+{
+    const size_t size = strlen(name) + 1;
+
+    if (size > intern->n_free) {
+        const size_t room = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+        char *const block = malloc(sizeof(void *) + room);
+        if (block == NULL)
+            return NULL;
+        memcpy(block, &intern->blocks, sizeof(void *));
+        intern->blocks = block;
+        intern->block_bytes = sizeof(void *) + room;
+        intern->n_free = room;
+    }
+    char *const copy = (char *)intern->blocks + intern->block_bytes - intern->n_free;
+    memcpy(copy, name, size);
+    intern->n_free -= size;
+    return copy;
+}
+
+cir_status cir__intern_add(cir__intern *intern, const char *name, size_t *number_out, cir_error *err)
+{
+    void *names = intern->names;
+    const bool has_room = cir__grow(&names, &intern->capacity, intern->n + 1, sizeof *intern->names);
+
+    *number_out = 0;
+    intern->names = names;
+    if (!has_room || (intern->names[intern->n] = name_copy(intern, name)) == NULL)
+        return cir__fail_memory(err, "a table of names");
+    *number_out = intern->last = intern->n++;
+    return CIR_OK;
+}
+
 cir_status cir__intern_put(cir__intern *intern, const char *name, size_t *number_out, cir_error *err)
 {
+    *number_out = intern->last;
+    if (intern->n > 0 && strcmp(intern->names[intern->last], name) == 0)
+        return CIR_OK; /* lists have equal names one after another */
     *number_out = 0;
     if (!slots_grow(intern))
         return cir__fail_memory(err, "a table of names");
-    size_t *slot = slot_of(intern, name);
+    size_t *const slot = slot_of(intern, name);
     if (*slot == 0) {
-        void *names = intern->names;
-        const bool has_room = cir__grow(&names, &intern->capacity, intern->n + 1, sizeof *intern->names);
-        intern->names = names;
-        if (!has_room || (intern->names[intern->n] = cir__copy_text(name)) == NULL)
-            return cir__fail_memory(err, "a table of names");
-        *slot = ++intern->n;
+        const cir_status status = cir__intern_add(intern, name, number_out, err);
+        if (status == CIR_OK)
+            *slot = intern->n;
+        return status;
     }
-    *number_out = *slot - 1;
+    *number_out = intern->last = *slot - 1;
     return CIR_OK;
 }
 
 void cir__intern_done(cir__intern *intern)
 {
-    for (size_t i = 0; i < intern->n; i++)
-        free(intern->names[i]);
+    while (intern->blocks != NULL) {
+        void *const gone = intern->blocks;
+        memcpy(&intern->blocks, gone, sizeof(void *));
+        free(gone);
+    }
     free(intern->names);
     free(intern->slots);
     memset(intern, 0, sizeof *intern);

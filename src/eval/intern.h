@@ -15,10 +15,18 @@ typedef struct cir__intern {
     size_t capacity;
     size_t *slots; /* open addressing: number + 1, or 0; a power of two of them */
     size_t n_slots;
+    size_t last;  /* the number last given */
+    void *blocks; /* memory of the names: each block begins with the address of the one before */
+    size_t block_bytes, n_free; /* of the newest one; the latter at its end */
 } cir__intern;
 
 /* The number of a name, which is copied at its first appearance. Errors: CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__intern_put(cir__intern *intern, const char *name, size_t *number_out,
+                                          cir_error *err);
+
+/* Gives a name a new number without looking for an equal one, which is quick. Not to be mixed with the above.
+ * Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__intern_add(cir__intern *intern, const char *name, size_t *number_out,
                                           cir_error *err);
 void cir__intern_done(cir__intern *intern);
 

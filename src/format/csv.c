@@ -48,16 +48,18 @@ static void skip_line_end(cir__csv *csv)
     csv->next_line++;
 }
 
-static cir_status push_byte(cir__csv *csv, size_t *n_text, char byte, cir_error *err)
+static cir_status push_bytes(cir__csv *csv, size_t *n_text, const void *bytes, size_t n, cir_error *err)
 {
-    if (*n_text == csv->text_capacity) {
+    if (n > csv->text_capacity - *n_text) {
         void *text = csv->text;
-        bool grown = cir__grow(&text, &csv->text_capacity, *n_text + 1, 1);
+        bool grown = cir__grow(&text, &csv->text_capacity, *n_text + n, 1);
         csv->text = text;
         if (!grown)
             return cir__fail_memory(err, csv->bytes.name);
     }
-    csv->text[(*n_text)++] = byte;
+    if (n > 0)
+        memcpy(csv->text + *n_text, bytes, n);
+    *n_text += n;
     return CIR_OK;
 }
 
@@ -82,7 +84,8 @@ static cir_status read_quoted(cir__csv *csv, size_t *n_text, cir_error *err)
         if (byte == '\0')
             return cir__fail(err, CIR_FORMAT, "%s:%zu: holds a zero byte; it is not a text file",
                              csv->bytes.name, csv->next_line);
-        cir_status status = push_byte(csv, n_text, (char)byte, err);
+        const char one = (char)byte;
+        cir_status status = push_bytes(csv, n_text, &one, 1, err);
         if (status != CIR_OK)
             return status;
     }
@@ -103,17 +106,16 @@ static cir_status read_field(cir__csv *csv, size_t *n_text, cir_error *err)
                              csv->bytes.name, csv->next_line);
         return CIR_OK;
     }
-    for (int byte = peek(csv); byte >= 0 && byte != (unsigned char)csv->separator && !is_line_end(byte);
-         byte = peek(csv)) {
-        if (byte == '\0')
-            return cir__fail(err, CIR_FORMAT, "%s:%zu: holds a zero byte; it is not a text file",
-                             csv->bytes.name, csv->next_line);
-        status = push_byte(csv, n_text, (char)byte, err);
-        if (status != CIR_OK)
-            return status;
-        csv->position++;
-    }
-    return CIR_OK;
+    const uint8_t *const begin = csv->bytes.data + csv->position, *end = begin;
+    const uint8_t *const limit = csv->bytes.data + csv->bytes.size;
+    const uint8_t separator = (uint8_t)csv->separator;
+    while (end < limit && *end != separator && !is_line_end(*end) && *end != '\0')
+        end++;
+    csv->position += (size_t)(end - begin);
+    if (end < limit && *end == '\0')
+        return cir__fail(err, CIR_FORMAT, "%s:%zu: holds a zero byte; it is not a text file", csv->bytes.name,
+                         csv->next_line);
+    return push_bytes(csv, n_text, begin, (size_t)(end - begin), err);
 }
 
 static bool push_field(cir__csv *csv, size_t n_fields, size_t size)
@@ -146,7 +148,7 @@ cir_status cir__csv_read_row(cir__csv *csv, bool *has_row_out, cir_error *err)
         cir_status status = read_field(csv, &n_text, err);
         size_t size = n_text - start;
         if (status == CIR_OK)
-            status = push_byte(csv, &n_text, '\0', err);
+            status = push_bytes(csv, &n_text, "", 1, err);
         if (status == CIR_OK && !push_field(csv, n_fields, size))
             status = cir__fail_memory(err, csv->bytes.name);
         if (status != CIR_OK)
