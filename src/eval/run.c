@@ -9,16 +9,12 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "eval/compose.h"
 #include "eval/dataset.h"
 #include "eval/domains.h"
-#include "eval/fit.h"
 #include "eval/metrics.h"
 #include "eval/score.h"
 #include "eval/statistics.h"
-#include "eval/words.h"
-#include "method/baseline.h"
-#include "method/basic.h"
-#include "method/weicom.h"
 
 const size_t cir_recall_at[CIR_N_RECALLS] = {1, 5, 10, 50};
 
@@ -29,8 +25,7 @@ const size_t cir_recall_at[CIR_N_RECALLS] = {1, 5, 10, 50};
 typedef struct run {
     const cir_dataset *dataset;
     cir_eval_result *result;
-    const cir__fit *fit;     /* of BASIC */
-    const cir__words *words; /* of FREEDOM */
+    const cir__composing *composing;
     pthread_mutex_t lock;
     size_t *batch_begin; /* [n_batches + 1] */
     size_t n_batches;
@@ -45,39 +40,6 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Composed elsewhere: the score is the plain similarity. */
-static cir_status external_compose(const cir_dataset *dataset, size_t q, cir_composed *composed_out,
-                                   cir_error *err)
-{
-    const size_t dim = dataset->composed_dim;
-    const cir_settings none = {.weight = 0.5};
-
-    return cir__baseline_compose(CIR_METHOD_IMAGE, &none, dim, dataset->query_composed + q * dim, NULL,
-                                 composed_out, err);
-}
-
-/* image: the query's, or NULL for its text's side alone, which BASIC has. */
-static cir_status compose(const run *job, size_t q, const cir_rows *rows, const float *image,
-                          cir_composed *composed_out, cir_error *err)
-{
-    const cir_eval_result *const result = job->result;
-    const cir_dataset *const dataset = job->dataset;
-    const float *const text = cir__dataset_get_text(dataset, dataset->query_text, q);
-
-    if (cir__method_is_baseline(result->method))
-        return cir__baseline_compose(result->method, &result->settings, dataset->info.dim, image, text,
-                                     composed_out, err);
-    if (result->method == CIR_METHOD_WEICOM)
-        return cir__weicom_compose(&result->settings, rows, NULL, image, text, composed_out, err);
-    if (cir__method_is_freedom(result->method))
-        return cir__words_compose(job->words, dataset, &result->settings, q, composed_out, err);
-    if (result->method == CIR_METHOD_EXTERNAL)
-        return external_compose(dataset, q, composed_out, err);
-    return cir__basic_compose(cir__fit_get(job->fit, dataset->queries[q].instance), &result->settings, rows,
-                              NULL, image, cir__dataset_get_text(dataset, job->fit->material.query_text, q),
-                              composed_out, err);
-}
-
 /* What ranking one batch of queries takes. */
 typedef struct batch {
     size_t begin, end; /* queries */
@@ -86,32 +48,6 @@ typedef struct batch {
     cir__scores scores;
     size_t *relevant, *ranks; /* [n_rows] scratch */
 } batch;
-
-static bool has_same_photo(const run *job, size_t q)
-{
-    return cir__dataset_get_image(job->dataset, q) == cir__dataset_get_image(job->dataset, q - 1);
-}
-
-/* Composes a batch's queries. Expanding a photo is a pass over all rows: a query with the photo of the query
- * before takes its image side from there. */
-static cir_status batch_compose(const run *job, batch *self, cir_error *err)
-{
-    const bool expands = cir__method_is_basic(job->result->method) && job->result->settings.expand;
-    cir_status status = CIR_OK;
-
-    for (size_t q = self->begin; q < self->end && status == CIR_OK; q++) {
-        cir_composed *const composed = &self->composed[q - self->begin];
-        const bool shares = expands && q > self->begin && has_same_photo(job, q);
-        status = compose(job, q, &self->rows, shares ? NULL : cir__dataset_get_image(job->dataset, q),
-                         composed, err);
-        if (!shares || status != CIR_OK)
-            continue;
-        composed->query.a = composed[-1].query.a;
-        composed->query.a0 = composed[-1].query.a0;
-        composed->query.fusion = composed[-1].query.fusion;
-    }
-    return status;
-}
 
 /* A query's figures from its scores. */
 static void judge(const run *job, batch *self, size_t q)
@@ -164,7 +100,7 @@ static cir_status rank_batch(const run *job, size_t begin, size_t end, cir_error
         goto exit;
     }
     if (self.rows.n_rows > 0) {
-        status = batch_compose(job, &self, err);
+        status = cir__compose_all(job->composing, begin, end, &self.rows, self.composed, err);
         if (status == CIR_OK)
             status = cir__scores_new(&self.rows, self.composed, end - begin, &self.scores, err);
     }
@@ -281,12 +217,10 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
 {
     const size_t n_queries = dataset->info.n_queries;
     const double begin = seconds_now();
-    cir__fit fit = {0};
-    cir__words words = {0};
+    cir__composing composing = {0};
     run job = {.dataset = dataset,
                .result = result_out,
-               .fit = &fit,
-               .words = &words,
+               .composing = &composing,
                .lock = PTHREAD_MUTEX_INITIALIZER,
                .failed_batch = SIZE_MAX};
     cir_status status = CIR_OK;
@@ -298,11 +232,7 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
         status = cir__fail_memory(err, "an evaluation");
         goto exit;
     }
-    status = cir_dataset_check(dataset, method, err);
-    if (status == CIR_OK && cir__method_is_freedom(method))
-        status = cir__words_new(dataset, settings, pool, &words, err);
-    if (status == CIR_OK && cir__method_is_basic(method))
-        status = cir__fit_new(dataset, &result_out->settings, pool, &fit, err);
+    status = cir__composing_new(dataset, method, &result_out->settings, pool, &composing, err);
     if (status != CIR_OK)
         goto exit;
     batches_cut(&job);
@@ -317,8 +247,7 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
     status = cir_eval_result_set_ap(dataset, CIR_AP_TRAPEZOID, result_out, err);
     result_out->seconds = seconds_now() - begin;
 exit:
-    cir__fit_done(&fit);
-    cir__words_done(&words);
+    cir__composing_done(&composing);
     free(job.batch_begin);
     if (status != CIR_OK)
         cir_eval_result_done(result_out);
