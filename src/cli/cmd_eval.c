@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/destination.h"
 #include "cli/output.h"
+#include "cli/report.h"
 #include "cli/results.h"
 #include "cli/session.h"
 
@@ -17,6 +19,7 @@ static const cir__flag flags[] = {
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
+    {"report", 0, "FILE.html", "write one page with tables, charts, best and worst queries"},
     {"csv", 0, "DIR", "write a table of queries and one of instances for each method"},
     {0},
 };
@@ -262,11 +265,39 @@ static int open_dataset(const cir__arguments *arguments, cir_pool *pool, const c
     return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
 }
 
+/* Whether results can be written where they are wanted, before the work that makes them. */
+static int check_destinations(const cir__arguments *arguments)
+{
+    const char *json = cir__arguments_get(arguments, "json"), *page = cir__arguments_get(arguments, "report"),
+               *csv = cir__arguments_get(arguments, "csv");
+    cir_error err;
+    if ((json != NULL && strcmp(json, "-") != 0 &&
+         cir__destination_check(json, "the file of results", &err) != CIR_OK) ||
+        (page != NULL && cir__destination_check(page, "the report", &err) != CIR_OK) ||
+        (csv != NULL && cir__destination_check_folder(csv, "tables", &err) != CIR_OK))
+        return cir__session_fail(&err);
+    return CIR__DONE;
+}
+
+static int write_report(const evaluating *self, const json_t *document)
+{
+    const char *path = cir__arguments_get(self->arguments, "report");
+    const bool has_pictures = !cir__arguments_has(self->arguments, "features");
+    const cir__report report = {.document = document,
+                                .dataset = self->dataset,
+                                .folder = has_pictures ? cir__arguments_operands(self->arguments)[0] : NULL,
+                                .pool = self->pool};
+    cir_error err;
+    if (path == NULL || cir__report_write(&report, path, &err) == CIR_OK)
+        return CIR__DONE;
+    return cir__session_fail(&err);
+}
+
 /* Writes everything as one document, or drops it. */
 static int write_results(const evaluating *self, double seconds)
 {
     const char *path = cir__arguments_get(self->arguments, "json");
-    if (path == NULL) {
+    if (path == NULL && !cir__arguments_has(self->arguments, "report")) {
         json_decref(self->methods);
         return CIR__DONE;
     }
@@ -277,15 +308,14 @@ static int write_results(const evaluating *self, double seconds)
         return cir__session_fail(&err);
     }
     json_t *document = cir__results_json(self->dataset, &protocol, self->ap, seconds, self->methods);
-    if (strcmp(path, "-") == 0) {
+    const int status = write_report(self, document);
+    if (path == NULL)
+        json_decref(document);
+    else if (strcmp(path, "-") == 0)
         cir__json_print(document);
-        return CIR__DONE;
-    }
-    if (cir__json_write(document, path) != 0) {
-        fprintf(stderr, "cir: %s: cannot be written; name a file in a folder you may write to\n", path);
-        return CIR__FAILED;
-    }
-    return CIR__DONE;
+    else if (cir__json_write(document, path, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    return status;
 }
 
 static int run(const cir__arguments *arguments)
@@ -299,6 +329,8 @@ static int run(const cir__arguments *arguments)
     int status = read_methods(arguments, methods, &n_methods);
     if (status == CIR__DONE)
         status = read_ap(arguments, &ap);
+    if (status == CIR__DONE)
+        status = check_destinations(arguments);
     if (status != CIR__DONE)
         return status;
     const char *json = cir__arguments_get(arguments, "json");
@@ -364,6 +396,7 @@ const cir__command cir__command_eval = {
         "  cir eval icir --model ~/models/clip-vit-large-patch14 --ablation\n"
         "  cir eval data/ltll --benchmark ltll --model ~/models/clip-vit-large-patch14\n"
         "  cir eval --features features/ --method basic,product --set variant=reference --json "
-        "results.json\n",
+        "results.json\n"
+        "  cir eval icir --ablation --report icir.html\n",
     .run = run,
 };

@@ -53,10 +53,9 @@ cir_status cir__compose(const cir__composing *composing, size_t q, const cir_row
         return cir__words_compose(&composing->words, dataset, settings, q, composed_out, err);
     if (method == CIR_METHOD_EXTERNAL)
         return external_compose(dataset, q, composed_out, err);
-    return cir__basic_compose(cir__fit_get(&composing->fit, dataset->queries[q].instance), settings, rows,
-                              NULL, image,
-                              cir__dataset_get_text(dataset, composing->fit.material.query_text, q),
-                              composed_out, err);
+    return cir__basic_compose(
+        cir__fit_get(&composing->fit, dataset->queries[q].instance), settings, rows, NULL, image,
+        cir__dataset_get_text(dataset, composing->fit.material.query_text, q), composed_out, err);
 }
 
 cir_status cir__compose_all(const cir__composing *composing, size_t begin, size_t end, const cir_rows *rows,
