@@ -1,11 +1,20 @@
-/* The parts of a report, each written where the file stands. */
+/* What a report is made of, and its parts, each written where the file stands. */
 #ifndef CIR_CLI_REPORT_PARTS_H
 #define CIR_CLI_REPORT_PARTS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "cli/report.h"
+#include "cir/cir.h"
+
+/* What a report is made of; lends everything. */
+typedef struct cir__report {
+    const json_t *document; /* as cir__results_json makes it: every figure of the page is taken from there */
+    const cir_dataset *dataset;
+    const char *folder; /* where its pictures are; NULL: there are none */
+    const cir_pool *pool;
+} cir__report;
 
 /* Tables: methods with their intervals, the ablation, pairs of domains, categories, and at the end protocol
  * and settings. */
