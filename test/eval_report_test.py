@@ -180,6 +180,24 @@ def test_charts_draw_the_figures_of_the_json(cir, tmp_path):
             assert drawn.shape[0] == len(expected) and abs(drawn[:, 1] - expected).max() < 0.1
 
 
+def test_sweeps_are_drawn_and_listed(cir, tmp_path):
+    page, results = report(cir, tmp_path, "--method", "sum,weicom,basic-", "--sweep", "weight", "--sweep", "components=1,4,9")
+    figures = {figure.one("h3").text.split()[-1]: figure for figure in page.all("figure", class_="sweep")}
+    assert list(figures) == ["weight", "components"]
+    for setting, figure in figures.items():
+        sweeps = [s for s in results["sweeps"] if s["setting"] == setting]
+        lines, ticks = lines_of(figure)
+        assert list(lines) == [s["method"] for s in sweeps]
+        for s in sweeps:
+            drawn = to_values(lines[s["method"]], ticks)
+            assert abs(drawn[:, 0] - s["values"]).max() < 2e-3 * s["values"][-1] and abs(drawn[:, 1] - s["mmAP"]).max() < 0.15
+        expected = [[f"{value:g}", *(f"{x:.2f}" for x in row)]
+                    for value, *row in zip(sweeps[0]["values"], *(s["mmAP"] for s in sweeps))]
+        assert table_rows(figure.one("table")) == expected
+    gains = [f"Composition gain of {s['method']}: {s['gain']['mmAP']:+.2f}." for s in results["sweeps"][:2]]
+    assert all(gain in figures["weight"].one("figcaption").text for gain in gains)
+
+
 def interpolated(ranks):
     """Precision at 101 recalls, from the definition."""
     precision = [(j + 1) / (rank + 1) for j, rank in enumerate(ranks)]
