@@ -198,6 +198,25 @@ def test_sweeps_are_drawn_and_listed(cir, tmp_path):
     assert all(gain in figures["weight"].one("figcaption").text for gain in gains)
 
 
+def test_distractors_are_drawn_and_listed(cir, tmp_path):
+    pool = numpy.random.default_rng(0).normal(size=(3000, 24)).astype(numpy.float32)
+    numpy.save(tmp_path / "pool.npy", pool + 2 * numpy.load(SMALL / "image_mean.npy"))
+    page, results = report(cir, tmp_path, "--method", "text,sum,basic-", "--distractors", tmp_path / "pool.npy",
+                           "--pool-sizes", "1,20,400,3000")
+    figure, got = page.one("figure", id="distractors"), results["distractors"]
+    lines, ticks = lines_of(figure)
+    assert list(lines) == [m["method"] for m in got["methods"]] and len(list(figure.all("path", class_="reference"))) == 3
+    for m in got["methods"]:
+        drawn = to_values(lines[m["method"]], ticks, is_log=True)
+        assert abs(drawn[:, 0] / got["sizes"] - 1).max() < 0.02 and abs(drawn[:, 1] - m["mmAP"]).max() < 0.15
+    crossings, values = list(figure.all("table"))
+    assert table_rows(values) == [[str(n), *(f"{x:.2f}" for x in row)]
+                                  for n, *row in zip(got["sizes"], *(m["mmAP"] for m in got["methods"]))]
+    for m, row in zip(got["methods"], table_rows(crossings), strict=True):
+        ((kind, n),) = m["crossing"]["mmAP"].items()
+        assert row == [m["method"], f"{m['hard_negatives']['mmAP']:.2f}", f"{'' if kind == 'at' else kind + ' '}{n:.0f}"]
+
+
 def interpolated(ranks):
     """Precision at 101 recalls, from the definition."""
     precision = [(j + 1) / (rank + 1) for j, rank in enumerate(ranks)]

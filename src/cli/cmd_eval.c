@@ -18,6 +18,9 @@ static const cir__flag flags[] = {
     {"set", 's', "KEY=VALUE", "change a setting of every method; may be repeated"},
     {"ablation", 0, NULL, "add BASIC's steps one by one, as the paper's ablation table does"},
     {"sweep", 0, "SETTING[=V,...]", "also sweep weight, lambda, alpha or components; may be repeated"},
+    {"distractors", 0, "POOL.npy", "also rank the positives against growing parts of a pool of features"},
+    {"pool-sizes", 0, "N,...", "how many distractors (default: 1,000, 2,000, 5,000 … and all)"},
+    {"memory", 0, "MIB", "what --distractors may take (default: 256)"},
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
@@ -253,16 +256,15 @@ static int open_dataset(const cir__arguments *arguments, cir_pool *pool, const c
     return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
 }
 
-static int run_experiments(const evaluating *self, const cir_method *methods, size_t n_methods)
+static cir__experiment experiment_of(const evaluating *self, const cir_method *methods, size_t n_methods)
 {
-    const cir__experiment experiment = {.arguments = self->arguments,
-                                        .dataset = self->dataset,
-                                        .pool = self->pool,
-                                        .ap = self->ap,
-                                        .methods = methods,
-                                        .n_methods = n_methods,
-                                        .prints_table = self->prints_table};
-    return cir__experiments_sweep(&experiment, self->experiments);
+    return (cir__experiment){.arguments = self->arguments,
+                             .dataset = self->dataset,
+                             .pool = self->pool,
+                             .ap = self->ap,
+                             .methods = methods,
+                             .n_methods = n_methods,
+                             .prints_table = self->prints_table};
 }
 
 /* Whether results can be written where they are wanted, before the work that makes them. */
@@ -358,10 +360,15 @@ static int run(const cir__arguments *arguments)
             printf("%s: %zu queries, %zu instances, %zu database images; figures in %%%s\n\n", info->name,
                    info->n_queries, info->n_instances, info->n_database, wording);
         choose_possible(&self, methods, &n_methods);
-        status = evaluate_methods(&self, methods, n_methods);
+        const cir__experiment experiment = experiment_of(&self, methods, n_methods);
+        status = cir__experiments_check_distractors(&experiment);
+        if (status == CIR__DONE)
+            status = evaluate_methods(&self, methods, n_methods);
+        if (status == CIR__DONE)
+            status = cir__experiments_sweep(&experiment, self.experiments);
+        if (status == CIR__DONE)
+            status = cir__experiments_distract(&experiment, self.methods, self.experiments);
     }
-    if (status == CIR__DONE)
-        status = run_experiments(&self, methods, n_methods);
     if (status == CIR__DONE)
         status = write_results(&self, cir__session_seconds() - started);
     json_decref(self.methods);

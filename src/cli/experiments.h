@@ -28,4 +28,12 @@ int cir__experiments_check_sweeps(const cir__arguments *arguments, const cir_met
  * [{"setting", "method", "values", "mAP", "mmAP", "gain": {"mAP", "mmAP"}}], the gain of weights alone. */
 int cir__experiments_sweep(const cir__experiment *experiment, json_t *results);
 
+/* The same for --distractors: checked once the data set is open, before the methods are evaluated. */
+int cir__experiments_check_distractors(const cir__experiment *experiment);
+
+/* Ranks positives against the pool, prints a table, and adds "distractors" to results: {"pool", "n", "sizes",
+ * "methods": [{"method", "mAP", "mmAP", "hard_negatives": {"mAP", "mmAP"}, "crossing": {"mAP", "mmAP"}}]}, a
+ * crossing {"at": n}, {"beyond": n} or {"below": n}. methods: their plain figures, as results have them. */
+int cir__experiments_distract(const cir__experiment *experiment, const json_t *methods, json_t *results);
+
 #endif
