@@ -261,7 +261,7 @@ def test_classes_are_the_instances_of_domain_conversion(cir, tmp_path):
 
 def test_tables_that_cannot_be_written(cir, tmp_path):
     (tmp_path / "file").write_text("kept")
-    for folder, why in ((tmp_path / "file", "Not a directory"), (tmp_path / "file" / "below", "Not a directory"),
+    for folder, why in ((tmp_path / "file", "is a file"), (tmp_path / "file" / "below", "Not a directory"),
                         (tmp_path / "none" / "below", "No such file")):
         result = cir("eval", "--features", SMALL, "--method", "text", "--csv", folder)
         assert result.status == 1 and str(folder) in result.err and why in result.err

@@ -3,11 +3,12 @@
  *
  * In order of the data: image.h (files → pixels), model.h (pixels, texts → features), index.h (features
  * kept), search.h (linear queries → best rows), method.h (photo + words → linear query), eval.h (methods
- * measured). status.h holds the errors, pool.h the threads. */
+ * measured), experiment.h (the paper's experiments). status.h holds the errors, pool.h the threads. */
 #ifndef CIR_CIR_H
 #define CIR_CIR_H
 
 #include "cir/eval.h"
+#include "cir/experiment.h"
 #include "cir/image.h"
 #include "cir/index.h"
 #include "cir/method.h"

@@ -77,6 +77,19 @@ typedef struct cir_query_view {
 } cir_query_view;
 CIR_API cir_query_view cir_dataset_get_query(const cir_dataset *dataset, size_t i_query);
 
+/* A database row as a query ranks it, lent. */
+typedef struct cir_answer_view {
+    const char *path, *text;
+    bool is_relevant;
+} cir_answer_view;
+
+/* row: one of those that the query ranks, as cir_eval_result's top has them. */
+CIR_API cir_answer_view cir_dataset_get_answer(const cir_dataset *dataset, size_t i_query, size_t row);
+
+/* Where a picture that a list of a data set of pictures names is to be opened; folder: the data set's. Free
+ * with cir_bytes_free; NULL where memory is short. */
+CIR_API char *cir_picture_path(const char *folder, const char *listed);
+
 /* What figures must have in common to be compared. Hashes are XXH3 in 32 hexadecimal digits. */
 #define CIR_HASH_TEXT_SIZE 33
 typedef struct cir_protocol {
@@ -102,6 +115,8 @@ extern CIR_API const size_t cir_recall_at[CIR_N_RECALLS];
 #define CIR_N_RESAMPLES 10000    /* of a bootstrap */
 #define CIR_N_PERMUTATIONS 99999 /* drawn, where there are too many to try all */
 
+#define CIR_N_CURVE 101 /* points of a curve of precision: recall 0, 0.01 … 1 */
+
 /* A 95 % interval, percent. */
 typedef struct cir_interval {
     double low, high;
@@ -123,6 +138,8 @@ typedef struct cir_eval_result {
     double *pairs, *sources;
     double average;
     double recall[CIR_N_RECALLS], precision[CIR_N_RECALLS]; /* percent */
+    /* Precision (0–1) at recall i/100, interpolated: the best at that recall or more; mean over instances. */
+    double curve[CIR_N_CURVE];
     const double *AP;         /* [n_queries], 0–1: the row of AP_forms that ap names */
     double *AP_forms;         /* [CIR_N_AP_FORMS, n_queries] */
     double *query_recalls;    /* [n_queries, CIR_N_RECALLS], 0–1 */

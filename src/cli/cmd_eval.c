@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/destination.h"
+#include "cli/experiments.h"
 #include "cli/output.h"
+#include "cli/report.h"
 #include "cli/results.h"
 #include "cli/session.h"
 
@@ -14,9 +17,14 @@ static const cir__flag flags[] = {
     {"method", 'm', "METHOD,...", "which methods, or \"all\" that the data allow (default)"},
     {"set", 's', "KEY=VALUE", "change a setting of every method; may be repeated"},
     {"ablation", 0, NULL, "add BASIC's steps one by one, as the paper's ablation table does"},
+    {"sweep", 0, "SETTING[=V,...]", "also sweep weight, lambda, alpha or components; may be repeated"},
+    {"distractors", 0, "POOL.npy", "also rank the positives against growing parts of a pool of features"},
+    {"pool-sizes", 0, "N,...", "how many distractors (default: 1,000, 2,000, 5,000 … and all)"},
+    {"memory", 0, "MIB", "what --distractors may take (default: 256)"},
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
+    {"report", 0, "FILE.html", "write one page with tables, charts, best and worst queries"},
     {"csv", 0, "DIR", "write a table of queries and one of instances for each method"},
     {0},
 };
@@ -44,6 +52,7 @@ typedef struct evaluating {
     const cir_dataset *dataset;
     cir_pool *pool;
     json_t *methods;
+    json_t *experiments; /* members of the document beside the methods */
     cir_ap_form ap;
     bool prints_table;
 } evaluating;
@@ -130,22 +139,6 @@ static int evaluate(evaluating *self, cir_method method, const cir_settings *set
     return status;
 }
 
-/* Applies --set after the method's own defaults, so that a person's word is the last. */
-static int init_settings(const evaluating *self, cir_method method, const char *const *own,
-                         cir_settings *settings)
-{
-    cir_error err;
-    cir_settings_init(settings, method);
-    for (; own != NULL && *own != NULL; own++)
-        if (cir_settings_set(settings, *own, &err) != CIR_OK)
-            return cir__session_fail(&err);
-    const char *key_value;
-    for (size_t i = 0; (key_value = cir__arguments_next(self->arguments, "set", &i)) != NULL;)
-        if (cir_settings_set(settings, key_value, &err) != CIR_OK)
-            return cir__arguments_refuse(self->arguments, "--set: %s", err.message);
-    return CIR__DONE;
-}
-
 static int evaluate_methods(evaluating *self, const cir_method *methods, size_t n_methods)
 {
     cir_settings settings;
@@ -158,7 +151,7 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
         printf("\n");
     }
     for (size_t i = 0; i < n_methods && status == CIR__DONE; i++) {
-        status = init_settings(self, methods[i], NULL, &settings);
+        status = cir__session_init_settings(self->arguments, methods[i], NULL, &settings);
         if (status == CIR__DONE)
             status = evaluate(self, methods[i], &settings, NULL);
     }
@@ -167,7 +160,8 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
     if (self->prints_table && !has_domains)
         printf("\n");
     for (size_t i = 0; i < N_ABLATION && status == CIR__DONE; i++) {
-        status = init_settings(self, CIR_METHOD_BASIC, ablation[i].settings, &settings);
+        status =
+            cir__session_init_settings(self->arguments, CIR_METHOD_BASIC, ablation[i].settings, &settings);
         if (status == CIR__DONE)
             status = evaluate(self, CIR_METHOD_BASIC, &settings, ablation[i].label);
     }
@@ -263,30 +257,66 @@ static int open_dataset(const cir__arguments *arguments, cir_pool *pool, const c
     return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
 }
 
-/* Writes everything as one document, or drops it. */
+static cir__experiment experiment_of(const evaluating *self, const cir_method *methods, size_t n_methods)
+{
+    return (cir__experiment){.arguments = self->arguments,
+                             .dataset = self->dataset,
+                             .pool = self->pool,
+                             .ap = self->ap,
+                             .methods = methods,
+                             .n_methods = n_methods,
+                             .prints_table = self->prints_table};
+}
+
+/* Whether results can be written where they are wanted, before the work that makes them. */
+static int check_destinations(const cir__arguments *arguments)
+{
+    const char *json = cir__arguments_get(arguments, "json"), *page = cir__arguments_get(arguments, "report"),
+               *csv = cir__arguments_get(arguments, "csv");
+    cir_error err;
+    if ((json != NULL && strcmp(json, "-") != 0 &&
+         cir__destination_check(json, "the file of results", &err) != CIR_OK) ||
+        (page != NULL && cir__destination_check(page, "the report", &err) != CIR_OK) ||
+        (csv != NULL && cir__destination_check_folder(csv, "tables", &err) != CIR_OK))
+        return cir__session_fail(&err);
+    return CIR__DONE;
+}
+
+static int write_report(const evaluating *self, const json_t *document)
+{
+    const char *path = cir__arguments_get(self->arguments, "report");
+    const bool has_pictures = !cir__arguments_has(self->arguments, "features");
+    const cir__report report = {.document = document,
+                                .dataset = self->dataset,
+                                .folder = has_pictures ? cir__arguments_operands(self->arguments)[0] : NULL,
+                                .pool = self->pool};
+    cir_error err;
+    if (path == NULL || cir__report_write(&report, path, &err) == CIR_OK)
+        return CIR__DONE;
+    return cir__session_fail(&err);
+}
+
+/* Writes everything as one document. */
 static int write_results(const evaluating *self, double seconds)
 {
     const char *path = cir__arguments_get(self->arguments, "json");
-    if (path == NULL) {
-        json_decref(self->methods);
+    if (path == NULL && !cir__arguments_has(self->arguments, "report"))
         return CIR__DONE;
-    }
     cir_protocol protocol;
     cir_error err;
-    if (cir_dataset_get_protocol(self->dataset, self->pool, &protocol, &err) != CIR_OK) {
-        json_decref(self->methods);
+    if (cir_dataset_get_protocol(self->dataset, self->pool, &protocol, &err) != CIR_OK)
         return cir__session_fail(&err);
-    }
-    json_t *document = cir__results_json(self->dataset, &protocol, self->ap, seconds, self->methods);
-    if (strcmp(path, "-") == 0) {
+    json_t *document =
+        cir__results_json(self->dataset, &protocol, self->ap, seconds, json_incref(self->methods));
+    json_object_update(document, self->experiments);
+    const int status = write_report(self, document);
+    if (path == NULL)
+        json_decref(document);
+    else if (strcmp(path, "-") == 0)
         cir__json_print(document);
-        return CIR__DONE;
-    }
-    if (cir__json_write(document, path) != 0) {
-        fprintf(stderr, "cir: %s: cannot be written; name a file in a folder you may write to\n", path);
-        return CIR__FAILED;
-    }
-    return CIR__DONE;
+    else if (cir__json_write(document, path, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    return status;
 }
 
 static int run(const cir__arguments *arguments)
@@ -300,11 +330,16 @@ static int run(const cir__arguments *arguments)
     int status = read_methods(arguments, methods, &n_methods);
     if (status == CIR__DONE)
         status = read_ap(arguments, &ap);
+    if (status == CIR__DONE)
+        status = cir__experiments_check_sweeps(arguments, methods, n_methods);
+    if (status == CIR__DONE)
+        status = check_destinations(arguments);
     if (status != CIR__DONE)
         return status;
     const char *json = cir__arguments_get(arguments, "json");
     evaluating self = {.arguments = arguments,
                        .methods = json_array(),
+                       .experiments = json_object(),
                        .ap = ap,
                        .prints_table = json == NULL || strcmp(json, "-") != 0};
     double started = cir__session_seconds();
@@ -326,12 +361,19 @@ static int run(const cir__arguments *arguments)
             printf("%s: %zu queries, %zu instances, %zu database images; figures in %%%s\n\n", info->name,
                    info->n_queries, info->n_instances, info->n_database, wording);
         choose_possible(&self, methods, &n_methods);
-        status = evaluate_methods(&self, methods, n_methods);
+        const cir__experiment experiment = experiment_of(&self, methods, n_methods);
+        status = cir__experiments_check_distractors(&experiment);
+        if (status == CIR__DONE)
+            status = evaluate_methods(&self, methods, n_methods);
+        if (status == CIR__DONE)
+            status = cir__experiments_sweep(&experiment, self.experiments);
+        if (status == CIR__DONE)
+            status = cir__experiments_distract(&experiment, self.methods, self.experiments);
     }
     if (status == CIR__DONE)
         status = write_results(&self, cir__session_seconds() - started);
-    else
-        json_decref(self.methods);
+    json_decref(self.methods);
+    json_decref(self.experiments);
     cir_dataset_close(dataset);
     cir_model_close(model);
     cir_pool_free(self.pool);
@@ -365,6 +407,7 @@ const cir__command cir__command_eval = {
         "  cir eval icir --model ~/models/clip-vit-large-patch14 --ablation\n"
         "  cir eval data/ltll --benchmark ltll --model ~/models/clip-vit-large-patch14\n"
         "  cir eval --features features/ --method basic,product --set variant=reference --json "
-        "results.json\n",
+        "results.json\n"
+        "  cir eval icir --ablation --report icir.html\n",
     .run = run,
 };

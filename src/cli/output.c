@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <glib.h>
+
+#include "cli/destination.h"
 
 json_t *cir__json_text(const char *bytes)
 {
@@ -45,21 +46,15 @@ void cir__json_print(json_t *document)
     json_decref(document);
 }
 
-int cir__json_write(json_t *document, const char *path)
+static bool fill(FILE *file, void *context)
 {
-    char temporary[4200];
-    int result = -1;
-    FILE *file = NULL;
-    if (snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) < (int)sizeof temporary)
-        file = fopen(temporary, "wx");
-    if (file != NULL) {
-        bool is_written = json_dumpf(document, file, JSON_STYLE) == 0 && fputc('\n', file) != EOF;
-        is_written = fflush(file) == 0 && fsync(fileno(file)) == 0 && is_written;
-        is_written = fclose(file) == 0 && is_written;
-        result = is_written ? rename(temporary, path) : -1;
-        if (result != 0)
-            unlink(temporary);
-    }
+    const json_t *document = context;
+    return json_dumpf(document, file, JSON_STYLE) == 0 && fputc('\n', file) != EOF;
+}
+
+cir_status cir__json_write(json_t *document, const char *path, cir_error *err)
+{
+    const cir_status status = cir__destination_write(path, "the file of results", fill, document, err);
     json_decref(document);
-    return result;
+    return status;
 }

@@ -15,7 +15,7 @@ json_t *cir__settings_json(const cir_settings *settings);
 /* Prints one document and gives it up. */
 void cir__json_print(json_t *document);
 
-/* The same into a file, replaced atomically. 0, or -1 with errno set. */
-int cir__json_write(json_t *document, const char *path);
+/* The same into a file, as cir__destination_write does. */
+CIR_MUST_CHECK cir_status cir__json_write(json_t *document, const char *path, cir_error *err);
 
 #endif

@@ -98,6 +98,10 @@ json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_resu
         at_ranks_json(result->recall), "precision", at_ranks_json(result->precision), "per_instance",
         breakdown_json(dataset, result, false), "per_text", breakdown_json(dataset, result, true), "AP", AP,
         "n_relevant", n_relevant, "top", top);
+    json_t *curve = json_array();
+    for (size_t i = 0; i < CIR_N_CURVE; i++)
+        json_array_append_new(curve, json_real(result->curve[i]));
+    json_object_set_new(document, "precision_recall", curve);
     if (label != NULL)
         json_object_set_new(document, "label", json_string(label));
     const cir_dataset_info *info = cir_dataset_get_info(dataset);

@@ -49,7 +49,17 @@ int cir__session_read_settings(const cir__arguments *arguments, cir_method defau
     const char *name = cir__arguments_get(arguments, "method");
     if (name != NULL && cir_method_parse(name, method_out, &err) != CIR_OK)
         return cir__arguments_refuse(arguments, "--method: %s", err.message);
-    cir_settings_init(settings_out, *method_out);
+    return cir__session_init_settings(arguments, *method_out, NULL, settings_out);
+}
+
+int cir__session_init_settings(const cir__arguments *arguments, cir_method method, const char *const *own,
+                               cir_settings *settings_out)
+{
+    cir_error err;
+    cir_settings_init(settings_out, method);
+    for (; own != NULL && *own != NULL; own++)
+        if (cir_settings_set(settings_out, *own, &err) != CIR_OK)
+            return cir__session_fail(&err);
     const char *key_value;
     for (size_t i = 0; (key_value = cir__arguments_next(arguments, "set", &i)) != NULL;)
         if (cir_settings_set(settings_out, key_value, &err) != CIR_OK)

@@ -23,6 +23,11 @@ int cir__session_open_model(const cir__arguments *arguments, const char *fallbac
 int cir__session_read_settings(const cir__arguments *arguments, cir_method default_method,
                                cir_method *method_out, cir_settings *settings_out);
 
+/* A method's defaults, changed by own, which NULL ends and which may be NULL, and then by every --set: a
+ * person's word is the last. */
+int cir__session_init_settings(const cir__arguments *arguments, cir_method method, const char *const *own,
+                               cir_settings *settings_out);
+
 /* From now on Ctrl-C and a polite kill ask the running work to end (a second Ctrl-C ends it at once). */
 void cir__session_catch_interrupts(void);
 bool cir__session_is_interrupted(void);

@@ -180,3 +180,9 @@ cir_status cir__compose_all(const cir__composing *composing, size_t begin, size_
     sides_done(&self);
     return status;
 }
+
+cir_status cir__compose(const cir__composing *composing, size_t q, const cir_rows *rows,
+                        cir_composed *composed_out, cir_error *err)
+{
+    return cir__compose_all(composing, q, q + 1, rows, composed_out, err);
+}

@@ -28,4 +28,8 @@ void cir__composing_done(cir__composing *composing);
 CIR_MUST_CHECK cir_status cir__compose_all(const cir__composing *composing, size_t begin, size_t end,
                                            const cir_rows *rows, cir_composed *composed_out, cir_error *err);
 
+/* One query. */
+CIR_MUST_CHECK cir_status cir__compose(const cir__composing *composing, size_t q, const cir_rows *rows,
+                                       cir_composed *composed_out, cir_error *err);
+
 #endif

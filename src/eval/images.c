@@ -3,7 +3,6 @@
  * domain conversion, whose lists and paths are alike. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -11,25 +10,6 @@
 #include "eval/dataset.h"
 #include "eval/domains.h"
 #include "linalg/rows.h"
-
-/* A listed path as one to open. The folder may have been renamed since, so its name at the front counts for
- * nothing; where that leads nowhere, the path is taken as relative to the folder. NULL where memory is short.
- */
-static char *picture_path(const char *folder, const char *listed)
-{
-    const char *const slash = strchr(listed, '/');
-    char *const path = slash != NULL ? cir__path_join(folder, slash + 1) : NULL;
-
-    if (path != NULL && access(path, F_OK) == 0)
-        return path;
-    char *const whole = cir__path_join(folder, listed);
-    if (whole == NULL || path == NULL || access(whole, F_OK) == 0) {
-        free(path);
-        return whole;
-    }
-    free(whole);
-    return path;
-}
 
 /* Every listed picture once: features_out [paths.n, dim], free() it. */
 static cir_status pictures_encode(const cir_dataset *dataset, const char *folder, cir_pool *pool,
@@ -48,7 +28,7 @@ static cir_status pictures_encode(const cir_dataset *dataset, const char *folder
     if (paths == NULL || features == NULL)
         status = cir__fail_memory(err, "a data set's features");
     for (size_t i = 0; i < n && status == CIR_OK; i++)
-        if ((paths[i] = picture_path(folder, dataset->paths.names[i])) == NULL)
+        if ((paths[i] = cir_picture_path(folder, dataset->paths.names[i])) == NULL)
             status = cir__fail_memory(err, "a data set's paths");
     if (status == CIR_OK)
         status = cir_model_encode_files(dataset->model, pool, (const char *const *)paths, n, NULL, features,

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "eval/compose.h"
+#include "eval/curve.h"
 #include "eval/dataset.h"
 #include "eval/domains.h"
 #include "eval/metrics.h"
@@ -26,6 +27,7 @@ typedef struct run {
     const cir_dataset *dataset;
     cir_eval_result *result;
     const cir__composing *composing;
+    float *curves; /* [n_queries, CIR_N_CURVE] */
     pthread_mutex_t lock;
     size_t *batch_begin; /* [n_batches + 1] */
     size_t n_batches;
@@ -69,6 +71,7 @@ static void judge(const run *job, batch *self, size_t q)
     }
     cir_eval_result *const result = job->result;
     result->n_relevant[q] = n_relevant;
+    cir__curve_fill(ranks, n_relevant, job->curves + q * CIR_N_CURVE);
     result->AP_forms[CIR_AP_TRAPEZOID * result->n_queries + q] =
         cir__metrics_ap(ranks, n_relevant, n_relevant);
     result->AP_forms[CIR_AP_PAPER * result->n_queries + q] =
@@ -145,15 +148,35 @@ static void batches_cut(run *job)
     job->batch_begin[job->n_batches] = n_queries;
 }
 
-/* Means over queries that do not depend on the form of AP. */
-static void summarise(cir_eval_result *result)
+/* Each query's instance, a number below *n_out; free() it. */
+static size_t *instances_new(const cir_dataset *dataset, size_t *n_out)
 {
+    size_t *const instances = cir__new(dataset->info.n_queries, sizeof *instances);
+
+    *n_out = dataset->n_domains > 0 ? dataset->classes.n : dataset->info.n_instances;
+    for (size_t q = 0; instances != NULL && q < dataset->info.n_queries; q++)
+        instances[q] = cir_dataset_get_query(dataset, q).instance_number;
+    return instances;
+}
+
+/* Means that do not depend on the form of AP. */
+static cir_status summarise(const run *job, cir_eval_result *result, cir_error *err)
+{
+    size_t n_instances;
+    size_t *const instances = instances_new(job->dataset, &n_instances);
+
+    if (instances == NULL)
+        return cir__fail_memory(err, "an evaluation");
+    const cir_status status =
+        cir__curve_average(job->curves, instances, result->n_queries, n_instances, result->curve, err);
+    free(instances);
     for (size_t q = 0; q < result->n_queries; q++)
         for (size_t k = 0; k < CIR_N_RECALLS; k++) {
             const size_t place = q * CIR_N_RECALLS + k;
             result->recall[k] += result->query_recalls[place] * 100.0 / (double)result->n_queries;
             result->precision[k] += result->query_precisions[place] * 100.0 / (double)result->n_queries;
         }
+    return status;
 }
 
 const char *cir_ap_form_name(cir_ap_form form)
@@ -165,17 +188,15 @@ cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form, 
                                   cir_error *err)
 {
     const size_t n_queries = result->n_queries;
-    const size_t n_instances = dataset->n_domains > 0 ? dataset->classes.n : dataset->info.n_instances;
     const double *const AP = result->AP_forms + form * n_queries;
-    size_t *instances = cir__new(n_queries, sizeof *instances);
+    size_t n_instances;
+    size_t *instances = instances_new(dataset, &n_instances);
     cir__groups groups = {0};
     cir_status status;
 
     cir__error_clear(err);
     if (instances == NULL)
         return cir__fail_memory(err, "an evaluation");
-    for (size_t q = 0; q < n_queries; q++)
-        instances[q] = cir_dataset_get_query(dataset, q).instance_number;
     if ((status = cir__groups_new(AP, instances, n_queries, n_instances, &groups, err)) != CIR_OK ||
         (status = cir__groups_resample(&groups, 0, &result->mAP_interval, &result->mmAP_interval, err)) !=
             CIR_OK)
@@ -228,7 +249,8 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
     cir__error_clear(err);
     *result_out = (cir_eval_result){.method = method, .settings = *settings, .n_queries = n_queries};
     job.batch_begin = cir__new(n_queries + 1, sizeof *job.batch_begin);
-    if (!result_new(dataset, result_out) || job.batch_begin == NULL) {
+    job.curves = cir__new_unset(n_queries, CIR_N_CURVE * sizeof *job.curves);
+    if (!result_new(dataset, result_out) || job.batch_begin == NULL || job.curves == NULL) {
         status = cir__fail_memory(err, "an evaluation");
         goto exit;
     }
@@ -243,12 +265,14 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
             *err = job.failure;
         goto exit;
     }
-    summarise(result_out);
-    status = cir_eval_result_set_ap(dataset, CIR_AP_TRAPEZOID, result_out, err);
+    status = summarise(&job, result_out, err);
+    if (status == CIR_OK)
+        status = cir_eval_result_set_ap(dataset, CIR_AP_TRAPEZOID, result_out, err);
     result_out->seconds = seconds_now() - begin;
 exit:
     cir__composing_done(&composing);
     free(job.batch_begin);
+    free(job.curves);
     if (status != CIR_OK)
         cir_eval_result_done(result_out);
     return status;

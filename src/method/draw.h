@@ -12,7 +12,8 @@ typedef enum cir__draw_purpose {
     CIR__DRAW_PAIR_IMAGES, /* images of the pairs that the minima are taken over */
     CIR__DRAW_PAIR_TEXTS,  /* texts of them */
     CIR__DRAW_RESAMPLES,   /* instances of a bootstrap resample */
-    CIR__DRAW_SIGNS        /* signs of a permutation */
+    CIR__DRAW_SIGNS,       /* signs of a permutation */
+    CIR__DRAW_ORDER        /* the order in which distractors come */
 } cir__draw_purpose;
 
 /* Where splitmix64 (Steele, Lea, Flood 2014) starts for a seed and a purpose, and its next number. */

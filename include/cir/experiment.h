@@ -1,0 +1,104 @@
+/* The paper's experiments: settings swept over values, positives against a growing pool of random images, and
+ * figures by category. */
+#ifndef CIR_EXPERIMENT_H
+#define CIR_EXPERIMENT_H
+
+#include "cir/eval.h"
+
+/* One method's figures over the values of one setting. End with cir_sweep_done. */
+typedef struct cir_sweep {
+    const char *key; /* static storage */
+    cir_method method;
+    size_t n;
+    double *values;     /* [n], ascending */
+    double *mAP, *mmAP; /* [n], percent */
+    /* Of "weight", where 0 and 1 are among the values, the composition gain: what the best weight is better
+     * than the better of image and text alone. */
+    bool has_gain;
+    double mAP_gain, mmAP_gain;
+} cir_sweep;
+
+/* What a setting is swept over where nobody says: texts as cir_settings_set takes them, [*n_out]; NULL for a
+ * setting that is not swept. Settings: weight (sum, product, weicom), lambda, alpha, components (basic-,
+ * basic). Static storage. */
+CIR_API const char *const *cir_sweep_values(const char *key, size_t *n_out);
+
+/* Whether sweeping that setting changes that method's answers. */
+CIR_API bool cir_sweep_applies(const char *key, cir_method method);
+
+/* Evaluates a method once for each value, all else as settings say. values: [n], ascending. Errors:
+ * CIR_ARGUMENT (the setting is not swept or does not apply, a value out of range or not above the one
+ * before), and those of cir_eval_run. */
+CIR_MUST_CHECK CIR_API cir_status cir_eval_sweep(const cir_dataset *dataset, cir_method method,
+                                                 const cir_settings *settings, const char *key,
+                                                 const char *const *values, size_t n, cir_ap_form ap,
+                                                 cir_pool *pool, cir_sweep *sweep_out, cir_error *err);
+CIR_API void cir_sweep_done(cir_sweep *sweep);
+
+/* ---- positives against a growing pool (the paper's ">40M distractors") ----
+ *
+ * Each query keeps its positives; its hard negatives give way to images that all queries share, random ones
+ * from a pool, 1,000 of them, 2,000, … all. The pool is a file [n, dim] of float16 or float32 that is read
+ * from front to back, once, or twice where a method has to know it first (WeiCom's deviations, the nearest
+ * images of query expansion): nothing of it is kept or sorted. Pools are nested, each the first so many rows
+ * of a random order that the seed fixes. Between equal scores, positives stand before the pool. Means,
+ * projections and minima are those of the plain evaluation; WeiCom's deviations and the images of query
+ * expansion are of what the query ranks: its positives and that pool. */
+#define CIR_N_POOLS 32 /* at most */
+
+typedef struct cir_distract_options {
+    const char *pool_path;
+    const size_t *sizes; /* [n_sizes] ascending, at most CIR_N_POOLS, the last within the pool */
+    size_t n_sizes;      /* 0: 1,000, 2,000, 5,000, 10,000 … and all (10, 20, 50 … of 1,000 or fewer) */
+    size_t max_memory_bytes; /* 0: 256 MiB. Beside the data set; the file's own pages do not count */
+    uint64_t seed;
+    cir_ap_form ap;
+    cir_encode_watch *watch; /* of rows read, over all passes; may be NULL; false stops (CIR_INTERRUPTED) */
+    void *watch_context;
+} cir_distract_options;
+
+/* Where a method's figure falls to what it is with the hard negatives: between two sizes by a line over the
+ * logarithm of the size; or beyond the largest, or below the smallest. */
+typedef enum cir_crossing_kind { CIR_CROSSING_AT, CIR_CROSSING_BEYOND, CIR_CROSSING_BELOW } cir_crossing_kind;
+typedef struct cir_crossing {
+    cir_crossing_kind kind;
+    double n; /* distractors */
+} cir_crossing;
+
+/* A method in the experiment. The first four are the caller's. */
+typedef struct cir_distracted {
+    cir_method method;
+    const cir_settings *settings; /* lent */
+    double hard_mAP, hard_mmAP;   /* with the hard negatives, percent, by the same form of AP */
+    double mAP[CIR_N_POOLS], mmAP[CIR_N_POOLS];
+    cir_crossing mAP_crossing, mmAP_crossing;
+} cir_distracted;
+
+typedef struct cir_distraction {
+    size_t n_pool; /* rows of the file */
+    size_t n_sizes;
+    size_t sizes[CIR_N_POOLS];
+    size_t n_sides; /* vectors that every row is multiplied with at least, over all passes */
+} cir_distraction;
+
+/* Whether a method can rank positives against a pool. Errors: those of cir_dataset_check, and CIR_ARGUMENT
+ * (FREEDOM with expansion, whose words come from the hard negatives; composed features with a database of
+ * their own, where the pool has none; a benchmark of domain conversion, which has no hard negatives). */
+CIR_MUST_CHECK CIR_API cir_status cir_distract_check(const cir_dataset *dataset, cir_method method,
+                                                     const cir_settings *settings, cir_error *err);
+
+/* Whether the pool can be read and has the data set's dimension, and sizes are of it. Errors: as
+ * cir_eval_distract. */
+CIR_MUST_CHECK CIR_API cir_status cir_distract_check_pool(const cir_dataset *dataset,
+                                                          const cir_distract_options *options,
+                                                          cir_error *err);
+
+/* Fills in methods [n_methods]. Errors: as above; CIR_ARGUMENT (sizes), CIR_SHAPE (dimensions, rows),
+ * CIR_FORMAT, CIR_LIMIT (the memory does not suffice: the message says what would), those of reading and
+ * of composing, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_eval_distract(const cir_dataset *dataset,
+                                                    const cir_distract_options *options,
+                                                    cir_distracted *methods, size_t n_methods, cir_pool *pool,
+                                                    cir_distraction *distraction_out, cir_error *err);
+
+#endif

@@ -1,0 +1,177 @@
+#include "cli/destination.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static cir_status fail(cir_error *err, cir_status status, const char *format, ...) CIR_PRINTF(3, 4);
+static cir_status fail(cir_error *err, cir_status status, const char *format, ...)
+{
+    if (err != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        err->status = status;
+        (void)vsnprintf(err->message, sizeof err->message, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+static cir_status fail_to_write(cir_error *err, int errno_value, const char *path, const char *what)
+{
+    cir_status status = CIR_IO;
+    const char *next = "name another file";
+    switch (errno_value) {
+    case ENOSPC:
+    case EDQUOT:
+        status = CIR_FULL;
+        next = "make room or name a file elsewhere";
+        break;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        status = CIR_PERMISSION;
+        break;
+    case ENOENT:
+    case ENOTDIR:
+        status = CIR_NOT_FOUND;
+        next = "make its folder first";
+        break;
+    case ENOMEM:
+        status = CIR_NO_MEMORY;
+        next = "ask for fewer results";
+        break;
+    default:
+        break;
+    }
+    return fail(err, status, "%s: %s cannot be written: %s; %s", path, what, strerror(errno_value), next);
+}
+
+/* Where to write: what is there now, if anything, and the plain file to replace. */
+typedef struct place {
+    const char *path, *what;
+    bool is_there;
+    struct stat facts; /* where it is there */
+    char *target;      /* where links lead; NULL: it is no plain file and written through */
+} place;
+
+static cir_status place_find(const char *path, const char *what, place *at, cir_error *err)
+{
+    *at = (place){.path = path, .what = what};
+    at->is_there = stat(path, &at->facts) == 0;
+    if (at->is_there && S_ISDIR(at->facts.st_mode))
+        return fail(err, CIR_ARGUMENT, "%s: is a folder, %s is a file; name a file", path, what);
+    if (at->is_there && !S_ISREG(at->facts.st_mode))
+        return CIR_OK;
+    at->target = at->is_there ? realpath(path, NULL) : strdup(path);
+    return at->target != NULL ? CIR_OK : fail_to_write(err, errno, path, what);
+}
+
+/* A new file beside the target, for a while: its descriptor, or −1 with errno set. Free *name_out. */
+static int temporary_open(const char *target, char **name_out)
+{
+    int fd = -1;
+    if (asprintf(name_out, "%s.XXXXXX", target) < 0)
+        *name_out = NULL;
+    else
+        fd = mkostemp(*name_out, O_CLOEXEC);
+    return fd;
+}
+
+/* Tries a file beside target that is gone at once. */
+static cir_status try(const char *target, const char *path, const char *what, cir_error *err)
+{
+    char *temporary = NULL;
+    cir_status status = CIR_OK;
+    const int fd = temporary_open(target, &temporary);
+    if (fd < 0) {
+        status = fail_to_write(err, errno, path, what);
+    } else {
+        close(fd);
+        unlink(temporary);
+    }
+    free(temporary);
+    return status;
+}
+
+cir_status cir__destination_check(const char *path, const char *what, cir_error *err)
+{
+    place at;
+    cir_status status = place_find(path, what, &at, err);
+    if (status == CIR_OK && at.target != NULL)
+        status = try(at.target, path, what, err);
+    free(at.target);
+    return status;
+}
+
+cir_status cir__destination_check_folder(const char *path, const char *what, cir_error *err)
+{
+    struct stat facts;
+    char *inside = NULL;
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return fail_to_write(err, errno, path, what);
+    if (stat(path, &facts) != 0)
+        return fail_to_write(err, errno, path, what);
+    if (!S_ISDIR(facts.st_mode))
+        return fail(err, CIR_ARGUMENT, "%s: is a file, %s go into a folder; name a folder", path, what);
+    if (asprintf(&inside, "%s/", path) < 0)
+        return fail_to_write(err, ENOMEM, path, what);
+    const cir_status status = try(inside, path, what, err);
+    free(inside);
+    return status;
+}
+
+static cir_status write_through(const place *at, cir__destination_fill *fill, void *context, cir_error *err)
+{
+    FILE *file = fopen(at->path, "we");
+    if (file == NULL)
+        return fail_to_write(err, errno, at->path, at->what);
+    cir_status status = CIR_OK;
+    if (!fill(file, context) || fflush(file) != 0)
+        status = fail_to_write(err, errno, at->path, at->what);
+    if (fclose(file) != 0 && status == CIR_OK)
+        status = fail_to_write(err, errno, at->path, at->what);
+    return status;
+}
+
+static cir_status replace(const place *at, cir__destination_fill *fill, void *context, cir_error *err)
+{
+    mode_t mask = umask(0);
+    (void)umask(mask);
+    const mode_t mode = at->is_there ? at->facts.st_mode & 0777 : 0666 & ~mask;
+    cir_status status = CIR_OK;
+    char *temporary = NULL;
+    const int fd = temporary_open(at->target, &temporary);
+    if (fd < 0) {
+        status = fail_to_write(err, errno, at->path, at->what);
+        free(temporary);
+        return status;
+    }
+    FILE *file = fdopen(fd, "w");
+    if (file == NULL || !fill(file, context) || fflush(file) != 0 || fchmod(fd, mode) != 0 || fsync(fd) != 0)
+        status = fail_to_write(err, errno, at->path, at->what);
+    if ((file != NULL ? fclose(file) : close(fd)) != 0 && status == CIR_OK)
+        status = fail_to_write(err, errno, at->path, at->what);
+    if (status == CIR_OK && rename(temporary, at->target) != 0)
+        status = fail_to_write(err, errno, at->path, at->what);
+    if (status != CIR_OK)
+        unlink(temporary);
+    free(temporary);
+    return status;
+}
+
+cir_status cir__destination_write(const char *path, const char *what, cir__destination_fill *fill,
+                                  void *context, cir_error *err)
+{
+    place at;
+    cir_status status = place_find(path, what, &at, err);
+    if (status == CIR_OK)
+        status =
+            at.target == NULL ? write_through(&at, fill, context, err) : replace(&at, fill, context, err);
+    free(at.target);
+    return status;
+}

@@ -1,0 +1,218 @@
+/* cir eval --distractors. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/experiments.h"
+#include "cli/output.h"
+#include "cli/session.h"
+
+/* --pool-sizes "1000,2000" into sizes [CIR_N_POOLS]. */
+static int read_sizes(const cir__arguments *arguments, size_t *sizes, size_t *n_out)
+{
+    const char *next = cir__arguments_get(arguments, "pool-sizes");
+    *n_out = 0;
+    while (next != NULL) {
+        char *end = NULL;
+        errno = 0;
+        const unsigned long long size = strtoull(next, &end, 10);
+        if (*next < '0' || *next > '9' || errno != 0 || (*end != ',' && *end != '\0') || size > SIZE_MAX)
+            return cir__arguments_refuse(
+                arguments, "--pool-sizes: \"%s\" is no list of whole numbers with commas", next);
+        if (*n_out == CIR_N_POOLS)
+            return cir__arguments_refuse(arguments, "--pool-sizes: more than %d", CIR_N_POOLS);
+        sizes[(*n_out)++] = (size_t)size;
+        next = *end == ',' ? end + 1 : NULL;
+    }
+    return CIR__DONE;
+}
+
+static bool watch(void *context, size_t n_done, size_t n_total)
+{
+    cir__progress_draw(context, n_done, n_total, n_done, NULL);
+    return !cir__session_is_interrupted();
+}
+
+/* Everything that the flags say. sizes: [CIR_N_POOLS], which options lend. */
+static int read_options(const cir__experiment *experiment, size_t *sizes, cir_distract_options *out)
+{
+    const cir__arguments *arguments = experiment->arguments;
+    cir_settings settings;
+    size_t mebibytes = 0;
+    *out = (cir_distract_options){
+        .pool_path = cir__arguments_get(arguments, "distractors"), .sizes = sizes, .ap = experiment->ap};
+    if (!cir__arguments_count(arguments, "memory", 1, SIZE_MAX >> 20, &mebibytes))
+        return CIR__USAGE;
+    out->max_memory_bytes = mebibytes << 20;
+    int status = read_sizes(arguments, sizes, &out->n_sizes);
+    if (status == CIR__DONE)
+        status = cir__session_init_settings(arguments, CIR_METHOD_PRODUCT, NULL, &settings);
+    if (status == CIR__DONE)
+        out->seed = settings.seed;
+    return status;
+}
+
+/* The methods that can be ranked against a pool, with their settings and plain figures [n_methods]. plain:
+ * NULL before there are any; says then which methods are left out, or fails where they were asked for by
+ * name. */
+static int choose(const cir__experiment *experiment, const json_t *plain, cir_settings *settings,
+                  cir_distracted *methods, size_t *n_out)
+{
+    const char *given = cir__arguments_get(experiment->arguments, "method");
+    const bool are_named = given != NULL && strcmp(given, "all") != 0;
+    cir_error err;
+    *n_out = 0;
+    for (size_t i = 0; i < experiment->n_methods; i++) {
+        cir_distracted *const method = &methods[*n_out];
+        *method = (cir_distracted){.method = experiment->methods[i], .settings = &settings[*n_out]};
+        const int status = cir__session_init_settings(experiment->arguments, experiment->methods[i], NULL,
+                                                      &settings[*n_out]);
+        if (status != CIR__DONE)
+            return status;
+        if (cir_distract_check(experiment->dataset, method->method, method->settings, &err) != CIR_OK) {
+            if (are_named)
+                return cir__session_fail(&err);
+            if (plain == NULL && !cir__arguments_has(experiment->arguments, "quiet"))
+                fprintf(stderr, "cir: no distractors for %s: %s\n", cir_method_name(method->method),
+                        err.message);
+            continue;
+        }
+        const json_t *figures = json_array_get(plain, i); /* methods come first, in their order */
+        method->hard_mAP = json_number_value(json_object_get(figures, "mAP"));
+        method->hard_mmAP = json_number_value(json_object_get(figures, "mmAP"));
+        ++*n_out;
+    }
+    return CIR__DONE;
+}
+
+int cir__experiments_check_distractors(const cir__experiment *experiment)
+{
+    cir_distracted methods[CIR_N_METHODS];
+    cir_settings *settings;
+    cir_distract_options options;
+    size_t sizes[CIR_N_POOLS], n = 0;
+    cir_error err;
+    if (!cir__arguments_has(experiment->arguments, "distractors")) {
+        if (cir__arguments_has(experiment->arguments, "pool-sizes") ||
+            cir__arguments_has(experiment->arguments, "memory"))
+            return cir__arguments_refuse(experiment->arguments,
+                                         "--pool-sizes and --memory are for --distractors");
+        return CIR__DONE;
+    }
+    int status = read_options(experiment, sizes, &options);
+    if (status != CIR__DONE)
+        return status;
+    settings = calloc(CIR_N_METHODS, sizeof *settings);
+    status = settings != NULL ? choose(experiment, NULL, settings, methods, &n) : CIR__FAILED;
+    free(settings);
+    if (status == CIR__DONE && cir_distract_check_pool(experiment->dataset, &options, &err) != CIR_OK)
+        status = cir__session_fail(&err);
+    return status;
+}
+
+/* ---- results ---- */
+
+static json_t *numbers_json(const double *numbers, size_t n)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, json_real(numbers[i]));
+    return array;
+}
+
+static const char *const crossing_keys[] = {
+    [CIR_CROSSING_AT] = "at", [CIR_CROSSING_BEYOND] = "beyond", [CIR_CROSSING_BELOW] = "below"};
+
+static json_t *crossing_json(const cir_crossing *crossing)
+{
+    return json_pack("{s:f}", crossing_keys[crossing->kind], crossing->n);
+}
+
+static json_t *distraction_json(const char *path, const cir_distraction *pool, const cir_distracted *methods,
+                                size_t n_methods)
+{
+    json_t *sizes = json_array(), *list = json_array();
+    for (size_t k = 0; k < pool->n_sizes; k++)
+        json_array_append_new(sizes, json_integer((json_int_t)pool->sizes[k]));
+    for (size_t i = 0; i < n_methods; i++) {
+        const cir_distracted *const method = &methods[i];
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:{s:f, s:f}, s:{s:o, s:o}}", "method",
+                                              cir_method_name(method->method), "mAP",
+                                              numbers_json(method->mAP, pool->n_sizes), "mmAP",
+                                              numbers_json(method->mmAP, pool->n_sizes), "hard_negatives",
+                                              "mAP", method->hard_mAP, "mmAP", method->hard_mmAP, "crossing",
+                                              "mAP", crossing_json(&method->mAP_crossing), "mmAP",
+                                              crossing_json(&method->mmAP_crossing)));
+    }
+    return json_pack("{s:o, s:I, s:o, s:o}", "pool", cir__json_text(path), "n", (json_int_t)pool->n_pool,
+                     "sizes", sizes, "methods", list);
+}
+
+/* mmAP: a row for each size, a column for each method. */
+static void print_distraction(const char *path, const cir_distraction *pool, const cir_distracted *methods,
+                              size_t n)
+{
+    static const char *const signs[] = {
+        [CIR_CROSSING_AT] = "", [CIR_CROSSING_BEYOND] = ">", [CIR_CROSSING_BELOW] = "<"};
+    char count[32];
+    printf("\npositives against %s\n%-20s", path, "distractors");
+    for (size_t m = 0; m < n; m++)
+        printf(" %11s", cir_method_name(methods[m].method));
+    printf("   mmAP\n");
+    for (size_t k = 0; k < pool->n_sizes; k++) {
+        printf("%-20s", cir__count_text(pool->sizes[k], count));
+        for (size_t m = 0; m < n; m++)
+            printf(" %11.2f", methods[m].mmAP[k]);
+        printf("\n");
+    }
+    printf("%-20s", "hard negatives");
+    for (size_t m = 0; m < n; m++)
+        printf(" %11.2f", methods[m].hard_mmAP);
+    printf("\n%-20s", "equal at");
+    for (size_t m = 0; m < n; m++) {
+        const cir_crossing *const crossing = &methods[m].mmAP_crossing;
+        char text[40];
+        snprintf(text, sizeof text, "%s%s", signs[crossing->kind],
+                 cir__count_text((size_t)(crossing->n + 0.5), count));
+        printf(" %11s", text);
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+int cir__experiments_distract(const cir__experiment *experiment, const json_t *plain, json_t *results)
+{
+    cir_distracted methods[CIR_N_METHODS];
+    cir_distract_options options;
+    cir_distraction pool;
+    size_t sizes[CIR_N_POOLS], n = 0;
+    cir_error err;
+    cir__progress progress;
+    if (!cir__arguments_has(experiment->arguments, "distractors"))
+        return CIR__DONE;
+    cir_settings *settings = calloc(CIR_N_METHODS, sizeof *settings);
+    int status = settings != NULL ? read_options(experiment, sizes, &options) : CIR__FAILED;
+    if (status == CIR__DONE)
+        status = choose(experiment, plain, settings, methods, &n);
+    if (status == CIR__DONE && n > 0) {
+        cir__progress_init(&progress, experiment->arguments, "reading distractors");
+        cir__session_catch_interrupts();
+        options.watch = watch;
+        options.watch_context = &progress;
+        if (cir_eval_distract(experiment->dataset, &options, methods, n, experiment->pool, &pool, &err) !=
+            CIR_OK)
+            status = CIR__FAILED;
+        cir__progress_clear(&progress);
+        if (status != CIR__DONE)
+            cir__session_fail(&err);
+    }
+    if (status == CIR__DONE && n > 0) {
+        if (experiment->prints_table)
+            print_distraction(options.pool_path, &pool, methods, n);
+        json_object_set_new(results, "distractors", distraction_json(options.pool_path, &pool, methods, n));
+    }
+    free(settings);
+    return status;
+}
