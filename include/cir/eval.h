@@ -22,6 +22,9 @@ typedef struct cir_dataset_info {
     size_t dim;
     size_t n_domains;           /* of a benchmark of domain conversion; 0 for others */
     const char *const *domains; /* [n_domains] as queries call them */
+    const char *benchmark;      /* "cirr", "circo" or "fashioniq"; NULL for others */
+    const char *split;          /* of those: "val" or "test" */
+    bool has_answers;           /* a test split's are kept by its server */
 } cir_dataset_info;
 
 /* Features that somebody else computed: the folder of `cir eval --features` (query.csv, database.csv,
@@ -58,6 +61,39 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_domain_images(const char *fol
                                                                  const cir_model *model, cir_pool *pool,
                                                                  cir_encode_watch *watch, void *context,
                                                                  cir_dataset **dataset_out, cir_error *err);
+
+/* CIRR, CIRCO and FashionIQ: pairs of a reference image and a text, and what is relevant to each, in the
+ * files in which they are published. The reference images are part of what is ranked. */
+typedef struct cir_triplets_options {
+    const char *benchmark;  /* "cirr", "circo", "fashioniq" */
+    const char *split;      /* "val" or "test"; NULL: "val" */
+    bool ranks_used_images; /* FashionIQ: only the split's reference and target images, as VAL's protocol, not
+                               all images of the split's lists */
+} cir_triplets_options;
+
+/* What lies below the folder, SPLIT being val or test (test1 of CIRR):
+ *   cirr       captions/cap.rc2.SPLIT.json, image_splits/split.rc2.SPLIT.json; pictures in img_raw/
+ *   circo      annotations/SPLIT.json, COCO2017_unlabeled/annotations/image_info_unlabeled2017.json; pictures
+ * in COCO2017_unlabeled/unlabeled2017/ fashioniq  captions/cap.CATEGORY.SPLIT.json,
+ * image_splits/split.CATEGORY.SPLIT.json for dress, shirt and toptee, each with a gallery of its own;
+ * pictures in images/ A query's own image is ranked but for CIRR, as their evaluations do. FashionIQ's
+ * captions of one pair are joined by " and ", blanks and ".?," taken off their ends. Intervals and breakdowns
+ * go by image sets (CIRR) or reference images.
+ *
+ * Features that somebody else computed lie in the same folder: database_image.npy with one row for each image
+ * of the split's list, in its order (FashionIQ: dress, shirt and toptee one after another; with
+ * ranks_used_images those images alone), query_text.npy and the like with one row for each query in the order
+ * of the captions. query_image.npy is not read. Errors: CIR_ARGUMENT (no such benchmark or split; FashionIQ's
+ * test split, whose targets nobody tells), and those of cir_dataset_open_features and _images. */
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_triplet_features(const char *folder,
+                                                                    const cir_triplets_options *options,
+                                                                    cir_dataset **dataset_out,
+                                                                    cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_triplet_images(const char *folder,
+                                                                  const cir_triplets_options *options,
+                                                                  const cir_model *model, cir_pool *pool,
+                                                                  cir_encode_watch *watch, void *context,
+                                                                  cir_dataset **dataset_out, cir_error *err);
 CIR_API void cir_dataset_close(cir_dataset *dataset); /* NULL is allowed */
 CIR_API const cir_dataset_info *cir_dataset_get_info(const cir_dataset *dataset);
 
@@ -104,6 +140,16 @@ typedef struct cir_interval {
     double low, high;
 } cir_interval;
 
+/* One figure of a benchmark's own. Strings are static. */
+typedef struct cir_figure {
+    const char *group; /* what it is a part of: "dress"; NULL: of the whole */
+    const char *name;  /* "R@10" */
+    double value;      /* percent */
+} cir_figure;
+
+#define CIR_N_BEST 50 /* rows that submissions hold */
+#define CIR_N_BEST_MEMBERS 3
+
 /* One method's figures. End with cir_eval_result_done. */
 typedef struct cir_eval_result {
     cir_method method;
@@ -126,6 +172,15 @@ typedef struct cir_eval_result {
     double *query_precisions; /* the same */
     size_t *n_relevant;       /* [n_queries] rows that are relevant */
     size_t *top; /* [n_queries, CIR_N_TOP] database rows, best first; SIZE_MAX where there are fewer */
+    /* CIRR, CIRCO and FashionIQ, as their own evaluations count (a recall of all is 1); NULL, 0 for others,
+     * and no figures without answers. CIRR: R@1, 5, 10, 50, R_subset@1, 2, 3, and the mean of R@5 and
+     * R_subset@1. CIRCO: mAP@5, 10, 25, 50 over all answers, R@5, 10, 25, 50 of the target, and mAP@10 by
+     * aspect. FashionIQ: R@10, R@50 and their mean of each category, and the categories' average. */
+    size_t n_figures;
+    cir_figure *figures;
+    double *query_figures; /* of each query, 0–1: what the figures are means of */
+    size_t *best;          /* [n_queries, CIR_N_BEST] as top */
+    size_t *best_members;  /* [n_queries, CIR_N_BEST_MEMBERS] of CIRR's image set alone */
     double seconds;
 } cir_eval_result;
 
@@ -149,6 +204,15 @@ CIR_MUST_CHECK CIR_API cir_status cir_eval_result_set_ap(const cir_dataset *data
 CIR_MUST_CHECK CIR_API cir_status cir_eval_write_csv(const cir_dataset *dataset,
                                                      const cir_eval_result *result, const char *folder,
                                                      const char *name, cir_error *err);
+
+/* Writes what the benchmark's server takes, replaced atomically: folder/NAME.json of CIRCO ({"query": [50
+ * image ids]}), folder/NAME.recall.json and folder/NAME.recall_subset.json of CIRR ({"version": "rc2",
+ * "metric": …, "pairid": [50 or 3 names]}). The folder is made where it is missing, its parent is not.
+ * Errors: CIR_ARGUMENT (a name with a slash, or no server takes this set's), CIR_NO_MEMORY, and those of
+ * writing. */
+CIR_MUST_CHECK CIR_API cir_status cir_eval_write_submission(const cir_dataset *dataset,
+                                                            const cir_eval_result *result, const char *folder,
+                                                            const char *name, cir_error *err);
 
 /* A file that `cir eval --json` wrote. Immutable. */
 typedef struct cir_results cir_results;

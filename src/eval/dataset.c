@@ -34,6 +34,7 @@ void cir_dataset_close(cir_dataset *dataset)
     cir__intern_done(&dataset->instances);
     cir__intern_done(&dataset->classes);
     cir__kept_free(dataset->kept);
+    cir__triplets_free(dataset->triplets);
     void *const owned[] = {
         dataset->name,           dataset->queries,         dataset->query_image,    dataset->query_text,
         dataset->query_context,  dataset->items,           dataset->item_rows,      dataset->item_features,
@@ -54,15 +55,18 @@ cir_query_view cir_dataset_get_query(const cir_dataset *dataset, size_t i_query)
 {
     const cir__item *const query = &dataset->queries[i_query];
     const size_t *const begin = &dataset->instance_begin[query->instance];
-    const bool has_classes = dataset->n_domains > 0;
-    const size_t number = has_classes ? query->label / dataset->n_domains : query->instance;
+    const bool has_classes = dataset->classes.n > 0;
+    const bool is_excluded = dataset->triplets != NULL && dataset->triplets->set->excludes_reference;
+    const size_t number = dataset->n_domains > 0 ? query->label / dataset->n_domains
+                          : has_classes          ? query->label
+                                                 : query->instance;
     return (cir_query_view){.path = dataset->paths.names[query->path],
                             .text = dataset->texts.names[query->text],
                             .instance =
                                 (has_classes ? &dataset->classes : &dataset->instances)->names[number],
                             .text_number = query->text,
                             .instance_number = number,
-                            .n_database = begin[1] - begin[0]};
+                            .n_database = begin[1] - begin[0] - is_excluded};
 }
 
 cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance)
@@ -109,6 +113,26 @@ const float *cir__dataset_get_image(const cir_dataset *dataset, size_t query)
 const float *cir__dataset_get_text(const cir_dataset *dataset, const float *text, size_t query)
 {
     return text + (dataset->text_rows != NULL ? dataset->text_rows[query] : query) * dataset->info.dim;
+}
+
+size_t cir__dataset_find_relevant(const cir_dataset *dataset, size_t i_query, size_t *rows_out)
+{
+    const cir__item *const query = &dataset->queries[i_query];
+    const size_t begin = dataset->instance_begin[query->instance],
+                 end = dataset->instance_begin[query->instance + 1];
+    size_t n = 0;
+
+    if (dataset->triplets != NULL) {
+        const cir__row_lists *const lists = &dataset->triplets->relevant;
+        n = lists->begin[i_query + 1] - lists->begin[i_query];
+        for (size_t i = 0; i < n; i++)
+            rows_out[i] = lists->rows[lists->begin[i_query] + i];
+        return n;
+    }
+    for (size_t item = begin; item < end; item++)
+        if (dataset->items[item].label == query->label)
+            rows_out[n++] = item - begin;
+    return n;
 }
 
 static cir_status list_push(cir_dataset *dataset, const cir__csv *csv, const char *path, item_list *list,

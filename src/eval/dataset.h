@@ -6,6 +6,7 @@
 #include "cir/eval.h"
 #include "eval/intern.h"
 #include "eval/kept.h"
+#include "eval/triplets.h"
 
 /* A query or a database row, as its line in the CSV says. Numbers of interned names. */
 typedef struct cir__item {
@@ -30,9 +31,16 @@ struct cir_dataset {
 
     /* Sets of domains alone (domains.h); n_domains is 0 for others. A query's text row is its target. */
     size_t n_domains;
-    cir__intern classes;   /* numbered as label / n_domains; they are the instances of figures */
-    bool shares_images;    /* the queries' images are the database's, in its order */
+    cir__intern classes; /* numbered as label / n_domains; they are the instances of figures, where there are
+                            any */
+    bool shares_images;  /* the queries' images are the database's, in its order */
     size_t *image_domains; /* [n_image_rows] the source domain of a query with that image */
+
+    /* CIRR, CIRCO and FashionIQ alone; NULL for others. Instances are their galleries, a query's label is
+     * what figures go by, a number of classes, and tells nothing of relevance. */
+    cir__triplets *triplets;
+    const char *const *picture_folders; /* where pictures may lie below the folder, NULL at the end; NULL: as
+                                           i-CIR's */
 
     cir__item *items;       /* [n_database] grouped by instance, and in the file's order within one */
     size_t *item_rows;      /* [n_database] their rows in the file */
@@ -71,6 +79,10 @@ cir_rows cir__dataset_get_composed_rows(const cir_dataset *dataset, size_t insta
 /* A query's features [dim], lent; text: query_text, or another table of its shape. */
 const float *cir__dataset_get_image(const cir_dataset *dataset, size_t query);
 const float *cir__dataset_get_text(const cir_dataset *dataset, const float *text, size_t query);
+
+/* The rows of its gallery that are relevant to a query, counted from the gallery's first, into rows_out [rows
+ * of the gallery]; returns how many. */
+size_t cir__dataset_find_relevant(const cir_dataset *dataset, size_t query, size_t *rows_out);
 
 /* The last part of a folder's path, "icir" of "/data/icir/", as the name of data set and info. Errors:
  * CIR_NO_MEMORY. */

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "eval/dataset.h"
-#include "eval/domains.h"
+#include "eval/lists.h"
 #include "format/npy.h"
 #include "linalg/rows.h"
 #include "method/mean.h"
@@ -173,8 +173,7 @@ static cir_status read_all(cir_dataset *dataset, source *from)
     return CIR_OK;
 }
 
-/* benchmark: NULL for lists as i-CIR's. */
-static cir_status open_features(const char *folder, const char *benchmark, cir_dataset **dataset_out,
+static cir_status open_features(const char *folder, const cir__lists *lists, cir_dataset **dataset_out,
                                 cir_error *err)
 {
     source from = {.folder = folder, .err = err};
@@ -183,10 +182,8 @@ static cir_status open_features(const char *folder, const char *benchmark, cir_d
     cir__error_clear(err);
     *dataset_out = NULL;
     cir_status status = cir__dataset_new(&dataset, err);
-    if (status == CIR_OK && benchmark == NULL)
-        status = cir__dataset_read_lists(dataset, folder, "query.csv", "database.csv", err);
-    else if (status == CIR_OK)
-        status = cir__domains_read(dataset, folder, benchmark, err);
+    if (status == CIR_OK)
+        status = cir__lists_read(dataset, folder, lists, err);
     if (status == CIR_OK)
         status = read_all(dataset, &from);
     if (status == CIR_OK)
@@ -198,11 +195,20 @@ static cir_status open_features(const char *folder, const char *benchmark, cir_d
 
 cir_status cir_dataset_open_features(const char *folder, cir_dataset **dataset_out, cir_error *err)
 {
-    return open_features(folder, NULL, dataset_out, err);
+    const cir__lists lists = {.queries_file = "query.csv", .database_file = "database.csv"};
+    return open_features(folder, &lists, dataset_out, err);
 }
 
 cir_status cir_dataset_open_domain_features(const char *folder, const char *benchmark,
                                             cir_dataset **dataset_out, cir_error *err)
 {
-    return open_features(folder, benchmark, dataset_out, err);
+    const cir__lists lists = {.domains = benchmark};
+    return open_features(folder, &lists, dataset_out, err);
+}
+
+cir_status cir_dataset_open_triplet_features(const char *folder, const cir_triplets_options *options,
+                                             cir_dataset **dataset_out, cir_error *err)
+{
+    const cir__lists lists = {.triplets = options};
+    return open_features(folder, &lists, dataset_out, err);
 }

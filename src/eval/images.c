@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "eval/dataset.h"
-#include "eval/domains.h"
+#include "eval/lists.h"
 #include "linalg/rows.h"
 
 /* A listed path as one to open. The folder may have been renamed since, so its name at the front counts for
@@ -31,6 +31,28 @@ static char *picture_path(const char *folder, const char *listed)
     return path;
 }
 
+/* The same of a data set that says where its pictures may lie: the first place where it is, or the first at
+ * all. */
+static char *picture_path_in(const char *folder, const char *const *places, const char *listed)
+{
+    char *first = NULL;
+
+    for (; *places != NULL; places++) {
+        char *const place = cir__path_join(folder, *places);
+        char *const path = place != NULL ? cir__path_join(place, listed) : NULL;
+        free(place);
+        if (path == NULL || access(path, F_OK) == 0) {
+            free(first);
+            return path;
+        }
+        if (first == NULL)
+            first = path;
+        else
+            free(path);
+    }
+    return first;
+}
+
 /* Every listed picture once: features_out [paths.n, dim], free() it. */
 static cir_status pictures_encode(const cir_dataset *dataset, const char *folder, cir_pool *pool,
                                   cir_encode_watch *watch, void *context, float **features_out,
@@ -48,7 +70,9 @@ static cir_status pictures_encode(const cir_dataset *dataset, const char *folder
     if (paths == NULL || features == NULL)
         status = cir__fail_memory(err, "a data set's features");
     for (size_t i = 0; i < n && status == CIR_OK; i++)
-        if ((paths[i] = picture_path(folder, dataset->paths.names[i])) == NULL)
+        if ((paths[i] = dataset->picture_folders != NULL
+                            ? picture_path_in(folder, dataset->picture_folders, dataset->paths.names[i])
+                            : picture_path(folder, dataset->paths.names[i])) == NULL)
             status = cir__fail_memory(err, "a data set's paths");
     if (status == CIR_OK)
         status = cir_model_encode_files(dataset->model, pool, (const char *const *)paths, n, NULL, features,
@@ -125,8 +149,7 @@ static cir_status encode(cir_dataset *dataset, const char *folder, const cir_mod
     return status;
 }
 
-/* benchmark: NULL for lists as i-CIR's. */
-static cir_status open_images(const char *folder, const char *benchmark, const cir_model *model,
+static cir_status open_images(const char *folder, const cir__lists *lists, const cir_model *model,
                               cir_pool *pool, cir_encode_watch *watch, void *context,
                               cir_dataset **dataset_out, cir_error *err)
 {
@@ -135,10 +158,8 @@ static cir_status open_images(const char *folder, const char *benchmark, const c
     cir__error_clear(err);
     *dataset_out = NULL;
     cir_status status = cir__dataset_new(&dataset, err);
-    if (status == CIR_OK && benchmark == NULL)
-        status = cir__dataset_read_lists(dataset, folder, "query_files.csv", "database_files.csv", err);
-    else if (status == CIR_OK)
-        status = cir__domains_read(dataset, folder, benchmark, err);
+    if (status == CIR_OK)
+        status = cir__lists_read(dataset, folder, lists, err);
     if (status == CIR_OK)
         status = encode(dataset, folder, model, pool, watch, context, err);
     if (status == CIR_OK)
@@ -152,12 +173,22 @@ cir_status cir_dataset_open_images(const char *folder, const cir_model *model, c
                                    cir_encode_watch *watch, void *context, cir_dataset **dataset_out,
                                    cir_error *err)
 {
-    return open_images(folder, NULL, model, pool, watch, context, dataset_out, err);
+    const cir__lists lists = {.queries_file = "query_files.csv", .database_file = "database_files.csv"};
+    return open_images(folder, &lists, model, pool, watch, context, dataset_out, err);
 }
 
 cir_status cir_dataset_open_domain_images(const char *folder, const char *benchmark, const cir_model *model,
                                           cir_pool *pool, cir_encode_watch *watch, void *context,
                                           cir_dataset **dataset_out, cir_error *err)
 {
-    return open_images(folder, benchmark, model, pool, watch, context, dataset_out, err);
+    const cir__lists lists = {.domains = benchmark};
+    return open_images(folder, &lists, model, pool, watch, context, dataset_out, err);
+}
+
+cir_status cir_dataset_open_triplet_images(const char *folder, const cir_triplets_options *options,
+                                           const cir_model *model, cir_pool *pool, cir_encode_watch *watch,
+                                           void *context, cir_dataset **dataset_out, cir_error *err)
+{
+    const cir__lists lists = {.triplets = options};
+    return open_images(folder, &lists, model, pool, watch, context, dataset_out, err);
 }

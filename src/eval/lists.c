@@ -1,0 +1,53 @@
+#include "eval/lists.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "eval/circo.h"
+#include "eval/cirr.h"
+#include "eval/domains.h"
+#include "eval/fashioniq.h"
+
+static cir_status triplets_read(cir_dataset *dataset, const char *folder, const cir_triplets_options *options,
+                                cir_error *err)
+{
+    const char *const split = options->split == NULL ? "val" : options->split;
+    size_t no_text;
+    cir_status status;
+
+    if (strcmp(split, "val") != 0 && strcmp(split, "test") != 0)
+        return cir__fail(err, CIR_ARGUMENT, "%s: no such split; give \"val\" or \"test\"", split);
+    dataset->info.has_answers = strcmp(split, "val") == 0;
+    dataset->info.split = dataset->info.has_answers ? "val" : "test";
+    if (strcmp(options->benchmark, cir__fashioniq.name) == 0)
+        status = cir__fashioniq_read(dataset, folder, options->ranks_used_images, err);
+    else if (options->ranks_used_images)
+        return cir__fail(err, CIR_ARGUMENT, "%s: only fashioniq is ranked among used images alone",
+                         options->benchmark);
+    else if (strcmp(options->benchmark, cir__cirr.name) == 0)
+        status = cir__cirr_read(dataset, folder, err);
+    else if (strcmp(options->benchmark, cir__circo.name) == 0)
+        status = cir__circo_read(dataset, folder, err);
+    else
+        return cir__fail(err, CIR_ARGUMENT, "%s: no such benchmark; give one of cirr, circo and fashioniq",
+                         options->benchmark);
+    if (status != CIR_OK)
+        return status;
+    dataset->info.benchmark = dataset->triplets->set->name;
+    dataset->n_query_texts = dataset->texts.n;
+    if ((status = cir__intern_put(&dataset->texts, "", &no_text, err)) != CIR_OK)
+        return status;
+    for (size_t i = 0; i < dataset->info.n_database; i++)
+        dataset->items[i].text = no_text; /* rows have none of their own */
+    return cir__dataset_set_name(dataset, folder, err);
+}
+
+cir_status cir__lists_read(cir_dataset *dataset, const char *folder, const cir__lists *lists, cir_error *err)
+{
+    if (lists->triplets != NULL)
+        return triplets_read(dataset, folder, lists->triplets, err);
+    dataset->info.has_answers = true;
+    if (lists->domains != NULL)
+        return cir__domains_read(dataset, folder, lists->domains, err);
+    return cir__dataset_read_lists(dataset, folder, lists->queries_file, lists->database_file, err);
+}
