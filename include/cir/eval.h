@@ -89,11 +89,36 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_triplet_features(const char *
                                                                     const cir_triplets_options *options,
                                                                     cir_dataset **dataset_out,
                                                                     cir_error *err);
-CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_triplet_images(const char *folder,
-                                                                  const cir_triplets_options *options,
-                                                                  const cir_model *model, cir_pool *pool,
-                                                                  cir_encode_watch *watch, void *context,
-                                                                  cir_dataset **dataset_out, cir_error *err);
+
+/* Which pictures, and how they are encoded. Zeroed: those of i-CIR, nothing kept. */
+typedef struct cir_pictures_options {
+    const char *domains;                  /* a benchmark of domain conversion; NULL: none */
+    const cir_triplets_options *triplets; /* CIRR, CIRCO or FashionIQ; NULL: none */
+    const char
+        *cache; /* a folder where features are kept from run to run, made where it is missing; NULL: none */
+    cir_encode_watch
+        *watch;    /* told how many of how many pictures are encoded that were not kept; may be NULL */
+    void *context; /* of watch */
+} cir_pictures_options;
+
+/* What a cache did. */
+typedef struct cir_cache_report {
+    size_t n_found, n_encoded; /* pictures */
+    uint64_t size_bytes;       /* of the model's file */
+    char problem[256];         /* why it could not be written, though all was encoded; "": it could */
+} cir_cache_report;
+
+/* Opens pictures of any of these data sets as cir_dataset_open_images does. i-CIR may also be WebDataset
+ * shards (query/ and database/ with *.tar, in the folder or in webdataset/ below it), which are read where
+ * there is no query_files.csv and never unpacked. With a cache, a picture whose feature is kept is not
+ * encoded again: it is known by its bytes, and by path, inode, size and times of change where these were told
+ * seconds after the last change. An interrupted run is continued. report_out: may be NULL. Errors: as above,
+ * and those of the cache's folder. */
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_pictures(const char *folder,
+                                                            const cir_pictures_options *options,
+                                                            const cir_model *model, cir_pool *pool,
+                                                            cir_cache_report *report_out,
+                                                            cir_dataset **dataset_out, cir_error *err);
 CIR_API void cir_dataset_close(cir_dataset *dataset); /* NULL is allowed */
 CIR_API const cir_dataset_info *cir_dataset_get_info(const cir_dataset *dataset);
 
@@ -109,6 +134,27 @@ typedef struct cir_query_view {
     size_t n_database;                   /* rows that it ranks */
 } cir_query_view;
 CIR_API cir_query_view cir_dataset_get_query(const cir_dataset *dataset, size_t i_query);
+
+/* What became of one file that checksums.sha256 lists. */
+typedef enum cir_checksum_state {
+    CIR_CHECKSUM_RIGHT,
+    CIR_CHECKSUM_WRONG,
+    CIR_CHECKSUM_MISSING,
+    CIR_CHECKSUM_UNREADABLE
+} cir_checksum_state;
+CIR_API const char *cir_checksum_state_name(cir_checksum_state state); /* "wrong"; static storage */
+
+/* Told of each file that is not right, in the list's order. */
+typedef void cir_checksum_tell(void *context, const char *path, cir_checksum_state state);
+
+/* Checks all files that folder/checksums.sha256 lists, which is in sha256sum's format; paths are relative to
+ * the folder, or begin with its name. n_bad_out of n_files_out are not right. tell, watch: may be NULL; watch
+ * is told of files. Errors: CIR_NOT_FOUND (no list), CIR_FORMAT (with the line), CIR_INTERRUPTED, CIR_IO,
+ * CIR_NO_MEMORY; a file that is not right is none. */
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_verify(const char *folder, cir_pool *pool,
+                                                     cir_checksum_tell *tell, void *tell_context,
+                                                     cir_encode_watch *watch, void *watch_context,
+                                                     size_t *n_files_out, size_t *n_bad_out, cir_error *err);
 
 /* What figures must have in common to be compared. Hashes are XXH3 in 32 hexadecimal digits. */
 #define CIR_HASH_TEXT_SIZE 33

@@ -21,6 +21,8 @@ static const cir__flag flags[] = {
     {"ablation", 0, NULL, "add BASIC's steps one by one, as the paper's ablation table does"},
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
+    {"cache", 0, "DIR", "where features of pictures are kept for the next run (~/.cache/cir), or \"none\""},
+    {"verify", 0, NULL, "check the pictures' files against checksums.sha256 first"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
     {"csv", 0, "DIR", "write a table of queries and one of instances for each method"},
     {0},
@@ -51,6 +53,7 @@ typedef struct evaluating {
     json_t *methods;
     cir_ap_form ap;
     bool prints_table;
+    cir__eval_gaps gaps;
 } evaluating;
 
 /* The name of a run's tables: that of the method, or "ablation-min-normalisation" of "+ min-normalisation".
@@ -135,6 +138,7 @@ static int evaluate(evaluating *self, cir_method method, const cir_settings *set
         print_result(cir_dataset_get_info(self->dataset), &result,
                      label != NULL ? label : cir_method_name(method), json_array_size(self->methods) == 0);
     json_array_append_new(self->methods, cir__results_method_json(self->dataset, &result, label));
+    self->gaps = cir__eval_data_find_gaps(self->dataset, &result);
     int status = write_tables(self, &result, label);
     cir_eval_result_done(&result);
     return status;
@@ -258,6 +262,10 @@ static int write_results(const evaluating *self, double seconds)
         return cir__session_fail(&err);
     }
     json_t *document = cir__results_json(self->dataset, &protocol, self->ap, seconds, self->methods);
+    json_object_set_new(document, "n_queries_without_relevant",
+                        json_integer((json_int_t)self->gaps.n_without_relevant));
+    json_object_set_new(document, "n_queries_without_database",
+                        json_integer((json_int_t)self->gaps.n_without_database));
     if (strcmp(path, "-") == 0) {
         cir__json_print(document);
         return CIR__DONE;
@@ -311,6 +319,8 @@ static int run(const cir__arguments *arguments)
                    info->n_queries, info->n_instances, info->n_database, wording);
         choose_possible(&self, methods, &n_methods);
         status = evaluate_methods(&self, methods, n_methods);
+        if (status == CIR__DONE && self.prints_table)
+            cir__eval_data_print_gaps(info, &self.gaps);
     }
     if (status == CIR__DONE)
         status = write_results(&self, cir__session_seconds() - started);
@@ -328,11 +338,13 @@ const cir__command cir__command_eval = {
     .summary = "measure methods on a data set with known answers",
     .flags = flags,
     .notes =
-        "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures). "
-        "Each query\n"
-        "ranks the database of its own instance. mmAP is the i-CIR column of the paper; ± is half the 95 %\n"
-        "interval over instances (both ends are in the JSON). cir eval compare tells whether one method is "
-        "better.\n\n"
+        "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures, or "
+        "WebDataset\n"
+        "shards, query/*.tar and database/*.tar). Each query ranks the database of its own instance. mmAP "
+        "is\n"
+        "the i-CIR column of the paper; ± is half the 95 % interval over instances (both ends are in the "
+        "JSON).\n"
+        "cir eval compare tells whether one method is better.\n\n"
         "With --benchmark the folder holds FREEDOM's lists, \"path domain class\" separated by spaces:\n"
         "full_files.csv (imagenet_r, where imgnet_targets.txt does too, and ltll), or query_files.csv and\n"
         "database_files.csv (nico, minidn). With --features, database_image.npy has a row for each line "

@@ -1,7 +1,11 @@
 #include "cli/eval_data.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/session.h"
 
@@ -11,7 +15,8 @@ static bool is_triplets(const char *benchmark)
                                  strcmp(benchmark, "fashioniq") == 0);
 }
 
-int cir__eval_data_check(const cir__arguments *arguments)
+/* What only some benchmarks know. */
+static int check_benchmark(const cir__arguments *arguments)
 {
     const char *const benchmark = cir__arguments_get(arguments, "benchmark");
     const char *const split = cir__arguments_get(arguments, "split");
@@ -41,10 +46,86 @@ int cir__eval_data_check(const cir__arguments *arguments)
     return CIR__DONE;
 }
 
+int cir__eval_data_check(const cir__arguments *arguments)
+{
+    if (cir__arguments_has(arguments, "features") &&
+        (cir__arguments_has(arguments, "cache") || cir__arguments_has(arguments, "verify")))
+        return cir__arguments_refuse(arguments,
+                                     "--cache and --verify are for data sets of pictures, not --features");
+    return check_benchmark(arguments);
+}
+
 static bool watch(void *context, size_t n_done, size_t n_total)
 {
     cir__progress_draw(context, n_done, n_total, n_done, NULL);
     return !cir__session_is_interrupted();
+}
+
+/* The folder of --cache, or the user's by the XDG Base Directory Specification; NULL: none. free() it. */
+static char *cache_folder(const cir__arguments *arguments)
+{
+    const char *const given = cir__arguments_get(arguments, "cache");
+    const char *const xdg = getenv("XDG_CACHE_HOME"), *const home = getenv("HOME");
+    char *base = NULL, *folder = NULL;
+
+    if (given != NULL)
+        return strcmp(given, "none") == 0 ? NULL : strdup(given);
+    if (xdg != NULL && xdg[0] == '/')
+        base = strdup(xdg);
+    else if (home == NULL || home[0] != '/' || asprintf(&base, "%s/.cache", home) < 0)
+        return NULL;
+    /* Nobody asked for this one: where it cannot be, there is none. */
+    if (base != NULL && ((mkdir(base, 0700) != 0 && errno != EEXIST) || access(base, W_OK) != 0)) {
+        free(base);
+        return NULL;
+    }
+    if (base == NULL || asprintf(&folder, "%s/cir", base) < 0)
+        folder = NULL;
+    free(base);
+    return folder;
+}
+
+static void print_report(const char *folder, const cir_cache_report *report)
+{
+    char found[32], encoded[32];
+
+    if (report->problem[0] != '\0')
+        fprintf(stderr, "cir: cache: %s\n", report->problem);
+    fprintf(stderr, "cir: cache %s: %s pictures found, %s encoded; %.1f MB (--cache none leaves it out)\n",
+            folder, cir__count_text(report->n_found, found), cir__count_text(report->n_encoded, encoded),
+            (double)report->size_bytes / 1e6);
+}
+
+static void tell_checksum(void *context, const char *path, cir_checksum_state state)
+{
+    cir__progress_clear(context);
+    fprintf(stderr, "cir: %s: is %s by checksums.sha256\n", path, cir_checksum_state_name(state));
+}
+
+/* Where --verify asks for it: CIR__FAILED, after a line for each, where files are not what was published. */
+static int verify(const cir__arguments *arguments, const char *folder, cir_pool *pool)
+{
+    cir__progress progress;
+    size_t n_files, n_bad;
+    cir_error err;
+
+    if (!cir__arguments_has(arguments, "verify"))
+        return CIR__DONE;
+    cir__progress_init(&progress, arguments, "verifying");
+    cir__session_catch_interrupts();
+    const cir_status status =
+        cir_dataset_verify(folder, pool, tell_checksum, &progress, watch, &progress, &n_files, &n_bad, &err);
+    cir__progress_clear(&progress);
+    if (status != CIR_OK)
+        return cir__session_fail(&err);
+    if (n_bad > 0)
+        fprintf(
+            stderr,
+            "cir: %s: %zu of %zu files are not what was published; fetch them again, or leave out --verify\n",
+            folder, n_bad, n_files);
+    else if (!cir__arguments_has(arguments, "quiet"))
+        fprintf(stderr, "cir: %s: all %zu files are what was published\n", folder, n_files);
+    return n_bad > 0 ? CIR__FAILED : CIR__DONE;
 }
 
 static cir_status open_features(const char *folder, const char *benchmark,
@@ -55,6 +136,35 @@ static cir_status open_features(const char *folder, const char *benchmark,
         return cir_dataset_open_triplet_features(folder, triplets, dataset_out, err);
     return benchmark != NULL ? cir_dataset_open_domain_features(folder, benchmark, dataset_out, err)
                              : cir_dataset_open_features(folder, dataset_out, err);
+}
+
+static int open_pictures(const cir__arguments *arguments, const cir_triplets_options *triplets,
+                         cir_pool *pool, const cir_model *model, cir_dataset **dataset_out)
+{
+    const char *const folder = cir__arguments_operands(arguments)[0];
+    const char *const benchmark = cir__arguments_get(arguments, "benchmark");
+    cir_cache_report report;
+    cir__progress progress;
+    cir_error err;
+
+    const int verified = verify(arguments, folder, pool);
+    if (verified != CIR__DONE)
+        return verified;
+    char *const cache = cache_folder(arguments);
+    cir__progress_init(&progress, arguments, "encoding");
+    cir__session_catch_interrupts();
+    const cir_pictures_options options = {.domains = is_triplets(benchmark) ? NULL : benchmark,
+                                          .triplets = is_triplets(benchmark) ? triplets : NULL,
+                                          .cache = cache,
+                                          .watch = watch,
+                                          .context = &progress};
+    const cir_status status =
+        cir_dataset_open_pictures(folder, &options, model, pool, &report, dataset_out, &err);
+    cir__progress_clear(&progress);
+    if (cache != NULL && report.n_found + report.n_encoded > 0 && !cir__arguments_has(arguments, "quiet"))
+        print_report(cache, &report);
+    free(cache);
+    return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
 }
 
 int cir__eval_data_open(const cir__arguments *arguments, cir_pool *pool, const cir_model *model,
@@ -68,26 +178,12 @@ int cir__eval_data_open(const cir__arguments *arguments, cir_pool *pool, const c
                                            .ranks_used_images =
                                                gallery != NULL && strcmp(gallery, "used") == 0};
     cir_error err;
-    cir_status status;
 
-    if (features != NULL)
-        status = open_features(features, benchmark, &triplets, dataset_out, &err);
-    else {
-        const char *folder = cir__arguments_operands(arguments)[0];
-        cir__progress progress;
-        cir__progress_init(&progress, arguments, "encoding");
-        cir__session_catch_interrupts();
-        if (is_triplets(benchmark))
-            status = cir_dataset_open_triplet_images(folder, &triplets, model, pool, watch, &progress,
-                                                     dataset_out, &err);
-        else if (benchmark != NULL)
-            status = cir_dataset_open_domain_images(folder, benchmark, model, pool, watch, &progress,
-                                                    dataset_out, &err);
-        else
-            status = cir_dataset_open_images(folder, model, pool, watch, &progress, dataset_out, &err);
-        cir__progress_clear(&progress);
-    }
-    return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
+    if (features == NULL)
+        return open_pictures(arguments, &triplets, pool, model, dataset_out);
+    return open_features(features, benchmark, &triplets, dataset_out, &err) == CIR_OK
+               ? CIR__DONE
+               : cir__session_fail(&err);
 }
 
 void cir__eval_data_print_head(const cir_dataset_info *info)
@@ -145,6 +241,35 @@ void cir__eval_data_print(const cir_eval_result *result, const char *label, bool
     else
         print_whole(result, label, is_first);
     fflush(stdout);
+}
+
+cir__eval_gaps cir__eval_data_find_gaps(const cir_dataset *dataset, const cir_eval_result *result)
+{
+    cir__eval_gaps gaps = {0};
+
+    if (!cir_dataset_get_info(dataset)->has_answers)
+        return gaps;
+    for (size_t q = 0; q < result->n_queries; q++) {
+        const cir_query_view query = cir_dataset_get_query(dataset, q);
+        gaps.n_without_relevant += result->n_relevant[q] == 0;
+        if (query.n_database > 0)
+            continue;
+        if (gaps.n_without_database++ == 0)
+            gaps.instance = query.instance;
+    }
+    return gaps;
+}
+
+void cir__eval_data_print_gaps(const cir_dataset_info *info, const cir__eval_gaps *gaps)
+{
+    if (gaps->n_without_relevant == 0)
+        return;
+    printf("\n%zu of %zu queries have nothing relevant to find and count 0", gaps->n_without_relevant,
+           info->n_queries);
+    if (gaps->n_without_database > 0)
+        printf("; %zu of them, as instance %s, %s no database rows", gaps->n_without_database, gaps->instance,
+               gaps->n_without_database == 1 ? "has" : "have");
+    printf("\n");
 }
 
 int cir__eval_data_submit(const cir__arguments *arguments, const cir_dataset *dataset,

@@ -18,6 +18,17 @@ int cir__eval_data_open(const cir__arguments *arguments, cir_pool *pool, const c
 void cir__eval_data_print_head(const cir_dataset_info *info);
 void cir__eval_data_print(const cir_eval_result *result, const char *label, bool is_first);
 
+/* Queries that count 0 because there is nothing for them to find, or because their instance has no database
+ * rows at all (instance: one such). All figures are the same for every method of a data set. */
+typedef struct cir__eval_gaps {
+    size_t n_without_relevant, n_without_database;
+    const char *instance; /* lent from the data set */
+} cir__eval_gaps;
+cir__eval_gaps cir__eval_data_find_gaps(const cir_dataset *dataset, const cir_eval_result *result);
+
+/* A line about them below the tables, where there are any. */
+void cir__eval_data_print_gaps(const cir_dataset_info *info, const cir__eval_gaps *gaps);
+
 /* Writes what --submission asks for, if it does, and tells where. */
 int cir__eval_data_submit(const cir__arguments *arguments, const cir_dataset *dataset,
                           const cir_eval_result *result, const char *name);

@@ -2,18 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "format/csv.h"
 #include "method/freedom.h"
-
-/* One list as it is read. */
-typedef struct item_list {
-    cir__item *items;
-    size_t n;
-    size_t capacity;
-} item_list;
 
 cir_status cir__dataset_new(cir_dataset **dataset_out, cir_error *err)
 {
@@ -35,6 +29,7 @@ void cir_dataset_close(cir_dataset *dataset)
     cir__intern_done(&dataset->classes);
     cir__kept_free(dataset->kept);
     cir__triplets_free(dataset->triplets);
+    cir__shards_free(dataset->shards);
     void *const owned[] = {
         dataset->name,           dataset->queries,         dataset->query_image,    dataset->query_text,
         dataset->query_context,  dataset->items,           dataset->item_rows,      dataset->item_features,
@@ -135,34 +130,59 @@ size_t cir__dataset_find_relevant(const cir_dataset *dataset, size_t i_query, si
     return n;
 }
 
-static cir_status list_push(cir_dataset *dataset, const cir__csv *csv, const char *path, item_list *list,
-                            cir_error *err)
+cir_status cir__item_list_push(cir_dataset *dataset, cir__item_list *list, const char *path, const char *text,
+                               const char *instance, cir_error *err)
 {
     cir__item item;
     cir_status status;
-
-    if (csv->n_fields != 3)
-        return cir__fail(
-            err, CIR_FORMAT,
-            "%s: line %zu has %zu fields, not the 3 of path,text,instance; put a text with commas in "
-            "double quotes",
-            path, csv->line, csv->n_fields);
     void *items = list->items;
     const bool has_room = cir__grow(&items, &list->capacity, list->n + 1, sizeof *list->items);
+
     list->items = items;
     if (!has_room)
-        return cir__fail_memory(err, path);
-    if ((status = cir__intern_put(&dataset->paths, csv->fields[0].text, &item.path, err)) != CIR_OK ||
-        (status = cir__intern_put(&dataset->texts, csv->fields[1].text, &item.text, err)) != CIR_OK ||
-        (status = cir__intern_put(&dataset->instances, csv->fields[2].text, &item.instance, err)) != CIR_OK)
+        return cir__fail_memory(err, "a list");
+    if ((status = cir__intern_put(&dataset->paths, path, &item.path, err)) != CIR_OK ||
+        (status = cir__intern_put(&dataset->texts, text, &item.text, err)) != CIR_OK ||
+        (status = cir__intern_put(&dataset->instances, instance, &item.instance, err)) != CIR_OK)
         return status;
     item.label = item.text;
     list->items[list->n++] = item;
     return CIR_OK;
 }
 
+/* Whether a list's first row names its columns: the lists have none such. */
+static bool is_header(const cir__csv *csv)
+{
+    static const char *const names[] = {"path", "image_path", "img_path", "image",
+                                        "file", "filename",   "file_name"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp(csv->fields[0].text, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static cir_status row_push(cir_dataset *dataset, const cir__csv *csv, const char *path, cir__item_list *list,
+                           cir_error *err)
+{
+    if (csv->n_fields != 3)
+        return cir__fail(
+            err, CIR_FORMAT,
+            "%s: line %zu has %zu fields, not the 3 of path,text,instance; put a text with commas in "
+            "double quotes",
+            path, csv->line, csv->n_fields);
+    if (list->n == 0 && is_header(csv))
+        return cir__fail(err, CIR_FORMAT, "%s: line %zu is a header, but every line is a row; leave it out",
+                         path, csv->line);
+    if (csv->fields[0].size_bytes == 0 || csv->fields[2].size_bytes == 0)
+        return cir__fail(err, CIR_FORMAT, "%s: line %zu has no %s; write path,text,instance", path, csv->line,
+                         csv->fields[0].size_bytes == 0 ? "path" : "instance");
+    return cir__item_list_push(dataset, list, csv->fields[0].text, csv->fields[1].text, csv->fields[2].text,
+                               err);
+}
+
 /* list_out->items is to be freed whatever comes back. */
-static cir_status list_read(cir_dataset *dataset, const char *path, item_list *list_out, cir_error *err)
+static cir_status list_read(cir_dataset *dataset, const char *path, cir__item_list *list_out, cir_error *err)
 {
     cir__mapping mapping = {0};
     cir__csv csv = {0};
@@ -174,7 +194,7 @@ static cir_status list_read(cir_dataset *dataset, const char *path, item_list *l
         return status;
     cir__csv_init(&csv, (cir__bytes_view){mapping.data, mapping.size, path}, ',');
     while ((status = cir__csv_read_row(&csv, &has_row, err)) == CIR_OK && has_row)
-        if ((status = list_push(dataset, &csv, path, list_out, err)) != CIR_OK)
+        if ((status = row_push(dataset, &csv, path, list_out, err)) != CIR_OK)
             break;
     if (status == CIR_OK && list_out->n == 0)
         status =
@@ -185,7 +205,7 @@ static cir_status list_read(cir_dataset *dataset, const char *path, item_list *l
 }
 
 /* Sorts the database by instance, keeping the file's order within one: counting sort. */
-static cir_status group(cir_dataset *dataset, const item_list *database, cir_error *err)
+static cir_status group(cir_dataset *dataset, const cir__item_list *database, cir_error *err)
 {
     const size_t n_instances = dataset->instances.n;
     size_t *next = cir__new(n_instances, sizeof *next);
@@ -228,8 +248,8 @@ cir_status cir__dataset_set_name(cir_dataset *dataset, const char *folder, cir_e
     return CIR_OK;
 }
 
-static cir_status list_read_in(cir_dataset *dataset, const char *folder, const char *file, item_list *list,
-                               cir_error *err)
+static cir_status list_read_in(cir_dataset *dataset, const char *folder, const char *file,
+                               cir__item_list *list, cir_error *err)
 {
     char *path = cir__path_join(folder, file);
     cir_status status = path != NULL ? list_read(dataset, path, list, err) : cir__fail_memory(err, file);
@@ -237,23 +257,32 @@ static cir_status list_read_in(cir_dataset *dataset, const char *folder, const c
     return status;
 }
 
+void cir__dataset_take_queries(cir_dataset *dataset, cir__item_list *queries)
+{
+    dataset->queries = queries->items;
+    dataset->n_query_texts = dataset->texts.n;
+    dataset->info.n_queries = dataset->n_image_rows = dataset->n_text_rows = queries->n;
+    dataset->info.n_instances = dataset->instances.n; /* those that are asked for; they come first */
+    *queries = (cir__item_list){0};
+}
+
+cir_status cir__dataset_take_database(cir_dataset *dataset, const cir__item_list *database, cir_error *err)
+{
+    dataset->info.n_database = database->n;
+    return group(dataset, database, err);
+}
+
 cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder, const char *queries_file,
                                    const char *database_file, cir_error *err)
 {
-    item_list queries = {0}, database = {0};
+    cir__item_list queries = {0}, database = {0};
 
     cir_status status = list_read_in(dataset, folder, queries_file, &queries, err);
-    dataset->queries = queries.items;
-    if (status != CIR_OK)
-        return status;
-    dataset->n_query_texts = dataset->texts.n;
-    dataset->info.n_queries = dataset->n_image_rows = dataset->n_text_rows = queries.n;
-    dataset->info.n_instances = dataset->instances.n; /* those that are asked for; they come first */
-
-    status = list_read_in(dataset, folder, database_file, &database, err);
+    cir__dataset_take_queries(dataset, &queries);
     if (status == CIR_OK)
-        status = group(dataset, &database, err);
-    dataset->info.n_database = database.n;
+        status = list_read_in(dataset, folder, database_file, &database, err);
+    if (status == CIR_OK)
+        status = cir__dataset_take_database(dataset, &database, err);
     free(database.items);
     return status == CIR_OK ? cir__dataset_set_name(dataset, folder, err) : status;
 }

@@ -16,6 +16,15 @@ typedef struct cir__item {
     size_t label;    /* a row is relevant to a query of its gallery where the labels are equal */
 } cir__item;
 
+/* A list of rows being read. items are to be freed. */
+typedef struct cir__item_list {
+    cir__item *items;
+    size_t n;
+    size_t capacity;
+} cir__item_list;
+
+typedef struct cir__shards cir__shards; /* shards.h */
+
 struct cir_dataset {
     cir_dataset_info info;
     char *name;
@@ -59,6 +68,8 @@ struct cir_dataset {
     float *synthetic_image, *synthetic_text; /* [n_synthetic_image, dim], … unit; both or none */
     size_t n_synthetic_image, n_synthetic_text;
 
+    cir__shards *shards; /* archives that hold the pictures; NULL: they are files */
+
     const cir_model *model; /* that encoded it, lent; NULL for features of somebody else */
     cir__kept *kept;        /* texts that runs have encoded with it */
 };
@@ -69,6 +80,19 @@ struct cir_dataset {
 CIR_MUST_CHECK cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder,
                                                   const char *queries_file, const char *database_file,
                                                   cir_error *err);
+
+/* One row more, its label being its text. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__item_list_push(cir_dataset *dataset, cir__item_list *list, const char *path,
+                                              const char *text, const char *instance, cir_error *err);
+
+/* Makes lists the data set's: first the queries, whose items are taken over, then the database, which is
+ * grouped by instance. Errors: CIR_NO_MEMORY. */
+void cir__dataset_take_queries(cir_dataset *dataset, cir__item_list *queries);
+CIR_MUST_CHECK cir_status cir__dataset_take_database(cir_dataset *dataset, const cir__item_list *database,
+                                                     cir_error *err);
+
+/* Unmaps; NULL is allowed. */
+void cir__shards_free(cir__shards *shards);
 
 /* The rows that an instance's queries rank, lent: row i is item instance_begin[instance] + i. */
 cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance);

@@ -1,5 +1,6 @@
 /* A data set from features that somebody else computed: the folder of `cir eval --features`. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,8 +16,9 @@
 /* The folder being read. */
 typedef struct source {
     const char *folder;
-    size_t dim;        /* 0: not known yet; the first file decides */
-    const char *first; /* the name of that file */
+    size_t dim;                             /* 0: not known yet; the first file decides */
+    const char *first;                      /* the name of that file */
+    const char *query_list, *database_list; /* whose rows the files have; NULL: lists of several files */
     cir_error *err;
 } source;
 
@@ -41,10 +43,10 @@ static cir_status file_open(source *from, const char *name, size_t n_wanted, cha
         return cir__fail(from->err, CIR_SHAPE,
                          "%s: features have dimension %zu, those of %s %zu; encode all with one model", path,
                          view->row_items, from->first, from->dim);
+    const char *const list = strncmp(name, "query", 5) == 0 ? from->query_list : from->database_list;
     if (n_wanted != 0 && view->n_rows != n_wanted)
-        return cir__fail(from->err, CIR_SHAPE,
-                         "%s: has %zu rows, its list has %zu; write one feature for each row", path,
-                         view->n_rows, n_wanted);
+        return cir__fail(from->err, CIR_SHAPE, "%s: has %zu rows, %s has %zu; write one feature for each row",
+                         path, view->n_rows, list != NULL ? list : "its list", n_wanted);
     if (from->dim == 0)
         from->first = name;
     from->dim = view->row_items;
@@ -121,7 +123,10 @@ static cir_status mean_read_optional(source *from, float **mean_out)
  */
 static cir_status composed_read_optional(cir_dataset *dataset, const source *images, cir_error *err)
 {
-    source from = {.folder = images->folder, .err = err};
+    source from = {.folder = images->folder,
+                   .query_list = images->query_list,
+                   .database_list = images->database_list,
+                   .err = err};
     size_t n;
     cir_status status = file_read_optional(&from, "database_composed.npy", dataset->info.n_database,
                                            dataset->item_rows, &dataset->item_composed, &n);
@@ -173,17 +178,48 @@ static cir_status read_all(cir_dataset *dataset, source *from)
     return CIR_OK;
 }
 
+/* Whether files are there: names, NULL at the end. Errors: CIR_NOT_FOUND, which lists all that are not. */
+static cir_status files_find(const char *folder, const char *const *names, cir_error *err)
+{
+    char missing[256] = "";
+    size_t n_missing = 0;
+
+    for (; *names != NULL; names++) {
+        char *const path = cir__path_join(folder, *names);
+        if (path == NULL)
+            return cir__fail_memory(err, *names);
+        if (access(path, F_OK) != 0 && errno == ENOENT) {
+            const size_t end = strlen(missing);
+            snprintf(missing + end, sizeof missing - end, "%s%s", n_missing++ > 0 ? ", " : "", *names);
+        }
+        free(path);
+    }
+    return n_missing == 0 ? CIR_OK
+                          : cir__fail(err, CIR_NOT_FOUND, "%s: %s %s not there; add %s", folder, missing,
+                                      n_missing == 1 ? "is" : "are", n_missing == 1 ? "it" : "them");
+}
+
 static cir_status open_features(const char *folder, const cir__lists *lists, cir_dataset **dataset_out,
                                 cir_error *err)
 {
-    source from = {.folder = folder, .err = err};
+    static const char *const all[] = {"query.csv",      "database.csv",       "query_image.npy",
+                                      "query_text.npy", "database_image.npy", NULL};
+    static const char *const tables[] = {"query_image.npy", "query_text.npy", "database_image.npy", NULL};
+    source from = {.folder = folder,
+                   .query_list = lists->queries_file,
+                   .database_list = lists->database_file,
+                   .err = err};
     cir_dataset *dataset = NULL;
 
     cir__error_clear(err);
     *dataset_out = NULL;
     cir_status status = cir__dataset_new(&dataset, err);
+    if (status == CIR_OK && lists->queries_file != NULL)
+        status = files_find(folder, all, err);
     if (status == CIR_OK)
         status = cir__lists_read(dataset, folder, lists, err);
+    if (status == CIR_OK && lists->queries_file == NULL)
+        status = files_find(folder, tables + dataset->shares_images, err);
     if (status == CIR_OK)
         status = read_all(dataset, &from);
     if (status == CIR_OK)

@@ -1,12 +1,16 @@
 #include "eval/lists.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "eval/circo.h"
 #include "eval/cirr.h"
 #include "eval/domains.h"
 #include "eval/fashioniq.h"
+#include "eval/shards.h"
 
 static cir_status triplets_read(cir_dataset *dataset, const char *folder, const cir_triplets_options *options,
                                 cir_error *err)
@@ -42,6 +46,26 @@ static cir_status triplets_read(cir_dataset *dataset, const char *folder, const 
     return cir__dataset_set_name(dataset, folder, err);
 }
 
+/* i-CIR's lists, or its shards where the former are not there. */
+static cir_status instances_read(cir_dataset *dataset, const char *folder, const cir__lists *lists,
+                                 cir_error *err)
+{
+    char *const list = cir__path_join(folder, lists->queries_file);
+    char *shards = NULL;
+    cir_status status;
+
+    if (list == NULL)
+        return cir__fail_memory(err, folder);
+    if (lists->finds_shards && access(list, F_OK) != 0)
+        shards = cir__shards_find(folder);
+    free(list);
+    if (shards == NULL)
+        return cir__dataset_read_lists(dataset, folder, lists->queries_file, lists->database_file, err);
+    status = cir__shards_read(dataset, shards, err);
+    free(shards);
+    return status == CIR_OK ? cir__dataset_set_name(dataset, folder, err) : status;
+}
+
 cir_status cir__lists_read(cir_dataset *dataset, const char *folder, const cir__lists *lists, cir_error *err)
 {
     if (lists->triplets != NULL)
@@ -49,5 +73,5 @@ cir_status cir__lists_read(cir_dataset *dataset, const char *folder, const cir__
     dataset->info.has_answers = true;
     if (lists->domains != NULL)
         return cir__domains_read(dataset, folder, lists->domains, err);
-    return cir__dataset_read_lists(dataset, folder, lists->queries_file, lists->database_file, err);
+    return instances_read(dataset, folder, lists, err);
 }

@@ -6,6 +6,7 @@
 
 typedef struct cir__lists {
     const char *queries_file, *database_file; /* as i-CIR's; NULL: of a benchmark */
+    bool finds_shards;                        /* instead of those files, where they are not there */
     const char *domains;                      /* a benchmark of domain conversion; NULL: none */
     const cir_triplets_options *triplets;     /* CIRR, CIRCO or FashionIQ; NULL: none */
 } cir__lists;
