@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 
 import numpy
 import pytest
@@ -10,6 +11,11 @@ from PIL import Image, ImageDraw
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 CIR = os.environ.get("CIR_PROGRAM", str(SOURCE / "build" / "cir"))
+
+
+# No test leaves anything in the cache of whoever runs it.
+_cache = tempfile.TemporaryDirectory(prefix="cir-test-cache-")
+os.environ["XDG_CACHE_HOME"] = _cache.name
 
 
 class Result:

@@ -261,6 +261,9 @@ def test_the_table_has_every_pair(tmp_path):
     got = ask(tmp_path, "ltll", "product")[1]
     lines = [line.split() for line in answer.stdout.splitlines() if line]
     today, archive = (f"{got['pairs'][s][t]:.2f}" for s, t in (("Today", "Archive"), ("Archive", "Today")))
+    empty = got["n_relevant"].count(0)
+    assert empty > 0 and lines.pop() == [str(empty), "of", str(len(got["AP"])), "queries", "have", "nothing",
+                                         "relevant", "to", "find", "and", "count", "0"]
     assert lines[1:] == [["product", "Today", "Archive", "mean"], ["from", "Today", "-", today, today],
                          ["from", "Archive", archive, "-", archive], ["AVG", f"{got['AVG']:.2f}"]]
 

@@ -22,6 +22,9 @@ typedef struct cir_dataset_info {
     size_t dim;
     size_t n_domains;           /* of a benchmark of domain conversion; 0 for others */
     const char *const *domains; /* [n_domains] as queries call them */
+    const char *benchmark;      /* "cirr", "circo" or "fashioniq"; NULL for others */
+    const char *split;          /* of those: "val" or "test" */
+    bool has_answers;           /* a test split's are kept by its server */
 } cir_dataset_info;
 
 /* Features that somebody else computed: the folder of `cir eval --features` (query.csv, database.csv,
@@ -61,6 +64,64 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_domain_images(const char *fol
                                                                  const cir_model *model, cir_pool *pool,
                                                                  cir_encode_watch *watch, void *context,
                                                                  cir_dataset **dataset_out, cir_error *err);
+
+/* CIRR, CIRCO and FashionIQ: pairs of a reference image and a text, and what is relevant to each, in the
+ * files in which they are published. The reference images are part of what is ranked. */
+typedef struct cir_triplets_options {
+    const char *benchmark;  /* "cirr", "circo", "fashioniq" */
+    const char *split;      /* "val" or "test"; NULL: "val" */
+    bool ranks_used_images; /* FashionIQ: only the split's reference and target images, as VAL's protocol, not
+                               all images of the split's lists */
+} cir_triplets_options;
+
+/* What lies below the folder, SPLIT being val or test (test1 of CIRR):
+ *   cirr       captions/cap.rc2.SPLIT.json, image_splits/split.rc2.SPLIT.json; pictures in img_raw/
+ *   circo      annotations/SPLIT.json, COCO2017_unlabeled/annotations/image_info_unlabeled2017.json; pictures
+ * in COCO2017_unlabeled/unlabeled2017/ fashioniq  captions/cap.CATEGORY.SPLIT.json,
+ * image_splits/split.CATEGORY.SPLIT.json for dress, shirt and toptee, each with a gallery of its own;
+ * pictures in images/ A query's own image is ranked but for CIRR, as their evaluations do. FashionIQ's
+ * captions of one pair are joined by " and ", blanks and ".?," taken off their ends. Intervals and breakdowns
+ * go by image sets (CIRR) or reference images.
+ *
+ * Features that somebody else computed lie in the same folder: database_image.npy with one row for each image
+ * of the split's list, in its order (FashionIQ: dress, shirt and toptee one after another; with
+ * ranks_used_images those images alone), query_text.npy and the like with one row for each query in the order
+ * of the captions. query_image.npy is not read. Errors: CIR_ARGUMENT (no such benchmark or split; FashionIQ's
+ * test split, whose targets nobody tells), and those of cir_dataset_open_features and _images. */
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_triplet_features(const char *folder,
+                                                                    const cir_triplets_options *options,
+                                                                    cir_pool *pool, cir_dataset **dataset_out,
+                                                                    cir_error *err);
+
+/* Which pictures, and how they are encoded. Zeroed: those of i-CIR, nothing kept. */
+typedef struct cir_pictures_options {
+    const char *domains;                  /* a benchmark of domain conversion; NULL: none */
+    const cir_triplets_options *triplets; /* CIRR, CIRCO or FashionIQ; NULL: none */
+    const char
+        *cache; /* a folder where features are kept from run to run, made where it is missing; NULL: none */
+    cir_encode_watch
+        *watch;    /* told how many of how many pictures are encoded that were not kept; may be NULL */
+    void *context; /* of watch */
+} cir_pictures_options;
+
+/* What a cache did. */
+typedef struct cir_cache_report {
+    size_t n_found, n_encoded; /* pictures */
+    uint64_t size_bytes;       /* of the model's file */
+    char problem[256];         /* why it could not be written, though all was encoded; "": it could */
+} cir_cache_report;
+
+/* Opens pictures of any of these data sets as cir_dataset_open_images does. i-CIR may also be WebDataset
+ * shards (query/ and database/ with *.tar, in the folder or in webdataset/ below it), which are read where
+ * there is no query_files.csv and never unpacked. With a cache, a picture whose feature is kept is not
+ * encoded again: it is known by its bytes, and by path, inode, size and times of change where these were told
+ * seconds after the last change. An interrupted run is continued. report_out: may be NULL. Errors: as above,
+ * and those of the cache's folder. */
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_pictures(const char *folder,
+                                                            const cir_pictures_options *options,
+                                                            const cir_model *model, cir_pool *pool,
+                                                            cir_cache_report *report_out,
+                                                            cir_dataset **dataset_out, cir_error *err);
 CIR_API void cir_dataset_close(cir_dataset *dataset); /* NULL is allowed */
 CIR_API const cir_dataset_info *cir_dataset_get_info(const cir_dataset *dataset);
 
@@ -86,9 +147,30 @@ typedef struct cir_answer_view {
 /* row: one of those that the query ranks, as cir_eval_result's top has them. */
 CIR_API cir_answer_view cir_dataset_get_answer(const cir_dataset *dataset, size_t i_query, size_t row);
 
-/* Where a picture that a list of a data set of pictures names is to be opened; folder: the data set's. Free
- * with cir_bytes_free; NULL where memory is short. */
-CIR_API char *cir_picture_path(const char *folder, const char *listed);
+/* Where a picture that a list of the data set names is to be opened; folder: the data set's. The picture need
+ * not be there, as those of shards are not. Free with cir_bytes_free; NULL where memory is short. */
+CIR_API char *cir_dataset_find_picture(const cir_dataset *dataset, const char *folder, const char *listed);
+
+/* What became of one file that checksums.sha256 lists. */
+typedef enum cir_checksum_state {
+    CIR_CHECKSUM_RIGHT,
+    CIR_CHECKSUM_WRONG,
+    CIR_CHECKSUM_MISSING,
+    CIR_CHECKSUM_UNREADABLE
+} cir_checksum_state;
+CIR_API const char *cir_checksum_state_name(cir_checksum_state state); /* "wrong"; static storage */
+
+/* Told of each file that is not right, in the list's order. */
+typedef void cir_checksum_tell(void *context, const char *path, cir_checksum_state state);
+
+/* Checks all files that folder/checksums.sha256 lists, which is in sha256sum's format; paths are relative to
+ * the folder, or begin with its name. n_bad_out of n_files_out are not right. tell, watch: may be NULL; watch
+ * is told of files. Errors: CIR_NOT_FOUND (no list), CIR_FORMAT (with the line), CIR_INTERRUPTED, CIR_IO,
+ * CIR_NO_MEMORY; a file that is not right is none. */
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_verify(const char *folder, cir_pool *pool,
+                                                     cir_checksum_tell *tell, void *tell_context,
+                                                     cir_encode_watch *watch, void *watch_context,
+                                                     size_t *n_files_out, size_t *n_bad_out, cir_error *err);
 
 /* What figures must have in common to be compared. Hashes are XXH3 in 32 hexadecimal digits. */
 #define CIR_HASH_TEXT_SIZE 33
@@ -122,6 +204,16 @@ typedef struct cir_interval {
     double low, high;
 } cir_interval;
 
+/* One figure of a benchmark's own. Strings are static. */
+typedef struct cir_figure {
+    const char *group; /* what it is a part of: "dress"; NULL: of the whole */
+    const char *name;  /* "R@10" */
+    double value;      /* percent */
+} cir_figure;
+
+#define CIR_N_BEST 50 /* rows that submissions hold */
+#define CIR_N_BEST_MEMBERS 3
+
 /* One method's figures. End with cir_eval_result_done. */
 typedef struct cir_eval_result {
     cir_method method;
@@ -146,6 +238,15 @@ typedef struct cir_eval_result {
     double *query_precisions; /* the same */
     size_t *n_relevant;       /* [n_queries] rows that are relevant */
     size_t *top; /* [n_queries, CIR_N_TOP] database rows, best first; SIZE_MAX where there are fewer */
+    /* CIRR, CIRCO and FashionIQ, as their own evaluations count (a recall of all is 1); NULL, 0 for others,
+     * and no figures without answers. CIRR: R@1, 5, 10, 50, R_subset@1, 2, 3, and the mean of R@5 and
+     * R_subset@1. CIRCO: mAP@5, 10, 25, 50 over all answers, R@5, 10, 25, 50 of the target, and mAP@10 by
+     * aspect. FashionIQ: R@10, R@50 and their mean of each category, and the categories' average. */
+    size_t n_figures;
+    cir_figure *figures;
+    double *query_figures; /* of each query, 0–1: what the figures are means of */
+    size_t *best;          /* [n_queries, CIR_N_BEST] as top */
+    size_t *best_members;  /* [n_queries, CIR_N_BEST_MEMBERS] of CIRR's image set alone */
     double seconds;
 } cir_eval_result;
 
@@ -169,6 +270,15 @@ CIR_MUST_CHECK CIR_API cir_status cir_eval_result_set_ap(const cir_dataset *data
 CIR_MUST_CHECK CIR_API cir_status cir_eval_write_csv(const cir_dataset *dataset,
                                                      const cir_eval_result *result, const char *folder,
                                                      const char *name, cir_error *err);
+
+/* Writes what the benchmark's server takes, replaced atomically: folder/NAME.json of CIRCO ({"query": [50
+ * image ids]}), folder/NAME.recall.json and folder/NAME.recall_subset.json of CIRR ({"version": "rc2",
+ * "metric": …, "pairid": [50 or 3 names]}). The folder is made where it is missing, its parent is not.
+ * Errors: CIR_ARGUMENT (a name with a slash, or no server takes this set's), CIR_NO_MEMORY, and those of
+ * writing. */
+CIR_MUST_CHECK CIR_API cir_status cir_eval_write_submission(const cir_dataset *dataset,
+                                                            const cir_eval_result *result, const char *folder,
+                                                            const char *name, cir_error *err);
 
 /* A file that `cir eval --json` wrote. Immutable. */
 typedef struct cir_results cir_results;

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/destination.h"
+#include "cli/eval_data.h"
 #include "cli/experiments.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -13,7 +14,11 @@
 
 static const cir__flag flags[] = {
     {"features", 0, "DIR", "features that were computed elsewhere, instead of a data set"},
-    {"benchmark", 0, "NAME", "the folder is of domain conversion: imagenet_r, nico, minidn or ltll"},
+    {"benchmark", 0, "NAME", "imagenet_r, nico, minidn, ltll (domain conversion), cirr, circo or fashioniq"},
+    {"split", 0, "SPLIT", "of cirr and circo: \"val\" (default) or \"test\", whose answers a server keeps"},
+    {"gallery", 0, "WHICH",
+     "of fashioniq: images of its \"split\" (default), or only those \"used\" by queries"},
+    {"submission", 0, "DIR", "write what the servers of cirr and circo take, for each method"},
     {"method", 'm', "METHOD,...", "which methods, or \"all\" that the data allow (default)"},
     {"set", 's', "KEY=VALUE", "change a setting of every method; may be repeated"},
     {"ablation", 0, NULL, "add BASIC's steps one by one, as the paper's ablation table does"},
@@ -23,6 +28,8 @@ static const cir__flag flags[] = {
     {"memory", 0, "MIB", "what --distractors may take (default: 256)"},
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
+    {"cache", 0, "DIR", "where features of pictures are kept for the next run (~/.cache/cir), or \"none\""},
+    {"verify", 0, NULL, "check the pictures' files against checksums.sha256 first"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
     {"report", 0, "FILE.html", "write one page with tables, charts, best and worst queries"},
     {"csv", 0, "DIR", "write a table of queries and one of instances for each method"},
@@ -55,6 +62,7 @@ typedef struct evaluating {
     json_t *experiments; /* members of the document beside the methods */
     cir_ap_form ap;
     bool prints_table;
+    cir__eval_gaps gaps;
 } evaluating;
 
 /* The name of a run's tables: that of the method, or "ablation-min-normalisation" of "+ min-normalisation".
@@ -73,9 +81,10 @@ static int write_tables(const evaluating *self, const cir_eval_result *result, c
     const char *folder = cir__arguments_get(self->arguments, "csv");
     char name[128];
     cir_error err;
-    if (folder == NULL)
-        return CIR__DONE;
     name_tables(result->method, label, name, sizeof name);
+    const int status = cir__eval_data_submit(self->arguments, self->dataset, result, name);
+    if (folder == NULL || status != CIR__DONE)
+        return status;
     return cir_eval_write_csv(self->dataset, result, folder, name, &err) == CIR_OK ? CIR__DONE
                                                                                    : cir__session_fail(&err);
 }
@@ -106,10 +115,14 @@ static void print_pairs(const cir_dataset_info *info, const cir_eval_result *res
     fflush(stdout);
 }
 
-static void print_result(const cir_dataset_info *info, const cir_eval_result *result, const char *label)
+static void print_result(const cir_dataset_info *info, const cir_eval_result *result, const char *label,
+                         bool is_first)
 {
-    if (info->n_domains > 0) {
-        print_pairs(info, result, label);
+    if (info->n_domains > 0 || info->benchmark != NULL) {
+        if (info->n_domains > 0)
+            print_pairs(info, result, label);
+        else
+            cir__eval_data_print(result, label, is_first);
         return;
     }
     printf("%-20s %6.2f ±%5.2f %6.2f ±%5.2f %6.2f ", label, result->mmAP, half_width(result->mmAP_interval),
@@ -132,8 +145,9 @@ static int evaluate(evaluating *self, cir_method method, const cir_settings *set
     }
     if (self->prints_table)
         print_result(cir_dataset_get_info(self->dataset), &result,
-                     label != NULL ? label : cir_method_name(method));
+                     label != NULL ? label : cir_method_name(method), json_array_size(self->methods) == 0);
     json_array_append_new(self->methods, cir__results_method_json(self->dataset, &result, label));
+    self->gaps = cir__eval_data_find_gaps(self->dataset, &result);
     int status = write_tables(self, &result, label);
     cir_eval_result_done(&result);
     return status;
@@ -143,8 +157,9 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
 {
     cir_settings settings;
     int status = CIR__DONE;
-    const bool has_domains = cir_dataset_get_info(self->dataset)->n_domains > 0;
-    if (self->prints_table && !has_domains) {
+    const cir_dataset_info *info = cir_dataset_get_info(self->dataset);
+    const bool has_one_table = info->n_domains == 0 && info->benchmark == NULL;
+    if (self->prints_table && has_one_table) {
         printf("%-20s %6s %6s %6s %6s %6s ", "method", "mmAP", "", "mAP", "", "minmAP");
         for (size_t i = 0; i < CIR_N_RECALLS; i++)
             printf("  R@%-3zu", cir_recall_at[i]);
@@ -157,7 +172,7 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
     }
     if (!cir__arguments_has(self->arguments, "ablation"))
         return status;
-    if (self->prints_table && !has_domains)
+    if (self->prints_table && has_one_table)
         printf("\n");
     for (size_t i = 0; i < N_ABLATION && status == CIR__DONE; i++) {
         status =
@@ -226,37 +241,6 @@ static void choose_possible(const evaluating *self, cir_method *methods, size_t 
     *n = n_possible;
 }
 
-static bool watch(void *context, size_t n_done, size_t n_total)
-{
-    cir__progress_draw(context, n_done, n_total, n_done, NULL);
-    return !cir__session_is_interrupted();
-}
-
-static int open_dataset(const cir__arguments *arguments, cir_pool *pool, const cir_model *model,
-                        cir_dataset **dataset_out)
-{
-    cir_error err;
-    cir_status status;
-    const char *features = cir__arguments_get(arguments, "features");
-    const char *benchmark = cir__arguments_get(arguments, "benchmark");
-    if (features != NULL)
-        status = benchmark != NULL
-                     ? cir_dataset_open_domain_features(features, benchmark, pool, dataset_out, &err)
-                     : cir_dataset_open_features(features, pool, dataset_out, &err);
-    else {
-        const char *folder = cir__arguments_operands(arguments)[0];
-        cir__progress progress;
-        cir__progress_init(&progress, arguments, "encoding");
-        cir__session_catch_interrupts();
-        status = benchmark != NULL
-                     ? cir_dataset_open_domain_images(folder, benchmark, model, pool, watch, &progress,
-                                                      dataset_out, &err)
-                     : cir_dataset_open_images(folder, model, pool, watch, &progress, dataset_out, &err);
-        cir__progress_clear(&progress);
-    }
-    return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
-}
-
 static cir__experiment experiment_of(const evaluating *self, const cir_method *methods, size_t n_methods)
 {
     return (cir__experiment){.arguments = self->arguments,
@@ -309,6 +293,10 @@ static int write_results(const evaluating *self, double seconds)
     json_t *document =
         cir__results_json(self->dataset, &protocol, self->ap, seconds, json_incref(self->methods));
     json_object_update(document, self->experiments);
+    json_object_set_new(document, "n_queries_without_relevant",
+                        json_integer((json_int_t)self->gaps.n_without_relevant));
+    json_object_set_new(document, "n_queries_without_database",
+                        json_integer((json_int_t)self->gaps.n_without_database));
     const int status = write_report(self, document);
     if (path == NULL)
         json_decref(document);
@@ -327,7 +315,9 @@ static int run(const cir__arguments *arguments)
     cir_method methods[CIR_N_METHODS];
     size_t n_methods;
     cir_ap_form ap;
-    int status = read_methods(arguments, methods, &n_methods);
+    int status = cir__eval_data_check(arguments);
+    if (status == CIR__DONE)
+        status = read_methods(arguments, methods, &n_methods);
     if (status == CIR__DONE)
         status = read_ap(arguments, &ap);
     if (status == CIR__DONE)
@@ -349,12 +339,14 @@ static int run(const cir__arguments *arguments)
     if (status == CIR__DONE && !has_features)
         status = cir__session_open_model(arguments, NULL, &model);
     if (status == CIR__DONE)
-        status = open_dataset(arguments, self.pool, model, &dataset);
+        status = cir__eval_data_open(arguments, self.pool, model, &dataset);
     self.dataset = dataset;
     if (status == CIR__DONE) {
         const cir_dataset_info *info = cir_dataset_get_info(dataset);
         const char *wording = ap == CIR_AP_PAPER ? ", AP in the paper's wording" : "";
-        if (self.prints_table && info->n_domains > 0)
+        if (self.prints_table && info->benchmark != NULL)
+            cir__eval_data_print_head(info);
+        else if (self.prints_table && info->n_domains > 0)
             printf("%s: %zu queries, %zu domains, %zu database images; mAP in %%%s\n\n", info->name,
                    info->n_queries, info->n_domains, info->n_database, wording);
         else if (self.prints_table)
@@ -365,6 +357,8 @@ static int run(const cir__arguments *arguments)
         status = cir__experiments_check_distractors(&experiment);
         if (status == CIR__DONE)
             status = evaluate_methods(&self, methods, n_methods);
+        if (status == CIR__DONE && self.prints_table)
+            cir__eval_data_print_gaps(info, &self.gaps);
         if (status == CIR__DONE)
             status = cir__experiments_sweep(&experiment, self.experiments);
         if (status == CIR__DONE)
@@ -386,11 +380,13 @@ const cir__command cir__command_eval = {
     .summary = "measure methods on a data set with known answers",
     .flags = flags,
     .notes =
-        "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures). "
-        "Each query\n"
-        "ranks the database of its own instance. mmAP is the i-CIR column of the paper; ± is half the 95 %\n"
-        "interval over instances (both ends are in the JSON). cir eval compare tells whether one method is "
-        "better.\n\n"
+        "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures, or "
+        "WebDataset\n"
+        "shards, query/*.tar and database/*.tar). Each query ranks the database of its own instance. mmAP "
+        "is\n"
+        "the i-CIR column of the paper; ± is half the 95 % interval over instances (both ends are in the "
+        "JSON).\n"
+        "cir eval compare tells whether one method is better.\n\n"
         "With --benchmark the folder holds FREEDOM's lists, \"path domain class\" separated by spaces:\n"
         "full_files.csv (imagenet_r, where imgnet_targets.txt does too, and ltll), or query_files.csv and\n"
         "database_files.csv (nico, minidn). With --features, database_image.npy has a row for each line "
@@ -403,9 +399,18 @@ const cir__command cir__command_eval = {
         "  minidn      clipart painting photo sketch\n"
         "  ltll        Today Archive\n"
         "AVG is the column of the paper.\n\n"
+        "CIRR, CIRCO and FashionIQ are read from the folders that they are published in:\n"
+        "  cirr       captions/, image_splits/, pictures in img_raw/\n"
+        "  circo      annotations/, COCO2017_unlabeled/\n"
+        "  fashioniq  captions/, image_splits/, pictures in images/\n"
+        "With --features, database_image.npy beside these has a row for each image of the split's list "
+        "(fashioniq:\n"
+        "dress, shirt, toptee one after another), and query_text.npy one for each query.\n\n"
         "Examples:\n"
         "  cir eval icir --model ~/models/clip-vit-large-patch14 --ablation\n"
         "  cir eval data/ltll --benchmark ltll --model ~/models/clip-vit-large-patch14\n"
+        "  cir eval CIRR --benchmark cirr --split test --submission out --model "
+        "~/models/clip-vit-large-patch14\n"
         "  cir eval --features features/ --method basic,product --set variant=reference --json "
         "results.json\n"
         "  cir eval icir --ablation --report icir.html\n",

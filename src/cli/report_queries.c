@@ -94,7 +94,7 @@ static bool read_pictures(const cir__report *report, shown *queries, size_t n)
             const char *listed = k == 0 ? cir_dataset_get_query(report->dataset, queries[i].query).path
                                         : queries[i].answers[k - 1].path;
             places[n_paths] = &queries[i].pictures[k];
-            paths[n_paths] = cir_picture_path(report->folder, listed);
+            paths[n_paths] = cir_dataset_find_picture(report->dataset, report->folder, listed);
             is_whole = paths[n_paths++] != NULL;
         }
     if (is_whole)

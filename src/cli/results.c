@@ -79,6 +79,22 @@ static void domains_json(const cir_dataset_info *info, const cir_eval_result *re
     json_object_set_new(document, "AVG", json_real(result->average));
 }
 
+/* A benchmark's own figures: {"R@1": …}, or {"dress": {"R@10": …}} of those in groups. */
+static json_t *figures_json(const cir_eval_result *result)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < result->n_figures; i++) {
+        const cir_figure *figure = &result->figures[i];
+        json_t *group = figure->group == NULL ? object : json_object_get(object, figure->group);
+        if (group == NULL) {
+            group = json_object();
+            json_object_set_new(object, figure->group, group);
+        }
+        json_object_set_new(group, figure->name, json_real(figure->value));
+    }
+    return object;
+}
+
 json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_result *result, const char *label)
 {
     json_t *AP = json_array(), *n_relevant = json_array(), *top = json_array();
@@ -107,6 +123,8 @@ json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_resu
     const cir_dataset_info *info = cir_dataset_get_info(dataset);
     if (info->n_domains > 0)
         domains_json(info, result, document);
+    if (info->benchmark != NULL && info->has_answers)
+        json_object_set_new(document, "figures", figures_json(result));
     return document;
 }
 
@@ -120,12 +138,17 @@ json_t *cir__results_json(const cir_dataset *dataset, const cir_protocol *protoc
         json_array_append_new(queries, json_pack("[o, o, o]", cir__json_text(query.path),
                                                  cir__json_text(query.text), cir__json_text(query.instance)));
     }
-    return json_pack("{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:[I, I], s:s, s:s, s:s}, s:o, s:o}",
-                     "dataset", cir__json_text(info->name), "n_queries", (json_int_t)info->n_queries,
-                     "n_instances", (json_int_t)info->n_instances, "n_database", (json_int_t)info->n_database,
-                     "seconds", seconds, "protocol", "version", cir_version(), "AP", cir_ap_form_name(ap),
-                     "exclusion", protocol->exclusion, "gallery", (json_int_t)protocol->smallest_gallery,
-                     (json_int_t)protocol->largest_gallery, "relevance", protocol->relevance, "features",
-                     protocol->features, "composed", protocol->composed, "methods", methods, "queries",
-                     queries);
+    json_t *document =
+        json_pack("{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:[I, I], s:s, s:s, s:s}, s:o, s:o}",
+                  "dataset", cir__json_text(info->name), "n_queries", (json_int_t)info->n_queries,
+                  "n_instances", (json_int_t)info->n_instances, "n_database", (json_int_t)info->n_database,
+                  "seconds", seconds, "protocol", "version", cir_version(), "AP", cir_ap_form_name(ap),
+                  "exclusion", protocol->exclusion, "gallery", (json_int_t)protocol->smallest_gallery,
+                  (json_int_t)protocol->largest_gallery, "relevance", protocol->relevance, "features",
+                  protocol->features, "composed", protocol->composed, "methods", methods, "queries", queries);
+    if (info->benchmark != NULL) {
+        json_object_set_new(document, "benchmark", json_string(info->benchmark));
+        json_object_set_new(document, "split", json_string(info->split));
+    }
+    return document;
 }

@@ -22,12 +22,12 @@ cir_answer_view cir_dataset_get_answer(const cir_dataset *dataset, size_t i_quer
     const cir__item *const item = &dataset->items[low];
     return (cir_answer_view){.path = dataset->paths.names[item->path],
                              .text = dataset->texts.names[item->text],
-                             .is_relevant = item->label == query->label};
+                             .is_relevant = cir__dataset_is_relevant(dataset, i_query, low)};
 }
 
 /* The folder may have been renamed since the list was written, so its name at the front counts for nothing;
  * where that leads nowhere, the path is taken as relative to the folder. */
-char *cir_picture_path(const char *folder, const char *listed)
+static char *picture_path(const char *folder, const char *listed)
 {
     const char *const slash = strchr(listed, '/');
     char *const path = slash != NULL ? cir__path_join(folder, slash + 1) : NULL;
@@ -41,4 +41,32 @@ char *cir_picture_path(const char *folder, const char *listed)
     }
     free(whole);
     return path;
+}
+
+/* The same of a data set that says where its pictures may lie: the first place where it is, or the first at
+ * all. */
+static char *picture_path_in(const char *folder, const char *const *places, const char *listed)
+{
+    char *first = NULL;
+
+    for (; *places != NULL; places++) {
+        char *const place = cir__path_join(folder, *places);
+        char *const path = place != NULL ? cir__path_join(place, listed) : NULL;
+        free(place);
+        if (path == NULL || access(path, F_OK) == 0) {
+            free(first);
+            return path;
+        }
+        if (first == NULL)
+            first = path;
+        else
+            free(path);
+    }
+    return first;
+}
+
+char *cir_dataset_find_picture(const cir_dataset *dataset, const char *folder, const char *listed)
+{
+    return dataset->picture_folders != NULL ? picture_path_in(folder, dataset->picture_folders, listed)
+                                            : picture_path(folder, listed);
 }

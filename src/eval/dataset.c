@@ -2,19 +2,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "format/csv.h"
 #include "method/freedom.h"
 #include "method/row.h"
-
-/* One list as it is read. */
-typedef struct item_list {
-    cir__item *items;
-    size_t n;
-    size_t capacity;
-} item_list;
 
 cir_status cir__dataset_new(cir_dataset **dataset_out, cir_error *err)
 {
@@ -35,6 +29,8 @@ void cir_dataset_close(cir_dataset *dataset)
     cir__intern_done(&dataset->instances);
     cir__intern_done(&dataset->classes);
     cir__kept_free(dataset->kept);
+    cir__triplets_free(dataset->triplets);
+    cir__shards_free(dataset->shards);
     cir__gallery_done(&dataset->images);
     cir__gallery_done(&dataset->composed);
     void *const owned[] = {dataset->name,
@@ -68,15 +64,18 @@ cir_query_view cir_dataset_get_query(const cir_dataset *dataset, size_t i_query)
 {
     const cir__item *const query = &dataset->queries[i_query];
     const size_t *const begin = &dataset->instance_begin[query->instance];
-    const bool has_classes = dataset->n_domains > 0;
-    const size_t number = has_classes ? query->label / dataset->n_domains : query->instance;
+    const bool has_classes = dataset->classes.n > 0;
+    const bool is_excluded = dataset->triplets != NULL && dataset->triplets->set->excludes_reference;
+    const size_t number = dataset->n_domains > 0 ? query->label / dataset->n_domains
+                          : has_classes          ? query->label
+                                                 : query->instance;
     return (cir_query_view){.path = dataset->paths.names[query->path],
                             .text = dataset->texts.names[query->text],
                             .instance =
                                 (has_classes ? &dataset->classes : &dataset->instances)->names[number],
                             .text_number = query->text,
                             .instance_number = number,
-                            .n_database = begin[1] - begin[0]};
+                            .n_database = begin[1] - begin[0] - is_excluded};
 }
 
 static cir_rows rows_of(const cir_dataset *dataset, const cir__gallery *gallery, size_t instance)
@@ -137,35 +136,93 @@ const float *cir__dataset_get_text(const cir_dataset *dataset, const float *text
     return text + (dataset->text_rows != NULL ? dataset->text_rows[query] : query) * dataset->info.dim;
 }
 
-static cir_status list_push(cir_dataset *dataset, const cir__csv *csv, const char *path, item_list *list,
-                            cir_error *err)
+size_t cir__dataset_find_relevant(const cir_dataset *dataset, size_t i_query, size_t *rows_out)
+{
+    const cir__item *const query = &dataset->queries[i_query];
+    const size_t begin = dataset->instance_begin[query->instance],
+                 end = dataset->instance_begin[query->instance + 1];
+    size_t n = 0;
+
+    if (dataset->triplets != NULL) {
+        const cir__row_lists *const lists = &dataset->triplets->relevant;
+        n = lists->begin[i_query + 1] - lists->begin[i_query];
+        for (size_t i = 0; i < n; i++)
+            rows_out[i] = lists->rows[lists->begin[i_query] + i];
+        return n;
+    }
+    for (size_t item = begin; item < end; item++)
+        if (dataset->items[item].label == query->label)
+            rows_out[n++] = item - begin;
+    return n;
+}
+
+bool cir__dataset_is_relevant(const cir_dataset *dataset, size_t i_query, size_t item)
+{
+    const cir__item *const query = &dataset->queries[i_query];
+
+    if (dataset->triplets == NULL)
+        return dataset->items[item].label == query->label;
+    const cir__row_lists *const lists = &dataset->triplets->relevant;
+    for (size_t i = lists->begin[i_query]; i < lists->begin[i_query + 1]; i++)
+        if (lists->rows[i] == item - dataset->instance_begin[query->instance])
+            return true;
+    return false;
+}
+
+cir_status cir__item_list_push(cir_dataset *dataset, cir__item_list *list, const char *path, const char *text,
+                               const char *instance, cir_error *err)
 {
     cir__item item;
     cir_status status;
-
-    if (csv->n_fields != 3)
-        return cir__fail(
-            err, CIR_FORMAT,
-            "%s: line %zu has %zu fields, not the 3 of path,text,instance; put a text with commas in "
-            "double quotes",
-            path, csv->line, csv->n_fields);
     void *items = list->items;
     const bool has_room = cir__grow(&items, &list->capacity, list->n + 1, sizeof *list->items);
+
     list->items = items;
     if (!has_room)
-        return cir__fail_memory(err, path);
+        return cir__fail_memory(err, "a list");
     if ((status = (dataset->has_equal_paths ? cir__intern_add : cir__intern_put)(
-             &dataset->paths, csv->fields[0].text, &item.path, err)) != CIR_OK ||
-        (status = cir__intern_put(&dataset->texts, csv->fields[1].text, &item.text, err)) != CIR_OK ||
-        (status = cir__intern_put(&dataset->instances, csv->fields[2].text, &item.instance, err)) != CIR_OK)
+             &dataset->paths, path, &item.path, err)) != CIR_OK ||
+        (status = cir__intern_put(&dataset->texts, text, &item.text, err)) != CIR_OK ||
+        (status = cir__intern_put(&dataset->instances, instance, &item.instance, err)) != CIR_OK)
         return status;
     item.label = item.text;
     list->items[list->n++] = item;
     return CIR_OK;
 }
 
+/* Whether a list's first row names its columns: the lists have none such. */
+static bool is_header(const cir__csv *csv)
+{
+    static const char *const names[] = {"path", "image_path", "img_path", "image",
+                                        "file", "filename",   "file_name"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp(csv->fields[0].text, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static cir_status row_push(cir_dataset *dataset, const cir__csv *csv, const char *path, cir__item_list *list,
+                           cir_error *err)
+{
+    if (csv->n_fields != 3)
+        return cir__fail(
+            err, CIR_FORMAT,
+            "%s: line %zu has %zu fields, not the 3 of path,text,instance; put a text with commas in "
+            "double quotes",
+            path, csv->line, csv->n_fields);
+    if (list->n == 0 && is_header(csv))
+        return cir__fail(err, CIR_FORMAT, "%s: line %zu is a header, but every line is a row; leave it out",
+                         path, csv->line);
+    if (csv->fields[0].size_bytes == 0 || csv->fields[2].size_bytes == 0)
+        return cir__fail(err, CIR_FORMAT, "%s: line %zu has no %s; write path,text,instance", path, csv->line,
+                         csv->fields[0].size_bytes == 0 ? "path" : "instance");
+    return cir__item_list_push(dataset, list, csv->fields[0].text, csv->fields[1].text, csv->fields[2].text,
+                               err);
+}
+
 /* list_out->items is to be freed whatever comes back. */
-static cir_status list_read(cir_dataset *dataset, const char *path, item_list *list_out, cir_error *err)
+static cir_status list_read(cir_dataset *dataset, const char *path, cir__item_list *list_out, cir_error *err)
 {
     cir__mapping mapping = {0};
     cir__csv csv = {0};
@@ -177,7 +234,7 @@ static cir_status list_read(cir_dataset *dataset, const char *path, item_list *l
         return status;
     cir__csv_init(&csv, (cir__bytes_view){mapping.data, mapping.size, path}, ',');
     while ((status = cir__csv_read_row(&csv, &has_row, err)) == CIR_OK && has_row)
-        if ((status = list_push(dataset, &csv, path, list_out, err)) != CIR_OK)
+        if ((status = row_push(dataset, &csv, path, list_out, err)) != CIR_OK)
             break;
     if (status == CIR_OK && list_out->n == 0)
         status =
@@ -188,7 +245,7 @@ static cir_status list_read(cir_dataset *dataset, const char *path, item_list *l
 }
 
 /* Sorts the database by instance, keeping the file's order within one: counting sort. */
-static cir_status group(cir_dataset *dataset, const item_list *database, cir_error *err)
+static cir_status group(cir_dataset *dataset, const cir__item_list *database, cir_error *err)
 {
     const size_t n_instances = dataset->instances.n;
     size_t *next = cir__new(n_instances, sizeof *next);
@@ -231,8 +288,8 @@ cir_status cir__dataset_set_name(cir_dataset *dataset, const char *folder, cir_e
     return CIR_OK;
 }
 
-static cir_status list_read_in(cir_dataset *dataset, const char *folder, const char *file, item_list *list,
-                               cir_error *err)
+static cir_status list_read_in(cir_dataset *dataset, const char *folder, const char *file,
+                               cir__item_list *list, cir_error *err)
 {
     char *path = cir__path_join(folder, file);
     cir_status status = path != NULL ? list_read(dataset, path, list, err) : cir__fail_memory(err, file);
@@ -240,23 +297,32 @@ static cir_status list_read_in(cir_dataset *dataset, const char *folder, const c
     return status;
 }
 
+void cir__dataset_take_queries(cir_dataset *dataset, cir__item_list *queries)
+{
+    dataset->queries = queries->items;
+    dataset->n_query_texts = dataset->texts.n;
+    dataset->info.n_queries = dataset->n_image_rows = dataset->n_text_rows = queries->n;
+    dataset->info.n_instances = dataset->instances.n; /* those that are asked for; they come first */
+    *queries = (cir__item_list){0};
+}
+
+cir_status cir__dataset_take_database(cir_dataset *dataset, const cir__item_list *database, cir_error *err)
+{
+    dataset->info.n_database = database->n;
+    return group(dataset, database, err);
+}
+
 cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder, const char *queries_file,
                                    const char *database_file, cir_error *err)
 {
-    item_list queries = {0}, database = {0};
+    cir__item_list queries = {0}, database = {0};
 
     cir_status status = list_read_in(dataset, folder, queries_file, &queries, err);
-    dataset->queries = queries.items;
-    if (status != CIR_OK)
-        return status;
-    dataset->n_query_texts = dataset->texts.n;
-    dataset->info.n_queries = dataset->n_image_rows = dataset->n_text_rows = queries.n;
-    dataset->info.n_instances = dataset->instances.n; /* those that are asked for; they come first */
-
-    status = list_read_in(dataset, folder, database_file, &database, err);
+    cir__dataset_take_queries(dataset, &queries);
     if (status == CIR_OK)
-        status = group(dataset, &database, err);
-    dataset->info.n_database = database.n;
+        status = list_read_in(dataset, folder, database_file, &database, err);
+    if (status == CIR_OK)
+        status = cir__dataset_take_database(dataset, &database, err);
     free(database.items);
     return status == CIR_OK ? cir__dataset_set_name(dataset, folder, err) : status;
 }

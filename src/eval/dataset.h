@@ -7,6 +7,7 @@
 #include "eval/gallery.h"
 #include "eval/intern.h"
 #include "eval/kept.h"
+#include "eval/triplets.h"
 
 /* A query or a database row, as its line in the CSV says. Numbers of interned names. */
 typedef struct cir__item {
@@ -15,6 +16,15 @@ typedef struct cir__item {
     size_t instance; /* which gallery it belongs to: queries rank the rows of their own */
     size_t label;    /* a row is relevant to a query of its gallery where the labels are equal */
 } cir__item;
+
+/* A list of rows being read. items are to be freed. */
+typedef struct cir__item_list {
+    cir__item *items;
+    size_t n;
+    size_t capacity;
+} cir__item_list;
+
+typedef struct cir__shards cir__shards; /* shards.h */
 
 struct cir_dataset {
     cir_dataset_info info;
@@ -33,9 +43,16 @@ struct cir_dataset {
 
     /* Sets of domains alone (domains.h); n_domains is 0 for others. A query's text row is its target. */
     size_t n_domains;
-    cir__intern classes;   /* numbered as label / n_domains; they are the instances of figures */
-    bool shares_images;    /* the queries' images are the database's, in its order: query_image is a copy */
+    cir__intern classes; /* numbered as label / n_domains; they are the instances of figures, where there are
+                            any */
+    bool shares_images;  /* the queries' images are the database's, in its order: query_image is a copy */
     size_t *image_domains; /* [n_image_rows] the source domain of a query with that image */
+
+    /* CIRR, CIRCO and FashionIQ alone; NULL for others. Instances are their galleries, a query's label is
+     * what figures go by, a number of classes, and tells nothing of relevance. */
+    cir__triplets *triplets;
+    const char *const *picture_folders; /* where pictures may lie below the folder, NULL at the end; NULL: as
+                                           i-CIR's */
 
     cir__item *items;       /* [n_database] grouped by instance, and in the file's order within one */
     size_t *item_rows;      /* [n_database] their rows in the file */
@@ -54,6 +71,8 @@ struct cir_dataset {
     float *synthetic_image, *synthetic_text; /* [n_synthetic_image, dim], … unit; both or none */
     size_t n_synthetic_image, n_synthetic_text;
 
+    cir__shards *shards; /* archives that hold the pictures; NULL: they are files */
+
     const cir_model *model; /* that encoded it, lent; NULL for features of somebody else */
     cir__kept *kept;        /* texts that runs have encoded with it */
 };
@@ -64,6 +83,19 @@ struct cir_dataset {
 CIR_MUST_CHECK cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder,
                                                   const char *queries_file, const char *database_file,
                                                   cir_error *err);
+
+/* One row more, its label being its text. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__item_list_push(cir_dataset *dataset, cir__item_list *list, const char *path,
+                                              const char *text, const char *instance, cir_error *err);
+
+/* Makes lists the data set's: first the queries, whose items are taken over, then the database, which is
+ * grouped by instance. Errors: CIR_NO_MEMORY. */
+void cir__dataset_take_queries(cir_dataset *dataset, cir__item_list *queries);
+CIR_MUST_CHECK cir_status cir__dataset_take_database(cir_dataset *dataset, const cir__item_list *database,
+                                                     cir_error *err);
+
+/* Unmaps; NULL is allowed. */
+void cir__shards_free(cir__shards *shards);
 
 /* The rows that an instance's queries rank, lent: row i is item instance_begin[instance] + i. */
 cir_rows cir__dataset_get_rows(const cir_dataset *dataset, size_t instance);
@@ -77,6 +109,13 @@ CIR_MUST_CHECK cir_status cir__dataset_copy_images(cir_dataset *dataset, cir_err
 /* A query's features [dim], lent; text: query_text, or another table of its shape. */
 const float *cir__dataset_get_image(const cir_dataset *dataset, size_t query);
 const float *cir__dataset_get_text(const cir_dataset *dataset, const float *text, size_t query);
+
+/* The rows of its gallery that are relevant to a query, counted from the gallery's first, into rows_out [rows
+ * of the gallery]; returns how many. */
+size_t cir__dataset_find_relevant(const cir_dataset *dataset, size_t query, size_t *rows_out);
+
+/* Whether an item of a query's gallery is relevant to it. */
+bool cir__dataset_is_relevant(const cir_dataset *dataset, size_t query, size_t item);
 
 /* The last part of a folder's path, "icir" of "/data/icir/", as the name of data set and info. Errors:
  * CIR_NO_MEMORY. */

@@ -68,7 +68,8 @@ static cir_status benchmark_find(const char *name, const benchmark **set_out, ci
             return CIR_OK;
         }
     return cir__fail(err, CIR_ARGUMENT,
-                     "%s: no such benchmark; give one of imagenet_r, nico, minidn and ltll", name);
+                     "%s: no such benchmark; give imagenet_r, nico, minidn, ltll, cirr, circo or fashioniq",
+                     name);
 }
 
 static cir_status domain_find(const reader *from, const char *name, const char *path, size_t line,

@@ -1,14 +1,16 @@
 /* A data set from features that somebody else computed: the folder of `cir eval --features`. */
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "eval/dataset.h"
-#include "eval/domains.h"
+#include "eval/lists.h"
 #include "format/npy.h"
 #include "linalg/rows.h"
 #include "method/mean.h"
@@ -16,8 +18,9 @@
 /* The folder being read. */
 typedef struct source {
     const char *folder;
-    size_t dim;        /* 0: not known yet; the first file decides */
-    const char *first; /* the name of that file */
+    size_t dim;                             /* 0: not known yet; the first file decides */
+    const char *first;                      /* the name of that file */
+    const char *query_list, *database_list; /* whose rows the files have; NULL: lists of several files */
     cir_error *err;
 } source;
 
@@ -42,10 +45,10 @@ static cir_status file_open(source *from, const char *name, size_t n_wanted, cha
         return cir__fail(from->err, CIR_SHAPE,
                          "%s: features have dimension %zu, those of %s %zu; encode all with one model", path,
                          view->row_items, from->first, from->dim);
+    const char *const list = strncmp(name, "query", 5) == 0 ? from->query_list : from->database_list;
     if (n_wanted != 0 && view->n_rows != n_wanted)
-        return cir__fail(from->err, CIR_SHAPE,
-                         "%s: has %zu rows, its list has %zu; write one feature for each row", path,
-                         view->n_rows, n_wanted);
+        return cir__fail(from->err, CIR_SHAPE, "%s: has %zu rows, %s has %zu; write one feature for each row",
+                         path, view->n_rows, list != NULL ? list : "its list", n_wanted);
     if (from->dim == 0)
         from->first = name;
     from->dim = view->row_items;
@@ -146,9 +149,10 @@ static cir_status gallery_order(const source *from, const char *name, const cir_
     if (path == NULL)
         status = cir__fail_memory(from->err, name);
     else if (gallery->rows.n_rows != dataset->info.n_database)
-        status = cir__fail(from->err, CIR_SHAPE,
-                           "%s: has %zu rows, its list has %zu; write one feature for each row", path,
-                           gallery->rows.n_rows, dataset->info.n_database);
+        status = cir__fail(
+            from->err, CIR_SHAPE, "%s: has %zu rows, %s has %zu; write one feature for each row", path,
+            gallery->rows.n_rows, from->database_list != NULL ? from->database_list : "its list",
+            dataset->info.n_database);
     else
         status = cir__gallery_order(gallery, path, dataset->item_rows, pool, from->err);
     free(path);
@@ -168,7 +172,10 @@ static cir_status composed_read_optional(cir_dataset *dataset, const source *ima
 {
     static const char name[] = "database_composed.npy";
     cir__gallery *const gallery = &dataset->composed;
-    source from = {.folder = images->folder, .err = err};
+    source from = {.folder = images->folder,
+                   .query_list = images->query_list,
+                   .database_list = images->database_list,
+                   .err = err};
     bool is_there;
     size_t n;
 
@@ -230,7 +237,8 @@ static cir_status rest_read(cir_dataset *dataset, source *from, cir_pool *pool)
  * anybody's. */
 typedef struct opening {
     cir_dataset *dataset;
-    const char *folder, *benchmark;
+    const char *folder;
+    const cir__lists *lists;
     cir_status lists_status;
     cir_error lists_error;
 } opening;
@@ -242,19 +250,41 @@ static void opening_task(void *context, size_t i_task, size_t i_thread)
     (void)i_thread;
     if (i_task > 0)
         cir__gallery_measure(&self->dataset->images, i_task - 1);
-    else if (self->benchmark == NULL)
-        self->lists_status = cir__dataset_read_lists(self->dataset, self->folder, "query.csv", "database.csv",
-                                                     &self->lists_error);
     else
-        self->lists_status =
-            cir__domains_read(self->dataset, self->folder, self->benchmark, &self->lists_error);
+        self->lists_status = cir__lists_read(self->dataset, self->folder, self->lists, &self->lists_error);
 }
 
-/* benchmark: NULL for lists as i-CIR's. */
-static cir_status open_features(const char *folder, const char *benchmark, cir_pool *pool,
+/* Whether files are there: names, NULL at the end. Errors: CIR_NOT_FOUND, which lists all that are not. */
+static cir_status files_find(const char *folder, const char *const *names, cir_error *err)
+{
+    char missing[256] = "";
+    size_t n_missing = 0;
+
+    for (; *names != NULL; names++) {
+        char *const path = cir__path_join(folder, *names);
+        if (path == NULL)
+            return cir__fail_memory(err, *names);
+        if (access(path, F_OK) != 0 && errno == ENOENT) {
+            const size_t end = strlen(missing);
+            snprintf(missing + end, sizeof missing - end, "%s%s", n_missing++ > 0 ? ", " : "", *names);
+        }
+        free(path);
+    }
+    return n_missing == 0 ? CIR_OK
+                          : cir__fail(err, CIR_NOT_FOUND, "%s: %s %s not there; add %s", folder, missing,
+                                      n_missing == 1 ? "is" : "are", n_missing == 1 ? "it" : "them");
+}
+
+static cir_status open_features(const char *folder, const cir__lists *lists, cir_pool *pool,
                                 cir_dataset **dataset_out, cir_error *err)
 {
-    source from = {.folder = folder, .err = err};
+    static const char *const all[] = {"query.csv",      "database.csv",       "query_image.npy",
+                                      "query_text.npy", "database_image.npy", NULL};
+    static const char *const tables[] = {"query_image.npy", "query_text.npy", "database_image.npy", NULL};
+    source from = {.folder = folder,
+                   .query_list = lists->queries_file,
+                   .database_list = lists->database_file,
+                   .err = err};
     cir_dataset *dataset = NULL;
 
     cir__error_clear(err);
@@ -262,16 +292,23 @@ static cir_status open_features(const char *folder, const char *benchmark, cir_p
     cir_status status = cir__dataset_new(&dataset, err);
     if (status != CIR_OK)
         return status;
-    dataset->has_equal_paths = benchmark == NULL; /* no picture is encoded, so none need be found twice */
-    opening self = {.dataset = dataset, .folder = folder, .benchmark = benchmark};
-    status = gallery_open(&from, "database_image.npy", &dataset->images);
-    cir__pool_run(pool, status == CIR_OK ? 1 + cir__gallery_n_blocks(&dataset->images) : 1, opening_task,
-                  &self);
+    opening self = {.dataset = dataset, .folder = folder, .lists = lists};
+    const bool is_plain = lists->queries_file != NULL;
+    dataset->has_equal_paths = is_plain; /* no picture is encoded, so none need be found twice */
+    if (is_plain)
+        status = files_find(folder, all, err);
+    if (status == CIR_OK) {
+        status = gallery_open(&from, "database_image.npy", &dataset->images);
+        cir__pool_run(pool, status == CIR_OK ? 1 + cir__gallery_n_blocks(&dataset->images) : 1, opening_task,
+                      &self);
+    }
     if (self.lists_status != CIR_OK) { /* of two things wrong, the lists come first */
         status = self.lists_status;
         if (err != NULL)
             *err = self.lists_error;
     }
+    if (self.lists_status == CIR_OK && !is_plain && (status == CIR_OK || status == CIR_NOT_FOUND))
+        status = files_find(folder, tables + dataset->shares_images, err);
     if (status == CIR_OK)
         status = gallery_order(&from, "database_image.npy", dataset, pool, &dataset->images);
     if (status == CIR_OK)
@@ -286,11 +323,20 @@ static cir_status open_features(const char *folder, const char *benchmark, cir_p
 cir_status cir_dataset_open_features(const char *folder, cir_pool *pool, cir_dataset **dataset_out,
                                      cir_error *err)
 {
-    return open_features(folder, NULL, pool, dataset_out, err);
+    const cir__lists lists = {.queries_file = "query.csv", .database_file = "database.csv"};
+    return open_features(folder, &lists, pool, dataset_out, err);
 }
 
 cir_status cir_dataset_open_domain_features(const char *folder, const char *benchmark, cir_pool *pool,
                                             cir_dataset **dataset_out, cir_error *err)
 {
-    return open_features(folder, benchmark, pool, dataset_out, err);
+    const cir__lists lists = {.domains = benchmark};
+    return open_features(folder, &lists, pool, dataset_out, err);
+}
+
+cir_status cir_dataset_open_triplet_features(const char *folder, const cir_triplets_options *options,
+                                             cir_pool *pool, cir_dataset **dataset_out, cir_error *err)
+{
+    const cir__lists lists = {.triplets = options};
+    return open_features(folder, &lists, pool, dataset_out, err);
 }

@@ -1,6 +1,7 @@
 /* A data set from pictures in i-CIR's layout, encoded with a model: query_files.csv and database_files.csv
  * hold path,text,instance, where paths begin with the data set's folder name; or from those of a benchmark of
  * domain conversion, whose lists and paths are alike. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,34 +9,47 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "eval/dataset.h"
-#include "eval/domains.h"
+#include "eval/lists.h"
+#include "eval/pictures.h"
+#include "eval/shards.h"
 #include "linalg/rows.h"
 
 /* Every listed picture once: features_out [paths.n, dim], free() it. */
-static cir_status pictures_encode(const cir_dataset *dataset, const char *folder, cir_pool *pool,
-                                  cir_encode_watch *watch, void *context, float **features_out,
-                                  cir_error *err)
+static cir_status pictures_encode(const cir_dataset *dataset, const char *folder,
+                                  const cir_pictures_options *options, cir_pool *pool,
+                                  cir__feature_cache *cache, float **features_out, cir_error *err)
 {
     const size_t n = dataset->paths.n;
     size_t n_floats;
+    cir__picture *pictures = cir__new(n, sizeof *pictures);
     char **paths = cir__new(n, sizeof *paths);
     float *features = NULL;
     cir_status status = CIR_OK;
 
     *features_out = NULL;
+    char *const place = realpath(folder, NULL); /* as caches know pictures by */
     if (cir__size_mul(n, dataset->info.dim, &n_floats))
         features = cir__new(n_floats, sizeof *features);
-    if (paths == NULL || features == NULL)
+    if (place == NULL)
+        status = cir__fail_errno(err, errno, "%s: cannot be found", folder);
+    else if (pictures == NULL || paths == NULL || features == NULL)
         status = cir__fail_memory(err, "a data set's features");
-    for (size_t i = 0; i < n && status == CIR_OK; i++)
-        if ((paths[i] = cir_picture_path(folder, dataset->paths.names[i])) == NULL)
+    for (size_t i = 0; i < n && status == CIR_OK; i++) {
+        if (dataset->shards != NULL)
+            pictures[i] = cir__shards_get(dataset, i);
+        else if ((paths[i] = cir_dataset_find_picture(dataset, place, dataset->paths.names[i])) == NULL)
             status = cir__fail_memory(err, "a data set's paths");
+        else
+            pictures[i] = (cir__picture){.path = paths[i], .name = paths[i]};
+    }
     if (status == CIR_OK)
-        status = cir_model_encode_files(dataset->model, pool, (const char *const *)paths, n, NULL, features,
-                                        watch, context, err);
+        status = cir__pictures_encode(dataset->model, pool, pictures, n, cache, features, options->watch,
+                                      options->context, err);
     for (size_t i = 0; paths != NULL && i < n; i++)
         free(paths[i]);
     free(paths);
+    free(pictures);
+    free(place);
     if (status != CIR_OK) {
         free(features);
         return status;
@@ -94,37 +108,59 @@ exit:
     return status;
 }
 
+static cir_status cache_open(const cir_dataset *dataset, const cir_pictures_options *options,
+                             cir__feature_cache **cache_out, cir_error *err)
+{
+    *cache_out = NULL;
+    return options->cache == NULL
+               ? CIR_OK
+               : cir__feature_cache_open(options->cache, cir_model_get_info(dataset->model),
+                                         CIR__CACHE_MAX_BYTES, cache_out, err);
+}
+
 /* Everything behind the lists. */
-static cir_status encode(cir_dataset *dataset, const char *folder, const cir_model *model, cir_pool *pool,
-                         cir_encode_watch *watch, void *context, cir_error *err)
+static cir_status encode(cir_dataset *dataset, const char *folder, const cir_pictures_options *options,
+                         cir_pool *pool, cir_cache_report *report_out, cir_error *err)
 {
     float *pictures = NULL;
+    cir__feature_cache *cache = NULL;
 
-    dataset->model = model;
-    dataset->info.dim = cir_model_get_info(model)->dim;
-    cir_status status = pictures_encode(dataset, folder, pool, watch, context, &pictures, err);
+    dataset->info.dim = cir_model_get_info(dataset->model)->dim;
+    cir_status status = cache_open(dataset, options, &cache, err);
+    if (status == CIR_OK)
+        status = pictures_encode(dataset, folder, options, pool, cache, &pictures, err);
+    cir__feature_cache_close(cache, report_out);
     if (status == CIR_OK)
         status = features_fill(dataset, pictures, pool, err);
     free(pictures);
+    cir__shards_free(dataset->shards);
+    dataset->shards = NULL;
     return status;
 }
 
-/* benchmark: NULL for lists as i-CIR's. */
-static cir_status open_images(const char *folder, const char *benchmark, const cir_model *model,
-                              cir_pool *pool, cir_encode_watch *watch, void *context,
-                              cir_dataset **dataset_out, cir_error *err)
+cir_status cir_dataset_open_pictures(const char *folder, const cir_pictures_options *options,
+                                     const cir_model *model, cir_pool *pool, cir_cache_report *report_out,
+                                     cir_dataset **dataset_out, cir_error *err)
 {
+    const bool is_icir = options->domains == NULL && options->triplets == NULL;
+    const cir__lists lists = {.queries_file = is_icir ? "query_files.csv" : NULL,
+                              .database_file = is_icir ? "database_files.csv" : NULL,
+                              .finds_shards = is_icir,
+                              .domains = options->domains,
+                              .triplets = options->triplets};
     cir_dataset *dataset = NULL;
 
     cir__error_clear(err);
     *dataset_out = NULL;
+    if (report_out != NULL)
+        *report_out = (cir_cache_report){0};
     cir_status status = cir__dataset_new(&dataset, err);
-    if (status == CIR_OK && benchmark == NULL)
-        status = cir__dataset_read_lists(dataset, folder, "query_files.csv", "database_files.csv", err);
-    else if (status == CIR_OK)
-        status = cir__domains_read(dataset, folder, benchmark, err);
     if (status == CIR_OK)
-        status = encode(dataset, folder, model, pool, watch, context, err);
+        status = cir__lists_read(dataset, folder, &lists, err);
+    if (status == CIR_OK) {
+        dataset->model = model;
+        status = encode(dataset, folder, options, pool, report_out, err);
+    }
     if (status == CIR_OK)
         *dataset_out = dataset;
     else
@@ -136,12 +172,14 @@ cir_status cir_dataset_open_images(const char *folder, const cir_model *model, c
                                    cir_encode_watch *watch, void *context, cir_dataset **dataset_out,
                                    cir_error *err)
 {
-    return open_images(folder, NULL, model, pool, watch, context, dataset_out, err);
+    const cir_pictures_options options = {.watch = watch, .context = context};
+    return cir_dataset_open_pictures(folder, &options, model, pool, NULL, dataset_out, err);
 }
 
 cir_status cir_dataset_open_domain_images(const char *folder, const char *benchmark, const cir_model *model,
                                           cir_pool *pool, cir_encode_watch *watch, void *context,
                                           cir_dataset **dataset_out, cir_error *err)
 {
-    return open_images(folder, benchmark, model, pool, watch, context, dataset_out, err);
+    const cir_pictures_options options = {.domains = benchmark, .watch = watch, .context = context};
+    return cir_dataset_open_pictures(folder, &options, model, pool, NULL, dataset_out, err);
 }

@@ -25,6 +25,13 @@ static void push_number(cir__hash *hash, uint64_t number)
     cir__hash_push(hash, bytes, sizeof bytes);
 }
 
+static void push_rows_of(cir__hash *hash, const cir__row_lists *lists, size_t query)
+{
+    push_number(hash, lists->begin[query + 1] - lists->begin[query]);
+    for (size_t i = lists->begin[query]; i < lists->begin[query + 1]; i++)
+        push_number(hash, lists->rows[i]);
+}
+
 static void hash_relevance(const cir_dataset *dataset, cir__hash *hash)
 {
     for (size_t q = 0; q < dataset->info.n_queries; q++) {
@@ -35,6 +42,11 @@ static void hash_relevance(const cir_dataset *dataset, cir__hash *hash)
         push_number(hash, query.n_database);
         if (dataset->n_domains > 0)
             push_number(hash, dataset->queries[q].label);
+        if (dataset->triplets != NULL) {
+            push_number(hash, dataset->triplets->references[q]);
+            push_rows_of(hash, &dataset->triplets->relevant, q);
+            push_rows_of(hash, &dataset->triplets->members, q);
+        }
     }
     /* Relevant is what has a query's instance and label, which is its text but for sets of domains. */
     for (size_t i = 0; i < dataset->info.n_database; i++) {
@@ -130,6 +142,8 @@ cir_status cir_dataset_get_protocol(const cir_dataset *dataset, cir_pool *pool, 
         protocol.smallest_gallery = n < protocol.smallest_gallery ? n : protocol.smallest_gallery;
         protocol.largest_gallery = n > protocol.largest_gallery ? n : protocol.largest_gallery;
     }
+    if (dataset->triplets != NULL && dataset->triplets->set->excludes_reference)
+        protocol.exclusion = "query image";
     hash_relevance(dataset, relevance);
     if ((status = hash_features(dataset, pool, features, err)) != CIR_OK ||
         (status = push_rows(composed, dataset->query_composed, dataset->info.n_queries, dataset->composed_dim,

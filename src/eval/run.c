@@ -51,6 +51,30 @@ typedef struct batch {
     size_t *relevant, *ranks; /* [n_rows] scratch */
 } batch;
 
+/* Benchmarks with figures of their own, which may leave out a row: mends ranks and top, and
+ * returns the new length of the latter. */
+static size_t judge_triplets(const run *job, batch *self, size_t q, const float *scores, size_t n_relevant,
+                             cir_hit top[CIR_N_TOP])
+{
+    const cir_dataset *const dataset = job->dataset;
+    const size_t *const rows = dataset->item_rows + dataset->instance_begin[dataset->queries[q].instance];
+    cir_eval_result *const result = job->result;
+    size_t *const best = result->best + q * CIR_N_BEST;
+    size_t *const members = result->best_members + q * CIR_N_BEST_MEMBERS;
+    size_t n_top = 0;
+
+    cir__triplets_judge(dataset->triplets, q, scores, self->rows.n_rows, self->relevant, n_relevant,
+                        self->ranks, result->query_figures + q * dataset->triplets->set->n_measures, best,
+                        members);
+    for (; n_top < CIR_N_TOP && best[n_top] != SIZE_MAX; n_top++)
+        top[n_top].id = best[n_top];
+    for (size_t i = 0; i < CIR_N_BEST && best[i] != SIZE_MAX; i++)
+        best[i] = rows[best[i]];
+    for (size_t i = 0; i < CIR_N_BEST_MEMBERS && members[i] != SIZE_MAX; i++)
+        members[i] = rows[members[i]];
+    return n_top;
+}
+
 /* A query's figures from its scores. */
 static void judge(const run *job, batch *self, size_t q)
 {
@@ -64,10 +88,10 @@ static void judge(const run *job, batch *self, size_t q)
     if (n > 0) {
         const size_t i = q - self->begin;
         const float *scores = cir__scores_get(&self->scores, &self->composed[i], i, CIR_N_TOP, top, &n_top);
-        for (size_t r = 0; r < n; r++)
-            if (dataset->items[first + r].label == query->label)
-                self->relevant[n_relevant++] = r;
+        n_relevant = cir__dataset_find_relevant(dataset, q, self->relevant);
         cir__scores_rank(scores, n, self->relevant, n_relevant, ranks);
+        if (dataset->triplets != NULL)
+            n_top = judge_triplets(job, self, q, scores, n_relevant, top);
     }
     cir_eval_result *const result = job->result;
     result->n_relevant[q] = n_relevant;
@@ -153,7 +177,7 @@ static size_t *instances_new(const cir_dataset *dataset, size_t *n_out)
 {
     size_t *const instances = cir__new(dataset->info.n_queries, sizeof *instances);
 
-    *n_out = dataset->n_domains > 0 ? dataset->classes.n : dataset->info.n_instances;
+    *n_out = dataset->classes.n > 0 ? dataset->classes.n : dataset->info.n_instances;
     for (size_t q = 0; instances != NULL && q < dataset->info.n_queries; q++)
         instances[q] = cir_dataset_get_query(dataset, q).instance_number;
     return instances;
@@ -229,6 +253,14 @@ static bool result_new(const cir_dataset *dataset, cir_eval_result *result)
             return false;
         result->sources = result->pairs + n_domains * n_domains;
     }
+    if (dataset->triplets != NULL) {
+        result->query_figures =
+            cir__new(n, dataset->triplets->set->n_measures * sizeof *result->query_figures);
+        result->best = cir__new(n, CIR_N_BEST * sizeof *result->best);
+        result->best_members = cir__new(n, CIR_N_BEST_MEMBERS * sizeof *result->best_members);
+        if (result->query_figures == NULL || result->best == NULL || result->best_members == NULL)
+            return false;
+    }
     return result->AP_forms != NULL && result->query_recalls != NULL && result->query_precisions != NULL &&
            result->n_relevant != NULL && result->top != NULL;
 }
@@ -266,6 +298,9 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
         goto exit;
     }
     status = summarise(&job, result_out, err);
+    if (status == CIR_OK && dataset->triplets != NULL && dataset->triplets->has_answers)
+        status = cir__triplets_summarise(dataset->triplets, result_out->query_figures, &result_out->figures,
+                                         &result_out->n_figures, err);
     if (status == CIR_OK)
         status = cir_eval_result_set_ap(dataset, CIR_AP_TRAPEZOID, result_out, err);
     result_out->seconds = seconds_now() - begin;
@@ -286,5 +321,9 @@ void cir_eval_result_done(cir_eval_result *result)
     free(result->n_relevant);
     free(result->top);
     free(result->pairs);
+    free(result->figures);
+    free(result->query_figures);
+    free(result->best);
+    free(result->best_members);
     memset(result, 0, sizeof *result);
 }

@@ -2,9 +2,10 @@
 
 #include "base/error.h"
 
-cir_status cir__json_parse(cir__bytes_view bytes, size_t max_bytes, json_t **object_out, cir_error *err)
+static cir_status parse(cir__bytes_view bytes, size_t max_bytes, bool is_array, json_t **top_out,
+                        cir_error *err)
 {
-    *object_out = NULL;
+    *top_out = NULL;
     if (bytes.size > max_bytes)
         return cir__fail(err, CIR_LIMIT, "%s: JSON of %zu bytes, at most %zu are read", bytes.name,
                          bytes.size, max_bytes);
@@ -13,12 +14,30 @@ cir_status cir__json_parse(cir__bytes_view bytes, size_t max_bytes, json_t **obj
     if (root == NULL)
         return cir__fail(err, CIR_FORMAT, "%s:%d:%d: is not JSON: %s", bytes.name, where.line, where.column,
                          where.text);
-    if (!json_is_object(root)) {
+    if (is_array ? !json_is_array(root) : !json_is_object(root)) {
         json_decref(root);
-        return cir__fail(err, CIR_FORMAT, "%s: is not a JSON object", bytes.name);
+        return cir__fail(err, CIR_FORMAT, "%s: is not a JSON %s", bytes.name, is_array ? "array" : "object");
     }
-    *object_out = root;
+    *top_out = root;
     return CIR_OK;
+}
+
+cir_status cir__json_parse(cir__bytes_view bytes, size_t max_bytes, json_t **object_out, cir_error *err)
+{
+    return parse(bytes, max_bytes, false, object_out, err);
+}
+
+cir_status cir__json_read(const char *path, size_t max_bytes, bool is_array, json_t **top_out, cir_error *err)
+{
+    cir__mapping mapping = {0};
+
+    *top_out = NULL;
+    cir_status status = cir__mapping_open(path, &mapping, err);
+    if (status == CIR_OK)
+        status =
+            parse((cir__bytes_view){mapping.data, mapping.size, path}, max_bytes, is_array, top_out, err);
+    cir__mapping_close(&mapping);
+    return status;
 }
 
 /* The value of a key that is there and not null, else NULL. */

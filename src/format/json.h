@@ -18,6 +18,11 @@
 CIR_MUST_CHECK cir_status cir__json_parse(cir__bytes_view bytes, size_t max_bytes, json_t **object_out,
                                           cir_error *err);
 
+/* The same of a whole file, whose top is an object or, with is_array, an array. Errors: those of reading,
+ * too. */
+CIR_MUST_CHECK cir_status cir__json_read(const char *path, size_t max_bytes, bool is_array, json_t **top_out,
+                                         cir_error *err);
+
 /* A whole number in [min, max]. file is for messages here and below. Errors: CIR_FORMAT (no whole number, or
  * out of range: the message names the range). */
 CIR_MUST_CHECK cir_status cir__json_get_size(const json_t *object, const char *key, const char *file,
