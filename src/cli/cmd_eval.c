@@ -133,53 +133,80 @@ static void print_result(const cir_dataset_info *info, const cir_eval_result *re
     fflush(stdout);
 }
 
-static int evaluate(evaluating *self, cir_method method, const cir_settings *settings, const char *label)
+/* Everything that is wanted of one method's figures. */
+static int show_result(evaluating *self, cir_eval_result *result, const char *label)
 {
     cir_error err;
-    cir_eval_result result;
-    if (cir_eval_run(self->dataset, method, settings, self->pool, &result, &err) != CIR_OK)
+    if (cir_eval_result_set_ap(self->dataset, self->ap, result, &err) != CIR_OK)
         return cir__session_fail(&err);
-    if (cir_eval_result_set_ap(self->dataset, self->ap, &result, &err) != CIR_OK) {
-        cir_eval_result_done(&result);
-        return cir__session_fail(&err);
-    }
     if (self->prints_table)
-        print_result(cir_dataset_get_info(self->dataset), &result,
-                     label != NULL ? label : cir_method_name(method), json_array_size(self->methods) == 0);
-    json_array_append_new(self->methods, cir__results_method_json(self->dataset, &result, label));
-    self->gaps = cir__eval_data_find_gaps(self->dataset, &result);
-    int status = write_tables(self, &result, label);
-    cir_eval_result_done(&result);
+        print_result(cir_dataset_get_info(self->dataset), result,
+                     label != NULL ? label : cir_method_name(result->method),
+                     json_array_size(self->methods) == 0);
+    json_array_append_new(self->methods, cir__results_method_json(self->dataset, result, label));
+    self->gaps = cir__eval_data_find_gaps(self->dataset, result);
+    return write_tables(self, result, label);
+}
+
+/* What is evaluated in one go: methods, and behind them the rows of the ablation. */
+typedef struct line_up {
+    size_t n_methods, n;
+    cir_contestant contestants[CIR_N_METHODS + N_ABLATION];
+    cir_settings settings[CIR_N_METHODS + N_ABLATION];
+    cir_eval_result results[CIR_N_METHODS + N_ABLATION];
+} line_up;
+
+static int line_up_fill(const evaluating *self, const cir_method *methods, size_t n_methods, line_up *all)
+{
+    const size_t n_ablation = cir__arguments_has(self->arguments, "ablation") ? N_ABLATION : 0;
+    int status = CIR__DONE;
+    all->n_methods = n_methods;
+    all->n = n_methods + n_ablation;
+    for (size_t i = 0; i < all->n && status == CIR__DONE; i++) {
+        const bool is_method = i < n_methods;
+        all->contestants[i] = (cir_contestant){is_method ? methods[i] : CIR_METHOD_BASIC, &all->settings[i]};
+        status = cir__session_init_settings(self->arguments, all->contestants[i].method,
+                                            is_method ? NULL : ablation[i - n_methods].settings,
+                                            &all->settings[i]);
+    }
     return status;
+}
+
+static void print_columns(const evaluating *self)
+{
+    const cir_dataset_info *info = cir_dataset_get_info(self->dataset);
+    if (!self->prints_table || info->n_domains > 0 || info->benchmark != NULL)
+        return;
+    printf("%-20s %6s %6s %6s %6s %6s ", "method", "mmAP", "", "mAP", "", "minmAP");
+    for (size_t i = 0; i < CIR_N_RECALLS; i++)
+        printf("  R@%-3zu", cir_recall_at[i]);
+    printf("\n");
 }
 
 static int evaluate_methods(evaluating *self, const cir_method *methods, size_t n_methods)
 {
-    cir_settings settings;
-    int status = CIR__DONE;
-    const cir_dataset_info *info = cir_dataset_get_info(self->dataset);
-    const bool has_one_table = info->n_domains == 0 && info->benchmark == NULL;
-    if (self->prints_table && has_one_table) {
-        printf("%-20s %6s %6s %6s %6s %6s ", "method", "mmAP", "", "mAP", "", "minmAP");
-        for (size_t i = 0; i < CIR_N_RECALLS; i++)
-            printf("  R@%-3zu", cir_recall_at[i]);
-        printf("\n");
+    const bool has_one_table = cir_dataset_get_info(self->dataset)->n_domains == 0 &&
+                               cir_dataset_get_info(self->dataset)->benchmark == NULL;
+    line_up *all = calloc(1, sizeof *all);
+    cir_error err;
+    if (all == NULL) {
+        fprintf(stderr, "cir: memory could not be had\n");
+        return CIR__FAILED;
     }
-    for (size_t i = 0; i < n_methods && status == CIR__DONE; i++) {
-        status = cir__session_init_settings(self->arguments, methods[i], NULL, &settings);
-        if (status == CIR__DONE)
-            status = evaluate(self, methods[i], &settings, NULL);
+    int status = line_up_fill(self, methods, n_methods, all);
+    if (status == CIR__DONE &&
+        cir_eval_run_all(self->dataset, all->contestants, all->n, self->pool, all->results, &err) != CIR_OK)
+        status = cir__session_fail(&err);
+    if (status == CIR__DONE)
+        print_columns(self);
+    for (size_t i = 0; i < all->n && status == CIR__DONE; i++) {
+        if (i == n_methods && self->prints_table && has_one_table)
+            printf("\n");
+        status = show_result(self, &all->results[i], i < n_methods ? NULL : ablation[i - n_methods].label);
     }
-    if (!cir__arguments_has(self->arguments, "ablation"))
-        return status;
-    if (self->prints_table && has_one_table)
-        printf("\n");
-    for (size_t i = 0; i < N_ABLATION && status == CIR__DONE; i++) {
-        status =
-            cir__session_init_settings(self->arguments, CIR_METHOD_BASIC, ablation[i].settings, &settings);
-        if (status == CIR__DONE)
-            status = evaluate(self, CIR_METHOD_BASIC, &settings, ablation[i].label);
-    }
+    for (size_t i = 0; i < all->n; i++)
+        cir_eval_result_done(&all->results[i]);
+    free(all);
     return status;
 }
 

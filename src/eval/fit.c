@@ -1,5 +1,6 @@
 #include "eval/fit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,41 @@ static cir_status basics_fit(const cir_dataset *dataset, cir_settings *settings,
     return status;
 }
 
+/* The projection, which runs with the same corpora and settings share: one eigenproblem. */
+static cir_status projection_get(const cir_dataset *dataset, const cir_settings *settings, cir_pool *pool,
+                                 cir__fit *fit, cir_error *err)
+{
+    const cir__material *const material = &fit->material;
+    cir__projection *const projection = &fit->projection;
+    const size_t dim = dataset->info.dim;
+    char key[192];
+    size_t n, n_bytes;
+
+    /* Corpora stay where they are as long as the data set is open: their places tell them apart. */
+    snprintf(key, sizeof key, "projection %p %p %d %d %zu %a", (const void *)material->objects,
+             (const void *)material->styles, (int)settings->variant, settings->centre, settings->components,
+             settings->alpha);
+    const float *const kept = cir__kept_find(dataset->kept, key, &n);
+    if (kept == NULL) {
+        const cir_status status =
+            cir__projection_fit(material->objects, material->n_objects, material->styles, material->n_styles,
+                                dim, fit->text_mean, settings, pool, projection, err);
+        n = projection->n_directions;
+        n_bytes = n * dim * sizeof *kept;
+        float *const copy = status == CIR_OK ? cir__new_unset(n_bytes, 1) : NULL;
+        if (copy == NULL)
+            return status != CIR_OK ? status : cir__fail_memory(err, "a projection");
+        memcpy(copy, projection->directions, n_bytes);
+        return cir__kept_put(dataset->kept, key, copy, n, err);
+    }
+    n_bytes = n * dim * sizeof *kept;
+    *projection = (cir__projection){.dim = dim, .n_directions = n, .directions = cir__new_unset(n_bytes, 1)};
+    if (projection->directions == NULL)
+        return cir__fail_memory(err, "a projection");
+    memcpy(projection->directions, kept, n_bytes);
+    return cir__projection_ready(projection, err);
+}
+
 cir_status cir__fit_new(const cir_dataset *dataset, cir_settings *settings, cir_pool *pool, cir__fit *fit,
                         cir_error *err)
 {
@@ -104,13 +140,8 @@ cir_status cir__fit_new(const cir_dataset *dataset, cir_settings *settings, cir_
         status = cir__rows_mean(&objects, pool, fit->text_mean, NULL, err);
     }
     if (status == CIR_OK && settings->project)
-        status =
-            cir__projection_fit(material->objects, material->n_objects, material->styles, material->n_styles,
-                                dim, fit->text_mean, settings, pool, &fit->projection, err);
-    if (status != CIR_OK)
-        return status;
-
-    return basics_fit(dataset, settings, pool, fit, err);
+        status = projection_get(dataset, settings, pool, fit, err);
+    return status != CIR_OK ? status : basics_fit(dataset, settings, pool, fit, err);
 }
 
 void cir__fit_done(cir__fit *fit)

@@ -1,4 +1,5 @@
-/* Evaluation of one method on one data set, query by query. */
+/* Evaluation of methods on one data set. All methods of a run rank a gallery together: its rows are read
+ * once, and what methods have in common, as the plain similarities of a photo, is computed once. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,24 +11,29 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "eval/compose.h"
-#include "eval/curve.h"
-#include "eval/dataset.h"
-#include "eval/domains.h"
 #include "eval/metrics.h"
+#include "eval/result.h"
 #include "eval/score.h"
-#include "eval/statistics.h"
 
-const size_t cir_recall_at[CIR_N_RECALLS] = {1, 5, 10, 50};
-
-/* Queries that are ranked together share one matrix product. */
+/* Queries that are ranked together share one pass over the rows: at most so many, and so many bytes of
+ * scores. */
 #define BATCH_QUERIES 64
+#define BATCH_BYTES ((size_t)64 << 20)
+
+/* A method that is evaluated. */
+typedef struct contender {
+    cir_eval_result *result;
+    cir__composing composing;
+    float *curves;     /* [n_queries, CIR_N_CURVE] */
+    cir_status status; /* of its summary */
+    cir_error failure;
+} contender;
 
 /* One run while it goes. */
 typedef struct run {
     const cir_dataset *dataset;
-    cir_eval_result *result;
-    const cir__composing *composing;
-    float *curves; /* [n_queries, CIR_N_CURVE] */
+    contender *methods; /* [n_methods] */
+    size_t n_methods;
     pthread_mutex_t lock;
     size_t *batch_begin; /* [n_batches + 1] */
     size_t n_batches;
@@ -42,23 +48,23 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* What ranking one batch of queries takes. */
+/* What ranking one batch of queries takes, by all methods that rank the same rows. */
 typedef struct batch {
+    const cir_dataset *dataset;
     size_t begin, end; /* queries */
     cir_rows rows;
-    cir_composed composed[BATCH_QUERIES];
+    cir_composed *composed; /* [methods, end − begin] */
     cir__scores scores;
     size_t *relevant, *ranks; /* [n_rows] scratch */
 } batch;
 
 /* Benchmarks with figures of their own, which may leave out a row: mends ranks and top, and
  * returns the new length of the latter. */
-static size_t judge_triplets(const run *job, batch *self, size_t q, const float *scores, size_t n_relevant,
-                             cir_hit top[CIR_N_TOP])
+static size_t judge_triplets(const batch *self, cir_eval_result *result, size_t q, const float *scores,
+                             size_t n_relevant, cir_hit top[CIR_N_TOP])
 {
-    const cir_dataset *const dataset = job->dataset;
+    const cir_dataset *const dataset = self->dataset;
     const size_t *const rows = dataset->item_rows + dataset->instance_begin[dataset->queries[q].instance];
-    cir_eval_result *const result = job->result;
     size_t *const best = result->best + q * CIR_N_BEST;
     size_t *const members = result->best_members + q * CIR_N_BEST_MEMBERS;
     size_t n_top = 0;
@@ -75,10 +81,11 @@ static size_t judge_triplets(const run *job, batch *self, size_t q, const float 
     return n_top;
 }
 
-/* A query's figures from its scores. */
-static void judge(const run *job, batch *self, size_t q)
+/* The figures of query q by one method, from the scores of the batch's composed query number i. */
+static void judge(batch *self, const contender *method, size_t q, size_t i_composed)
 {
-    const cir_dataset *const dataset = job->dataset;
+    const cir_dataset *const dataset = self->dataset;
+    cir_eval_result *const result = method->result;
     const cir__item *const query = &dataset->queries[q];
     const size_t first = dataset->instance_begin[query->instance], n = self->rows.n_rows;
     size_t n_relevant = 0, n_top = 0;
@@ -86,16 +93,15 @@ static void judge(const run *job, batch *self, size_t q)
     cir_hit top[CIR_N_TOP];
 
     if (n > 0) {
-        const size_t i = q - self->begin;
-        const float *scores = cir__scores_get(&self->scores, &self->composed[i], i, CIR_N_TOP, top, &n_top);
+        const float *scores =
+            cir__scores_get(&self->scores, &self->composed[i_composed], i_composed, CIR_N_TOP, top, &n_top);
         n_relevant = cir__dataset_find_relevant(dataset, q, self->relevant);
         cir__scores_rank(scores, n, self->relevant, n_relevant, ranks);
         if (dataset->triplets != NULL)
-            n_top = judge_triplets(job, self, q, scores, n_relevant, top);
+            n_top = judge_triplets(self, result, q, scores, n_relevant, top);
     }
-    cir_eval_result *const result = job->result;
     result->n_relevant[q] = n_relevant;
-    cir__curve_fill(ranks, n_relevant, job->curves + q * CIR_N_CURVE);
+    cir__curve_fill(ranks, n_relevant, method->curves + q * CIR_N_CURVE);
     result->AP_forms[CIR_AP_TRAPEZOID * result->n_queries + q] =
         cir__metrics_ap(ranks, n_relevant, n_relevant);
     result->AP_forms[CIR_AP_PAPER * result->n_queries + q] =
@@ -110,45 +116,59 @@ static void judge(const run *job, batch *self, size_t q)
         result->top[q * CIR_N_TOP + i] = i < n_top ? dataset->item_rows[first + top[i].id] : SIZE_MAX;
 }
 
-static cir_status rank_batch(const run *job, size_t begin, size_t end, cir_error *err)
+static void batch_done(batch *self, size_t n_composed)
 {
-    const size_t instance = job->dataset->queries[begin].instance;
-    batch self = {.begin = begin,
+    for (size_t i = 0; self->composed != NULL && i < n_composed; i++)
+        cir_composed_done(&self->composed[i]);
+    free(self->composed);
+    cir__scores_done(&self->scores);
+    free(self->relevant);
+    free(self->ranks);
+}
+
+/* Ranks by the external method, or by all others: their rows may differ. */
+static cir_status rank_some(const run *job, size_t begin, size_t end, bool is_external, cir_error *err)
+{
+    const size_t instance = job->dataset->queries[begin].instance, n_queries = end - begin;
+    batch self = {.dataset = job->dataset,
+                  .begin = begin,
                   .end = end,
-                  .rows = job->result->method == CIR_METHOD_EXTERNAL
-                              ? cir__dataset_get_composed_rows(job->dataset, instance)
-                              : cir__dataset_get_rows(job->dataset, instance)};
+                  .rows = is_external ? cir__dataset_get_composed_rows(job->dataset, instance)
+                                      : cir__dataset_get_rows(job->dataset, instance)};
+    size_t n_composed = 0;
     cir_status status = CIR_OK;
 
+    self.composed = cir__new(job->n_methods, n_queries * sizeof *self.composed);
     self.relevant = cir__new_unset(self.rows.n_rows, sizeof *self.relevant);
     self.ranks = cir__new_unset(self.rows.n_rows, sizeof *self.ranks);
-    if (self.relevant == NULL || self.ranks == NULL) {
+    if (self.composed == NULL || self.relevant == NULL || self.ranks == NULL)
         status = cir__fail_memory(err, "a ranking");
-        goto exit;
+    for (size_t m = 0; m < job->n_methods && status == CIR_OK; m++) {
+        if ((job->methods[m].result->method == CIR_METHOD_EXTERNAL) != is_external)
+            continue;
+        if (self.rows.n_rows > 0)
+            status = cir__compose_all(&job->methods[m].composing, begin, end, &self.rows,
+                                      self.composed + n_composed, err);
+        n_composed += n_queries;
     }
-    if (self.rows.n_rows > 0) {
-        status = cir__compose_all(job->composing, begin, end, &self.rows, self.composed, err);
-        if (status == CIR_OK)
-            status = cir__scores_new(&self.rows, self.composed, end - begin, &self.scores, err);
-    }
-    for (size_t q = begin; q < end && status == CIR_OK; q++)
-        judge(job, &self, q);
-exit:
-    for (size_t i = 0; i < end - begin; i++)
-        cir_composed_done(&self.composed[i]);
-    cir__scores_done(&self.scores);
-    free(self.relevant);
-    free(self.ranks);
+    if (status == CIR_OK && self.rows.n_rows > 0 && n_composed > 0)
+        status = cir__scores_new(&self.rows, self.composed, n_composed, &self.scores, err);
+    for (size_t m = 0, i = 0; m < job->n_methods && status == CIR_OK; m++)
+        if ((job->methods[m].result->method == CIR_METHOD_EXTERNAL) == is_external)
+            for (size_t q = begin; q < end; q++)
+                judge(&self, &job->methods[m], q, i++);
+    batch_done(&self, n_composed);
     return status;
 }
 
 static void rank_task(void *context, size_t i_task, size_t i_thread)
 {
     run *const job = context;
+    const size_t begin = job->batch_begin[i_task], end = job->batch_begin[i_task + 1];
     cir_error err;
 
     (void)i_thread;
-    if (rank_batch(job, job->batch_begin[i_task], job->batch_begin[i_task + 1], &err) == CIR_OK)
+    if (rank_some(job, begin, end, false, &err) == CIR_OK && rank_some(job, begin, end, true, &err) == CIR_OK)
         return;
     pthread_mutex_lock(&job->lock);
     if (i_task < job->failed_batch) {
@@ -156,6 +176,16 @@ static void rank_task(void *context, size_t i_task, size_t i_thread)
         job->failure = err;
     }
     pthread_mutex_unlock(&job->lock);
+}
+
+/* How many queries of an instance are ranked together. */
+static size_t batch_size(const run *job, size_t instance)
+{
+    const size_t *const begin = &job->dataset->instance_begin[instance];
+    const size_t n_rows = begin[1] - begin[0],
+                 query_bytes = 2 * job->n_methods * (n_rows + 1) * sizeof(float);
+    const size_t n = BATCH_BYTES / query_bytes;
+    return n < 1 ? 1 : n > BATCH_QUERIES ? BATCH_QUERIES : n;
 }
 
 /* Cuts the queries into batches of one gallery each. Their borders do not depend on the threads, nor do the
@@ -166,164 +196,105 @@ static void batches_cut(run *job)
     const size_t n_queries = job->dataset->info.n_queries;
 
     for (size_t q = 0; q < n_queries; q++)
-        if (job->n_batches == 0 || q - job->batch_begin[job->n_batches - 1] == BATCH_QUERIES ||
-            queries[q].instance != queries[q - 1].instance)
+        if (job->n_batches == 0 || queries[q].instance != queries[q - 1].instance ||
+            q - job->batch_begin[job->n_batches - 1] == batch_size(job, queries[q].instance))
             job->batch_begin[job->n_batches++] = q;
     job->batch_begin[job->n_batches] = n_queries;
 }
 
-/* Each query's instance, a number below *n_out; free() it. */
-static size_t *instances_new(const cir_dataset *dataset, size_t *n_out)
+/* Takes memory and makes every method ready. */
+static cir_status run_new(run *job, const cir_contestant *contestants, cir_pool *pool,
+                          cir_eval_result *results, cir_error *err)
 {
-    size_t *const instances = cir__new(dataset->info.n_queries, sizeof *instances);
+    const size_t n_queries = job->dataset->info.n_queries;
 
-    *n_out = dataset->classes.n > 0 ? dataset->classes.n : dataset->info.n_instances;
-    for (size_t q = 0; instances != NULL && q < dataset->info.n_queries; q++)
-        instances[q] = cir_dataset_get_query(dataset, q).instance_number;
-    return instances;
-}
-
-/* Means that do not depend on the form of AP. */
-static cir_status summarise(const run *job, cir_eval_result *result, cir_error *err)
-{
-    size_t n_instances;
-    size_t *const instances = instances_new(job->dataset, &n_instances);
-
-    if (instances == NULL)
+    for (size_t m = 0; m < job->n_methods; m++)
+        results[m] = (cir_eval_result){
+            .method = contestants[m].method, .settings = *contestants[m].settings, .n_queries = n_queries};
+    job->methods = cir__new(job->n_methods, sizeof *job->methods);
+    job->batch_begin = cir__new(n_queries + 1, sizeof *job->batch_begin);
+    if (job->methods == NULL || job->batch_begin == NULL)
         return cir__fail_memory(err, "an evaluation");
-    const cir_status status =
-        cir__curve_average(job->curves, instances, result->n_queries, n_instances, result->curve, err);
-    free(instances);
-    for (size_t q = 0; q < result->n_queries; q++)
-        for (size_t k = 0; k < CIR_N_RECALLS; k++) {
-            const size_t place = q * CIR_N_RECALLS + k;
-            result->recall[k] += result->query_recalls[place] * 100.0 / (double)result->n_queries;
-            result->precision[k] += result->query_precisions[place] * 100.0 / (double)result->n_queries;
+    for (size_t m = 0; m < job->n_methods; m++) {
+        contender *const method = &job->methods[m];
+        method->result = &results[m];
+        method->curves = cir__new_unset(n_queries, CIR_N_CURVE * sizeof *method->curves);
+        if (method->curves == NULL || !cir__result_new(job->dataset, method->result))
+            return cir__fail_memory(err, "an evaluation");
+        const cir_status status = cir__composing_new(
+            job->dataset, method->result->method, &method->result->settings, pool, &method->composing, err);
+        if (status != CIR_OK)
+            return status;
+    }
+    return CIR_OK;
+}
+
+static void summarise_task(void *context, size_t i_task, size_t i_thread)
+{
+    const run *const job = context;
+    contender *const method = &job->methods[i_task];
+
+    (void)i_thread;
+    method->status = cir__result_summarise(job->dataset, method->curves, method->result, &method->failure);
+}
+
+static cir_status run_summarise(run *job, cir_pool *pool, cir_error *err)
+{
+    cir__pool_run(pool, job->n_methods, summarise_task, job);
+    for (size_t m = 0; m < job->n_methods; m++)
+        if (job->methods[m].status != CIR_OK) {
+            if (err != NULL)
+                *err = job->methods[m].failure;
+            return job->methods[m].status;
         }
-    return status;
+    return CIR_OK;
 }
 
-const char *cir_ap_form_name(cir_ap_form form)
+static void run_done(run *job)
 {
-    return form == CIR_AP_PAPER ? "paper" : "trapezoid";
+    for (size_t m = 0; job->methods != NULL && m < job->n_methods; m++) {
+        cir__composing_done(&job->methods[m].composing);
+        free(job->methods[m].curves);
+    }
+    free(job->methods);
+    free(job->batch_begin);
 }
 
-cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form, cir_eval_result *result,
-                                  cir_error *err)
+cir_status cir_eval_run_all(const cir_dataset *dataset, const cir_contestant *contestants,
+                            size_t n_contestants, cir_pool *pool, cir_eval_result *results_out,
+                            cir_error *err)
 {
-    const size_t n_queries = result->n_queries;
-    const double *const AP = result->AP_forms + form * n_queries;
-    size_t n_instances;
-    size_t *instances = instances_new(dataset, &n_instances);
-    cir__groups groups = {0};
-    cir_status status;
+    const double begin = seconds_now();
+    run job = {.dataset = dataset,
+               .n_methods = n_contestants,
+               .lock = PTHREAD_MUTEX_INITIALIZER,
+               .failed_batch = SIZE_MAX};
 
     cir__error_clear(err);
-    if (instances == NULL)
-        return cir__fail_memory(err, "an evaluation");
-    if ((status = cir__groups_new(AP, instances, n_queries, n_instances, &groups, err)) != CIR_OK ||
-        (status = cir__groups_resample(&groups, 0, &result->mAP_interval, &result->mmAP_interval, err)) !=
-            CIR_OK)
-        goto exit;
-    const cir__metrics_means means = cir__metrics_average(AP, instances, n_queries, n_instances);
-    result->ap = form;
-    result->AP = AP;
-    result->mAP = means.mAP;
-    result->mmAP = means.mmAP;
-    result->minmAP = means.minmAP;
-    if (dataset->n_domains > 0)
-        cir__domains_average(dataset, AP, result->pairs, result->sources, &result->average);
-exit:
-    cir__groups_done(&groups);
-    free(instances);
+    cir_status status = run_new(&job, contestants, pool, results_out, err);
+    if (status == CIR_OK) {
+        batches_cut(&job);
+        cir__pool_run(pool, job.n_batches, rank_task, &job);
+        if (job.failed_batch != SIZE_MAX) {
+            status = job.failure.status;
+            if (err != NULL)
+                *err = job.failure;
+        }
+    }
+    if (status == CIR_OK)
+        status = run_summarise(&job, pool, err);
+    for (size_t m = 0; m < n_contestants; m++)
+        if (status == CIR_OK)
+            results_out[m].seconds = seconds_now() - begin;
+        else
+            cir_eval_result_done(&results_out[m]);
+    run_done(&job);
     return status;
-}
-
-static bool result_new(const cir_dataset *dataset, cir_eval_result *result)
-{
-    const size_t n = result->n_queries, n_domains = dataset->n_domains;
-    result->AP_forms = cir__new(n, CIR_N_AP_FORMS * sizeof *result->AP_forms);
-    result->query_recalls = cir__new(n, CIR_N_RECALLS * sizeof *result->query_recalls);
-    result->query_precisions = cir__new(n, CIR_N_RECALLS * sizeof *result->query_precisions);
-    result->n_relevant = cir__new(n, sizeof *result->n_relevant);
-    result->top = cir__new(n, CIR_N_TOP * sizeof *result->top);
-    if (n_domains > 0) {
-        result->pairs = cir__new(n_domains * (n_domains + 1), sizeof *result->pairs);
-        if (result->pairs == NULL)
-            return false;
-        result->sources = result->pairs + n_domains * n_domains;
-    }
-    if (dataset->triplets != NULL) {
-        result->query_figures =
-            cir__new(n, dataset->triplets->set->n_measures * sizeof *result->query_figures);
-        result->best = cir__new(n, CIR_N_BEST * sizeof *result->best);
-        result->best_members = cir__new(n, CIR_N_BEST_MEMBERS * sizeof *result->best_members);
-        if (result->query_figures == NULL || result->best == NULL || result->best_members == NULL)
-            return false;
-    }
-    return result->AP_forms != NULL && result->query_recalls != NULL && result->query_precisions != NULL &&
-           result->n_relevant != NULL && result->top != NULL;
 }
 
 cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir_settings *settings,
                         cir_pool *pool, cir_eval_result *result_out, cir_error *err)
 {
-    const size_t n_queries = dataset->info.n_queries;
-    const double begin = seconds_now();
-    cir__composing composing = {0};
-    run job = {.dataset = dataset,
-               .result = result_out,
-               .composing = &composing,
-               .lock = PTHREAD_MUTEX_INITIALIZER,
-               .failed_batch = SIZE_MAX};
-    cir_status status = CIR_OK;
-
-    cir__error_clear(err);
-    *result_out = (cir_eval_result){.method = method, .settings = *settings, .n_queries = n_queries};
-    job.batch_begin = cir__new(n_queries + 1, sizeof *job.batch_begin);
-    job.curves = cir__new_unset(n_queries, CIR_N_CURVE * sizeof *job.curves);
-    if (!result_new(dataset, result_out) || job.batch_begin == NULL || job.curves == NULL) {
-        status = cir__fail_memory(err, "an evaluation");
-        goto exit;
-    }
-    status = cir__composing_new(dataset, method, &result_out->settings, pool, &composing, err);
-    if (status != CIR_OK)
-        goto exit;
-    batches_cut(&job);
-    cir__pool_run(pool, job.n_batches, rank_task, &job);
-    if (job.failed_batch != SIZE_MAX) {
-        status = job.failure.status;
-        if (err != NULL)
-            *err = job.failure;
-        goto exit;
-    }
-    status = summarise(&job, result_out, err);
-    if (status == CIR_OK && dataset->triplets != NULL && dataset->triplets->has_answers)
-        status = cir__triplets_summarise(dataset->triplets, result_out->query_figures, &result_out->figures,
-                                         &result_out->n_figures, err);
-    if (status == CIR_OK)
-        status = cir_eval_result_set_ap(dataset, CIR_AP_TRAPEZOID, result_out, err);
-    result_out->seconds = seconds_now() - begin;
-exit:
-    cir__composing_done(&composing);
-    free(job.batch_begin);
-    free(job.curves);
-    if (status != CIR_OK)
-        cir_eval_result_done(result_out);
-    return status;
-}
-
-void cir_eval_result_done(cir_eval_result *result)
-{
-    free(result->AP_forms);
-    free(result->query_recalls);
-    free(result->query_precisions);
-    free(result->n_relevant);
-    free(result->top);
-    free(result->pairs);
-    free(result->figures);
-    free(result->query_figures);
-    free(result->best);
-    free(result->best_members);
-    memset(result, 0, sizeof *result);
+    const cir_contestant contestant = {.method = method, .settings = settings};
+    return cir_eval_run_all(dataset, &contestant, 1, pool, result_out, err);
 }
