@@ -87,18 +87,32 @@ static cir_status value_set(const char *text, size_t i, cir_settings *settings, 
     return CIR_OK;
 }
 
-static cir_status point(const cir_dataset *dataset, const cir_settings *settings, cir_ap_form ap,
-                        cir_pool *pool, size_t i, cir_sweep *sweep, cir_error *err)
+/* All values in one pass. own: [n] settings with their values. */
+static cir_status points_fill(const cir_dataset *dataset, const cir_settings *own, cir_ap_form ap,
+                              cir_pool *pool, cir_sweep *sweep, cir_error *err)
 {
-    cir_eval_result result;
-    cir_status status = cir_eval_run(dataset, sweep->method, settings, pool, &result, err);
+    const size_t n = sweep->n;
+    cir_contestant *contestants = cir__new(n, sizeof *contestants);
+    cir_eval_result *results = cir__new(n, sizeof *results);
+    cir_status status = CIR_OK;
 
-    if (status != CIR_OK)
-        return status;
-    status = cir_eval_result_set_ap(dataset, ap, &result, err);
-    sweep->mAP[i] = result.mAP;
-    sweep->mmAP[i] = result.mmAP;
-    cir_eval_result_done(&result);
+    if (contestants == NULL || results == NULL) {
+        status = cir__fail_memory(err, "a sweep");
+        goto exit;
+    }
+    for (size_t i = 0; i < n; i++)
+        contestants[i] = (cir_contestant){.method = sweep->method, .settings = &own[i]};
+    status = cir_eval_run_all(dataset, contestants, n, pool, results, err);
+    for (size_t i = 0; i < n && status == CIR_OK; i++) {
+        status = cir_eval_result_set_ap(dataset, ap, &results[i], err);
+        sweep->mAP[i] = results[i].mAP;
+        sweep->mmAP[i] = results[i].mmAP;
+    }
+    for (size_t i = 0; results != NULL && i < n; i++)
+        cir_eval_result_done(&results[i]);
+exit:
+    free(contestants);
+    free(results);
     return status;
 }
 
@@ -115,7 +129,7 @@ cir_status cir_eval_sweep(const cir_dataset *dataset, cir_method method, const c
                           cir_pool *pool, cir_sweep *sweep_out, cir_error *err)
 {
     const swept *const entry = find(key);
-    cir_settings own = *settings;
+    cir_settings *own = NULL;
     cir_status status = CIR_OK;
 
     cir__error_clear(err);
@@ -130,28 +144,31 @@ cir_status cir_eval_sweep(const cir_dataset *dataset, cir_method method, const c
     sweep_out->method = method;
     sweep_out->n = n;
     sweep_out->values = cir__new(n, 3 * sizeof *sweep_out->values);
-    if (sweep_out->values == NULL)
-        return cir__fail_memory(err, "a sweep");
+    own = cir__new(n, sizeof *own);
+    if (sweep_out->values == NULL || own == NULL) {
+        status = cir__fail_memory(err, "a sweep");
+        goto exit;
+    }
     sweep_out->mAP = sweep_out->values + n;
     sweep_out->mmAP = sweep_out->values + 2 * n;
-    for (size_t i = 0; i < n && status == CIR_OK; i++) /* all of them, before the first takes its time */
-        status = value_set(values[i], i, &own, sweep_out, err);
     for (size_t i = 0; i < n && status == CIR_OK; i++) {
-        own = *settings;
-        status = value_set(values[i], i, &own, sweep_out, err);
-        if (status == CIR_OK)
-            status = point(dataset, &own, ap, pool, i, sweep_out, err);
+        own[i] = *settings;
+        status = value_set(values[i], i, &own[i], sweep_out, err);
     }
-    if (status != CIR_OK) {
-        cir_sweep_done(sweep_out);
-        return status;
-    }
+    if (status == CIR_OK)
+        status = points_fill(dataset, own, ap, pool, sweep_out, err);
+    if (status != CIR_OK)
+        goto exit;
     if (!entry->is_of_basic && n > 1 && sweep_out->values[0] <= 0 && sweep_out->values[n - 1] >= 1) {
         sweep_out->has_gain = true;
         sweep_out->mAP_gain = gain(sweep_out->mAP, n);
         sweep_out->mmAP_gain = gain(sweep_out->mmAP, n);
     }
-    return CIR_OK;
+exit:
+    free(own);
+    if (status != CIR_OK)
+        cir_sweep_done(sweep_out);
+    return status;
 }
 
 void cir_sweep_done(cir_sweep *sweep)
