@@ -1,4 +1,5 @@
 """The paper's experiments (`cir eval --sweep`, `--distractors`, `--categories`) against numpy."""
+import csv
 import json
 import os
 import pathlib
@@ -306,3 +307,87 @@ def test_memory_is_bounded(cir, tmp_path):
     assert peak("--distractors", tmp_path / "pool.npy", "--memory", "16") - alone < 16 + 6  # and what malloc keeps
     result = cir("eval", "--features", tmp_path / "f", "--distractors", tmp_path / "pool.npy", "--memory", "1")
     assert result.status == 1 and "1 MiB do not hold" in result.err and "allow" in result.err
+
+
+# -- categories ----------------------------------------------------------------------------------------------------
+
+def read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+@pytest.mark.parametrize("by", ["instance", "text"])
+@pytest.mark.parametrize("header", [True, False])
+def test_categories_as_numpy(cir, tmp_path, by, header):
+    queries = read(SMALL / "query.csv")
+    column = 2 if by == "instance" else 1
+    names = list(dict.fromkeys(row[column] for row in queries))
+    assert len(names) >= 3
+    category = {name: ("odd, one" if i % 2 else "even") for i, name in enumerate(names[:-1])}  # the last is in none
+    with open(tmp_path / "kinds.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([[by, "category"]] * header + [list(row) for row in category.items()])
+    results, table = evaluate(cir, tmp_path, "--method", "sum,basic", "--categories", tmp_path / "kinds.csv", "--csv",
+                              tmp_path / "tables")
+    groups = {}
+    for q, row in enumerate(queries):
+        groups.setdefault(category.get(row[column], "(none)"), []).append(q)
+    groups = {name: groups[name] for name in ("even", "odd, one", "(none)")}
+    (taxonomy,) = results["categories"]
+    assert taxonomy == {"name": "kinds", "by": by, "categories": [
+        {"name": name, "n_queries": len(members), "n_instances": len({queries[q][2] for q in members})}
+        for name, members in groups.items()]}
+    for method in results["methods"]:
+        got, lines = method["per_category"]["kinds"], read(tmp_path / "tables" / f"{method['method']}.categories.csv")
+        assert lines[0] == ["taxonomy", "category", "n_queries", "n_instances", "mAP", "mmAP"] and list(got) == list(groups)
+        for (name, members), line, described in zip(groups.items(), lines[1:], taxonomy["categories"], strict=True):
+            by_instance = {}
+            for q in members:
+                by_instance.setdefault(queries[q][2], []).append(method["AP"][q])
+            mAP = 100 * numpy.mean([method["AP"][q] for q in members])
+            mmAP = 100 * numpy.mean([numpy.mean(aps) for aps in by_instance.values()])
+            assert abs(got[name]["mAP"] - mAP) < 1e-6 and abs(got[name]["mmAP"] - mmAP) < 1e-6
+            assert line[:4] == ["kinds", name, str(described["n_queries"]), str(described["n_instances"])]
+            assert abs(float(line[4]) - mAP) < 1e-6 and abs(float(line[5]) - mmAP) < 1e-6
+        row = next(line for line in table[table.index("\nkinds "):].splitlines() if line.startswith(method["method"] + " "))
+        assert row.split()[1:] == [f"{got[name]['mAP']:.2f}" for name in groups]
+
+
+def test_two_taxonomies(cir, tmp_path):
+    queries = read(SMALL / "query.csv")
+    (tmp_path / "visual.csv").write_text(f"{queries[0][2]},art\n")
+    (tmp_path / "textual.csv").write_text(f"text,category\n{queries[0][1]},domain\n")
+    results, table = evaluate(cir, tmp_path, "--method", "sum", "--categories", tmp_path / "visual.csv", "--categories",
+                              tmp_path / "textual.csv")
+    assert [(t["name"], t["by"]) for t in results["categories"]] == [("visual", "instance"), ("textual", "text")]
+    assert list(results["methods"][0]["per_category"]) == ["visual", "textual"]
+    assert "\nvisual " in table and "\ntextual " in table
+
+
+@pytest.mark.parametrize("content, says", [
+    ("INSTANCE,art\nsomebody,art\n", 'line 2: no query has the instance "somebody"'),
+    ("nobody,art\n", 'line 1: no query has the instance "nobody"'),
+    ("text,category\nINSTANCE,art\n", "line 2: no query has the text"),
+    ("INSTANCE,art\n\nINSTANCE,tech\n", 'line 3 puts "INSTANCE" into "tech", an earlier line into "art"'),
+    ("INSTANCE,art,more\n", "line 1 has 3 fields"),
+    ("INSTANCE\n", "line 1 has 1 fields"),
+    ("INSTANCE,\n", "has no category"),
+    ("", "holds no categories"),
+    ("instance,category\n", "holds no categories"),
+    ('"INSTANCE,art\n', "categories.csv"),
+    (None, "categories.csv"),
+])
+def test_categories_that_are_refused(cir, tmp_path, content, says):
+    instance = read(SMALL / "query.csv")[0][2]
+    if content is not None:
+        (tmp_path / "categories.csv").write_text(content.replace("INSTANCE", instance))
+    result = cir("eval", "--features", SMALL, "--categories", tmp_path / "categories.csv")
+    assert result.status == 1 and says.replace("INSTANCE", instance) in result.err and "product" not in result.out
+
+
+def test_windows_files_of_categories(cir, tmp_path):
+    instance = read(SMALL / "query.csv")[0][2]
+    (tmp_path / "c.csv").write_bytes(b"\xef\xbb\xbfInstance,Category\r\n" + instance.encode() + b',"a ""b"""\r\n')
+    results, _ = evaluate(cir, tmp_path, "--method", "sum", "--categories", tmp_path / "c.csv")
+    assert [c["name"] for c in results["categories"][0]["categories"]] == ['a "b"', "(none)"]
+    result = cir("eval", "--features", SMALL, "--categories", tmp_path / "c.csv", "--categories", tmp_path / "c.csv")
+    assert result.status == 2 and "two files" in result.err

@@ -217,6 +217,19 @@ def test_distractors_are_drawn_and_listed(cir, tmp_path):
         assert row == [m["method"], f"{m['hard_negatives']['mmAP']:.2f}", f"{'' if kind == 'at' else kind + ' '}{n:.0f}"]
 
 
+def test_categories_are_listed(cir, tmp_path):
+    names = list(dict.fromkeys(row[2] for row in read_list(SMALL / "query.csv")))
+    (tmp_path / "kinds.csv").write_text("".join(f"{name},<kind {i % 2}>\n" for i, name in enumerate(names[:-1])))
+    page, results = report(cir, tmp_path, "--method", "sum,basic", "--categories", tmp_path / "kinds.csv")
+    section = page.one("section", id="categories")
+    (taxonomy,) = results["categories"]
+    assert section.one("h3").text == "kinds" and len(taxonomy["categories"]) == 3
+    heads = [th.text for th in section.one("thead").all("th")]
+    assert heads[1:] == [f"{c['name']}{c['n_queries']}" for c in taxonomy["categories"]]
+    for method, row in zip(results["methods"], table_rows(section.one("table")), strict=True):
+        assert row == [method["method"], *(f"{c['mAP']:.2f}" for c in method["per_category"]["kinds"].values())]
+
+
 def interpolated(ranks):
     """Precision at 101 recalls, from the definition."""
     precision = [(j + 1) / (rank + 1) for j, rank in enumerate(ranks)]

@@ -10,6 +10,8 @@
 #include "cli/report.h"
 #include "cli/results.h"
 #include "cli/session.h"
+#include "cli/table.h"
+#include "cli/taxonomies.h"
 
 static const cir__flag flags[] = {
     {"features", 0, "DIR", "features that were computed elsewhere, instead of a data set"},
@@ -21,6 +23,8 @@ static const cir__flag flags[] = {
     {"distractors", 0, "POOL.npy", "also rank the positives against growing parts of a pool of features"},
     {"pool-sizes", 0, "N,...", "how many distractors (default: 1,000, 2,000, 5,000 … and all)"},
     {"memory", 0, "MIB", "what --distractors may take (default: 256)"},
+    {"categories", 0, "FILE.csv",
+     "also give means by category: instance,category or text,category; may be repeated"},
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
@@ -53,6 +57,7 @@ typedef struct evaluating {
     cir_pool *pool;
     json_t *methods;
     json_t *experiments; /* members of the document beside the methods */
+    cir__taxonomies taxonomies;
     cir_ap_form ap;
     bool prints_table;
 } evaluating;
@@ -76,48 +81,12 @@ static int write_tables(const evaluating *self, const cir_eval_result *result, c
     if (folder == NULL)
         return CIR__DONE;
     name_tables(result->method, label, name, sizeof name);
-    return cir_eval_write_csv(self->dataset, result, folder, name, &err) == CIR_OK ? CIR__DONE
-                                                                                   : cir__session_fail(&err);
-}
-
-static double half_width(cir_interval interval)
-{
-    return (interval.high - interval.low) / 2;
-}
-
-/* A row for each source, a column for each target and one for their mean. */
-static void print_pairs(const cir_dataset_info *info, const cir_eval_result *result, const char *label)
-{
-    const size_t n = info->n_domains;
-    printf("%-22s", label);
-    for (size_t t = 0; t < n; t++)
-        printf(" %9s", info->domains[t]);
-    printf(" %9s\n", "mean");
-    for (size_t s = 0; s < n; s++) {
-        printf("  from %-15s", info->domains[s]);
-        for (size_t t = 0; t < n; t++)
-            if (t == s)
-                printf(" %9s", "-");
-            else
-                printf(" %9.2f", result->pairs[s * n + t]);
-        printf(" %9.2f\n", result->sources[s]);
-    }
-    printf("  %-20s %*.2f\n\n", "AVG", (int)(10 * n + 9), result->average);
-    fflush(stdout);
-}
-
-static void print_result(const cir_dataset_info *info, const cir_eval_result *result, const char *label)
-{
-    if (info->n_domains > 0) {
-        print_pairs(info, result, label);
-        return;
-    }
-    printf("%-20s %6.2f ±%5.2f %6.2f ±%5.2f %6.2f ", label, result->mmAP, half_width(result->mmAP_interval),
-           result->mAP, half_width(result->mAP_interval), result->minmAP);
-    for (size_t i = 0; i < CIR_N_RECALLS; i++)
-        printf(" %6.2f", result->recall[i]);
-    printf("\n");
-    fflush(stdout);
+    if (cir_eval_write_csv(self->dataset, result, folder, name, &err) != CIR_OK ||
+        (self->taxonomies.n > 0 &&
+         cir_categories_write_csv((const cir_categories *const *)self->taxonomies.all, self->taxonomies.n,
+                                  self->dataset, result, folder, name, &err) != CIR_OK))
+        return cir__session_fail(&err);
+    return CIR__DONE;
 }
 
 static int evaluate(evaluating *self, cir_method method, const cir_settings *settings, const char *label)
@@ -131,10 +100,13 @@ static int evaluate(evaluating *self, cir_method method, const cir_settings *set
         return cir__session_fail(&err);
     }
     if (self->prints_table)
-        print_result(cir_dataset_get_info(self->dataset), &result,
-                     label != NULL ? label : cir_method_name(method));
-    json_array_append_new(self->methods, cir__results_method_json(self->dataset, &result, label));
-    int status = write_tables(self, &result, label);
+        cir__table_print_result(cir_dataset_get_info(self->dataset), &result,
+                                label != NULL ? label : cir_method_name(method));
+    json_t *figures = cir__results_method_json(self->dataset, &result, label);
+    int status = cir__taxonomies_add(&self->taxonomies, self->dataset, &result, figures);
+    json_array_append_new(self->methods, figures);
+    if (status == CIR__DONE)
+        status = write_tables(self, &result, label);
     cir_eval_result_done(&result);
     return status;
 }
@@ -144,12 +116,8 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
     cir_settings settings;
     int status = CIR__DONE;
     const bool has_domains = cir_dataset_get_info(self->dataset)->n_domains > 0;
-    if (self->prints_table && !has_domains) {
-        printf("%-20s %6s %6s %6s %6s %6s ", "method", "mmAP", "", "mAP", "", "minmAP");
-        for (size_t i = 0; i < CIR_N_RECALLS; i++)
-            printf("  R@%-3zu", cir_recall_at[i]);
-        printf("\n");
-    }
+    if (self->prints_table && !has_domains)
+        cir__table_print_head();
     for (size_t i = 0; i < n_methods && status == CIR__DONE; i++) {
         status = cir__session_init_settings(self->arguments, methods[i], NULL, &settings);
         if (status == CIR__DONE)
@@ -308,6 +276,7 @@ static int write_results(const evaluating *self, double seconds)
     json_t *document =
         cir__results_json(self->dataset, &protocol, self->ap, seconds, json_incref(self->methods));
     json_object_update(document, self->experiments);
+    cir__taxonomies_describe(&self->taxonomies, document);
     const int status = write_report(self, document);
     if (path == NULL)
         json_decref(document);
@@ -363,7 +332,11 @@ static int run(const cir__arguments *arguments)
         const cir__experiment experiment = experiment_of(&self, methods, n_methods);
         status = cir__experiments_check_distractors(&experiment);
         if (status == CIR__DONE)
+            status = cir__taxonomies_open(arguments, dataset, &self.taxonomies);
+        if (status == CIR__DONE)
             status = evaluate_methods(&self, methods, n_methods);
+        if (status == CIR__DONE && self.prints_table)
+            cir__taxonomies_print(&self.taxonomies, self.methods);
         if (status == CIR__DONE)
             status = cir__experiments_sweep(&experiment, self.experiments);
         if (status == CIR__DONE)
@@ -373,6 +346,7 @@ static int run(const cir__arguments *arguments)
         status = write_results(&self, cir__session_seconds() - started);
     json_decref(self.methods);
     json_decref(self.experiments);
+    cir__taxonomies_close(&self.taxonomies);
     cir_dataset_close(dataset);
     cir_model_close(model);
     cir_pool_free(self.pool);

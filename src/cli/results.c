@@ -22,14 +22,6 @@ static json_t *interval_json(cir_interval interval)
     return json_pack("[f, f]", interval.low, interval.high);
 }
 
-/* A name as a key of an object, whatever its bytes. */
-static void set_by_name(json_t *object, const char *name, json_t *value)
-{
-    json_t *key = cir__json_text(name);
-    json_object_set_new(object, json_string_value(key), value);
-    json_decref(key);
-}
-
 /* Mean AP of the queries that share an instance, or a text: {"name": mean}. */
 static json_t *breakdown_json(const cir_dataset *dataset, const cir_eval_result *result, bool by_text)
 {
@@ -53,7 +45,7 @@ static json_t *breakdown_json(const cir_dataset *dataset, const cir_eval_result 
         }
         for (size_t i = 0; i < n_numbers; i++)
             if (counts[i] > 0)
-                set_by_name(object, names[i], json_real(sums[i] / (double)counts[i]));
+                cir__json_set(object, names[i], json_real(sums[i] / (double)counts[i]));
     }
     free(names);
     free(counts);
