@@ -94,6 +94,7 @@ json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_resu
     for (size_t i = 0; i < CIR_N_CURVE; i++)
         json_array_append_new(curve, json_real(result->curve[i]));
     json_object_set_new(document, "precision_recall", curve);
+    json_object_set_new(document, "prompt", json_string(result->prompt));
     if (label != NULL)
         json_object_set_new(document, "label", json_string(label));
     const cir_dataset_info *info = cir_dataset_get_info(dataset);
@@ -112,12 +113,12 @@ json_t *cir__results_json(const cir_dataset *dataset, const cir_protocol *protoc
         json_array_append_new(queries, json_pack("[o, o, o]", cir__json_text(query.path),
                                                  cir__json_text(query.text), cir__json_text(query.instance)));
     }
-    return json_pack("{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:[I, I], s:s, s:s, s:s}, s:o, s:o}",
+    return json_pack("{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:s, s:[I, I], s:s, s:s, s:s}, s:o, s:o}",
                      "dataset", cir__json_text(info->name), "n_queries", (json_int_t)info->n_queries,
                      "n_instances", (json_int_t)info->n_instances, "n_database", (json_int_t)info->n_database,
                      "seconds", seconds, "protocol", "version", cir_version(), "AP", cir_ap_form_name(ap),
-                     "exclusion", protocol->exclusion, "gallery", (json_int_t)protocol->smallest_gallery,
-                     (json_int_t)protocol->largest_gallery, "relevance", protocol->relevance, "features",
-                     protocol->features, "composed", protocol->composed, "methods", methods, "queries",
-                     queries);
+                     "exclusion", protocol->exclusion, "prompt", protocol->prompt, "gallery",
+                     (json_int_t)protocol->smallest_gallery, (json_int_t)protocol->largest_gallery,
+                     "relevance", protocol->relevance, "features", protocol->features, "composed",
+                     protocol->composed, "methods", methods, "queries", queries);
 }

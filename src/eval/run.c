@@ -14,6 +14,7 @@
 #include "eval/dataset.h"
 #include "eval/domains.h"
 #include "eval/metrics.h"
+#include "eval/prompt.h"
 #include "eval/score.h"
 #include "eval/statistics.h"
 
@@ -255,6 +256,8 @@ cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir
         goto exit;
     }
     status = cir__composing_new(dataset, method, &result_out->settings, pool, &composing, err);
+    if (status == CIR_OK)
+        status = cir__prompt_describe(dataset, method, &result_out->settings, result_out->prompt, err);
     if (status != CIR_OK)
         goto exit;
     batches_cut(&job);
