@@ -281,6 +281,26 @@ def test_distractors_that_are_refused_before_the_work(cir, tmp_path, arguments, 
     assert result.status == status and says in result.err and "product" not in result.out
 
 
+def test_benchmarks_of_domains_have_no_hard_negatives(cir, tmp_path):
+    import domains_test
+    images, database = domains_test.make_lists(tmp_path, "ltll")
+    domains_test.write_features(tmp_path, "ltll", images, database)
+    numpy.save(tmp_path / "pool.npy", numpy.ones((30, 12), dtype=numpy.float32))
+    result = cir("eval", "--features", tmp_path, "--benchmark", "ltll", "--distractors", tmp_path / "pool.npy", "-q")
+    assert result.status == 1 and "no hard negatives" in result.err and "AVG" not in result.out
+
+
+def test_an_experiment_that_fails_leaves_the_methods_results(cir, tmp_path):
+    make.write_features(tmp_path / "f", 7, 20, 2)
+    numpy.save(tmp_path / "pool.npy", numpy.zeros((30, 20), dtype=numpy.float32))
+    result = cir("eval", "--features", tmp_path / "f", "--method", "sum", "--distractors", tmp_path / "pool.npy", "--json",
+                 tmp_path / "r.json", "--report", tmp_path / "r.html")
+    assert result.status == 1 and "row 0 has no direction" in result.err
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert [m["method"] for m in results["methods"]] == ["sum"] and "distractors" not in results
+    assert (tmp_path / "r.html").stat().st_size > 5000
+
+
 def test_a_pool_row_without_direction_is_named(cir, tmp_path):
     make.write_features(tmp_path / "f", 7, 20, 2)
     rows = numpy.random.default_rng(0).normal(size=(3000, 20)).astype(numpy.float32)
@@ -389,5 +409,8 @@ def test_windows_files_of_categories(cir, tmp_path):
     (tmp_path / "c.csv").write_bytes(b"\xef\xbb\xbfInstance,Category\r\n" + instance.encode() + b',"a ""b"""\r\n')
     results, _ = evaluate(cir, tmp_path, "--method", "sum", "--categories", tmp_path / "c.csv")
     assert [c["name"] for c in results["categories"][0]["categories"]] == ['a "b"', "(none)"]
+    (tmp_path / "d.csv").write_bytes(instance.encode() + b",\x1b[31m\xff\n")
+    results, table = evaluate(cir, tmp_path, "--method", "sum", "--categories", tmp_path / "d.csv")
+    assert "\x1b" not in table and results["categories"][0]["categories"][0]["name"] == "\x1b[31m\ufffd"
     result = cir("eval", "--features", SMALL, "--categories", tmp_path / "c.csv", "--categories", tmp_path / "c.csv")
     assert result.status == 2 and "two files" in result.err

@@ -224,17 +224,6 @@ static int open_dataset(const cir__arguments *arguments, cir_pool *pool, const c
     return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
 }
 
-static cir__experiment experiment_of(const evaluating *self, const cir_method *methods, size_t n_methods)
-{
-    return (cir__experiment){.arguments = self->arguments,
-                             .dataset = self->dataset,
-                             .pool = self->pool,
-                             .ap = self->ap,
-                             .methods = methods,
-                             .n_methods = n_methods,
-                             .prints_table = self->prints_table};
-}
-
 /* Whether results can be written where they are wanted, before the work that makes them. */
 static int check_destinations(const cir__arguments *arguments)
 {
@@ -287,6 +276,32 @@ static int write_results(const evaluating *self, double seconds)
     return status;
 }
 
+/* What was evaluated is written even where an experiment fails, or is interrupted. */
+static int measure(evaluating *self, const cir_method *methods, size_t n_methods, double started)
+{
+    const cir__experiment experiment = {.arguments = self->arguments,
+                                        .dataset = self->dataset,
+                                        .pool = self->pool,
+                                        .ap = self->ap,
+                                        .methods = methods,
+                                        .n_methods = n_methods,
+                                        .prints_table = self->prints_table};
+    int status = cir__experiments_check_distractors(&experiment);
+    if (status == CIR__DONE)
+        status = cir__taxonomies_open(self->arguments, self->dataset, &self->taxonomies);
+    if (status == CIR__DONE)
+        status = evaluate_methods(self, methods, n_methods);
+    if (status != CIR__DONE)
+        return status;
+    if (self->prints_table)
+        cir__taxonomies_print(&self->taxonomies, self->methods);
+    status = cir__experiments_sweep(&experiment, self->experiments);
+    if (status == CIR__DONE)
+        status = cir__experiments_distract(&experiment, self->methods, self->experiments);
+    const int written = write_results(self, cir__session_seconds() - started);
+    return status != CIR__DONE ? status : written;
+}
+
 static int run(const cir__arguments *arguments)
 {
     bool has_features = cir__arguments_has(arguments, "features");
@@ -329,21 +344,8 @@ static int run(const cir__arguments *arguments)
             printf("%s: %zu queries, %zu instances, %zu database images; figures in %%%s\n\n", info->name,
                    info->n_queries, info->n_instances, info->n_database, wording);
         choose_possible(&self, methods, &n_methods);
-        const cir__experiment experiment = experiment_of(&self, methods, n_methods);
-        status = cir__experiments_check_distractors(&experiment);
-        if (status == CIR__DONE)
-            status = cir__taxonomies_open(arguments, dataset, &self.taxonomies);
-        if (status == CIR__DONE)
-            status = evaluate_methods(&self, methods, n_methods);
-        if (status == CIR__DONE && self.prints_table)
-            cir__taxonomies_print(&self.taxonomies, self.methods);
-        if (status == CIR__DONE)
-            status = cir__experiments_sweep(&experiment, self.experiments);
-        if (status == CIR__DONE)
-            status = cir__experiments_distract(&experiment, self.methods, self.experiments);
+        status = measure(&self, methods, n_methods, started);
     }
-    if (status == CIR__DONE)
-        status = write_results(&self, cir__session_seconds() - started);
     json_decref(self.methods);
     json_decref(self.experiments);
     cir__taxonomies_close(&self.taxonomies);

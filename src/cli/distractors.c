@@ -8,6 +8,7 @@
 #include "cli/experiments.h"
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/terminal_text.h"
 
 /* --pool-sizes "1000,2000" into sizes [CIR_N_POOLS]. */
 static int read_sizes(const cir__arguments *arguments, size_t *sizes, size_t *n_out)
@@ -55,8 +56,8 @@ static int read_options(const cir__experiment *experiment, size_t *sizes, cir_di
 }
 
 /* The methods that can be ranked against a pool, with their settings and plain figures [n_methods]. plain:
- * NULL before there are any; says then which methods are left out, or fails where they were asked for by
- * name. */
+ * NULL before there are any; says then which methods are left out. Fails where they were asked for by name,
+ * or none is left. */
 static int choose(const cir__experiment *experiment, const json_t *plain, cir_settings *settings,
                   cir_distracted *methods, size_t *n_out)
 {
@@ -84,7 +85,7 @@ static int choose(const cir__experiment *experiment, const json_t *plain, cir_se
         method->hard_mmAP = json_number_value(json_object_get(figures, "mmAP"));
         ++*n_out;
     }
-    return CIR__DONE;
+    return *n_out > 0 ? CIR__DONE : cir__session_fail(&err);
 }
 
 int cir__experiments_check_distractors(const cir__experiment *experiment)
@@ -157,7 +158,9 @@ static void print_distraction(const char *path, const cir_distraction *pool, con
     static const char *const signs[] = {
         [CIR_CROSSING_AT] = "", [CIR_CROSSING_BEYOND] = ">", [CIR_CROSSING_BELOW] = "<"};
     char count[32];
-    printf("\npositives against %s\n%-20s", path, "distractors");
+    char *shown = cir__terminal_text_new(path);
+    printf("\npositives against %s\n%-20s", shown != NULL ? shown : "", "distractors");
+    free(shown);
     for (size_t m = 0; m < n; m++)
         printf(" %11s", cir_method_name(methods[m].method));
     printf("   mmAP\n");
@@ -196,7 +199,7 @@ int cir__experiments_distract(const cir__experiment *experiment, const json_t *p
     int status = settings != NULL ? read_options(experiment, sizes, &options) : CIR__FAILED;
     if (status == CIR__DONE)
         status = choose(experiment, plain, settings, methods, &n);
-    if (status == CIR__DONE && n > 0) {
+    if (status == CIR__DONE) {
         cir__progress_init(&progress, experiment->arguments, "reading distractors");
         cir__session_catch_interrupts();
         options.watch = watch;
@@ -208,7 +211,7 @@ int cir__experiments_distract(const cir__experiment *experiment, const json_t *p
         if (status != CIR__DONE)
             cir__session_fail(&err);
     }
-    if (status == CIR__DONE && n > 0) {
+    if (status == CIR__DONE) {
         if (experiment->prints_table)
             print_distraction(options.pool_path, &pool, methods, n);
         json_object_set_new(results, "distractors", distraction_json(options.pool_path, &pool, methods, n));

@@ -1,11 +1,13 @@
 #include "cli/taxonomies.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/terminal_text.h"
 
 static const cir_categories_info *info_of(const cir__taxonomies *taxonomies, size_t i)
 {
@@ -84,10 +86,24 @@ void cir__taxonomies_describe(const cir__taxonomies *taxonomies, json_t *results
     json_decref(all);
 }
 
+/* A column as wide as its name, of at least 8. */
 static int width_of(const char *name)
 {
-    const size_t n = strlen(name);
+    char *text = cir__terminal_text_new(name);
+    const size_t n = text != NULL ? cir__terminal_text_width(text) : 0;
+    free(text);
     return n > 8 ? (int)n : 8;
+}
+
+static void print_name(const char *name, int width, bool is_first)
+{
+    char *text = cir__terminal_text_new(name);
+    const int blank = width - (int)(text != NULL ? cir__terminal_text_width(text) : 0);
+    if (is_first)
+        printf("%s%*s", text != NULL ? text : "", blank > 0 ? blank : 0, "");
+    else
+        printf(" %*s%s", blank > 0 ? blank : 0, "", text != NULL ? text : "");
+    free(text);
 }
 
 static void print_one(const cir_categories_info *info, const json_t *methods)
@@ -95,9 +111,10 @@ static void print_one(const cir_categories_info *info, const json_t *methods)
     const json_t *method;
     size_t i;
     json_t *name = cir__json_text(info->name);
-    printf("\n%-20s", json_string_value(name));
+    printf("\n");
+    print_name(info->name, 20, true);
     for (size_t c = 0; c < info->n; c++)
-        printf(" %*s", width_of(info->names[c]), info->names[c]);
+        print_name(info->names[c], width_of(info->names[c]), false);
     printf("   mAP\n%-20s", "queries");
     for (size_t c = 0; c < info->n; c++)
         printf(" %*zu", width_of(info->names[c]), info->n_queries[c]);

@@ -1,12 +1,12 @@
 /* Figures by category: a table that puts instances or texts into categories. */
+#include "eval/categories.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/memory.h"
-#include "cir/experiment.h"
 #include "eval/dataset.h"
 #include "eval/metrics.h"
 #include "eval/table.h"
@@ -98,16 +98,13 @@ static cir_status row_read(reading *from, const cir__csv *csv, cir_error *err)
     return CIR_OK;
 }
 
-static cir_status table_read(reading *from, cir_error *err)
+static cir_status table_read(reading *from, cir__bytes_view bytes, cir_error *err)
 {
-    cir__mapping mapping = {0};
     cir__csv csv = {0};
     bool has_row = true;
+    cir_status status;
 
-    cir_status status = cir__mapping_open(from->path, &mapping, err);
-    if (status != CIR_OK)
-        return status;
-    cir__csv_init(&csv, (cir__bytes_view){mapping.data, mapping.size, from->path}, ',');
+    cir__csv_init(&csv, bytes, ',');
     while ((status = cir__csv_read_row(&csv, &has_row, err)) == CIR_OK && has_row)
         if ((status = row_read(from, &csv, err)) != CIR_OK)
             break;
@@ -115,7 +112,6 @@ static cir_status table_read(reading *from, cir_error *err)
         status = cir__fail(err, CIR_FORMAT, "%s: holds no categories; write instance,category, one a line",
                            from->path);
     cir__csv_done(&csv);
-    cir__mapping_close(&mapping);
     return status;
 }
 
@@ -168,17 +164,17 @@ static cir_status queries_sort(const cir_dataset *dataset, const reading *from, 
     return CIR_OK;
 }
 
-cir_status cir_categories_open(const char *path, const cir_dataset *dataset, cir_categories **categories_out,
-                               cir_error *err)
+cir_status cir__categories_parse(cir__bytes_view bytes, const cir_dataset *dataset,
+                                 cir_categories **categories_out, cir_error *err)
 {
-    reading from = {.path = path, .categories = cir__new(1, sizeof *from.categories)};
+    reading from = {.path = bytes.name, .categories = cir__new(1, sizeof *from.categories)};
     cir_status status = CIR_OK;
 
-    cir__error_clear(err);
     *categories_out = NULL;
     if (from.categories == NULL)
-        return cir__fail_memory(err, path);
-    if ((status = names_gather(dataset, &from, err)) == CIR_OK && (status = table_read(&from, err)) == CIR_OK)
+        return cir__fail_memory(err, bytes.name);
+    if ((status = names_gather(dataset, &from, err)) == CIR_OK &&
+        (status = table_read(&from, bytes, err)) == CIR_OK)
         status = queries_sort(dataset, &from, err);
     cir__intern_done(&from.instances);
     cir__intern_done(&from.texts);
@@ -187,6 +183,21 @@ cir_status cir_categories_open(const char *path, const cir_dataset *dataset, cir
         *categories_out = from.categories;
     else
         cir_categories_close(from.categories);
+    return status;
+}
+
+cir_status cir_categories_open(const char *path, const cir_dataset *dataset, cir_categories **categories_out,
+                               cir_error *err)
+{
+    cir__mapping mapping = {0};
+
+    cir__error_clear(err);
+    *categories_out = NULL;
+    cir_status status = cir__mapping_open(path, &mapping, err);
+    if (status == CIR_OK)
+        status = cir__categories_parse((cir__bytes_view){mapping.data, mapping.size, path}, dataset,
+                                       categories_out, err);
+    cir__mapping_close(&mapping);
     return status;
 }
 
