@@ -316,6 +316,8 @@ static int run(const cir__arguments *arguments)
     if (status == CIR__DONE)
         status = cir__experiments_check_sweeps(arguments, methods, n_methods);
     if (status == CIR__DONE)
+        status = cir__experiments_check_flags(arguments);
+    if (status == CIR__DONE)
         status = check_destinations(arguments);
     if (status != CIR__DONE)
         return status;
