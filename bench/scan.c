@@ -12,45 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "base/pool.h"
 #include "cir/search.h"
-#include "kernels/tables.h"
-
-#define READ_BYTES ((size_t)1 << 20) /* a task of the reading: as the scan's blocks */
-#define LANES 32
+#include "kernels/kernels.h"
+#include "measure.h"
 
 typedef struct setting {
     size_t n_rows, dim, k, n_repeats, n_threads;
     bool is_mapped;
     const char *json_path; /* or NULL */
 } setting;
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
-static uint64_t random_bits(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-/* Numbers spread evenly, of about unit length as a row. */
-static void random_vector(uint64_t seed, size_t dim, float scale, float *out)
-{
-    uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15u;
-    for (size_t i = 0; i < dim; i++)
-        out[i] = ((float)(random_bits(&state) >> 40) * 0x1p-23f - 1) * scale;
-}
 
 typedef struct fill_job {
     uint16_t *rows;
@@ -63,40 +37,10 @@ static void fill_task(void *context, size_t i_task, size_t i_thread)
     fill_job *job = context;
     float *row = job->scratch + i_thread * job->dim;
     for (size_t r = i_task * 1024; r < (i_task + 1) * 1024 && r < job->n_rows; r++) {
-        random_vector(r, job->dim, 0.06f, row);
+        uint64_t state = cir__random_state(r);
+        cir__random_fill(&state, job->dim, 0.06f, row);
         cir__kernels_get()->half_from_float(row, job->dim, job->rows + r * job->dim);
     }
-}
-
-typedef struct read_job {
-    const uint64_t *words;
-    size_t n_words;
-    uint64_t *sums; /* [n_tasks] */
-} read_job;
-
-/* A sum that cannot be left out, in so many lanes that nothing but memory limits it. */
-static void read_task(void *context, size_t i_task, size_t i_thread)
-{
-    (void)i_thread;
-    read_job *job = context;
-    size_t first = i_task * (READ_BYTES / 8);
-    size_t end = job->n_words - first < READ_BYTES / 8 ? job->n_words : first + READ_BYTES / 8;
-    uint64_t sums[LANES] = {0};
-    for (size_t i = first; i + LANES <= end; i += LANES) {
-        for (size_t l = 0; l < LANES; l += 8) /* a cache line; it helps the scan, so it must help here */
-            __builtin_prefetch(job->words + i + l + CIR__PREFETCH_BYTES / 8);
-        for (size_t l = 0; l < LANES; l++)
-            sums[l] += job->words[i + l];
-    }
-    for (size_t l = 1; l < LANES; l++)
-        sums[0] += sums[l];
-    job->sums[i_task] = sums[0];
-}
-
-static int compare(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-    return a < b ? -1 : a > b;
 }
 
 /* One thing measured: the median and the best of its times, in ms. */
@@ -107,8 +51,7 @@ typedef struct figure {
 
 static void settle(figure *f, double *times, size_t n)
 {
-    qsort(times, n, sizeof *times, compare);
-    f->median_ms = times[n / 2];
+    f->median_ms = cir__median(times, n);
     f->best_ms = times[0];
 }
 
@@ -187,19 +130,18 @@ static int run(setting *s)
         cir_pool_free(pool);
         return 1;
     }
-    size_t n_read_tasks = n_bytes / READ_BYTES + (n_bytes % READ_BYTES != 0);
     fill_job fill = {rows, s->n_rows, s->dim, cir__new(s->n_threads * s->dim, sizeof(float))};
-    read_job reading = {(const void *)rows, n_bytes / 8, cir__new(n_read_tasks, sizeof(uint64_t))};
     float *queries = cir__new(2 * s->dim, sizeof *queries);
     cir_hit *hits = cir__new(s->k, sizeof *hits);
     double *times = cir__new(3 * s->n_repeats, sizeof *times);
     int status = 1;
-    if (fill.scratch == NULL || reading.sums == NULL || queries == NULL || hits == NULL || times == NULL) {
+    if (fill.scratch == NULL || queries == NULL || hits == NULL || times == NULL) {
         fprintf(stderr, "bench_scan: out of memory\n");
         goto done;
     }
     cir__pool_run(pool, s->n_rows / 1024 + 1, fill_task, &fill);
-    random_vector(1000000007, 2 * s->dim, 0.06f, queries);
+    uint64_t state = cir__random_state(1000000007);
+    cir__random_fill(&state, 2 * s->dim, 0.06f, queries);
     cir_rows searched = {.n_rows = s->n_rows, .dim = s->dim, .f16 = rows};
     cir_query fused = {.dim = s->dim,
                        .a = queries,
@@ -210,19 +152,18 @@ static int run(setting *s)
     cir_query image = {.dim = s->dim, .a = queries, .fusion = {.kind = CIR_FUSE_IMAGE}};
     for (size_t r = 0; r < s->n_repeats + 1; r++) { /* the first round warms up and is overwritten */
         size_t i = r == 0 ? 0 : r - 1, n;
-        double start = now_ms();
-        cir__pool_run(pool, n_read_tasks, read_task, &reading);
-        double read = now_ms();
+        double read_ms = cir__read_ms(rows, n_bytes, pool);
+        double read = cir__now_ms();
         cir_status failed = cir_search_top(&searched, &fused, s->k, pool, hits, &n, &err);
-        double both = now_ms();
+        double both = cir__now_ms();
         if (failed == CIR_OK)
             failed = cir_search_top(&searched, &image, s->k, pool, hits, &n, &err);
-        double single = now_ms();
+        double single = cir__now_ms();
         if (failed != CIR_OK) {
             fprintf(stderr, "bench_scan: %s\n", err.message);
             goto done;
         }
-        times[i] = read - start;
+        times[i] = read_ms;
         times[s->n_repeats + i] = both - read;
         times[2 * s->n_repeats + i] = single - both;
     }
@@ -241,7 +182,6 @@ done:
     free(times);
     free(hits);
     free(queries);
-    free(reading.sums);
     free(fill.scratch);
     munmap(rows, n_bytes);
     cir_pool_free(pool);

@@ -121,9 +121,12 @@ def test_warns_of_what_differs(cir, tmp_path):
     shutil.copytree(SMALL, tmp_path / "other")
     rows = numpy.load(SMALL / "database_image.npy")
     numpy.save(tmp_path / "other" / "database_image.npy", rows[::-1])
+    shutil.copytree(SMALL, tmp_path / "plain")
+    (tmp_path / "plain" / "query_text_context.npy").unlink()
     a = evaluate(cir, tmp_path / "a.json", "--method", "basic")
-    for more, features, words in ((("--ap", "paper"), SMALL, ['protocol "AP"', "trapezoid", "paper"]),
-                                  (("--set", "lambda=0.2"), SMALL, ['setting "lambda"', "0.1", "0.2"]),
+    for more, features, words in ((("--set", "lambda=0.2"), SMALL, ['setting "lambda"', "0.1", "0.2"]),
+                                  (("--set", "freedom_words=5"), SMALL, ['setting "freedom_words"', "7", "5"]),
+                                  ((), tmp_path / "plain", ['method "prompt"', "query_text_context.npy", "query_text.npy"]),
                                   ((), tmp_path / "other", ['protocol "features"'])):
         b = evaluate(cir, tmp_path / "b.json", "--method", "basic", *more, features=features)
         result = cir("eval", "compare", a, b, "--json")
@@ -136,18 +139,50 @@ def test_warns_of_what_differs(cir, tmp_path):
     assert "missing" in cir("eval", "compare", a, tmp_path / "old.json").err
 
 
+def test_refuses_what_is_not_comparable_unless_forced(cir, tmp_path):
+    lines = (SMALL / "database.csv").read_text().splitlines()
+    instance, text = lines[0].split(",")[2], lines[0].split(",")[1]
+
+    def with_database(name, changed):
+        """The same queries and rows, another list."""
+        shutil.copytree(SMALL, tmp_path / name)
+        (tmp_path / name / "database.csv").write_text("\n".join(changed) + "\n")
+        return tmp_path / name
+
+    relabelled = with_database("relevance", [f"{lines[0].split(',')[0]},another,{instance}", *lines[1:]])
+    last = next(i for i in range(len(lines) - 1, 0, -1) if lines[i].split(",")[2] == instance)
+    moved = with_database("gallery", [line if i != last else line.rsplit(",", 1)[0] + ",nowhere" for i, line in enumerate(lines)])
+    a = evaluate(cir, tmp_path / "a.json", "--method", "sum,product")
+    assert text != "another"
+    for more, features, key in ((("--ap", "paper"), SMALL, "AP"), ((), relabelled, "relevance"), ((), moved, "gallery")):
+        b = evaluate(cir, tmp_path / "b.json", "--method", "sum,product", *more, features=features)
+        result = cir("eval", "compare", a, b, "--json")
+        assert result.status == 1 and result.out == ""
+        assert f'protocol "{key}" differs' in result.err or (key == "gallery" and 'protocol "relevance" differs' in result.err)
+        assert "a.json" in result.err and "b.json" in result.err and "evaluate both alike" in result.err and "--force" in result.err
+        forced = cir("eval", "compare", a, b, "--json", "--force")
+        assert forced.status == 0 and len(forced.json["comparisons"]) == 2
+        assert any(f'protocol "{key}" differs' in line for line in forced.json["warnings"])
+        assert f'cir: warning: protocol "{key}" differs' in forced.err
+    assert json.loads(a.read_text())["protocol"]["prompt"] == "given"
+
+
 def test_refuses_other_queries(cir, tmp_path):
     queries, methods = made(5, 0, 0)
     a = write(tmp_path / "a.json", queries, methods)
     shorter = write(tmp_path / "b.json", queries[:-1], {name: AP[:-1] for name, AP in methods.items()})
     result = cir("eval", "compare", a, shorter)
     assert result.status == 1 and result.out == ""
+    assert cir("eval", "compare", a, shorter, "--force").status == 1
     assert f"has {len(queries)};" in result.err and f"has {len(queries) - 1} queries" in result.err
     for field, name in enumerate(("path", "text", "instance")):
         other = [list(row) for row in queries]
         other[3][field] = "another"
         result = cir("eval", "compare", a, write(tmp_path / "b.json", other, methods))
-        assert result.status == 1 and f"query 3 has the {name} \"another\"" in result.err
+        assert result.status == 1 and f"query 3 has the {name} \"another\"" in result.err and "--force" in result.err
+        forced = cir("eval", "compare", a, tmp_path / "b.json", "--json", "--force")
+        assert forced.status == 0 and f'queries from "{name}" differs' in forced.err
+        assert forced.json["comparisons"][0]["mmAP"]["difference"] == 0 or name == "instance"
 
 
 @pytest.mark.parametrize("damage, says", [

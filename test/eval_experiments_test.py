@@ -1,4 +1,5 @@
 """The paper's experiments (`cir eval --sweep`, `--distractors`, `--categories`) against numpy."""
+import csv
 import json
 import os
 import pathlib
@@ -263,7 +264,9 @@ def test_composed_features_meet_the_pool(cir, tmp_path):
     (["--distractors", "P", "--pool-sizes", "31"], 1, "has 30 rows, fewer than the pool of 31"),
     (["--distractors", "P", "--pool-sizes", ",".join(map(str, range(1, 40)))], 2, "more than 32"),
     (["--distractors", "P", "--memory", "0"], 2, "--memory"),
-    (["--distractors", "nowhere.npy"], 1, "nowhere.npy"),
+    (["--distractors", "nowhere.npy"], 1, "nowhere.npy: cannot be read: No such file"),
+    (["--categories", "nowhere.csv"], 1, "nowhere.csv: cannot be read: No such file"),
+    (["--distractors", "."], 1, "folder"),
     (["--distractors", "WIDE"], 1, "features have dimension 7, those of the data set 20"),
     (["--distractors", "DOUBLE"], 1, "float64"),
     (["--distractors", "EMPTY"], 1, "no rows"),
@@ -278,6 +281,26 @@ def test_distractors_that_are_refused_before_the_work(cir, tmp_path, arguments, 
     (tmp_path / "NONSENSE").write_text("hello")
     result = cir("eval", "--features", tmp_path / "f", *arguments, cwd=tmp_path)
     assert result.status == status and says in result.err and "product" not in result.out
+
+
+def test_benchmarks_of_domains_have_no_hard_negatives(cir, tmp_path):
+    import domains_test
+    images, database = domains_test.make_lists(tmp_path, "ltll")
+    domains_test.write_features(tmp_path, "ltll", images, database)
+    numpy.save(tmp_path / "pool.npy", numpy.ones((30, 12), dtype=numpy.float32))
+    result = cir("eval", "--features", tmp_path, "--benchmark", "ltll", "--distractors", tmp_path / "pool.npy", "-q")
+    assert result.status == 1 and "no hard negatives" in result.err and "AVG" not in result.out
+
+
+def test_an_experiment_that_fails_leaves_the_methods_results(cir, tmp_path):
+    make.write_features(tmp_path / "f", 7, 20, 2)
+    numpy.save(tmp_path / "pool.npy", numpy.zeros((30, 20), dtype=numpy.float32))
+    result = cir("eval", "--features", tmp_path / "f", "--method", "sum", "--distractors", tmp_path / "pool.npy", "--json",
+                 tmp_path / "r.json", "--report", tmp_path / "r.html")
+    assert result.status == 1 and "row 0 has no direction" in result.err
+    results = json.loads((tmp_path / "r.json").read_text())
+    assert [m["method"] for m in results["methods"]] == ["sum"] and "distractors" not in results
+    assert (tmp_path / "r.html").stat().st_size > 5000
 
 
 def test_a_pool_row_without_direction_is_named(cir, tmp_path):
@@ -306,3 +329,90 @@ def test_memory_is_bounded(cir, tmp_path):
     assert peak("--distractors", tmp_path / "pool.npy", "--memory", "16") - alone < 16 + 6  # and what malloc keeps
     result = cir("eval", "--features", tmp_path / "f", "--distractors", tmp_path / "pool.npy", "--memory", "1")
     assert result.status == 1 and "1 MiB do not hold" in result.err and "allow" in result.err
+
+
+# -- categories ----------------------------------------------------------------------------------------------------
+
+def read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+@pytest.mark.parametrize("by", ["instance", "text"])
+@pytest.mark.parametrize("header", [True, False])
+def test_categories_as_numpy(cir, tmp_path, by, header):
+    queries = read(SMALL / "query.csv")
+    column = 2 if by == "instance" else 1
+    names = list(dict.fromkeys(row[column] for row in queries))
+    assert len(names) >= 3
+    category = {name: ("odd, one" if i % 2 else "even") for i, name in enumerate(names[:-1])}  # the last is in none
+    with open(tmp_path / "kinds.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([[by, "category"]] * header + [list(row) for row in category.items()])
+    results, table = evaluate(cir, tmp_path, "--method", "sum,basic", "--categories", tmp_path / "kinds.csv", "--csv",
+                              tmp_path / "tables")
+    groups = {}
+    for q, row in enumerate(queries):
+        groups.setdefault(category.get(row[column], "(none)"), []).append(q)
+    groups = {name: groups[name] for name in ("even", "odd, one", "(none)")}
+    (taxonomy,) = results["categories"]
+    assert taxonomy == {"name": "kinds", "by": by, "categories": [
+        {"name": name, "n_queries": len(members), "n_instances": len({queries[q][2] for q in members})}
+        for name, members in groups.items()]}
+    for method in results["methods"]:
+        got, lines = method["per_category"]["kinds"], read(tmp_path / "tables" / f"{method['method']}.categories.csv")
+        assert lines[0] == ["taxonomy", "category", "n_queries", "n_instances", "mAP", "mmAP"] and list(got) == list(groups)
+        for (name, members), line, described in zip(groups.items(), lines[1:], taxonomy["categories"], strict=True):
+            by_instance = {}
+            for q in members:
+                by_instance.setdefault(queries[q][2], []).append(method["AP"][q])
+            mAP = 100 * numpy.mean([method["AP"][q] for q in members])
+            mmAP = 100 * numpy.mean([numpy.mean(aps) for aps in by_instance.values()])
+            assert abs(got[name]["mAP"] - mAP) < 1e-6 and abs(got[name]["mmAP"] - mmAP) < 1e-6
+            assert line[:4] == ["kinds", name, str(described["n_queries"]), str(described["n_instances"])]
+            assert abs(float(line[4]) - mAP) < 1e-6 and abs(float(line[5]) - mmAP) < 1e-6
+        row = next(line for line in table[table.index("\nkinds "):].splitlines() if line.startswith(method["method"] + " "))
+        assert row.split()[1:] == [f"{got[name]['mAP']:.2f}" for name in groups]
+
+
+def test_two_taxonomies(cir, tmp_path):
+    queries = read(SMALL / "query.csv")
+    (tmp_path / "visual.csv").write_text(f"{queries[0][2]},art\n")
+    (tmp_path / "textual.csv").write_text(f"text,category\n{queries[0][1]},domain\n")
+    results, table = evaluate(cir, tmp_path, "--method", "sum", "--categories", tmp_path / "visual.csv", "--categories",
+                              tmp_path / "textual.csv")
+    assert [(t["name"], t["by"]) for t in results["categories"]] == [("visual", "instance"), ("textual", "text")]
+    assert list(results["methods"][0]["per_category"]) == ["visual", "textual"]
+    assert "\nvisual " in table and "\ntextual " in table
+
+
+@pytest.mark.parametrize("content, says", [
+    ("INSTANCE,art\nsomebody,art\n", 'line 2: no query has the instance "somebody"'),
+    ("nobody,art\n", 'line 1: no query has the instance "nobody"'),
+    ("text,category\nINSTANCE,art\n", "line 2: no query has the text"),
+    ("INSTANCE,art\n\nINSTANCE,tech\n", 'line 3 puts "INSTANCE" into "tech", an earlier line into "art"'),
+    ("INSTANCE,art,more\n", "line 1 has 3 fields"),
+    ("INSTANCE\n", "line 1 has 1 fields"),
+    ("INSTANCE,\n", "has no category"),
+    ("", "holds no categories"),
+    ("instance,category\n", "holds no categories"),
+    ('"INSTANCE,art\n', "categories.csv"),
+    (None, "categories.csv"),
+])
+def test_categories_that_are_refused(cir, tmp_path, content, says):
+    instance = read(SMALL / "query.csv")[0][2]
+    if content is not None:
+        (tmp_path / "categories.csv").write_text(content.replace("INSTANCE", instance))
+    result = cir("eval", "--features", SMALL, "--categories", tmp_path / "categories.csv")
+    assert result.status == 1 and says.replace("INSTANCE", instance) in result.err and "product" not in result.out
+
+
+def test_windows_files_of_categories(cir, tmp_path):
+    instance = read(SMALL / "query.csv")[0][2]
+    (tmp_path / "c.csv").write_bytes(b"\xef\xbb\xbfInstance,Category\r\n" + instance.encode() + b',"a ""b"""\r\n')
+    results, _ = evaluate(cir, tmp_path, "--method", "sum", "--categories", tmp_path / "c.csv")
+    assert [c["name"] for c in results["categories"][0]["categories"]] == ['a "b"', "(none)"]
+    (tmp_path / "d.csv").write_bytes(instance.encode() + b",\x1b[31m\xff\n")
+    results, table = evaluate(cir, tmp_path, "--method", "sum", "--categories", tmp_path / "d.csv")
+    assert "\x1b" not in table and results["categories"][0]["categories"][0]["name"] == "\x1b[31m\ufffd"
+    result = cir("eval", "--features", SMALL, "--categories", tmp_path / "c.csv", "--categories", tmp_path / "c.csv")
+    assert result.status == 2 and "two files" in result.err

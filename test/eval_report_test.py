@@ -4,9 +4,13 @@ import csv
 import html.parser
 import io
 import json
+import os
 import pathlib
 import re
+import resource
 import shutil
+import signal
+import subprocess
 import sys
 
 import numpy
@@ -15,7 +19,7 @@ from PIL import Image
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "data" / "method")]
-from conftest import draw_photo  # noqa: E402
+from conftest import CIR, draw_photo  # noqa: E402
 
 SMALL = HERE / "data" / "method" / "small"
 VOID = {"meta", "link", "br", "img", "hr", "input", "wbr"}
@@ -217,6 +221,19 @@ def test_distractors_are_drawn_and_listed(cir, tmp_path):
         assert row == [m["method"], f"{m['hard_negatives']['mmAP']:.2f}", f"{'' if kind == 'at' else kind + ' '}{n:.0f}"]
 
 
+def test_categories_are_listed(cir, tmp_path):
+    names = list(dict.fromkeys(row[2] for row in read_list(SMALL / "query.csv")))
+    (tmp_path / "kinds.csv").write_text("".join(f"{name},<kind {i % 2}>\n" for i, name in enumerate(names[:-1])))
+    page, results = report(cir, tmp_path, "--method", "sum,basic", "--categories", tmp_path / "kinds.csv")
+    section = page.one("section", id="categories")
+    (taxonomy,) = results["categories"]
+    assert section.one("h3").text == "kinds" and len(taxonomy["categories"]) == 3
+    heads = [th.text for th in section.one("thead").all("th")]
+    assert heads[1:] == [f"{c['name']}{c['n_queries']}" for c in taxonomy["categories"]]
+    for method, row in zip(results["methods"], table_rows(section.one("table")), strict=True):
+        assert row == [method["method"], *(f"{c['mAP']:.2f}" for c in method["per_category"]["kinds"].values())]
+
+
 def interpolated(ranks):
     """Precision at 101 recalls, from the definition."""
     precision = [(j + 1) / (rank + 1) for j, rank in enumerate(ranks)]
@@ -333,6 +350,37 @@ def test_a_folder_for_tables_that_cannot_be(cir, tmp_path):
 def test_full_disk(cir, flag):
     result = cir("eval", "--features", SMALL, "--method", "sum", flag, "/dev/full")
     assert result.status == 1 and "No space left" in result.err and "make room" in result.err
+
+
+def test_a_file_that_cannot_grow_leaves_the_old_one(cir, tmp_path):
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+
+    for flag, name, lost in (("--report", "r.html", "r.html"), ("--json", "r.json", "r.json"),
+                             ("--csv", "tables", "tables/sum.queries.csv")):
+        (tmp_path / lost).parent.mkdir(exist_ok=True)
+        (tmp_path / lost).write_text("old")
+        result = cir("eval", "--features", SMALL, "--method", "sum", flag, tmp_path / name, preexec_fn=limit)
+        assert result.status == 1 and "File too large" in result.err and str(tmp_path / lost) in result.err
+        assert (tmp_path / lost).read_text() == "old"
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["r.html", "r.json", "sum.queries.csv", "tables"]
+
+
+def test_a_folder_that_may_not_be_written(tmp_path):
+    """Root without its capabilities may write no more than its files' modes say."""
+    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "r.json").write_text("old")
+    for folder in (tmp_path / "tables", tmp_path):
+        folder.chmod(0o555)
+    for flag, place in (("--report", "r.html"), ("--json", "r.json"), ("--csv", "new"), ("--csv", "tables")):
+        command = [*powerless, CIR, "eval", "--features", SMALL, flag, tmp_path / place]
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert result.returncode == 1 and result.stdout == ""
+        assert f"{tmp_path / place}: " in result.stderr and "Permission denied" in result.stderr
+    tmp_path.chmod(0o755)
+    assert (tmp_path / "r.json").read_text() == "old" and len(list(tmp_path.iterdir())) == 2
 
 
 def test_replaces_what_is_there_and_leaves_nothing_behind(cir, tmp_path):

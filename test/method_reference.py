@@ -110,14 +110,14 @@ def weicom_scores(data, q, database, settings):
     return (1 - settings["weight"]) * v + settings["weight"] * t
 
 
-def freedom_words(image, others, expands, is_inside, vocabulary, features):
+def freedom_words(image, others, expands, is_inside, vocabulary, features, n_images=20, n_nearest=7, n_words=7):
     """Which words a photo is put into, with their weights. others: the rows that it ranks."""
-    nearest = others[numpy.argsort(-(others @ image), kind="stable")[:20 if is_inside else 19]]
+    nearest = others[numpy.argsort(-(others @ image), kind="stable")[:n_images if is_inside else n_images - 1]]
     looks = [image] if not expands else list(nearest) if is_inside else [image, *nearest]
     counts = collections.Counter()  # in the order of the first sight
     for look in looks:
-        counts.update(vocabulary[i] for i in numpy.argsort(-(features @ look), kind="stable")[:7])
-    chosen = counts.most_common(7)  # a stable sort
+        counts.update(vocabulary[i] for i in numpy.argsort(-(features @ look), kind="stable")[:n_nearest])
+    chosen = counts.most_common(n_words)  # a stable sort
     return [(word, count / chosen[0][1]) for word, count in chosen]
 
 

@@ -153,9 +153,9 @@ def test_freedom_on_demo_pictures(tmp_path, is_inside):
     for instance in database:
         assert (min(best for best, row in zip(bests, tables["query"]) if row[2] == instance) >= 0.98) == is_inside
 
-    for method in ("freedom", "freedom-"):
+    for method, *limits in (("freedom", 20, 7, 7), ("freedom-", 20, 7, 7), ("freedom", 5, 3, 4), ("freedom", 1, 64, 64)):
         described = [method_reference.freedom_words(pictures[path], database[instance], method == "freedom", is_inside,
-                                                    vocabulary, words) for path, _, instance in tables["query"]]
+                                                    vocabulary, words, *limits) for path, _, instance in tables["query"]]
         texts = [f"{word} {row[1]}" for row, weighted in zip(tables["query"], described) for word, _ in weighted]
         features = encode_texts(tmp_path, "joined", texts)
         weights = [weight for weighted in described for _, weight in weighted]
@@ -163,9 +163,30 @@ def test_freedom_on_demo_pictures(tmp_path, is_inside):
         data["query_freedom"] = [sum(weights[i] * features[i] for i in range(len(owners)) if owners[i] == q)
                                  for q in range(len(described))]
         expected = method_reference.evaluate(data, method)
-        command = [CIR, "eval", folder, "--method", method, "--json", "-", "--quiet"]
+        settings = [f"--set=freedom_{name}={limit}" for name, limit in zip(("images", "nearest", "words"), limits)]
+        command = [CIR, "eval", folder, "--method", method, *settings, "--json", "-", "--quiet"]
         got = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)["methods"][0]
         assert numpy.allclose(got["AP"], expected["AP"], atol=1e-5)
         for q, (rows, best) in enumerate(zip(got["top"], expected["top"])):
             scores = expected["scores"][q]
             assert all(a == b or abs(scores[a] - scores[b]) < 1e-5 for a, b in zip(rows, best))
+
+
+def test_prompts(tmp_path):
+    """What is encoded of the words is in the results, the context's terms as a hash."""
+    folder = tmp_path / "set"
+    part_of_demo(folder, False)
+
+    def ask(method, *settings):
+        command = [CIR, "eval", folder, "--method", method, *settings, "--json", "-", "--quiet"]
+        results = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+        assert results["protocol"]["prompt"] == "{text}"
+        return results["methods"][0]["prompt"]
+
+    assert [ask(method) for method in ("image", "sum", "freedom-")] == ["none", "{text}", "{word} {text}"]
+    assert ask("basic-", "--set=contextualise=0") == "{text}"
+    prompts = [ask("basic-", "--set=context=5", *more) for more in ([], ["--set=seed=1"], ["--set=variant=reference"],
+                                                                    ["--set=seed=0"])]
+    start = "mean of {term} {text} and {text} {term}, 5 terms "
+    assert all(prompt.startswith(start) and len(prompt) == len(start) + 32 for prompt in prompts)
+    assert prompts[0] == prompts[3] and len(set(prompts)) == 3

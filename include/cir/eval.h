@@ -177,6 +177,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_verify(const char *folder, cir_poo
 typedef struct cir_protocol {
     size_t smallest_gallery, largest_gallery; /* rows that a query ranks */
     const char *exclusion;                    /* which rows a query does not rank; static storage */
+    const char *prompt; /* the text that is encoded: "{text}", as listed, or "given": by others; static */
     char relevance[CIR_HASH_TEXT_SIZE]; /* over the queries, what each ranks, and what is relevant to it */
     char features[CIR_HASH_TEXT_SIZE];  /* over all features' bytes, the database's as they are ranked */
     char composed[CIR_HASH_TEXT_SIZE];  /* the same over what a trained method composed; "": there is none */
@@ -197,6 +198,7 @@ extern CIR_API const size_t cir_recall_at[CIR_N_RECALLS];
 #define CIR_N_RESAMPLES 10000    /* of a bootstrap */
 #define CIR_N_PERMUTATIONS 99999 /* drawn, where there are too many to try all */
 
+#define CIR_PROMPT_SIZE 160
 #define CIR_N_CURVE 101 /* points of a curve of precision: recall 0, 0.01 … 1 */
 
 /* A 95 % interval, percent. */
@@ -218,6 +220,9 @@ typedef struct cir_figure {
 typedef struct cir_eval_result {
     cir_method method;
     cir_settings settings; /* those in force: the minima filled in, unless each database has its own */
+    /* What of a query's words is encoded: "{text}", "{word} {text}", "mean of {term} {text} and {text}
+     * {term}, 100 terms HASH" (XXH3 over the terms in their order); "none"; or which file it comes from. */
+    char prompt[CIR_PROMPT_SIZE];
     size_t n_queries;
     cir_ap_form ap;
     double mAP, mmAP, minmAP; /* percent */
@@ -321,16 +326,18 @@ typedef struct cir_comparison {
     size_t n_instances; /* where it is 1, the interval has no width and p is 1: they tell nothing */
     bool is_exact;      /* p counts all 2^n_instances patterns of signs, else CIR_N_PERMUTATIONS drawn ones */
     cir_compared mAP, mmAP;
-    /* What is not the same in the protocols, and in the settings of one method in two files: lines for
-     * people. The figures are to be mistrusted where there are any. */
+    /* What is not the same in the protocols, and in the prompt and settings of one method in two files: lines
+     * for people. The figures are to be mistrusted where there are any. */
     size_t n_differences;
     char **differences;
 } cir_comparison;
 
-/* Compares two methods' figures of one file or of two. End with cir_comparison_done. Errors: CIR_SHAPE (other
- * queries: the first difference is named), CIR_NO_MEMORY. */
+/* Compares two methods' figures of one file or of two. Figures over other queries, galleries, relevant rows
+ * or forms of AP are not comparable, and refused; with forces, that is one more difference, and queries are
+ * paired by their number. End with cir_comparison_done. Errors: CIR_MISMATCH (not comparable: the first
+ * reason is named), CIR_SHAPE (other numbers of queries, whatever forces), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_results_compare(const cir_results *a, size_t i_a, const cir_results *b,
-                                                      size_t i_b, cir_comparison *comparison_out,
+                                                      size_t i_b, bool forces, cir_comparison *comparison_out,
                                                       cir_error *err);
 CIR_API void cir_comparison_done(cir_comparison *comparison);
 

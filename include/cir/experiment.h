@@ -35,6 +35,43 @@ CIR_MUST_CHECK CIR_API cir_status cir_eval_sweep(const cir_dataset *dataset, cir
                                                  cir_pool *pool, cir_sweep *sweep_out, cir_error *err);
 CIR_API void cir_sweep_done(cir_sweep *sweep);
 
+/* ---- figures by category ---- */
+
+/* A file that puts instances, or texts, into categories. Immutable. */
+typedef struct cir_categories cir_categories;
+
+typedef struct cir_categories_info {
+    const char *name; /* of the file, without its folder and ".csv" */
+    bool are_of_texts;
+    size_t n;
+    /* In the order in which the file names them; "(none)" last, where some queries are in no category. */
+    const char *const *names;
+    const size_t *n_queries, *n_instances; /* [n] */
+} cir_categories_info;
+
+/* Reads a table of two columns, "instance,category" or "text,category" (RFC 4180). With such a header it says
+ * which; without one, the first row does: its first field is an instance of the queries, or else one of
+ * their texts. dataset: only for the call. Errors: CIR_FORMAT (file and line named: a name that no query has,
+ * two categories for one, other columns), and those of reading. */
+CIR_MUST_CHECK CIR_API cir_status cir_categories_open(const char *path, const cir_dataset *dataset,
+                                                      cir_categories **categories_out, cir_error *err);
+CIR_API void cir_categories_close(cir_categories *categories); /* NULL is allowed */
+CIR_API const cir_categories_info *cir_categories_get_info(const cir_categories *categories);
+
+/* A result's means over the queries of each category: mAP_out, mmAP_out [n], percent. dataset and result are
+ * of the data set that the categories were opened with. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_categories_average(const cir_categories *categories,
+                                                         const cir_dataset *dataset,
+                                                         const cir_eval_result *result, double *mAP_out,
+                                                         double *mmAP_out, cir_error *err);
+
+/* Writes folder/NAME.categories.csv (taxonomy, category, queries, instances, mAP, mmAP) as
+ * cir_eval_write_csv writes its tables. Errors: as there. */
+CIR_MUST_CHECK CIR_API cir_status cir_categories_write_csv(const cir_categories *const *taxonomies, size_t n,
+                                                           const cir_dataset *dataset,
+                                                           const cir_eval_result *result, const char *folder,
+                                                           const char *name, cir_error *err);
+
 /* ---- positives against a growing pool (the paper's ">40M distractors") ----
  *
  * Each query keeps its positives; its hard negatives give way to images that all queries share, random ones

@@ -43,6 +43,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_method_parse(const char *name, cir_method 
 typedef enum cir_variant { CIR_VARIANT_PAPER, CIR_VARIANT_REFERENCE } cir_variant;
 
 #define CIR_SETTING_PATH_SIZE 4096
+#define CIR_MAX_FREEDOM 64
 
 /* All settings of the methods: plain data, copied freely. Set up with cir_settings_init. */
 typedef struct cir_settings {
@@ -58,6 +59,9 @@ typedef struct cir_settings {
     bool has_min_image, has_min_text; /* else they are estimated, see cir_composer_new */
     double min_image, min_text;       /* < 0 */
     double weight;                    /* of the text in sum, product and weicom, [0, 1] */
+    /* FREEDOM's: κ, the photo and its nearest images that are put into words; n, words near each of them; m,
+     * words that are kept; each 1 … CIR_MAX_FREEDOM */
+    size_t freedom_images, freedom_nearest, freedom_words;
     uint64_t seed;
     /* A .npy file; "index": the mean of the searched images; empty: that of the data's own where it comes
      * with one, else "index". */

@@ -10,6 +10,7 @@
 static const cir__flag flags[] = {
     {"method", 'm', "METHOD", "the method, or the row of the ablation, to compare in both files"},
     {"methods", 0, "MA,MB", "method MA of A.json and method MB of B.json, or both of A.json"},
+    {"force", 0, NULL, "compare what is not comparable, and warn: other queries, galleries or forms of AP"},
     {"json", 0, NULL, "print one JSON document"},
     {0},
 };
@@ -17,7 +18,7 @@ static const cir__flag flags[] = {
 typedef struct comparing {
     const cir_results *a, *b;
     json_t *comparisons, *warnings;
-    bool prints_table;
+    bool forces, prints_table;
 } comparing;
 
 static json_t *compared_json(const cir_compared *compared)
@@ -51,7 +52,7 @@ static int compare(comparing *self, size_t i_a, size_t i_b)
 {
     cir_error err;
     cir_comparison comparison;
-    if (cir_results_compare(self->a, i_a, self->b, i_b, &comparison, &err) != CIR_OK)
+    if (cir_results_compare(self->a, i_a, self->b, i_b, self->forces, &comparison, &err) != CIR_OK)
         return cir__session_fail(&err);
     const char *name_a = cir_results_get_method(self->a, i_a), *name_b = cir_results_get_method(self->b, i_b);
     for (size_t i = 0; i < comparison.n_differences; i++)
@@ -165,6 +166,7 @@ static int run(const cir__arguments *arguments)
                       .b = is_one ? a : b,
                       .comparisons = json_array(),
                       .warnings = json_array(),
+                      .forces = cir__arguments_has(arguments, "force"),
                       .prints_table = !cir__arguments_has(arguments, "json")};
     status = compare_named(&self, arguments, paths[0], path_b);
     if (status == CIR__DONE && !self.prints_table)
@@ -185,7 +187,8 @@ const cir__command cir__command_compare = {
     .flags = flags,
     .notes = "Files are those of cir eval --json. Without a choice, every method that both hold is compared. "
              "p is\n"
-             "that of a paired permutation test: each instance's difference gets its sign at random.\n\n"
+             "that of a paired permutation test: each instance's difference gets its sign at random.\n"
+             "Figures over other queries, galleries, relevant rows or another form of AP are refused.\n\n"
              "Examples:\n"
              "  cir eval compare before.json after.json\n"
              "  cir eval compare results.json --methods product,basic-\n",

@@ -11,6 +11,8 @@
 #include "cli/report.h"
 #include "cli/results.h"
 #include "cli/session.h"
+#include "cli/table.h"
+#include "cli/taxonomies.h"
 
 static const cir__flag flags[] = {
     {"features", 0, "DIR", "features that were computed elsewhere, instead of a data set"},
@@ -26,6 +28,8 @@ static const cir__flag flags[] = {
     {"distractors", 0, "POOL.npy", "also rank the positives against growing parts of a pool of features"},
     {"pool-sizes", 0, "N,...", "how many distractors (default: 1,000, 2,000, 5,000 … and all)"},
     {"memory", 0, "MIB", "what --distractors may take (default: 256)"},
+    {"categories", 0, "FILE.csv",
+     "also give means by category: instance,category or text,category; may be repeated"},
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
     {"cache", 0, "DIR", "where features of pictures are kept for the next run (~/.cache/cir), or \"none\""},
@@ -60,6 +64,7 @@ typedef struct evaluating {
     cir_pool *pool;
     json_t *methods;
     json_t *experiments; /* members of the document beside the methods */
+    cir__taxonomies taxonomies;
     cir_ap_form ap;
     bool prints_table;
     cir__eval_gaps gaps;
@@ -85,52 +90,12 @@ static int write_tables(const evaluating *self, const cir_eval_result *result, c
     const int status = cir__eval_data_submit(self->arguments, self->dataset, result, name);
     if (folder == NULL || status != CIR__DONE)
         return status;
-    return cir_eval_write_csv(self->dataset, result, folder, name, &err) == CIR_OK ? CIR__DONE
-                                                                                   : cir__session_fail(&err);
-}
-
-static double half_width(cir_interval interval)
-{
-    return (interval.high - interval.low) / 2;
-}
-
-/* A row for each source, a column for each target and one for their mean. */
-static void print_pairs(const cir_dataset_info *info, const cir_eval_result *result, const char *label)
-{
-    const size_t n = info->n_domains;
-    printf("%-22s", label);
-    for (size_t t = 0; t < n; t++)
-        printf(" %9s", info->domains[t]);
-    printf(" %9s\n", "mean");
-    for (size_t s = 0; s < n; s++) {
-        printf("  from %-15s", info->domains[s]);
-        for (size_t t = 0; t < n; t++)
-            if (t == s)
-                printf(" %9s", "-");
-            else
-                printf(" %9.2f", result->pairs[s * n + t]);
-        printf(" %9.2f\n", result->sources[s]);
-    }
-    printf("  %-20s %*.2f\n\n", "AVG", (int)(10 * n + 9), result->average);
-    fflush(stdout);
-}
-
-static void print_result(const cir_dataset_info *info, const cir_eval_result *result, const char *label,
-                         bool is_first)
-{
-    if (info->n_domains > 0 || info->benchmark != NULL) {
-        if (info->n_domains > 0)
-            print_pairs(info, result, label);
-        else
-            cir__eval_data_print(result, label, is_first);
-        return;
-    }
-    printf("%-20s %6.2f ±%5.2f %6.2f ±%5.2f %6.2f ", label, result->mmAP, half_width(result->mmAP_interval),
-           result->mAP, half_width(result->mAP_interval), result->minmAP);
-    for (size_t i = 0; i < CIR_N_RECALLS; i++)
-        printf(" %6.2f", result->recall[i]);
-    printf("\n");
-    fflush(stdout);
+    if (cir_eval_write_csv(self->dataset, result, folder, name, &err) != CIR_OK ||
+        (self->taxonomies.n > 0 &&
+         cir_categories_write_csv((const cir_categories *const *)self->taxonomies.all, self->taxonomies.n,
+                                  self->dataset, result, folder, name, &err) != CIR_OK))
+        return cir__session_fail(&err);
+    return CIR__DONE;
 }
 
 /* Everything that is wanted of one method's figures. */
@@ -140,12 +105,14 @@ static int show_result(evaluating *self, cir_eval_result *result, const char *la
     if (cir_eval_result_set_ap(self->dataset, self->ap, result, &err) != CIR_OK)
         return cir__session_fail(&err);
     if (self->prints_table)
-        print_result(cir_dataset_get_info(self->dataset), result,
-                     label != NULL ? label : cir_method_name(result->method),
-                     json_array_size(self->methods) == 0);
-    json_array_append_new(self->methods, cir__results_method_json(self->dataset, result, label));
+        cir__table_print_result(cir_dataset_get_info(self->dataset), result,
+                                label != NULL ? label : cir_method_name(result->method),
+                                json_array_size(self->methods) == 0);
+    json_t *figures = cir__results_method_json(self->dataset, result, label);
+    const int status = cir__taxonomies_add(&self->taxonomies, self->dataset, result, figures);
+    json_array_append_new(self->methods, figures);
     self->gaps = cir__eval_data_find_gaps(self->dataset, result);
-    return write_tables(self, result, label);
+    return status == CIR__DONE ? write_tables(self, result, label) : status;
 }
 
 /* What is evaluated in one go: methods, and behind them the rows of the ablation. */
@@ -172,17 +139,6 @@ static int line_up_fill(const evaluating *self, const cir_method *methods, size_
     return status;
 }
 
-static void print_columns(const evaluating *self)
-{
-    const cir_dataset_info *info = cir_dataset_get_info(self->dataset);
-    if (!self->prints_table || info->n_domains > 0 || info->benchmark != NULL)
-        return;
-    printf("%-20s %6s %6s %6s %6s %6s ", "method", "mmAP", "", "mAP", "", "minmAP");
-    for (size_t i = 0; i < CIR_N_RECALLS; i++)
-        printf("  R@%-3zu", cir_recall_at[i]);
-    printf("\n");
-}
-
 static int evaluate_methods(evaluating *self, const cir_method *methods, size_t n_methods)
 {
     const bool has_one_table = cir_dataset_get_info(self->dataset)->n_domains == 0 &&
@@ -197,8 +153,8 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
     if (status == CIR__DONE &&
         cir_eval_run_all(self->dataset, all->contestants, all->n, self->pool, all->results, &err) != CIR_OK)
         status = cir__session_fail(&err);
-    if (status == CIR__DONE)
-        print_columns(self);
+    if (status == CIR__DONE && self->prints_table && has_one_table)
+        cir__table_print_head();
     for (size_t i = 0; i < all->n && status == CIR__DONE; i++) {
         if (i == n_methods && self->prints_table && has_one_table)
             printf("\n");
@@ -268,17 +224,6 @@ static void choose_possible(const evaluating *self, cir_method *methods, size_t 
     *n = n_possible;
 }
 
-static cir__experiment experiment_of(const evaluating *self, const cir_method *methods, size_t n_methods)
-{
-    return (cir__experiment){.arguments = self->arguments,
-                             .dataset = self->dataset,
-                             .pool = self->pool,
-                             .ap = self->ap,
-                             .methods = methods,
-                             .n_methods = n_methods,
-                             .prints_table = self->prints_table};
-}
-
 /* Whether results can be written where they are wanted, before the work that makes them. */
 static int check_destinations(const cir__arguments *arguments)
 {
@@ -324,6 +269,7 @@ static int write_results(const evaluating *self, double seconds)
                         json_integer((json_int_t)self->gaps.n_without_relevant));
     json_object_set_new(document, "n_queries_without_database",
                         json_integer((json_int_t)self->gaps.n_without_database));
+    cir__taxonomies_describe(&self->taxonomies, document);
     const int status = write_report(self, document);
     if (path == NULL)
         json_decref(document);
@@ -332,6 +278,34 @@ static int write_results(const evaluating *self, double seconds)
     else if (cir__json_write(document, path, &err) != CIR_OK)
         return cir__session_fail(&err);
     return status;
+}
+
+/* What was evaluated is written even where an experiment fails, or is interrupted. */
+static int measure(evaluating *self, const cir_method *methods, size_t n_methods, double started)
+{
+    const cir__experiment experiment = {.arguments = self->arguments,
+                                        .dataset = self->dataset,
+                                        .pool = self->pool,
+                                        .ap = self->ap,
+                                        .methods = methods,
+                                        .n_methods = n_methods,
+                                        .prints_table = self->prints_table};
+    int status = cir__experiments_check_distractors(&experiment);
+    if (status == CIR__DONE)
+        status = cir__taxonomies_open(self->arguments, self->dataset, &self->taxonomies);
+    if (status == CIR__DONE)
+        status = evaluate_methods(self, methods, n_methods);
+    if (status != CIR__DONE)
+        return status;
+    if (self->prints_table) {
+        cir__eval_data_print_gaps(cir_dataset_get_info(self->dataset), &self->gaps);
+        cir__taxonomies_print(&self->taxonomies, self->methods);
+    }
+    status = cir__experiments_sweep(&experiment, self->experiments);
+    if (status == CIR__DONE)
+        status = cir__experiments_distract(&experiment, self->methods, self->experiments);
+    const int written = write_results(self, cir__session_seconds() - started);
+    return status != CIR__DONE ? status : written;
 }
 
 static int run(const cir__arguments *arguments)
@@ -349,6 +323,8 @@ static int run(const cir__arguments *arguments)
         status = read_ap(arguments, &ap);
     if (status == CIR__DONE)
         status = cir__experiments_check_sweeps(arguments, methods, n_methods);
+    if (status == CIR__DONE)
+        status = cir__experiments_check_flags(arguments);
     if (status == CIR__DONE)
         status = check_destinations(arguments);
     if (status != CIR__DONE)
@@ -380,21 +356,11 @@ static int run(const cir__arguments *arguments)
             printf("%s: %zu queries, %zu instances, %zu database images; figures in %%%s\n\n", info->name,
                    info->n_queries, info->n_instances, info->n_database, wording);
         choose_possible(&self, methods, &n_methods);
-        const cir__experiment experiment = experiment_of(&self, methods, n_methods);
-        status = cir__experiments_check_distractors(&experiment);
-        if (status == CIR__DONE)
-            status = evaluate_methods(&self, methods, n_methods);
-        if (status == CIR__DONE && self.prints_table)
-            cir__eval_data_print_gaps(info, &self.gaps);
-        if (status == CIR__DONE)
-            status = cir__experiments_sweep(&experiment, self.experiments);
-        if (status == CIR__DONE)
-            status = cir__experiments_distract(&experiment, self.methods, self.experiments);
+        status = measure(&self, methods, n_methods, started);
     }
-    if (status == CIR__DONE)
-        status = write_results(&self, cir__session_seconds() - started);
     json_decref(self.methods);
     json_decref(self.experiments);
+    cir__taxonomies_close(&self.taxonomies);
     cir_dataset_close(dataset);
     cir_model_close(model);
     cir_pool_free(self.pool);

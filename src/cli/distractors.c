@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/experiments.h"
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/terminal_text.h"
 
 /* --pool-sizes "1000,2000" into sizes [CIR_N_POOLS]. */
 static int read_sizes(const cir__arguments *arguments, size_t *sizes, size_t *n_out)
@@ -36,13 +38,13 @@ static bool watch(void *context, size_t n_done, size_t n_total)
 }
 
 /* Everything that the flags say. sizes: [CIR_N_POOLS], which options lend. */
-static int read_options(const cir__experiment *experiment, size_t *sizes, cir_distract_options *out)
+static int read_options(const cir__arguments *arguments, cir_ap_form ap, size_t *sizes,
+                        cir_distract_options *out)
 {
-    const cir__arguments *arguments = experiment->arguments;
     cir_settings settings;
     size_t mebibytes = 0;
     *out = (cir_distract_options){
-        .pool_path = cir__arguments_get(arguments, "distractors"), .sizes = sizes, .ap = experiment->ap};
+        .pool_path = cir__arguments_get(arguments, "distractors"), .sizes = sizes, .ap = ap};
     if (!cir__arguments_count(arguments, "memory", 1, SIZE_MAX >> 20, &mebibytes))
         return CIR__USAGE;
     out->max_memory_bytes = mebibytes << 20;
@@ -55,8 +57,8 @@ static int read_options(const cir__experiment *experiment, size_t *sizes, cir_di
 }
 
 /* The methods that can be ranked against a pool, with their settings and plain figures [n_methods]. plain:
- * NULL before there are any; says then which methods are left out, or fails where they were asked for by
- * name. */
+ * NULL before there are any; says then which methods are left out. Fails where they were asked for by name,
+ * or none is left. */
 static int choose(const cir__experiment *experiment, const json_t *plain, cir_settings *settings,
                   cir_distracted *methods, size_t *n_out)
 {
@@ -84,28 +86,41 @@ static int choose(const cir__experiment *experiment, const json_t *plain, cir_se
         method->hard_mmAP = json_number_value(json_object_get(figures, "mmAP"));
         ++*n_out;
     }
+    return *n_out > 0 ? CIR__DONE : cir__session_fail(&err);
+}
+
+int cir__experiments_check_flags(const cir__arguments *arguments)
+{
+    static const char *const files[] = {"distractors", "categories"};
+    cir_distract_options options;
+    size_t sizes[CIR_N_POOLS];
+    const char *path;
+    for (size_t f = 0; f < sizeof files / sizeof files[0]; f++)
+        for (size_t i = 0; (path = cir__arguments_next(arguments, files[f], &i)) != NULL;)
+            if (access(path, R_OK) != 0) {
+                fprintf(stderr, "cir: %s: cannot be read: %s; name a file\n", path, strerror(errno));
+                return CIR__FAILED;
+            }
+    if (cir__arguments_has(arguments, "distractors"))
+        return read_options(arguments, CIR_AP_TRAPEZOID, sizes, &options);
+    if (cir__arguments_has(arguments, "pool-sizes") || cir__arguments_has(arguments, "memory"))
+        return cir__arguments_refuse(arguments, "--pool-sizes and --memory are for --distractors");
     return CIR__DONE;
 }
 
 int cir__experiments_check_distractors(const cir__experiment *experiment)
 {
     cir_distracted methods[CIR_N_METHODS];
-    cir_settings *settings;
     cir_distract_options options;
     size_t sizes[CIR_N_POOLS], n = 0;
     cir_error err;
-    if (!cir__arguments_has(experiment->arguments, "distractors")) {
-        if (cir__arguments_has(experiment->arguments, "pool-sizes") ||
-            cir__arguments_has(experiment->arguments, "memory"))
-            return cir__arguments_refuse(experiment->arguments,
-                                         "--pool-sizes and --memory are for --distractors");
+    if (!cir__arguments_has(experiment->arguments, "distractors"))
         return CIR__DONE;
-    }
-    int status = read_options(experiment, sizes, &options);
-    if (status != CIR__DONE)
-        return status;
-    settings = calloc(CIR_N_METHODS, sizeof *settings);
-    status = settings != NULL ? choose(experiment, NULL, settings, methods, &n) : CIR__FAILED;
+    cir_settings *settings = calloc(CIR_N_METHODS, sizeof *settings);
+    int status =
+        settings != NULL ? read_options(experiment->arguments, experiment->ap, sizes, &options) : CIR__FAILED;
+    if (status == CIR__DONE)
+        status = choose(experiment, NULL, settings, methods, &n);
     free(settings);
     if (status == CIR__DONE && cir_distract_check_pool(experiment->dataset, &options, &err) != CIR_OK)
         status = cir__session_fail(&err);
@@ -157,7 +172,9 @@ static void print_distraction(const char *path, const cir_distraction *pool, con
     static const char *const signs[] = {
         [CIR_CROSSING_AT] = "", [CIR_CROSSING_BEYOND] = ">", [CIR_CROSSING_BELOW] = "<"};
     char count[32];
-    printf("\npositives against %s\n%-20s", path, "distractors");
+    char *shown = cir__terminal_text_new(path);
+    printf("\npositives against %s\n%-20s", shown != NULL ? shown : "", "distractors");
+    free(shown);
     for (size_t m = 0; m < n; m++)
         printf(" %11s", cir_method_name(methods[m].method));
     printf("   mmAP\n");
@@ -193,10 +210,11 @@ int cir__experiments_distract(const cir__experiment *experiment, const json_t *p
     if (!cir__arguments_has(experiment->arguments, "distractors"))
         return CIR__DONE;
     cir_settings *settings = calloc(CIR_N_METHODS, sizeof *settings);
-    int status = settings != NULL ? read_options(experiment, sizes, &options) : CIR__FAILED;
+    int status =
+        settings != NULL ? read_options(experiment->arguments, experiment->ap, sizes, &options) : CIR__FAILED;
     if (status == CIR__DONE)
         status = choose(experiment, plain, settings, methods, &n);
-    if (status == CIR__DONE && n > 0) {
+    if (status == CIR__DONE) {
         cir__progress_init(&progress, experiment->arguments, "reading distractors");
         cir__session_catch_interrupts();
         options.watch = watch;
@@ -208,7 +226,7 @@ int cir__experiments_distract(const cir__experiment *experiment, const json_t *p
         if (status != CIR__DONE)
             cir__session_fail(&err);
     }
-    if (status == CIR__DONE && n > 0) {
+    if (status == CIR__DONE) {
         if (experiment->prints_table)
             print_distraction(options.pool_path, &pool, methods, n);
         json_object_set_new(results, "distractors", distraction_json(options.pool_path, &pool, methods, n));

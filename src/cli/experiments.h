@@ -28,7 +28,12 @@ int cir__experiments_check_sweeps(const cir__arguments *arguments, const cir_met
  * [{"setting", "method", "values", "mAP", "mmAP", "gain": {"mAP", "mmAP"}}], the gain of weights alone. */
 int cir__experiments_sweep(const cir__experiment *experiment, json_t *results);
 
-/* The same for --distractors: checked once the data set is open, before the methods are evaluated. */
+/* Whether --distractors, --pool-sizes, --memory and --categories are understood and their files there; called
+ * before the work. */
+int cir__experiments_check_flags(const cir__arguments *arguments);
+
+/* Whether the methods and the pool fit together: checked once the data set is open, before the methods are
+ * evaluated. */
 int cir__experiments_check_distractors(const cir__experiment *experiment);
 
 /* Ranks positives against the pool, prints a table, and adds "distractors" to results: {"pool", "n", "sizes",

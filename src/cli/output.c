@@ -19,6 +19,13 @@ json_t *cir__json_text(const char *bytes)
     return text;
 }
 
+void cir__json_set(json_t *object, const char *name, json_t *value)
+{
+    json_t *key = cir__json_text(name);
+    json_object_set_new(object, json_string_value(key), value);
+    json_decref(key);
+}
+
 /* A number where the text is one, else a string: "0.1" → 0.1, "25" → 25, "paper" → "paper". */
 static void add_setting(void *context, const char *key, const char *value, const char *description)
 {

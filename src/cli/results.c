@@ -22,14 +22,6 @@ static json_t *interval_json(cir_interval interval)
     return json_pack("[f, f]", interval.low, interval.high);
 }
 
-/* A name as a key of an object, whatever its bytes. */
-static void set_by_name(json_t *object, const char *name, json_t *value)
-{
-    json_t *key = cir__json_text(name);
-    json_object_set_new(object, json_string_value(key), value);
-    json_decref(key);
-}
-
 /* Mean AP of the queries that share an instance, or a text: {"name": mean}. */
 static json_t *breakdown_json(const cir_dataset *dataset, const cir_eval_result *result, bool by_text)
 {
@@ -53,7 +45,7 @@ static json_t *breakdown_json(const cir_dataset *dataset, const cir_eval_result 
         }
         for (size_t i = 0; i < n_numbers; i++)
             if (counts[i] > 0)
-                set_by_name(object, names[i], json_real(sums[i] / (double)counts[i]));
+                cir__json_set(object, names[i], json_real(sums[i] / (double)counts[i]));
     }
     free(names);
     free(counts);
@@ -118,6 +110,7 @@ json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_resu
     for (size_t i = 0; i < CIR_N_CURVE; i++)
         json_array_append_new(curve, json_real(result->curve[i]));
     json_object_set_new(document, "precision_recall", curve);
+    json_object_set_new(document, "prompt", json_string(result->prompt));
     if (label != NULL)
         json_object_set_new(document, "label", json_string(label));
     const cir_dataset_info *info = cir_dataset_get_info(dataset);
@@ -138,14 +131,14 @@ json_t *cir__results_json(const cir_dataset *dataset, const cir_protocol *protoc
         json_array_append_new(queries, json_pack("[o, o, o]", cir__json_text(query.path),
                                                  cir__json_text(query.text), cir__json_text(query.instance)));
     }
-    json_t *document =
-        json_pack("{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:[I, I], s:s, s:s, s:s}, s:o, s:o}",
-                  "dataset", cir__json_text(info->name), "n_queries", (json_int_t)info->n_queries,
-                  "n_instances", (json_int_t)info->n_instances, "n_database", (json_int_t)info->n_database,
-                  "seconds", seconds, "protocol", "version", cir_version(), "AP", cir_ap_form_name(ap),
-                  "exclusion", protocol->exclusion, "gallery", (json_int_t)protocol->smallest_gallery,
-                  (json_int_t)protocol->largest_gallery, "relevance", protocol->relevance, "features",
-                  protocol->features, "composed", protocol->composed, "methods", methods, "queries", queries);
+    json_t *document = json_pack(
+        "{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:s, s:[I, I], s:s, s:s, s:s}, s:o, s:o}", "dataset",
+        cir__json_text(info->name), "n_queries", (json_int_t)info->n_queries, "n_instances",
+        (json_int_t)info->n_instances, "n_database", (json_int_t)info->n_database, "seconds", seconds,
+        "protocol", "version", cir_version(), "AP", cir_ap_form_name(ap), "exclusion", protocol->exclusion,
+        "prompt", protocol->prompt, "gallery", (json_int_t)protocol->smallest_gallery,
+        (json_int_t)protocol->largest_gallery, "relevance", protocol->relevance, "features",
+        protocol->features, "composed", protocol->composed, "methods", methods, "queries", queries);
     if (info->benchmark != NULL) {
         json_object_set_new(document, "benchmark", json_string(info->benchmark));
         json_object_set_new(document, "split", json_string(info->split));

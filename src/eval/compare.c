@@ -15,25 +15,6 @@ static const char *query_field(const cir_results *results, size_t q, size_t fiel
     return json_string_value(json_array_get(json_array_get(results->queries, q), field));
 }
 
-static cir_status check_same_queries(const cir_results *a, const cir_results *b, cir_error *err)
-{
-    static const char *const fields[] = {"path", "text", "instance"};
-    const size_t n = json_array_size(a->queries);
-
-    if (n != json_array_size(b->queries))
-        return cir__fail(err, CIR_SHAPE,
-                         "%s: has %zu queries, %s has %zu; compare results on the same data set", b->name,
-                         json_array_size(b->queries), a->name, n);
-    for (size_t q = 0; q < n; q++)
-        for (size_t i = 0; i < 3; i++)
-            if (strcmp(query_field(a, q, i), query_field(b, q, i)) != 0)
-                return cir__fail(err, CIR_SHAPE,
-                                 "%s: query %zu has the %s \"%.200s\", in %s \"%.200s\"; compare results on "
-                                 "the same data set",
-                                 b->name, q, fields[i], query_field(b, q, i), a->name, query_field(a, q, i));
-    return CIR_OK;
-}
-
 /* Appends "what KEY: A's value, B's value". Values are cut to what a line holds. */
 static cir_status note_difference(cir_comparison *comparison, const char *what, const char *key,
                                   const json_t *a, const json_t *b, cir_error *err)
@@ -80,13 +61,78 @@ static cir_status note_differences(cir_comparison *comparison, const char *what,
     return status;
 }
 
+/* What makes figures incomparable where both protocols have it and it is not the same. */
+static bool is_decisive(const char *key)
+{
+    static const char *const keys[] = {"AP", "exclusion", "gallery", "relevance"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+static cir_status check_protocols(const cir_results *a, const cir_results *b, cir_error *err)
+{
+    for (void *i = json_object_iter((json_t *)a->protocol); i != NULL;
+         i = json_object_iter_next((json_t *)a->protocol, i)) {
+        const char *const key = json_object_iter_key(i);
+        const json_t *const other = json_object_get(b->protocol, key);
+        if (other == NULL || !is_decisive(key) || json_equal(json_object_iter_value(i), other))
+            continue;
+        char *texts[2] = {json_dumps(json_object_iter_value(i), JSON_ENCODE_ANY | JSON_COMPACT),
+                          json_dumps(other, JSON_ENCODE_ANY | JSON_COMPACT)};
+        const cir_status status = cir__fail(
+            err, CIR_MISMATCH,
+            "%s and %s: protocol \"%s\" differs: %.100s and %.100s; evaluate both alike, or compare "
+            "them all the same with --force",
+            a->name, b->name, key, texts[0] != NULL ? texts[0] : "", texts[1] != NULL ? texts[1] : "");
+        free(texts[0]);
+        free(texts[1]);
+        return status;
+    }
+    return CIR_OK;
+}
+
+/* The queries in their order: one more or less cannot be paired, another one only with force. */
+static cir_status check_queries(const cir_results *a, const cir_results *b, bool forces,
+                                cir_comparison *comparison, cir_error *err)
+{
+    static const char *const fields[] = {"path", "text", "instance"};
+    const size_t n = json_array_size(a->queries);
+
+    if (n != json_array_size(b->queries))
+        return cir__fail(err, CIR_SHAPE,
+                         "%s: has %zu queries, %s has %zu; compare results on the same data set", b->name,
+                         json_array_size(b->queries), a->name, n);
+    for (size_t q = 0; q < n; q++)
+        for (size_t i = 0; i < 3; i++) {
+            if (strcmp(query_field(a, q, i), query_field(b, q, i)) == 0)
+                continue;
+            if (forces) /* one line will do */
+                return note_difference(comparison, "queries from", fields[i],
+                                       json_array_get(json_array_get(a->queries, q), i),
+                                       json_array_get(json_array_get(b->queries, q), i), err);
+            return cir__fail(err, CIR_MISMATCH,
+                             "%s: query %zu has the %s \"%.200s\", in %s \"%.200s\"; compare results on the "
+                             "same data set, or pair queries by their number with --force",
+                             b->name, q, fields[i], query_field(b, q, i), a->name, query_field(a, q, i));
+        }
+    return CIR_OK;
+}
+
 static cir_status note_all(const cir_results *a, const json_t *method_a, const cir_results *b,
                            const json_t *method_b, cir_comparison *comparison, cir_error *err)
 {
     cir_status status = note_differences(comparison, "protocol", a->protocol, b->protocol, err);
     /* Other methods have other settings, and what is compared within one file is meant to differ. */
-    if (status == CIR_OK && a != b &&
-        json_equal(json_object_get(method_a, "method"), json_object_get(method_b, "method")))
+    if (status != CIR_OK || a == b ||
+        !json_equal(json_object_get(method_a, "method"), json_object_get(method_b, "method")))
+        return status;
+    const json_t *const prompts[] = {json_object_get(method_a, "prompt"),
+                                     json_object_get(method_b, "prompt")};
+    if (prompts[0] != prompts[1] && !json_equal(prompts[0], prompts[1]))
+        status = note_difference(comparison, "method", "prompt", prompts[0], prompts[1], err);
+    if (status == CIR_OK)
         status = note_differences(comparison, "setting", json_object_get(method_a, "settings"),
                                   json_object_get(method_b, "settings"), err);
     return status;
@@ -127,7 +173,7 @@ static cir_status compare_values(double *values, const size_t *instances, cir_co
 }
 
 cir_status cir_results_compare(const cir_results *a, size_t i_a, const cir_results *b, size_t i_b,
-                               cir_comparison *comparison_out, cir_error *err)
+                               bool forces, cir_comparison *comparison_out, cir_error *err)
 {
     const json_t *const method_a = json_array_get(a->methods, i_a), *const method_b =
                                                                         json_array_get(b->methods, i_b);
@@ -139,7 +185,8 @@ cir_status cir_results_compare(const cir_results *a, size_t i_a, const cir_resul
 
     cir__error_clear(err);
     *comparison_out = (cir_comparison){.n_queries = n};
-    if ((status = check_same_queries(a, b, err)) != CIR_OK ||
+    if ((status = check_queries(a, b, forces, comparison_out, err)) != CIR_OK ||
+        (!forces && (status = check_protocols(a, b, err)) != CIR_OK) ||
         (status = note_all(a, method_a, b, method_b, comparison_out, err)) != CIR_OK)
         goto exit;
     values = cir__new(n, 3 * sizeof *values);

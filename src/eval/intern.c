@@ -91,6 +91,13 @@ cir_status cir__intern_put(cir__intern *intern, const char *name, size_t *number
     return CIR_OK;
 }
 
+bool cir__intern_find(const cir__intern *intern, const char *name, size_t *number_out)
+{
+    const size_t slot = intern->n_slots == 0 ? 0 : *slot_of(intern, name);
+    *number_out = slot != 0 ? slot - 1 : 0;
+    return slot != 0;
+}
+
 void cir__intern_done(cir__intern *intern)
 {
     while (intern->blocks != NULL) {

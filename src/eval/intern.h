@@ -28,6 +28,8 @@ CIR_MUST_CHECK cir_status cir__intern_put(cir__intern *intern, const char *name,
  * Errors: CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__intern_add(cir__intern *intern, const char *name, size_t *number_out,
                                           cir_error *err);
+/* The number of a name that is there; false: it is not. */
+bool cir__intern_find(const cir__intern *intern, const char *name, size_t *number_out);
 void cir__intern_done(cir__intern *intern);
 
 #endif

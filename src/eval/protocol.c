@@ -127,7 +127,9 @@ static cir_status hash_features(const cir_dataset *dataset, cir_pool *pool, cir_
 cir_status cir_dataset_get_protocol(const cir_dataset *dataset, cir_pool *pool, cir_protocol *protocol_out,
                                     cir_error *err)
 {
-    cir_protocol protocol = {.smallest_gallery = SIZE_MAX, .exclusion = "none"};
+    cir_protocol protocol = {.smallest_gallery = SIZE_MAX,
+                             .exclusion = "none",
+                             .prompt = dataset->model != NULL ? "{text}" : "given"};
     cir__hash *relevance = cir__hash_new(), *features = cir__hash_new(), *composed = cir__hash_new();
     cir_status status;
 

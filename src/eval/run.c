@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "eval/compose.h"
 #include "eval/metrics.h"
+#include "eval/prompt.h"
 #include "eval/result.h"
 #include "eval/score.h"
 
@@ -221,8 +222,11 @@ static cir_status run_new(run *job, const cir_contestant *contestants, cir_pool 
         method->curves = cir__new_unset(n_queries, CIR_N_CURVE * sizeof *method->curves);
         if (method->curves == NULL || !cir__result_new(job->dataset, method->result))
             return cir__fail_memory(err, "an evaluation");
-        const cir_status status = cir__composing_new(
-            job->dataset, method->result->method, &method->result->settings, pool, &method->composing, err);
+        cir_status status = cir__composing_new(job->dataset, method->result->method,
+                                               &method->result->settings, pool, &method->composing, err);
+        if (status == CIR_OK)
+            status = cir__prompt_describe(job->dataset, method->result->method, &method->result->settings,
+                                          method->result->prompt, err);
         if (status != CIR_OK)
             return status;
     }

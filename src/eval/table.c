@@ -10,8 +10,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "eval/dataset.h"
+#include "eval/table.h"
 
-static void put_text(FILE *file, const char *text)
+void cir__table_put_text(FILE *file, const char *text)
 {
     if (strpbrk(text, ",\"\r\n") == NULL) {
         fputs(text, file);
@@ -36,11 +37,11 @@ static void put_queries(FILE *file, const cir_dataset *dataset, const cir_eval_r
     fputs(",n_relevant,n_gallery\r\n", file);
     for (size_t q = 0; q < result->n_queries; q++) {
         const cir_query_view query = cir_dataset_get_query(dataset, q);
-        put_text(file, query.path);
+        cir__table_put_text(file, query.path);
         fputc(',', file);
-        put_text(file, query.text);
+        cir__table_put_text(file, query.text);
         fputc(',', file);
-        put_text(file, query.instance);
+        cir__table_put_text(file, query.instance);
         fprintf(file, ",%.10g", result->AP[q]);
         for (size_t k = 0; k < CIR_N_RECALLS; k++)
             fprintf(file, ",%.10g", result->query_recalls[q * CIR_N_RECALLS + k]);
@@ -83,7 +84,7 @@ static void put_instances(FILE *file, const cir_dataset *dataset, const cir_eval
     for (size_t i = 0; i < n_instances; i++) {
         if (sums[i].n == 0)
             continue;
-        put_text(file, sums[i].name);
+        cir__table_put_text(file, sums[i].name);
         fprintf(file, ",%zu,%.10g,%.10g,%zu\r\n", sums[i].n, sums[i].sum / (double)sums[i].n,
                 sums[i].smallest, sums[i].n_database);
     }

@@ -58,9 +58,8 @@ cir_status cir__words_compose(const cir__words *words, const cir_dataset *datase
     const cir_rows rows = cir__dataset_get_rows(dataset, query->instance);
     const bool is_inside = words->are_inside != NULL && words->are_inside[query->instance];
     cir__described described;
-    const cir_status status =
-        cir__freedom_describe(&words->vocabulary, settings->expand, is_inside, &rows, NULL,
-                              cir__dataset_get_image(dataset, q), &described, err);
+    const cir_status status = cir__freedom_describe(&words->vocabulary, settings, is_inside, &rows, NULL,
+                                                    cir__dataset_get_image(dataset, q), &described, err);
 
     return status == CIR_OK ? cir__freedom_compose(dataset->model, &words->vocabulary, &described, NULL,
                                                    dataset->texts.names[query->text], composed_out, err)

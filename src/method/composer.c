@@ -105,7 +105,7 @@ static cir_status freedom_compose(const cir_composer *composer, cir_pool *pool, 
     if (stock->settings.expand)
         status = cir__freedom_find_best(&stock->rows, image, pool, &best, err);
     if (status == CIR_OK)
-        status = cir__freedom_describe(&vocabulary, stock->settings.expand, best >= CIR__FREEDOM_INSIDE,
+        status = cir__freedom_describe(&vocabulary, &stock->settings, best >= CIR__FREEDOM_INSIDE,
                                        &stock->rows, pool, image, &described, err);
     if (status != CIR_OK)
         return status;

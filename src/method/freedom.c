@@ -12,8 +12,9 @@
 /* Words as they are met, each once. */
 typedef struct tally {
     const cir__vocabulary *vocabulary;
-    size_t words[CIR__FREEDOM_IMAGES * CIR__FREEDOM_NEAREST];
-    size_t counts[CIR__FREEDOM_IMAGES * CIR__FREEDOM_NEAREST];
+    const cir_settings *settings;
+    size_t words[CIR_MAX_FREEDOM * CIR_MAX_FREEDOM];
+    size_t counts[CIR_MAX_FREEDOM * CIR_MAX_FREEDOM];
     size_t n;
 } tally;
 
@@ -46,9 +47,10 @@ static cir_status tally_push(tally *words, const float *feature, size_t dim, cir
 {
     const cir__vocabulary *const vocabulary = words->vocabulary;
     const cir_rows rows = {.n_rows = vocabulary->n, .dim = dim, .f32 = vocabulary->features};
-    cir_hit hits[CIR__FREEDOM_NEAREST];
+    cir_hit hits[CIR_MAX_FREEDOM];
     size_t n_hits = 0;
-    const cir_status status = find_nearest(&rows, feature, CIR__FREEDOM_NEAREST, NULL, hits, &n_hits, err);
+    const cir_status status =
+        find_nearest(&rows, feature, words->settings->freedom_nearest, NULL, hits, &n_hits, err);
 
     for (size_t h = 0; h < n_hits; h++) {
         size_t i = 0;
@@ -69,7 +71,7 @@ static void tally_choose(tally *words, cir__described *out)
 {
     size_t most = 0;
 
-    for (out->n = 0; out->n < CIR__FREEDOM_WORDS; out->n++) {
+    for (out->n = 0; out->n < words->settings->freedom_words; out->n++) {
         size_t best = 0;
         for (size_t i = 1; i < words->n; i++)
             if (words->counts[i] > words->counts[best])
@@ -83,24 +85,24 @@ static void tally_choose(tally *words, cir__described *out)
     }
 }
 
-cir_status cir__freedom_describe(const cir__vocabulary *vocabulary, bool expands, bool is_inside,
-                                 const cir_rows *rows, cir_pool *pool, const float *image,
+cir_status cir__freedom_describe(const cir__vocabulary *vocabulary, const cir_settings *settings,
+                                 bool is_inside, const cir_rows *rows, cir_pool *pool, const float *image,
                                  cir__described *described_out, cir_error *err)
 {
     const size_t dim = rows->dim;
-    const bool has_self = !expands || !is_inside;
-    cir_hit hits[CIR__FREEDOM_IMAGES];
+    const bool has_self = !settings->expand || !is_inside;
+    const size_t n_images = settings->freedom_images - (has_self ? 1 : 0);
+    cir_hit hits[CIR_MAX_FREEDOM];
     size_t n_hits = 0;
-    tally words = {.vocabulary = vocabulary};
+    tally words = {.vocabulary = vocabulary, .settings = settings};
     cir_status status = CIR_OK;
 
     memset(described_out, 0, sizeof *described_out);
     float *row = cir__new(dim, sizeof *row);
     if (row == NULL)
         return cir__fail_memory(err, "a row");
-    if (expands)
-        status =
-            find_nearest(rows, image, CIR__FREEDOM_IMAGES - (has_self ? 1 : 0), pool, hits, &n_hits, err);
+    if (settings->expand && n_images > 0)
+        status = find_nearest(rows, image, n_images, pool, hits, &n_hits, err);
     if (status == CIR_OK && has_self)
         status = tally_push(&words, image, dim, err);
     for (size_t h = 0; h < n_hits && status == CIR_OK; h++) {
@@ -118,8 +120,8 @@ cir_status cir__freedom_compose(const cir_model *model, const cir__vocabulary *v
                                 cir_composed *composed_out, cir_error *err)
 {
     const size_t dim = cir_model_get_info(model)->dim;
-    char *texts[CIR__FREEDOM_WORDS] = {0};
-    float *features = cir__new(CIR__FREEDOM_WORDS, dim * sizeof *features);
+    char *texts[CIR_MAX_FREEDOM] = {0};
+    float *features = cir__new(described->n, dim * sizeof *features);
     double *sum = cir__new(dim, sizeof *sum);
     size_t n_cut = 0;
     cir_status status = features == NULL || sum == NULL ? cir__fail_memory(err, "a query") : CIR_OK;
@@ -147,7 +149,7 @@ cir_status cir__freedom_compose(const cir_model *model, const cir__vocabulary *v
     status = cir__composed_new(dim, NULL, &side, fusion, composed_out, err);
     composed_out->n_cut = n_cut;
 exit:
-    for (size_t i = 0; i < CIR__FREEDOM_WORDS; i++)
+    for (size_t i = 0; i < described->n; i++)
         free(texts[i]);
     free(features);
     free(sum);

@@ -6,10 +6,6 @@
 #include "cir/method.h"
 #include "cir/search.h"
 
-#define CIR__FREEDOM_IMAGES 20 /* κ: the photo and its nearest images */
-#define CIR__FREEDOM_NEAREST 7 /* n: words near each of them */
-#define CIR__FREEDOM_WORDS 7   /* m: words that are kept */
-
 /* Queries belong to the rows that they search if the smallest of their best similarities is at least this. */
 #define CIR__FREEDOM_INSIDE 0.98
 
@@ -22,8 +18,8 @@ typedef struct cir__vocabulary {
 
 /* A photo in words. */
 typedef struct cir__described {
-    size_t words[CIR__FREEDOM_WORDS];   /* [n] numbers of the vocabulary, the most frequent first */
-    double weights[CIR__FREEDOM_WORDS]; /* [n] how often, relative to the most frequent */
+    size_t words[CIR_MAX_FREEDOM];   /* [n] numbers of the vocabulary, the most frequent first */
+    double weights[CIR_MAX_FREEDOM]; /* [n] how often, relative to the most frequent */
     size_t n;
 } cir__described;
 
@@ -36,11 +32,12 @@ CIR_MUST_CHECK cir_status cir__freedom_find_best(const cir_rows *rows, const flo
 
 /* Puts a photo into words: those near the κ nearest rows, or, where the queries are not inside the rows, near
  * the photo itself and κ − 1 of them; without expanding, those near the photo alone. Equally frequent words
- * stay in the order in which they are met. Errors: those of cir_search_top, CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__freedom_describe(const cir__vocabulary *vocabulary, bool expands,
-                                                bool is_inside, const cir_rows *rows, cir_pool *pool,
-                                                const float *image, cir__described *described_out,
-                                                cir_error *err);
+ * stay in the order in which they are met. Of settings, expand and those of FREEDOM are read. Errors: those
+ * of cir_search_top, CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__freedom_describe(const cir__vocabulary *vocabulary,
+                                                const cir_settings *settings, bool is_inside,
+                                                const cir_rows *rows, cir_pool *pool, const float *image,
+                                                cir__described *described_out, cir_error *err);
 
 /* The query: ⟨Σ w·t, x⟩ with t the unit features of "word text". *composed_out: end with cir_composed_done.
  * Errors: those of cir_model_encode_texts, CIR_NO_MEMORY. */

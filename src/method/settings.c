@@ -62,6 +62,12 @@ static const setting settings_table[] = {
     {"min_text", SETTING_MINIMUM, offsetof(cir_settings, min_text), offsetof(cir_settings, has_min_text),
      -MANY, 0, "smallest text score there is (-0.117 for CLIP ViT-L/14), or 'estimated'"},
     {"weight", SETTING_NUMBER, AT(weight), 0, 1, "of the words in the methods sum, product and weicom"},
+    {"freedom_images", SETTING_COUNT, AT(freedom_images), 1, CIR_MAX_FREEDOM,
+     "of FREEDOM: the photo and its nearest images that are put into words"},
+    {"freedom_nearest", SETTING_COUNT, AT(freedom_nearest), 1, CIR_MAX_FREEDOM,
+     "of FREEDOM: words near each of them"},
+    {"freedom_words", SETTING_COUNT, AT(freedom_words), 1, CIR_MAX_FREEDOM,
+     "of FREEDOM: the most frequent words, which are kept"},
     {"seed", SETTING_SEED, AT(seed), 0, 0, "of everything that is drawn at random"},
 };
 
@@ -84,7 +90,10 @@ void cir_settings_init(cir_settings *settings, cir_method method)
                                .fuse = CIR_FUSE_HARRIS,
                                .min_image = -0.077,
                                .min_text = -0.117,
-                               .weight = 0.5};
+                               .weight = 0.5,
+                               .freedom_images = 20,
+                               .freedom_nearest = 7,
+                               .freedom_words = 7};
 }
 
 /* Numbers are written with a point whatever the process' locale; NULL, which means the current one, where
