@@ -264,6 +264,19 @@ def test_a_killed_run_goes_on(tmp_path):
         ask(source, "--method", "sum")["methods"]
 
 
+def test_two_runs_share_a_cache(tmp_path):
+    source = tmp_path / "icir"
+    make_icir(source, n_instances=12)
+    n = len(list(source.rglob("*.jpg")))
+    command = [CIR, "eval", source, "--method", "image", "--cache", tmp_path / "cache"]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+            for _ in range(3)]
+    for process in runs:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0 and "cannot" not in err and "locked" not in err, err
+    assert counts(run(source, "--method", "image", cache=tmp_path / "cache")) == (n, 0)
+
+
 def test_caches_that_cannot_be(tmp_path):
     source = tmp_path / "icir"
     make_icir(source, n_instances=1)

@@ -123,7 +123,7 @@ static void test_lists_are_checked(void **state)
     write_text("query.csv", "");
     expect_refusal(CIR_FORMAT, "query.csv: holds no rows");
     write_text("query.csv", "a.jpg,at night,thing 1\n");
-    expect_refusal(CIR_SHAPE, "query_image.npy: has 16 rows, its list has 1");
+    expect_refusal(CIR_SHAPE, "query_image.npy: has 16 rows, query.csv has 1");
 }
 
 static void test_features_are_checked(void **state)
