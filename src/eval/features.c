@@ -16,11 +16,19 @@
 /* The folder being read. */
 typedef struct source {
     const char *folder;
-    size_t dim;                             /* 0: not known yet; the first file decides */
-    const char *first;                      /* the name of that file */
-    const char *query_list, *database_list; /* whose rows the files have; NULL: lists of several files */
+    const cir_dataset *dataset; /* its lists have been read */
+    size_t dim;                 /* 0: not known yet; the first file decides */
+    const char *first;          /* the name of that file */
     cir_error *err;
 } source;
+
+/* The list whose rows a features file has. */
+static const char *list_of(const source *from, const char *name)
+{
+    if (strncmp(name, "query_text", 10) == 0)
+        return from->dataset->text_list;
+    return strncmp(name, "query", 5) == 0 ? from->dataset->query_list : from->dataset->database_list;
+}
 
 /* Whether a features file is there and is a table of the right shape; n_wanted 0: any number of rows. */
 static cir_status file_open(source *from, const char *name, size_t n_wanted, char **path_out,
@@ -43,10 +51,9 @@ static cir_status file_open(source *from, const char *name, size_t n_wanted, cha
         return cir__fail(from->err, CIR_SHAPE,
                          "%s: features have dimension %zu, those of %s %zu; encode all with one model", path,
                          view->row_items, from->first, from->dim);
-    const char *const list = strncmp(name, "query", 5) == 0 ? from->query_list : from->database_list;
     if (n_wanted != 0 && view->n_rows != n_wanted)
         return cir__fail(from->err, CIR_SHAPE, "%s: has %zu rows, %s has %zu; write one feature for each row",
-                         path, view->n_rows, list != NULL ? list : "its list", n_wanted);
+                         path, view->n_rows, list_of(from, name), n_wanted);
     if (from->dim == 0)
         from->first = name;
     from->dim = view->row_items;
@@ -123,10 +130,7 @@ static cir_status mean_read_optional(source *from, float **mean_out)
  */
 static cir_status composed_read_optional(cir_dataset *dataset, const source *images, cir_error *err)
 {
-    source from = {.folder = images->folder,
-                   .query_list = images->query_list,
-                   .database_list = images->database_list,
-                   .err = err};
+    source from = {.folder = images->folder, .dataset = dataset, .err = err};
     size_t n;
     cir_status status = file_read_optional(&from, "database_composed.npy", dataset->info.n_database,
                                            dataset->item_rows, &dataset->item_composed, &n);
@@ -205,10 +209,7 @@ static cir_status open_features(const char *folder, const cir__lists *lists, cir
     static const char *const all[] = {"query.csv",      "database.csv",       "query_image.npy",
                                       "query_text.npy", "database_image.npy", NULL};
     static const char *const tables[] = {"query_image.npy", "query_text.npy", "database_image.npy", NULL};
-    source from = {.folder = folder,
-                   .query_list = lists->queries_file,
-                   .database_list = lists->database_file,
-                   .err = err};
+    source from = {.folder = folder, .err = err};
     cir_dataset *dataset = NULL;
 
     cir__error_clear(err);
@@ -220,6 +221,7 @@ static cir_status open_features(const char *folder, const cir__lists *lists, cir
         status = cir__lists_read(dataset, folder, lists, err);
     if (status == CIR_OK && lists->queries_file == NULL)
         status = files_find(folder, tables + dataset->shares_images, err);
+    from.dataset = dataset;
     if (status == CIR_OK)
         status = read_all(dataset, &from);
     if (status == CIR_OK)
