@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/session.h"
+#include "cli/terminal_text.h"
 
 static bool is_triplets(const char *benchmark)
 {
@@ -98,8 +99,11 @@ static void print_report(const char *folder, const cir_cache_report *report)
 
 static void tell_checksum(void *context, const char *path, cir_checksum_state state)
 {
+    char *text = cir__terminal_text_new(path);
     cir__progress_clear(context);
-    fprintf(stderr, "cir: %s: is %s by checksums.sha256\n", path, cir_checksum_state_name(state));
+    fprintf(stderr, "cir: %s: is %s by checksums.sha256\n", text != NULL ? text : "?",
+            cir_checksum_state_name(state));
+    free(text);
 }
 
 /* Where --verify asks for it: CIR__FAILED, after a line for each, where files are not what was published. */
@@ -266,9 +270,12 @@ void cir__eval_data_print_gaps(const cir_dataset_info *info, const cir__eval_gap
         return;
     printf("\n%zu of %zu queries have nothing relevant to find and count 0", gaps->n_without_relevant,
            info->n_queries);
-    if (gaps->n_without_database > 0)
-        printf("; %zu of them, as instance %s, %s no database rows", gaps->n_without_database, gaps->instance,
-               gaps->n_without_database == 1 ? "has" : "have");
+    if (gaps->n_without_database > 0) {
+        char *instance = cir__terminal_text_new(gaps->instance);
+        printf("; %zu of them, as instance %s, %s no database rows", gaps->n_without_database,
+               instance != NULL ? instance : "?", gaps->n_without_database == 1 ? "has" : "have");
+        free(instance);
+    }
     printf("\n");
 }
 

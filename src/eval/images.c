@@ -1,6 +1,6 @@
-/* A data set from pictures in i-CIR's layout, encoded with a model: query_files.csv and database_files.csv
- * hold path,text,instance, where paths begin with the data set's folder name; or from those of a benchmark of
- * domain conversion, whose lists and paths are alike. */
+/* A data set from pictures, encoded with a model: in i-CIR's layout (query_files.csv and database_files.csv
+ * hold path,text,instance, where paths begin with the data set's folder name; or shards), or from a
+ * benchmark's lists, which say where pictures lie. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
