@@ -224,6 +224,13 @@ def test_the_users_cache_by_default(tmp_path):
         answer = run_with(**environment)
         assert answer.returncode == 0 and "cache" not in answer.stderr, answer.stderr
     assert not os.path.exists("relative")
+    # One that nobody asked for and that cannot be used is told, and left out.
+    (tmp_path / "odd" / "cir").mkdir(parents=True)
+    (tmp_path / "odd" / "cir" / files[0]).mkdir()
+    answer = run_with(XDG_CACHE_HOME=str(tmp_path / "odd"))
+    assert answer.returncode == 0 and "cannot be used" in answer.stderr and "mmAP" in answer.stdout
+    answer = run(source, cache=tmp_path / "odd" / "cir")
+    assert answer.returncode == 1 and "cannot be used" in answer.stderr and answer.stdout == ""
 
 
 def test_shards_are_cached_too(tmp_path):

@@ -92,6 +92,8 @@ static void print_report(const char *folder, const cir_cache_report *report)
 
     if (report->problem[0] != '\0')
         fprintf(stderr, "cir: cache: %s\n", report->problem);
+    if (report->n_found + report->n_encoded == 0)
+        return;
     fprintf(stderr, "cir: cache %s: %s pictures found, %s encoded; %.1f MB (--cache none leaves it out)\n",
             folder, cir__count_text(report->n_found, found), cir__count_text(report->n_encoded, encoded),
             (double)report->size_bytes / 1e6);
@@ -160,12 +162,13 @@ static int open_pictures(const cir__arguments *arguments, const cir_triplets_opt
     const cir_pictures_options options = {.domains = is_triplets(benchmark) ? NULL : benchmark,
                                           .triplets = is_triplets(benchmark) ? triplets : NULL,
                                           .cache = cache,
+                                          .is_cache_optional = !cir__arguments_has(arguments, "cache"),
                                           .watch = watch,
                                           .context = &progress};
     const cir_status status =
         cir_dataset_open_pictures(folder, &options, model, pool, &report, dataset_out, &err);
     cir__progress_clear(&progress);
-    if (cache != NULL && report.n_found + report.n_encoded > 0 && !cir__arguments_has(arguments, "quiet"))
+    if (cache != NULL && !cir__arguments_has(arguments, "quiet"))
         print_report(cache, &report);
     free(cache);
     return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
