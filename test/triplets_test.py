@@ -429,10 +429,13 @@ def test_missing_files_and_rows_that_disagree(tmp_path):
             os.rename(folder / file, folder / "away")
             refuse(folder, benchmark, file)
             os.rename(folder / "away", folder / file)
-        for name in ("database_image", "query_text"):
+        lists = {"cirr": ("image_splits/split.rc2.val.json", "captions/cap.rc2.val.json"),
+                 "circo": ("COCO2017_unlabeled/annotations/image_info_unlabeled2017.json", "annotations/val.json"),
+                 "fashioniq": ("image_splits/split.*.val.json", "captions/cap.*.val.json")}[benchmark]
+        for name, listed in zip(("database_image", "query_text"), lists):
             rows = numpy.load(folder / f"{name}.npy")
             numpy.save(folder / f"{name}.npy", rows[1:])
-            refuse(folder, benchmark, f"{name}.npy: has {len(rows) - 1} rows", str(len(rows)))
+            refuse(folder, benchmark, f"{name}.npy: has {len(rows) - 1} rows, {listed} has {len(rows)}")
             numpy.save(folder / f"{name}.npy", rows)
     (tmp_path / "cirr" / "image_splits" / "split.rc2.val.json").write_text('{"a": "./a.png", "b": 3}')
     refuse(tmp_path / "cirr", "cirr", "split.rc2.val.json: entry 1", "b has no path")

@@ -97,11 +97,10 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_triplet_features(const char *
 typedef struct cir_pictures_options {
     const char *domains;                  /* a benchmark of domain conversion; NULL: none */
     const cir_triplets_options *triplets; /* CIRR, CIRCO or FashionIQ; NULL: none */
-    const char
-        *cache; /* a folder where features are kept from run to run, made where it is missing; NULL: none */
-    cir_encode_watch
-        *watch;    /* told how many of how many pictures are encoded that were not kept; may be NULL */
-    void *context; /* of watch */
+    const char *cache;       /* a folder, made where it is missing, that keeps features; NULL: none */
+    bool is_cache_optional;  /* where it cannot be used, the report says why, and all is encoded */
+    cir_encode_watch *watch; /* told of pictures that are encoded because none was kept; may be NULL */
+    void *context;           /* of watch */
 } cir_pictures_options;
 
 /* What a cache did. */

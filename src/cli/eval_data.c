@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/session.h"
+#include "cli/terminal_text.h"
 
 static bool is_triplets(const char *benchmark)
 {
@@ -91,6 +92,8 @@ static void print_report(const char *folder, const cir_cache_report *report)
 
     if (report->problem[0] != '\0')
         fprintf(stderr, "cir: cache: %s\n", report->problem);
+    if (report->n_found + report->n_encoded == 0)
+        return;
     fprintf(stderr, "cir: cache %s: %s pictures found, %s encoded; %.1f MB (--cache none leaves it out)\n",
             folder, cir__count_text(report->n_found, found), cir__count_text(report->n_encoded, encoded),
             (double)report->size_bytes / 1e6);
@@ -98,8 +101,11 @@ static void print_report(const char *folder, const cir_cache_report *report)
 
 static void tell_checksum(void *context, const char *path, cir_checksum_state state)
 {
+    char *text = cir__terminal_text_new(path);
     cir__progress_clear(context);
-    fprintf(stderr, "cir: %s: is %s by checksums.sha256\n", path, cir_checksum_state_name(state));
+    fprintf(stderr, "cir: %s: is %s by checksums.sha256\n", text != NULL ? text : "?",
+            cir_checksum_state_name(state));
+    free(text);
 }
 
 /* Where --verify asks for it: CIR__FAILED, after a line for each, where files are not what was published. */
@@ -156,12 +162,13 @@ static int open_pictures(const cir__arguments *arguments, const cir_triplets_opt
     const cir_pictures_options options = {.domains = is_triplets(benchmark) ? NULL : benchmark,
                                           .triplets = is_triplets(benchmark) ? triplets : NULL,
                                           .cache = cache,
+                                          .is_cache_optional = !cir__arguments_has(arguments, "cache"),
                                           .watch = watch,
                                           .context = &progress};
     const cir_status status =
         cir_dataset_open_pictures(folder, &options, model, pool, &report, dataset_out, &err);
     cir__progress_clear(&progress);
-    if (cache != NULL && report.n_found + report.n_encoded > 0 && !cir__arguments_has(arguments, "quiet"))
+    if (cache != NULL && !cir__arguments_has(arguments, "quiet"))
         print_report(cache, &report);
     free(cache);
     return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
@@ -266,9 +273,12 @@ void cir__eval_data_print_gaps(const cir_dataset_info *info, const cir__eval_gap
         return;
     printf("\n%zu of %zu queries have nothing relevant to find and count 0", gaps->n_without_relevant,
            info->n_queries);
-    if (gaps->n_without_database > 0)
-        printf("; %zu of them, as instance %s, %s no database rows", gaps->n_without_database, gaps->instance,
-               gaps->n_without_database == 1 ? "has" : "have");
+    if (gaps->n_without_database > 0) {
+        char *instance = cir__terminal_text_new(gaps->instance);
+        printf("; %zu of them, as instance %s, %s no database rows", gaps->n_without_database,
+               instance != NULL ? instance : "?", gaps->n_without_database == 1 ? "has" : "have");
+        free(instance);
+    }
     printf("\n");
 }
 

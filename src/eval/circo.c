@@ -112,6 +112,8 @@ cir_status cir__circo_read(cir_dataset *dataset, const char *folder, cir_error *
     cir_status status;
 
     dataset->picture_folders = picture_folders;
+    dataset->query_list = dataset->text_list = queries_file;
+    dataset->database_list = images_file;
     if ((status = cir__triplet_reader_load(&reader, queries_file, true, &queries)) != CIR_OK ||
         (status = cir__triplet_reader_load(&reader, images_file, false, &coco)) != CIR_OK)
         goto exit;

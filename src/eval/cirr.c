@@ -99,6 +99,8 @@ cir_status cir__cirr_read(cir_dataset *dataset, const char *folder, cir_error *e
     cir_status status;
 
     dataset->picture_folders = picture_folders;
+    dataset->query_list = dataset->text_list = captions_file;
+    dataset->database_list = split_file;
     if ((status = cir__triplet_reader_load(&reader, split_file, false, &split)) != CIR_OK ||
         (status = cir__triplet_reader_load(&reader, captions_file, true, &captions)) != CIR_OK ||
         (status = cir__triplet_reader_start(&reader, &cir__cirr, galleries, 1, json_object_size(split),

@@ -317,6 +317,8 @@ cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder, con
 {
     cir__item_list queries = {0}, database = {0};
 
+    dataset->query_list = dataset->text_list = queries_file;
+    dataset->database_list = database_file;
     cir_status status = list_read_in(dataset, folder, queries_file, &queries, err);
     cir__dataset_take_queries(dataset, &queries);
     if (status == CIR_OK)

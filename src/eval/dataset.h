@@ -33,6 +33,8 @@ struct cir_dataset {
     bool has_equal_paths; /* lines with equal paths have different numbers of paths, which is quicker to read
                            */
     size_t n_query_texts; /* texts below this number are those of queries */
+    /* What messages say that rows of features belong to; static storage. */
+    const char *query_list, *text_list, *database_list;
 
     cir__item *queries;   /* [n_queries] in the file's order */
     float *query_image;   /* [n_image_rows, dim] unit */
@@ -77,7 +79,8 @@ struct cir_dataset {
     cir__kept *kept;        /* texts that runs have encoded with it */
 };
 
-/* Reads query and database lists (path,text,instance without a header), files of the folder, and fills in
+/* Reads query and database lists (path,text,instance without a header), files of the folder whose names have
+ * static storage, and fills in
  * name, names, queries, items, item_rows, instance_begin and the numbers of info. Errors: those of reading,
  * CIR_FORMAT with file and line. */
 CIR_MUST_CHECK cir_status cir__dataset_read_lists(cir_dataset *dataset, const char *folder,

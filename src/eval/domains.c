@@ -289,8 +289,10 @@ cir_status cir__domains_read(cir_dataset *dataset, const char *folder, const cha
     if (status != CIR_OK || (status = names_fill(&from, folder)) != CIR_OK)
         goto exit;
     const bool has_one_list = from.set->has_one_list;
-    status =
-        file_read(&from, folder, has_one_list ? full_list(from.set, folder) : "query_files.csv", &images);
+    dataset->text_list = "the list of domains";
+    dataset->query_list = has_one_list ? full_list(from.set, folder) : "query_files.csv";
+    dataset->database_list = has_one_list ? dataset->query_list : "database_files.csv";
+    status = file_read(&from, folder, dataset->query_list, &images);
     if (status == CIR_OK && !has_one_list)
         status = file_read(&from, folder, "database_files.csv", &database);
     if (status != CIR_OK || (status = queries_fill(&from, &images)) != CIR_OK)

@@ -157,6 +157,8 @@ cir_status cir__fashioniq_read(cir_dataset *dataset, const char *folder, bool ra
             "fashioniq: its test split is published without targets, and no server tells them; take "
             "the split \"val\"");
     dataset->picture_folders = picture_folders;
+    dataset->query_list = dataset->text_list = "captions/cap.*.val.json";
+    dataset->database_list = ranks_used_images ? "the list of used images" : "image_splits/split.*.val.json";
     cir_status status = load(&reader, &files);
     for (size_t c = 0; c < N && status == CIR_OK; c++) {
         if (ranks_used_images)

@@ -18,11 +18,19 @@
 /* The folder being read. */
 typedef struct source {
     const char *folder;
-    size_t dim;                             /* 0: not known yet; the first file decides */
-    const char *first;                      /* the name of that file */
-    const char *query_list, *database_list; /* whose rows the files have; NULL: lists of several files */
+    const cir_dataset *dataset; /* its lists have been read */
+    size_t dim;                 /* 0: not known yet; the first file decides */
+    const char *first;          /* the name of that file */
     cir_error *err;
 } source;
+
+/* The list whose rows a features file has. */
+static const char *list_of(const source *from, const char *name)
+{
+    if (strncmp(name, "query_text", 10) == 0)
+        return from->dataset->text_list;
+    return strncmp(name, "query", 5) == 0 ? from->dataset->query_list : from->dataset->database_list;
+}
 
 /* Whether a features file is there and is a table of the right shape; n_wanted 0: any number of rows. */
 static cir_status file_open(source *from, const char *name, size_t n_wanted, char **path_out,
@@ -45,10 +53,9 @@ static cir_status file_open(source *from, const char *name, size_t n_wanted, cha
         return cir__fail(from->err, CIR_SHAPE,
                          "%s: features have dimension %zu, those of %s %zu; encode all with one model", path,
                          view->row_items, from->first, from->dim);
-    const char *const list = strncmp(name, "query", 5) == 0 ? from->query_list : from->database_list;
     if (n_wanted != 0 && view->n_rows != n_wanted)
         return cir__fail(from->err, CIR_SHAPE, "%s: has %zu rows, %s has %zu; write one feature for each row",
-                         path, view->n_rows, list != NULL ? list : "its list", n_wanted);
+                         path, view->n_rows, list_of(from, name), n_wanted);
     if (from->dim == 0)
         from->first = name;
     from->dim = view->row_items;
@@ -149,10 +156,9 @@ static cir_status gallery_order(const source *from, const char *name, const cir_
     if (path == NULL)
         status = cir__fail_memory(from->err, name);
     else if (gallery->rows.n_rows != dataset->info.n_database)
-        status = cir__fail(
-            from->err, CIR_SHAPE, "%s: has %zu rows, %s has %zu; write one feature for each row", path,
-            gallery->rows.n_rows, from->database_list != NULL ? from->database_list : "its list",
-            dataset->info.n_database);
+        status =
+            cir__fail(from->err, CIR_SHAPE, "%s: has %zu rows, %s has %zu; write one feature for each row",
+                      path, gallery->rows.n_rows, dataset->database_list, dataset->info.n_database);
     else
         status = cir__gallery_order(gallery, path, dataset->item_rows, pool, from->err);
     free(path);
@@ -172,10 +178,7 @@ static cir_status composed_read_optional(cir_dataset *dataset, const source *ima
 {
     static const char name[] = "database_composed.npy";
     cir__gallery *const gallery = &dataset->composed;
-    source from = {.folder = images->folder,
-                   .query_list = images->query_list,
-                   .database_list = images->database_list,
-                   .err = err};
+    source from = {.folder = images->folder, .dataset = dataset, .err = err};
     bool is_there;
     size_t n;
 
@@ -281,10 +284,7 @@ static cir_status open_features(const char *folder, const cir__lists *lists, cir
     static const char *const all[] = {"query.csv",      "database.csv",       "query_image.npy",
                                       "query_text.npy", "database_image.npy", NULL};
     static const char *const tables[] = {"query_image.npy", "query_text.npy", "database_image.npy", NULL};
-    source from = {.folder = folder,
-                   .query_list = lists->queries_file,
-                   .database_list = lists->database_file,
-                   .err = err};
+    source from = {.folder = folder, .err = err};
     cir_dataset *dataset = NULL;
 
     cir__error_clear(err);
@@ -309,6 +309,7 @@ static cir_status open_features(const char *folder, const cir__lists *lists, cir
     }
     if (self.lists_status == CIR_OK && !is_plain && (status == CIR_OK || status == CIR_NOT_FOUND))
         status = files_find(folder, tables + dataset->shares_images, err);
+    from.dataset = dataset;
     if (status == CIR_OK)
         status = gallery_order(&from, "database_image.npy", dataset, pool, &dataset->images);
     if (status == CIR_OK)

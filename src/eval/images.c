@@ -1,7 +1,8 @@
-/* A data set from pictures in i-CIR's layout, encoded with a model: query_files.csv and database_files.csv
- * hold path,text,instance, where paths begin with the data set's folder name; or from those of a benchmark of
- * domain conversion, whose lists and paths are alike. */
+/* A data set from pictures, encoded with a model: in i-CIR's layout (query_files.csv and database_files.csv
+ * hold path,text,instance, where paths begin with the data set's folder name; or shards), or from a
+ * benchmark's lists, which say where pictures lie. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,13 +110,22 @@ exit:
 }
 
 static cir_status cache_open(const cir_dataset *dataset, const cir_pictures_options *options,
-                             cir__feature_cache **cache_out, cir_error *err)
+                             cir_cache_report *report, cir__feature_cache **cache_out, cir_error *err)
 {
+    cir_error own;
+
     *cache_out = NULL;
-    return options->cache == NULL
-               ? CIR_OK
-               : cir__feature_cache_open(options->cache, cir_model_get_info(dataset->model),
-                                         CIR__CACHE_MAX_BYTES, cache_out, err);
+    if (options->cache == NULL)
+        return CIR_OK;
+    const cir_status status = cir__feature_cache_open(options->cache, cir_model_get_info(dataset->model),
+                                                      CIR__CACHE_MAX_BYTES, cache_out, &own);
+    if (status != CIR_OK && options->is_cache_optional) {
+        snprintf(report->problem, sizeof report->problem, "%.255s", own.message);
+        return CIR_OK;
+    }
+    if (status != CIR_OK && err != NULL)
+        *err = own;
+    return status;
 }
 
 /* Everything behind the lists. */
@@ -126,7 +136,7 @@ static cir_status encode(cir_dataset *dataset, const char *folder, const cir_pic
     cir__feature_cache *cache = NULL;
 
     dataset->info.dim = cir_model_get_info(dataset->model)->dim;
-    cir_status status = cache_open(dataset, options, &cache, err);
+    cir_status status = cache_open(dataset, options, report_out, &cache, err);
     if (status == CIR_OK)
         status = pictures_encode(dataset, folder, options, pool, cache, &pictures, err);
     cir__feature_cache_close(cache, report_out);
@@ -149,18 +159,19 @@ cir_status cir_dataset_open_pictures(const char *folder, const cir_pictures_opti
                               .domains = options->domains,
                               .triplets = options->triplets};
     cir_dataset *dataset = NULL;
+    cir_cache_report report = {0};
 
     cir__error_clear(err);
     *dataset_out = NULL;
-    if (report_out != NULL)
-        *report_out = (cir_cache_report){0};
     cir_status status = cir__dataset_new(&dataset, err);
     if (status == CIR_OK)
         status = cir__lists_read(dataset, folder, &lists, err);
     if (status == CIR_OK) {
         dataset->model = model;
-        status = encode(dataset, folder, options, pool, report_out, err);
+        status = encode(dataset, folder, options, pool, &report, err);
     }
+    if (report_out != NULL)
+        *report_out = report;
     if (status == CIR_OK)
         *dataset_out = dataset;
     else

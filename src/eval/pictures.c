@@ -169,6 +169,8 @@ cir_status cir__pictures_encode(const cir_model *model, cir_pool *pool, const ci
         const size_t n_group = n_wanted - i < GROUP ? n_wanted - i : GROUP;
         all.wanted = wanted + i;
         cir__pool_run(pool, n_group, decode_task, &all);
+        if (cache != NULL)
+            cir__feature_cache_commit(cache); /* encoding takes long, and another run may want to write */
         status = first_failure(&all, n_group, err);
         if (status == CIR_OK)
             status = group_encode(&all, n_group, pool, scratch, err);
