@@ -21,7 +21,7 @@ typedef struct cir_model cir_model;
 typedef struct cir_model_info {
     const char *name;         /* the directory's last component, or "demo" */
     const char *path;         /* the directory as an absolute path, or "demo" */
-    const char *architecture; /* "clip" */
+    const char *architecture; /* "clip" or "siglip" */
     char fingerprint[33];     /* 32 hexadecimal digits over configuration, tokenizer, recipe and weights */
     size_t dim;               /* of the features */
     size_t image_px;          /* side of the square that the image tower sees */
@@ -31,10 +31,10 @@ typedef struct cir_model_info {
 } cir_model_info;
 
 /* Opens a model directory as model hubs serve it (config.json, model.safetensors, tokenizer files,
- * preprocessor_config.json; the layout of transformers' CLIPModel), or the embedded encoder for
- * CIR_MODEL_DEMO. Weights are mapped, not copied, until a tower is first used; every name, shape and range is
- * checked now. Close with cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT,
- * CIR_SHAPE, CIR_UNSUPPORTED, CIR_NO_MEMORY. */
+ * preprocessor_config.json; the layout of transformers' CLIPModel and SiglipModel), or the embedded encoder
+ * for CIR_MODEL_DEMO. Weights are mapped, not copied, until a tower is first used; every name, shape and
+ * range is checked now. Close with cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
+ * CIR_FORMAT, CIR_SHAPE, CIR_UNSUPPORTED, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err);
 
 /* Closes it; no call may be using it. NULL is allowed. */

@@ -29,9 +29,9 @@ void cir__recipe_init_clip(cir__recipe *recipe, size_t image_px)
     };
 }
 
-static void init_siglip(cir__recipe *recipe)
+void cir__recipe_init_siglip(cir__recipe *recipe, size_t image_px)
 {
-    cir__recipe_init_clip(recipe, 224);
+    cir__recipe_init_clip(recipe, image_px);
     recipe->resize = CIR__RESIZE_EXACT;
     recipe->does_crop = false;
     for (size_t c = 0; c < 3; c++)
@@ -148,7 +148,7 @@ static cir_status read_recipe(const reading *from, cir__recipe *recipe)
     if (type == NULL)
         type = json_string_value(json_object_get(from->root, "feature_extractor_type"));
     if (type != NULL && strstr(type, "Siglip") != NULL)
-        init_siglip(recipe);
+        cir__recipe_init_siglip(recipe, 224);
     else if (type == NULL || strstr(type, "CLIP") != NULL)
         cir__recipe_init_clip(recipe, 224);
     else

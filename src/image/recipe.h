@@ -32,6 +32,7 @@ typedef struct cir__recipe {
 
 /* What CLIP's models want where no preprocessor_config.json says otherwise. image_px: the model's side. */
 void cir__recipe_init_clip(cir__recipe *recipe, size_t image_px);
+void cir__recipe_init_siglip(cir__recipe *recipe, size_t image_px); /* SigLIP's */
 
 /* Reads a preprocessor_config.json. What it leaves out is as transformers' class of the named
  * image_processor_type (CLIP's, or SigLIP's; CLIP's when none is named) has it. name is for messages.

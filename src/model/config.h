@@ -1,5 +1,6 @@
-/* A model's config.json: the sizes of both towers, as transformers' CLIPConfig reads them. Every number is
- * bounded here, so that no product of them overflows and nothing absurd is allocated later. */
+/* A model's config.json: the sizes of both towers, as transformers' CLIPConfig and SiglipConfig read them.
+ * Every number is bounded here, so that no product of them overflows and nothing absurd is allocated later.
+ */
 #ifndef CIR_MODEL_CONFIG_H
 #define CIR_MODEL_CONFIG_H
 
@@ -9,7 +10,12 @@
 #include "base/file.h"
 #include "cir/status.h"
 
-typedef enum cir__activation { CIR__QUICK_GELU, CIR__GELU } cir__activation;
+typedef enum cir__activation { CIR__QUICK_GELU, CIR__GELU, CIR__GELU_TANH } cir__activation;
+
+/* CLIP: a class token, where the image's feature is read; a causal text tower, read at the end token.
+ * SigLIP: no class token, a probe attends to all of the image's tokens; a text tower that sees every token of
+ * a text that is filled up to its full length, read at the last one. */
+typedef enum cir__architecture { CIR__CLIP, CIR__SIGLIP } cir__architecture;
 
 /* What published files call the end token by mistake: transformers reads at the largest id then, and so do
  * we. */
@@ -27,13 +33,14 @@ typedef struct cir__tower_config {
 } cir__tower_config;
 
 typedef struct cir__config {
+    cir__architecture architecture;
     cir__tower_config image;
     cir__tower_config text;
     size_t dim;      /* of the features */
     size_t image_px; /* side of the square picture */
     size_t patch_px; /* side of a patch; what does not fill a patch at the right and the bottom is not seen */
     size_t n_vocabulary;
-    int32_t end_id; /* text features are read at its first place */
+    int32_t end_id; /* CLIP: text features are read at its first place */
 } cir__config;
 
 /* What a file leaves out is as transformers has it. Errors, which name the key: CIR_FORMAT, CIR_UNSUPPORTED

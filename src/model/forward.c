@@ -149,11 +149,12 @@ static bool embed_rows(cir__forward *self, const block *rows, bench *own)
                         self->x + rows->first_row * self->tower->config.width);
 }
 
-/* The second half of a layer: joins what attention gave to x, then the perceptron. */
-static bool finish_layer(cir__forward *self, const cir__layer *layer, const block *rows, bench *own)
+/* The second half of a layer: joins what attention gave to all_x, then the perceptron. */
+static bool finish_layer(cir__forward *self, const cir__layer *layer, const block *rows, float *all_x,
+                         bench *own)
 {
     const cir__tower_config *config = &self->tower->config;
-    float *x = self->x + rows->first_row * config->width;
+    float *x = all_x + rows->first_row * config->width;
     const float *mixed = self->mixed + rows->first_row * config->width;
     if (!cir__lane_run(own->lane, CIR__TOWER_OUT, rows->i_block, mixed, layer->out.weight, layer->out.bias,
                        x))
@@ -184,8 +185,8 @@ static void rows_task(void *context, size_t i_task, size_t i_thread)
     bench *own = &self->benches[i_thread];
     size_t i = self->i_layer;
     int entered = cir__product_enter();
-    bool is_done =
-        i == 0 ? embed_rows(self, rows, own) : finish_layer(self, &self->tower->layers[i - 1], rows, own);
+    bool is_done = i == 0 ? embed_rows(self, rows, own)
+                          : finish_layer(self, &self->tower->layers[i - 1], rows, self->x, own);
     if (is_done && i < self->tower->config.n_layers)
         is_done = begin_layer(self, &self->tower->layers[i], rows, own);
     cir__product_leave(entered);
@@ -259,6 +260,62 @@ static void pool_task(void *context, size_t i_task, size_t i_thread)
     memcpy(self->features + first * tower->dim, own->wide, n * tower->dim * sizeof *own->wide);
 }
 
+/* The head's attention over one sequence, whose normed rows replace x, to a row of mixed. */
+static bool seek(cir__forward *self, size_t i_sequence, bench *own)
+{
+    const cir__tower *tower = self->tower;
+    const cir__head *head = &tower->head;
+    size_t width = tower->config.width;
+    size_t head_width = width / tower->config.n_heads;
+    size_t first = self->batch->starts[i_sequence];
+    size_t n_tokens = self->batch->starts[i_sequence + 1] - first;
+    float *x = self->x + first * width;
+    float *mixed = self->mixed + i_sequence * width;
+    cir__layer_norm(x, n_tokens, width, tower->final_norm.weight, tower->final_norm.bias,
+                    tower->config.layer_norm_eps, x);
+    for (size_t h = 0; h < tower->config.n_heads; h++) {
+        float *sum = own->norm; /* [width] */
+        if (!cir__multiply(true, 1, n_tokens, width, 1.0F, head->seekers + h * width, width, x, width,
+                           own->scores, n_tokens))
+            return false;
+        cir__softmax(own->scores, n_tokens);
+        if (!cir__multiply(false, 1, width, n_tokens, 1.0F, own->scores, n_tokens, x, width, sum, width) ||
+            !cir__multiply(true, 1, head_width, width, 1.0F, sum, width, head->value + h * head_width * width,
+                           width, mixed + h * head_width, head_width))
+            return false;
+    }
+    for (size_t i = 0; i < width; i++)
+        mixed[i] += head->value_bias[i];
+    return true;
+}
+
+static void seek_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    int entered = cir__product_enter();
+    if (!seek(self, i_task, &self->benches[i_thread]))
+        atomic_store(&self->has_failed, true);
+    cir__product_leave(entered);
+}
+
+/* The head's half layer, on one row a sequence. What attention needed qkv for is over: its rows are taken. */
+static void head_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    size_t width = self->tower->config.width;
+    size_t i_block = CIR__N_PRODUCT_BLOCKS - 1;
+    size_t block_rows = cir__product_block_rows[i_block];
+    size_t n = self->batch->n_sequences - i_task * block_rows;
+    block rows = {i_task * block_rows, i_block};
+    float *x = self->qkv + rows.first_row * width;
+    memset(x, 0, block_rows * width * sizeof *x);
+    int entered = cir__product_enter();
+    if (!finish_layer(self, &self->tower->head.half, &rows, self->qkv, &self->benches[i_thread]))
+        atomic_store(&self->has_failed, true);
+    cir__product_leave(entered);
+    memcpy(self->features + rows.first_row * width, x, (n < block_rows ? n : block_rows) * width * sizeof *x);
+}
+
 cir_status cir__forward_run(cir__forward *self, cir_pool *pool, const cir__batch *batch, float *features_out,
                             size_t *i_bad_out, cir_error *err)
 {
@@ -277,7 +334,11 @@ cir_status cir__forward_run(cir__forward *self, cir_pool *pool, const cir__batch
             cir__pool_run(pool, batch->n_sequences * config->n_heads, attention_task, self);
     }
     size_t last = cir__product_block_rows[CIR__N_PRODUCT_BLOCKS - 1];
-    cir__pool_run(pool, (batch->n_sequences + last - 1) / last, pool_task, self);
+    size_t n_pooled = (batch->n_sequences + last - 1) / last;
+    bool has_head = self->tower->head.seekers != NULL;
+    if (has_head)
+        cir__pool_run(pool, batch->n_sequences, seek_task, self);
+    cir__pool_run(pool, n_pooled, has_head ? head_task : pool_task, self);
     if (atomic_load(&self->has_failed))
         return cir__fail(err, CIR_UNSUPPORTED, "encoder: oneDNN fails on a product that it has accepted");
     for (size_t i = 0; i < batch->n_sequences; i++)

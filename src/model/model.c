@@ -46,12 +46,17 @@ static cir_status open_weights(cir_model *model, cir_error *err)
 static cir_status open_tokenizer(cir_model *model, cir_error *err)
 {
     const cir__config *config = &model->config;
-    const cir__bytes_view *tokenizer_json = cir__source_find(&model->source, CIR__FILE_TOKENIZER);
-    const cir__bytes_view *vocab_json = cir__source_find(&model->source, CIR__FILE_VOCABULARY);
-    const char *path = model->source.path;
-    cir_status status =
-        cir__tokenizer_parse(tokenizer_json, vocab_json, cir__source_find(&model->source, CIR__FILE_MERGES),
-                             &model->tokenizer, err);
+    const cir__source *source = &model->source;
+    const cir__tokenizer_files files = {
+        .tokenizer_json = cir__source_find(source, CIR__FILE_TOKENIZER),
+        .vocab_json = cir__source_find(source, CIR__FILE_VOCABULARY),
+        .merges_txt = cir__source_find(source, CIR__FILE_MERGES),
+        .spiece_model = cir__source_find(source, CIR__FILE_SPIECE),
+        .config_json = cir__source_find(source, CIR__FILE_TOKENIZER_CONFIG),
+    };
+    bool is_clip = config->architecture == CIR__CLIP;
+    cir_status status = cir__tokenizer_parse(&files, is_clip ? CIR__TOKENIZER_CLIP : CIR__TOKENIZER_SIGLIP,
+                                             &model->tokenizer, err);
     if (status != CIR_OK)
         return status;
     size_t n_vocabulary = cir__tokenizer_n_vocabulary(model->tokenizer);
@@ -60,21 +65,24 @@ static cir_status open_tokenizer(cir_model *model, cir_error *err)
             err, CIR_SHAPE,
             "%s: the tokenizer has %zu tokens, the weights have %zu: it is another model's; fetch this "
             "model's tokenizer files",
-            path, n_vocabulary, config->n_vocabulary);
+            source->path, n_vocabulary, config->n_vocabulary);
     int end_id = cir__tokenizer_end_id(model->tokenizer);
-    if (config->end_id != CIR__MISTAKEN_END_ID && config->end_id != end_id)
+    if (is_clip && config->end_id != CIR__MISTAKEN_END_ID && config->end_id != end_id)
         return cir__fail(
             err, CIR_SHAPE,
             "%s: the tokenizer ends texts with token %d, config.json with %d: it is another model's; "
             "fetch this model's tokenizer files",
-            path, end_id, (int)config->end_id);
+            source->path, end_id, (int)config->end_id);
     return CIR_OK;
 }
 
 static cir_status open_recipe(cir_model *model, cir_error *err)
 {
     const cir__bytes_view *file = cir__source_find(&model->source, CIR__FILE_RECIPE);
-    cir__recipe_init_clip(&model->recipe, model->config.image_px);
+    if (model->config.architecture == CIR__SIGLIP)
+        cir__recipe_init_siglip(&model->recipe, model->config.image_px);
+    else
+        cir__recipe_init_clip(&model->recipe, model->config.image_px);
     if (file == NULL)
         return CIR_OK;
     cir_status status = cir__recipe_parse(file->data, file->size, file->name, &model->recipe, err);
@@ -83,12 +91,25 @@ static cir_status open_recipe(cir_model *model, cir_error *err)
     return status;
 }
 
+/* Which files this model's features depend on. */
+static void list_read(const cir_model *model, bool are_read[CIR__N_FILES])
+{
+    bool is_siglip = model->config.architecture == CIR__SIGLIP;
+    bool has_json = cir__source_find(&model->source, CIR__FILE_TOKENIZER) != NULL;
+    bool has_spiece = is_siglip && cir__source_find(&model->source, CIR__FILE_SPIECE) != NULL;
+    are_read[CIR__FILE_CONFIG] = are_read[CIR__FILE_WEIGHTS] = are_read[CIR__FILE_RECIPE] = true;
+    are_read[CIR__FILE_TOKENIZER] = !has_spiece;
+    are_read[CIR__FILE_VOCABULARY] = are_read[CIR__FILE_MERGES] = !is_siglip && !has_json;
+    are_read[CIR__FILE_SPIECE] = has_spiece;
+    are_read[CIR__FILE_TOKENIZER_CONFIG] = is_siglip;
+}
+
 static cir_status fill_info(cir_model *model, cir_error *err)
 {
     model->info = (cir_model_info){
         .name = model->source.name,
         .path = model->source.path,
-        .architecture = "clip",
+        .architecture = model->config.architecture == CIR__SIGLIP ? "siglip" : "clip",
         .dim = model->config.dim,
         .image_px = model->config.image_px,
         .context_length = model->config.text.max_tokens,
@@ -96,7 +117,9 @@ static cir_status fill_info(cir_model *model, cir_error *err)
         .n_parameters = model->weights.n_parameters,
     };
     _Static_assert(sizeof model->info.fingerprint == CIR__HASH_TEXT_SIZE, "a fingerprint is a hash's text");
-    return cir__fingerprint_make(&model->source, cir__safetensors_header_bytes(model->table),
+    bool are_read[CIR__N_FILES] = {false};
+    list_read(model, are_read);
+    return cir__fingerprint_make(&model->source, are_read, cir__safetensors_header_bytes(model->table),
                                  model->info.fingerprint, err);
 }
 

@@ -114,10 +114,10 @@ static void test_a_model_says_what_it_is(void **state)
 }
 
 /* The golden features of a tiny model's tower; free(). */
-static float *take_golden(const char *name, size_t *n_out)
+static float *take_golden_of(const char *shape, const char *name, size_t *n_out)
 {
     char path[CIR__MADE_PATH_SIZE];
-    path_of(path, "quick", "golden.safetensors");
+    path_of(path, shape, "golden.safetensors");
     cir__mapping mapping;
     cir__safetensors *table;
     assert_int_equal(cir__mapping_open(path, &mapping, NULL), CIR_OK);
@@ -130,6 +130,11 @@ static float *take_golden(const char *name, size_t *n_out)
     cir__safetensors_free(table);
     cir__mapping_close(&mapping);
     return items;
+}
+
+static float *take_golden(const char *name, size_t *n_out)
+{
+    return take_golden_of("quick", name, n_out);
 }
 
 static double largest_difference(const float *a, const float *b, size_t n)
@@ -216,6 +221,62 @@ static void test_picture_files_become_transformers_features(void **state)
     free(features);
     free(golden);
     cir_model_close(model);
+}
+
+/* A folder with one of the tiny SigLIP models, with files of CLIP's tokenizer that must not be read. */
+static void make_siglip_folder(char folder[CIR__MADE_PATH_SIZE], const char *shape)
+{
+    assert_true(cir__made_folder_new(folder));
+    copy(folder, shape, "config.json", "config.json");
+    copy(folder, shape, "weights_f16.safetensors", "model.safetensors");
+    copy(folder, shape, "preprocessor_config.json", "preprocessor_config.json");
+    copy(folder, "../text/siglip", "spiece.model", "spiece.model");
+    copy(folder, "quick", "vocab.json", "vocab.json");
+    copy(folder, "quick", "merges.txt", "merges.txt");
+}
+
+static void check_siglip(const char *shape)
+{
+    char folder[CIR__MADE_PATH_SIZE];
+    char path[CIR__MADE_PATH_SIZE];
+    make_siglip_folder(folder, shape);
+    cir_model *model = open_model(folder);
+    const cir_model_info *info = cir_model_get_info(model);
+    assert_string_equal(info->architecture, "siglip");
+    assert_int_equal(info->context_length, 16);
+    size_t dim = info->dim;
+    path_of(path, shape, "texts.json");
+    json_t *list = json_load_file(path, 0, NULL);
+    size_t n_golden, n_cut, n = json_array_size(list);
+    assert_int_equal(n, 5);
+    const char *texts[5];
+    for (size_t i = 0; i < n; i++)
+        texts[i] = json_string_value(json_array_get(list, i));
+    float *golden = take_golden_of(shape, "text.feature", &n_golden);
+    float *features = malloc(5 * dim * sizeof *features);
+    cir_error err = {0};
+    assert_int_equal(cir_model_encode_texts(model, NULL, texts, n, features, &n_cut, &err), CIR_OK);
+    assert_int_equal(n_cut, 1);
+    assert_true(largest_difference(features, golden, 5 * dim) < 1e-5);
+    free(golden);
+    golden = take_golden_of(shape, "image.feature", &n_golden);
+    assert_int_equal(n_golden, 3);
+    path_of(path, shape, "picture.png");
+    const char *paths[] = {path};
+    assert_int_equal(cir_model_encode_files(model, NULL, paths, 1, NULL, features, NULL, NULL, &err), CIR_OK);
+    assert_true(largest_difference(features, golden + 2 * dim, dim) < 1e-5);
+    free(golden);
+    free(features);
+    json_decref(list);
+    cir_model_close(model);
+    cir__made_folder_remove(folder);
+}
+
+static void test_siglip_models_answer_as_transformers(void **state)
+{
+    (void)state;
+    check_siglip("siglip");
+    check_siglip("siglip_odd");
 }
 
 static void test_features_are_written_as_npy(void **state)
@@ -523,6 +584,33 @@ static void test_damaged_numbers_are_found(void **state)
     cir__made_folder_remove(folder);
 }
 
+static void test_siglip_fingerprints_follow_what_is_read(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    char first[33];
+    make_siglip_folder(folder, "siglip");
+    cir_model *model = open_model(folder);
+    memcpy(first, cir_model_get_info(model)->fingerprint, sizeof first);
+    cir_model_close(model);
+    remove_file(folder, "vocab.json"); /* never read */
+    model = open_model(folder);
+    assert_string_equal(cir_model_get_info(model)->fingerprint, first);
+    cir_model_close(model);
+    assert_true(cir__made_write(folder, "tokenizer_config.json", "{\"pad_token\": \"<unk>\"}"));
+    model = open_model(folder);
+    assert_string_not_equal(cir_model_get_info(model)->fingerprint, first);
+    cir_model_close(model);
+    remove_file(folder, "spiece.model");
+    copy(folder, "../text/siglip", "tokenizer.json", "tokenizer.json");
+    model = open_model(folder);
+    assert_string_not_equal(cir_model_get_info(model)->fingerprint, first);
+    cir_model_close(model);
+    remove_file(folder, "tokenizer.json");
+    check_refused(folder, CIR_NOT_FOUND, "spiece.model");
+    cir__made_folder_remove(folder);
+}
+
 static void test_fingerprints_tell_models_apart(void **state)
 {
     (void)state;
@@ -531,7 +619,12 @@ static void test_fingerprints_tell_models_apart(void **state)
     cir_model *model = open_model(folder);
     char first[33];
     memcpy(first, cir_model_get_info(model)->fingerprint, sizeof first);
+    /* Indexes name it: it stays what it was in the first version. Other kinds' files beside it do not count.
+     */
+    assert_string_equal(first, "be458e144691a0dde6f3f30356587ea6");
     cir_model_close(model);
+    copy(folder, "../text/siglip", "spiece.model", "spiece.model");
+    assert_true(cir__made_write(folder, "tokenizer_config.json", "{}"));
     model = open_tiny();
     assert_string_equal(cir_model_get_info(model)->fingerprint, first);
     cir_model_close(model);
@@ -557,6 +650,7 @@ int main(void)
         cmocka_unit_test(test_a_model_says_what_it_is),
         cmocka_unit_test(test_texts_become_transformers_features),
         cmocka_unit_test(test_picture_files_become_transformers_features),
+        cmocka_unit_test(test_siglip_models_answer_as_transformers),
         cmocka_unit_test(test_features_are_written_as_npy),
         cmocka_unit_test(test_neighbours_do_not_change_a_feature),
         cmocka_unit_test(test_several_threads_may_come_first),
@@ -566,6 +660,7 @@ int main(void)
         cmocka_unit_test(test_bad_weights_are_refused),
         cmocka_unit_test(test_damaged_numbers_are_found),
         cmocka_unit_test(test_fingerprints_tell_models_apart),
+        cmocka_unit_test(test_siglip_fingerprints_follow_what_is_read),
         cmocka_unit_test(test_threads_do_not_change_a_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* Our towers against transformers' (test/data/model/make.py), after every layer and at the end: two tiny
- * models, one of them in three precisions, and the real shapes of ViT-B/32 and ViT-L/14 with drawn weights.
+ * models of CLIP, one of them in three precisions, two of SigLIP, and the real shapes of ViT-B/32 and
+ * ViT-L/14 with drawn weights.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,6 +53,7 @@ static void begin(fixture *self, const char *shape, const char *weights)
     copy(self, shape, "config.json", "config.json");
     copy(self, "quick", "vocab.json", "vocab.json");
     copy(self, "quick", "merges.txt", "merges.txt");
+    copy(self, "../text/siglip", "spiece.model", "spiece.model");
     if (weights != NULL)
         copy(self, shape, weights, "model.safetensors");
     else
@@ -285,6 +287,18 @@ static void test_gelu(void **state)
     check_tiny("gelu", "weights_f16.safetensors");
 }
 
+static void test_siglip(void **state)
+{
+    (void)state;
+    check_tiny("siglip", "weights_f16.safetensors");
+}
+
+static void test_odd_siglip(void **state)
+{
+    (void)state;
+    check_tiny("siglip_odd", "weights_f16.safetensors");
+}
+
 static void test_vit_b32(void **state)
 {
     (void)state;
@@ -304,6 +318,8 @@ int main(void)
         cmocka_unit_test(test_quick_gelu_in_f16),
         cmocka_unit_test(test_quick_gelu_in_bf16),
         cmocka_unit_test(test_gelu),
+        cmocka_unit_test(test_siglip),
+        cmocka_unit_test(test_odd_siglip),
         cmocka_unit_test(test_vit_b32),
         cmocka_unit_test(test_vit_l14),
     };

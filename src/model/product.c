@@ -76,6 +76,8 @@ static dnnl_status_t make_attributes(cir__product_end end, dnnl_primitive_attr_t
         failure = cir__onednn_append_activation(after, dnnl_eltwise_swish, 1.702F);
     else if (failure == dnnl_success && end == CIR__PRODUCT_GELU)
         failure = cir__onednn_append_activation(after, dnnl_eltwise_gelu_erf, 0.0F);
+    else if (failure == dnnl_success && end == CIR__PRODUCT_GELU_TANH)
+        failure = cir__onednn_append_activation(after, dnnl_eltwise_gelu_tanh, 0.0F);
     else if (failure == dnnl_success && end == CIR__PRODUCT_ADD)
         failure = cir__onednn_append_addition(after);
     if (failure == dnnl_success)

@@ -27,6 +27,7 @@ typedef enum cir__product_end {
     CIR__PRODUCT_PLAIN,
     CIR__PRODUCT_QUICK_GELU, /* v·σ(1.702·v) */
     CIR__PRODUCT_GELU,       /* v·Φ(v) */
+    CIR__PRODUCT_GELU_TANH,  /* the same by tanh(√(2/π)·(v + 0.044715·v³)) */
     CIR__PRODUCT_ADD         /* added to what out held */
 } cir__product_end;
 

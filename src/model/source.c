@@ -16,6 +16,7 @@ static const char *const file_names[CIR__N_FILES] = {
     [CIR__FILE_CONFIG] = "config.json",       [CIR__FILE_WEIGHTS] = "model.safetensors",
     [CIR__FILE_TOKENIZER] = "tokenizer.json", [CIR__FILE_VOCABULARY] = "vocab.json",
     [CIR__FILE_MERGES] = "merges.txt",        [CIR__FILE_RECIPE] = "preprocessor_config.json",
+    [CIR__FILE_SPIECE] = "spiece.model",      [CIR__FILE_TOKENIZER_CONFIG] = "tokenizer_config.json",
 };
 
 const char *cir__source_file_name(size_t i_file)
@@ -53,11 +54,11 @@ static cir_status fail_absent(const cir__source *source, size_t i_file, cir_erro
         return cir__fail(err, CIR_UNSUPPORTED,
                          "%s: pytorch_model.bin is a program and never read; fetch or make model.safetensors",
                          source->path);
-    return cir__fail(
-        err, CIR_NOT_FOUND,
-        "%s: has no %s; a model's directory holds config.json, model.safetensors, tokenizer.json or "
-        "vocab.json and merges.txt, preprocessor_config.json",
-        source->path, file_names[i_file]);
+    return cir__fail(err, CIR_NOT_FOUND,
+                     "%s: has no %s; a model's directory holds config.json, model.safetensors, "
+                     "preprocessor_config.json, and "
+                     "tokenizer.json, or vocab.json and merges.txt (CLIP), or spiece.model (SigLIP)",
+                     source->path, file_names[i_file]);
 }
 
 static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)

@@ -14,6 +14,8 @@ enum {
     CIR__FILE_VOCABULARY, /* may be absent */
     CIR__FILE_MERGES,     /* may be absent */
     CIR__FILE_RECIPE,     /* may be absent */
+    CIR__FILE_SPIECE,     /* SigLIP's; may be absent, as the next */
+    CIR__FILE_TOKENIZER_CONFIG,
     CIR__N_FILES
 };
 

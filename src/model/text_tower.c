@@ -7,6 +7,7 @@
 
 struct cir__text_tower {
     cir__tower *tower;
+    bool is_causal;
     int32_t end_id;
     size_t n_vocabulary;
     const cir__tensor_view *tokens; /* [n_vocabulary, width], as the file has them: few rows are ever read */
@@ -20,6 +21,7 @@ cir_status cir__text_tower_new(const cir__config *config, const cir__weights *we
     cir__text_tower *self = cir__new(1, sizeof *self);
     if (self == NULL)
         return cir__fail_memory(err, "weights");
+    self->is_causal = config->architecture == CIR__CLIP;
     self->end_id = config->end_id;
     self->n_vocabulary = config->n_vocabulary;
     self->tokens = weights->tokens;
@@ -28,7 +30,7 @@ cir_status cir__text_tower_new(const cir__config *config, const cir__weights *we
     cir_status status = self->positions != NULL ? CIR_OK : cir__fail_memory(err, "weights");
     if (status == CIR_OK) {
         cir__tensor_copy(weights->text_positions, 0, n_items, self->positions);
-        status = cir__tower_new(&config->text, config->dim, &weights->text, NULL, &self->tower, err);
+        status = cir__tower_new(&config->text, config->dim, &weights->text, NULL, NULL, &self->tower, err);
     }
     if (status != CIR_OK) {
         cir__text_tower_free(self);
@@ -50,6 +52,8 @@ void cir__text_tower_free(cir__text_tower *self)
 size_t cir__text_tower_find_end(const cir__text_tower *self, const int32_t *ids, size_t n_ids)
 {
     size_t found = 0;
+    if (!self->is_causal)
+        return n_ids - 1;
     for (size_t i = 0; i < n_ids; i++) {
         if (self->end_id == CIR__MISTAKEN_END_ID) {
             if (ids[i] > ids[found])
@@ -178,7 +182,7 @@ cir_status cir__text_tower_encode(const cir__text_tower *self, cir_pool *pool, c
         cir__batch batch = {.n_sequences = n_together,
                             .starts = own.starts,
                             .pooled = own.pooled,
-                            .is_causal = true,
+                            .is_causal = self->is_causal,
                             .embed = embed,
                             .embed_context = &own.texts,
                             .probe = probe,

@@ -120,30 +120,67 @@ static void find_layers(finder *self, const char *prefix, const cir__tower_confi
     }
 }
 
+static void find_head(finder *self, const cir__tower_config *config, cir__head_view *head)
+{
+    const char *part = "vision_model.head.";
+    size_t width = config->width;
+    const size_t probe[] = {1, 1, width};
+    const size_t fused[] = {3 * width, width};
+    head->probe = find(self, part, "probe", "", probe, 3);
+    cir__affine_view whole = {find(self, part, "attention.in_proj_weight", "", fused, 2),
+                              find_vector(self, part, "attention.in_proj_bias", "", 3 * width)};
+    head->query = (cir__rows_view){whole, 0};
+    head->key = (cir__rows_view){whole, width};
+    head->value = (cir__rows_view){whole, 2 * width};
+    head->out = find_affine(self, part, "attention.out_proj", width, width);
+    head->norm = find_norm(self, part, "layernorm", width);
+    head->fc1 = find_affine(self, part, "mlp.fc1", config->mlp_width, width);
+    head->fc2 = find_affine(self, part, "mlp.fc2", width, config->mlp_width);
+}
+
+static void find_image_side(finder *self, const cir__config *config, cir__weights *found)
+{
+    size_t width = config->image.width;
+    const size_t patch[] = {width, 3, config->patch_px, config->patch_px};
+    const char *part = "vision_model.";
+    if (config->architecture == CIR__CLIP)
+        found->class_token = find_vector(self, part, "embeddings.class_embedding", "", width);
+    found->patch.weight = find(self, part, "embeddings.patch_embedding", ".weight", patch, 4);
+    found->image_positions =
+        find_matrix(self, part, "embeddings.position_embedding", config->image.max_tokens, width);
+    find_layers(self, "vision_model", &config->image, &found->image);
+    found->image.final_norm = find_norm(self, part, "post_layernorm", width);
+    if (config->architecture == CIR__SIGLIP) {
+        found->patch.bias = find_vector(self, part, "embeddings.patch_embedding", ".bias", width);
+        find_head(self, &config->image, &found->head);
+    } else {
+        found->pre_norm = find_norm(self, part, "pre_layrnorm", width); /* the name is misspelt everywhere */
+        found->image.projection.weight = find_matrix(self, "", "visual_projection", config->dim, width);
+    }
+}
+
+static void find_text_side(finder *self, const cir__config *config, cir__weights *found)
+{
+    size_t width = config->text.width;
+    const char *part = "text_model.";
+    found->tokens = find_matrix(self, part, "embeddings.token_embedding", config->n_vocabulary, width);
+    found->text_positions =
+        find_matrix(self, part, "embeddings.position_embedding", config->text.max_tokens, width);
+    find_layers(self, "text_model", &config->text, &found->text);
+    found->text.final_norm = find_norm(self, part, "final_layer_norm", width);
+    if (config->architecture == CIR__SIGLIP)
+        found->text.projection = find_affine(self, part, "head", config->dim, width);
+    else
+        found->text.projection.weight = find_matrix(self, "", "text_projection", config->dim, width);
+}
+
 cir_status cir__weights_find(const cir__safetensors *table, const cir__config *config, const char *file,
                              cir__weights *weights_out, cir_error *err)
 {
     finder self = {.table = table, .file = file, .err = err};
     cir__weights found = {0};
-    size_t width = config->image.width;
-    const size_t patch[] = {width, 3, config->patch_px, config->patch_px};
-    const char *part = "vision_model.";
-    found.class_token = find_vector(&self, part, "embeddings.class_embedding", "", width);
-    found.patch = find(&self, part, "embeddings.patch_embedding", ".weight", patch, 4);
-    found.image_positions =
-        find_matrix(&self, part, "embeddings.position_embedding", config->image.max_tokens, width);
-    found.pre_norm = find_norm(&self, part, "pre_layrnorm", width); /* the name is misspelt everywhere */
-    find_layers(&self, "vision_model", &config->image, &found.image);
-    found.image.final_norm = find_norm(&self, part, "post_layernorm", width);
-    found.image.projection.weight = find_matrix(&self, "", "visual_projection", config->dim, width);
-    width = config->text.width;
-    part = "text_model.";
-    found.tokens = find_matrix(&self, part, "embeddings.token_embedding", config->n_vocabulary, width);
-    found.text_positions =
-        find_matrix(&self, part, "embeddings.position_embedding", config->text.max_tokens, width);
-    find_layers(&self, "text_model", &config->text, &found.text);
-    found.text.final_norm = find_norm(&self, part, "final_layer_norm", width);
-    found.text.projection.weight = find_matrix(&self, "", "text_projection", config->dim, width);
+    find_image_side(&self, config, &found);
+    find_text_side(&self, config, &found);
     found.n_parameters = self.n_parameters;
     if (self.status != CIR_OK)
         cir__weights_done(&found);
