@@ -276,7 +276,7 @@ static void make_folder(const shape *made, char folder[CIR__MADE_PATH_SIZE])
         !cir__made_write(folder, "merges.txt", "#version: 0.2\n") ||
         !cir__made_write(folder, "vocab.json",
                          "{\"a\": 0, \"a</w>\": 1, \"<|startoftext|>\": 2, \"<|endoftext|>\": 3}") ||
-        !cir__made_weights_write(folder))
+        !cir__made_weights_write(folder, false))
         stop("/tmp: the model cannot be written");
 }
 

@@ -31,7 +31,8 @@ typedef struct cir_model_info {
 } cir_model_info;
 
 /* Opens a model directory as model hubs serve it (config.json, model.safetensors, tokenizer files,
- * preprocessor_config.json; the layout of transformers' CLIPModel and SiglipModel), or the embedded encoder
+ * preprocessor_config.json; the layout of transformers' CLIPModel and SiglipModel; or open_clip's:
+ * open_clip_config.json, open_clip_model.safetensors, tokenizer files), or the embedded encoder
  * for CIR_MODEL_DEMO. Weights are mapped, not copied, until a tower is first used; every name, shape and
  * range is checked now. Close with cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
  * CIR_FORMAT, CIR_SHAPE, CIR_UNSUPPORTED, CIR_NO_MEMORY. */

@@ -5,14 +5,6 @@
 #include "base/error.h"
 #include "format/json.h"
 
-#define MAX_JSON_BYTES ((size_t)1 << 20)
-#define MAX_WIDTH 16384
-#define MAX_MLP_WIDTH 65536
-#define MAX_LAYERS 256
-#define MAX_TOKENS 16384
-#define MAX_IMAGE_PX 8192
-#define MAX_VOCABULARY ((size_t)1 << 24)
-
 /* *out stays where the file names none. */
 static cir_status read_activation(const json_t *object, const char *file, cir__activation *out,
                                   cir_error *err)
@@ -39,14 +31,17 @@ static cir_status read_activation(const json_t *object, const char *file, cir__a
 static cir_status read_tower(const json_t *object, const char *file, cir__tower_config *tower, cir_error *err)
 {
     double eps = (double)tower->layer_norm_eps;
-    cir_status status = cir__json_get_size(object, "hidden_size", file, 1, MAX_WIDTH, &tower->width, err);
+    cir_status status =
+        cir__json_get_size(object, "hidden_size", file, 1, CIR__CONFIG_MAX_WIDTH, &tower->width, err);
     if (status == CIR_OK)
-        status = cir__json_get_size(object, "num_hidden_layers", file, 1, MAX_LAYERS, &tower->n_layers, err);
+        status = cir__json_get_size(object, "num_hidden_layers", file, 1, CIR__CONFIG_MAX_LAYERS,
+                                    &tower->n_layers, err);
     if (status == CIR_OK)
-        status = cir__json_get_size(object, "num_attention_heads", file, 1, MAX_WIDTH, &tower->n_heads, err);
+        status = cir__json_get_size(object, "num_attention_heads", file, 1, CIR__CONFIG_MAX_WIDTH,
+                                    &tower->n_heads, err);
     if (status == CIR_OK)
-        status =
-            cir__json_get_size(object, "intermediate_size", file, 1, MAX_MLP_WIDTH, &tower->mlp_width, err);
+        status = cir__json_get_size(object, "intermediate_size", file, 1, CIR__CONFIG_MAX_MLP_WIDTH,
+                                    &tower->mlp_width, err);
     if (status == CIR_OK)
         status = cir__json_get_double(object, "layer_norm_eps", file, &eps, err);
     if (status == CIR_OK)
@@ -61,6 +56,19 @@ static cir_status read_tower(const json_t *object, const char *file, cir__tower_
         return cir__fail(err, CIR_FORMAT, "%s: \"layer_norm_eps\" is %g, it must lie between 0 and 1", file,
                          eps);
     tower->layer_norm_eps = (float)eps;
+    return CIR_OK;
+}
+
+cir_status cir__config_count_patches(cir__config *config, const char *file, cir_error *err)
+{
+    if (config->patch_px > config->image_px)
+        return cir__fail(err, CIR_FORMAT, "%s: \"patch_size\" is %zu, larger than \"image_size\" %zu", file,
+                         config->patch_px, config->image_px);
+    size_t side = config->image_px / config->patch_px;
+    config->image.max_tokens = side * side + (config->architecture == CIR__SIGLIP ? 0 : 1);
+    if (config->image.max_tokens > CIR__CONFIG_MAX_TOKENS)
+        return cir__fail(err, CIR_LIMIT, "%s: %zu × %zu patches are more than %d tokens", file, side, side,
+                         CIR__CONFIG_MAX_TOKENS);
     return CIR_OK;
 }
 
@@ -79,22 +87,16 @@ static cir_status read_image_tower(const json_t *object, const char *file, cir__
     size_t n_channels = 3;
     cir_status status = read_tower(object, file, &config->image, err);
     if (status == CIR_OK)
-        status = cir__json_get_size(object, "image_size", file, 1, MAX_IMAGE_PX, &config->image_px, err);
+        status = cir__json_get_size(object, "image_size", file, 1, CIR__CONFIG_MAX_IMAGE_PX,
+                                    &config->image_px, err);
     if (status == CIR_OK)
-        status = cir__json_get_size(object, "patch_size", file, 1, MAX_IMAGE_PX, &config->patch_px, err);
+        status = cir__json_get_size(object, "patch_size", file, 1, CIR__CONFIG_MAX_IMAGE_PX,
+                                    &config->patch_px, err);
     if (status == CIR_OK)
         status = cir__json_get_size(object, "num_channels", file, 3, 3, &n_channels, err);
     if (status != CIR_OK)
         return status;
-    if (config->patch_px > config->image_px)
-        return cir__fail(err, CIR_FORMAT, "%s: \"patch_size\" is %zu, larger than \"image_size\" %zu", file,
-                         config->patch_px, config->image_px);
-    size_t side = config->image_px / config->patch_px;
-    config->image.max_tokens = side * side + (is_siglip ? 0 : 1);
-    if (config->image.max_tokens > MAX_TOKENS)
-        return cir__fail(err, CIR_LIMIT, "%s: %zu × %zu patches are more than %d tokens", file, side, side,
-                         MAX_TOKENS);
-    return CIR_OK;
+    return cir__config_count_patches(config, file, err);
 }
 
 static void set_text_defaults(cir__config *config)
@@ -114,13 +116,14 @@ static cir_status read_text_tower(const json_t *object, const char *file, cir__c
     size_t end_id = 49407;
     cir_status status = read_tower(object, file, &config->text, err);
     if (status == CIR_OK)
-        status = cir__json_get_size(object, "max_position_embeddings", file, 2, MAX_TOKENS,
+        status = cir__json_get_size(object, "max_position_embeddings", file, 2, CIR__CONFIG_MAX_TOKENS,
                                     &config->text.max_tokens, err);
     if (status == CIR_OK)
-        status =
-            cir__json_get_size(object, "vocab_size", file, 2, MAX_VOCABULARY, &config->n_vocabulary, err);
+        status = cir__json_get_size(object, "vocab_size", file, 2, CIR__CONFIG_MAX_VOCABULARY,
+                                    &config->n_vocabulary, err);
     if (status == CIR_OK)
-        status = cir__json_get_size(object, "eos_token_id", file, 0, MAX_VOCABULARY, &end_id, err);
+        status =
+            cir__json_get_size(object, "eos_token_id", file, 0, CIR__CONFIG_MAX_VOCABULARY, &end_id, err);
     config->end_id = (int32_t)end_id;
     return status;
 }
@@ -160,7 +163,8 @@ static cir_status read_siglip_dim(const json_t *text, const json_t *image, const
 {
     const json_t *use_head = json_object_get(image, "vision_use_head");
     config->dim = config->text.width;
-    cir_status status = cir__json_get_size(text, "projection_size", file, 1, MAX_WIDTH, &config->dim, err);
+    cir_status status =
+        cir__json_get_size(text, "projection_size", file, 1, CIR__CONFIG_MAX_WIDTH, &config->dim, err);
     if (status == CIR_OK && config->dim != config->image.width)
         status = cir__fail(err, CIR_FORMAT,
                            "%s: the text tower's features have dimension %zu, the image tower's %zu", file,
@@ -178,13 +182,15 @@ static cir_status read_config(const json_t *root, const char *file, cir__config 
     const json_t *text;
     const json_t *image;
     cir_status status = read_architecture(root, file, &config->architecture, err);
+    config->has_text_bias = config->architecture == CIR__SIGLIP;
     if (status == CIR_OK)
         status = find_part(root, "vision_config", "vision_config_dict", file, &image, err);
     if (status == CIR_OK)
         status = find_part(root, "text_config", "text_config_dict", file, &text, err);
     config->dim = 512;
     if (status == CIR_OK && config->architecture == CIR__CLIP)
-        status = cir__json_get_size(root, "projection_dim", file, 1, MAX_WIDTH, &config->dim, err);
+        status =
+            cir__json_get_size(root, "projection_dim", file, 1, CIR__CONFIG_MAX_WIDTH, &config->dim, err);
     if (status == CIR_OK)
         status = read_image_tower(image, file, config, err);
     if (status == CIR_OK)
@@ -198,7 +204,7 @@ cir_status cir__config_parse(cir__bytes_view json, cir__config *config_out, cir_
 {
     *config_out = (cir__config){0};
     json_t *root;
-    cir_status status = cir__json_parse(json, MAX_JSON_BYTES, &root, err);
+    cir_status status = cir__json_parse(json, CIR__CONFIG_MAX_BYTES, &root, err);
     if (status != CIR_OK)
         return status;
     cir__config config = {0};

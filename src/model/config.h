@@ -4,6 +4,7 @@
 #ifndef CIR_MODEL_CONFIG_H
 #define CIR_MODEL_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,13 @@ typedef enum cir__architecture { CIR__CLIP, CIR__SIGLIP } cir__architecture;
  * we. */
 #define CIR__MISTAKEN_END_ID 2
 
+/* Whose names the tensors have. */
+typedef enum cir__layout_kind {
+    CIR__IN_TRANSFORMERS,
+    CIR__IN_OPEN_CLIP,       /* CLIP */
+    CIR__IN_OPEN_CLIP_CUSTOM /* the text tower's behind "text."; SigLIP's image tower is timm's */
+} cir__layout_kind;
+
 /* One transformer. */
 typedef struct cir__tower_config {
     size_t width;
@@ -34,6 +42,8 @@ typedef struct cir__tower_config {
 
 typedef struct cir__config {
     cir__architecture architecture;
+    cir__layout_kind layout;
+    bool has_text_bias; /* of the projection of texts */
     cir__tower_config image;
     cir__tower_config text;
     size_t dim;      /* of the features */
@@ -46,5 +56,18 @@ typedef struct cir__config {
 /* What a file leaves out is as transformers has it. Errors, which name the key: CIR_FORMAT, CIR_UNSUPPORTED
  * (another architecture or activation), CIR_LIMIT, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__config_parse(cir__bytes_view json, cir__config *config_out, cir_error *err);
+
+/* Bounds of the numbers above, for whoever reads them. */
+#define CIR__CONFIG_MAX_BYTES ((size_t)1 << 20)
+#define CIR__CONFIG_MAX_WIDTH 16384
+#define CIR__CONFIG_MAX_MLP_WIDTH 65536
+#define CIR__CONFIG_MAX_LAYERS 256
+#define CIR__CONFIG_MAX_TOKENS 16384
+#define CIR__CONFIG_MAX_IMAGE_PX 8192
+#define CIR__CONFIG_MAX_VOCABULARY ((size_t)1 << 24)
+
+/* Sets the image tower's max_tokens from image_px and patch_px. Errors: CIR_FORMAT (a patch larger than the
+ * picture), CIR_LIMIT. */
+CIR_MUST_CHECK cir_status cir__config_count_patches(cir__config *config, const char *file, cir_error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "image/recipe.h"
 #include "model/fingerprint.h"
+#include "model/open_clip.h"
 #include "model/source.h"
 #include "model/weights.h"
 #include "text/tokenizer.h"
@@ -34,8 +35,9 @@ struct cir_model {
 static cir_status open_weights(cir_model *model, cir_error *err)
 {
     const cir__bytes_view *file = cir__source_find(&model->source, CIR__FILE_WEIGHTS);
-    cir_status status =
-        cir__config_parse(*cir__source_find(&model->source, CIR__FILE_CONFIG), &model->config, err);
+    const cir__bytes_view *config = cir__source_find(&model->source, CIR__FILE_CONFIG);
+    cir_status status = model->source.is_open_clip ? cir__open_clip_parse(*config, &model->config, err)
+                                                   : cir__config_parse(*config, &model->config, err);
     if (status == CIR_OK)
         status = cir__safetensors_parse(*file, &model->table, err);
     if (status == CIR_OK)
@@ -55,8 +57,10 @@ static cir_status open_tokenizer(cir_model *model, cir_error *err)
         .config_json = cir__source_find(source, CIR__FILE_TOKENIZER_CONFIG),
     };
     bool is_clip = config->architecture == CIR__CLIP;
-    cir_status status = cir__tokenizer_parse(&files, is_clip ? CIR__TOKENIZER_CLIP : CIR__TOKENIZER_SIGLIP,
-                                             &model->tokenizer, err);
+    cir__tokenizer_family family = is_clip                ? CIR__TOKENIZER_CLIP
+                                   : source->is_open_clip ? CIR__TOKENIZER_SIGLIP_OPEN_CLIP
+                                                          : CIR__TOKENIZER_SIGLIP;
+    cir_status status = cir__tokenizer_parse(&files, family, &model->tokenizer, err);
     if (status != CIR_OK)
         return status;
     size_t n_vocabulary = cir__tokenizer_n_vocabulary(model->tokenizer);
@@ -79,6 +83,10 @@ static cir_status open_tokenizer(cir_model *model, cir_error *err)
 static cir_status open_recipe(cir_model *model, cir_error *err)
 {
     const cir__bytes_view *file = cir__source_find(&model->source, CIR__FILE_RECIPE);
+    const cir__bytes_view *config = cir__source_find(&model->source, CIR__FILE_CONFIG);
+    if (model->source.is_open_clip)
+        return cir__recipe_parse_open_clip(config->data, config->size, config->name, model->config.image_px,
+                                           &model->recipe, err);
     if (model->config.architecture == CIR__SIGLIP)
         cir__recipe_init_siglip(&model->recipe, model->config.image_px);
     else
@@ -96,8 +104,10 @@ static void list_read(const cir_model *model, bool are_read[CIR__N_FILES])
 {
     bool is_siglip = model->config.architecture == CIR__SIGLIP;
     bool has_json = cir__source_find(&model->source, CIR__FILE_TOKENIZER) != NULL;
-    bool has_spiece = is_siglip && cir__source_find(&model->source, CIR__FILE_SPIECE) != NULL;
-    are_read[CIR__FILE_CONFIG] = are_read[CIR__FILE_WEIGHTS] = are_read[CIR__FILE_RECIPE] = true;
+    bool has_spiece = is_siglip && cir__source_find(&model->source, CIR__FILE_SPIECE) != NULL &&
+                      !(model->source.is_open_clip && has_json);
+    are_read[CIR__FILE_CONFIG] = are_read[CIR__FILE_WEIGHTS] = true;
+    are_read[CIR__FILE_RECIPE] = !model->source.is_open_clip;
     are_read[CIR__FILE_TOKENIZER] = !has_spiece;
     are_read[CIR__FILE_VOCABULARY] = are_read[CIR__FILE_MERGES] = !is_siglip && !has_json;
     are_read[CIR__FILE_SPIECE] = has_spiece;

@@ -279,6 +279,47 @@ static void test_siglip_models_answer_as_transformers(void **state)
     check_siglip("siglip_odd");
 }
 
+static void check_open_clip(const char *shape)
+{
+    char folder[CIR__MADE_PATH_SIZE];
+    char path[CIR__MADE_PATH_SIZE];
+    assert_true(cir__made_folder_new(folder));
+    copy(folder, shape, "open_clip_config.json", "open_clip_config.json");
+    copy(folder, shape, "weights_f16.safetensors", "open_clip_model.safetensors");
+    copy(folder, "quick", "vocab.json", "vocab.json");
+    copy(folder, "quick", "merges.txt", "merges.txt");
+    copy(folder, "quick", "config.json",
+         "config.json"); /* of another model, without its weights: not taken */
+    copy(folder, "quick", "preprocessor_config.json", "preprocessor_config.json");
+    cir_model *model = open_model(folder);
+    assert_string_equal(cir_model_get_info(model)->architecture, "clip");
+    size_t dim = cir_model_get_info(model)->dim;
+    path_of(path, shape, "picture.png");
+    const char *paths[] = {path};
+    size_t n_golden;
+    float *golden = take_golden_of(shape, "image.feature", &n_golden);
+    float *feature = malloc(dim * sizeof *feature);
+    cir_error err = {0};
+    assert_int_equal(cir_model_encode_files(model, NULL, paths, 1, NULL, feature, NULL, NULL, &err), CIR_OK);
+    assert_true(largest_difference(feature, golden + 2 * dim, dim) < 1e-5);
+    free(golden);
+    golden = take_golden_of(shape, "text.feature", &n_golden);
+    const char *texts[] = {"red cat"};
+    assert_int_equal(cir_model_encode_texts(model, NULL, texts, 1, feature, NULL, &err), CIR_OK);
+    assert_true(largest_difference(feature, golden + 2 * dim, dim) < 1e-5);
+    free(golden);
+    free(feature);
+    cir_model_close(model);
+    cir__made_folder_remove(folder);
+}
+
+static void test_open_clip_models_answer_as_open_clip(void **state)
+{
+    (void)state;
+    check_open_clip("oc_quick");
+    check_open_clip("oc_custom");
+}
+
 static void test_features_are_written_as_npy(void **state)
 {
     (void)state;
@@ -484,7 +525,10 @@ static void test_incomplete_folders_are_refused(void **state)
     remove_file(folder, "config.json");
     check_refused(folder, CIR_NOT_FOUND, "config.json");
     assert_true(cir__made_write(folder, "open_clip_config.json", "{}"));
-    check_refused(folder, CIR_UNSUPPORTED, "open_clip");
+    remove_file(folder, "model.safetensors.index.json");
+    check_refused(folder, CIR_UNSUPPORTED, "open_clip_model.safetensors");
+    copy(folder, "quick", "weights_f16.safetensors", "open_clip_model.safetensors");
+    check_refused(folder, CIR_FORMAT, "vision_cfg");
     char *path = cir__path_join(folder, "config.json");
     assert_int_equal(mkdir(path, 0700), 0);
     check_refused(folder, CIR_FORMAT, "folder");
@@ -651,6 +695,7 @@ int main(void)
         cmocka_unit_test(test_texts_become_transformers_features),
         cmocka_unit_test(test_picture_files_become_transformers_features),
         cmocka_unit_test(test_siglip_models_answer_as_transformers),
+        cmocka_unit_test(test_open_clip_models_answer_as_open_clip),
         cmocka_unit_test(test_features_are_written_as_npy),
         cmocka_unit_test(test_neighbours_do_not_change_a_feature),
         cmocka_unit_test(test_several_threads_may_come_first),

@@ -1,7 +1,7 @@
-/* Our towers against transformers' (test/data/model/make.py), after every layer and at the end: two tiny
- * models of CLIP, one of them in three precisions, two of SigLIP, and the real shapes of ViT-B/32 and
- * ViT-L/14 with drawn weights.
- */
+/* Our towers against transformers' (test/data/model/make.py) and open_clip's (make_open_clip.py), after every
+ * layer and at the end: two tiny models of CLIP, one of them in three precisions, two of SigLIP, two in
+ * open_clip's layout, and the real shapes of ViT-B/32, ViT-L/14 and open_clip's ViT-B-16-SigLIP-256 with
+ * drawn weights. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,14 +50,16 @@ static void begin(fixture *self, const char *shape, const char *weights)
 {
     *self = (fixture){0};
     assert_true(cir__made_folder_new(self->folder));
-    copy(self, shape, "config.json", "config.json");
+    bool is_open_clip = strncmp(shape, "oc_", 3) == 0;
+    const char *config = is_open_clip ? "open_clip_config.json" : "config.json";
+    copy(self, shape, config, config);
     copy(self, "quick", "vocab.json", "vocab.json");
     copy(self, "quick", "merges.txt", "merges.txt");
     copy(self, "../text/siglip", "spiece.model", "spiece.model");
     if (weights != NULL)
-        copy(self, shape, weights, "model.safetensors");
+        copy(self, shape, weights, is_open_clip ? "open_clip_model.safetensors" : "model.safetensors");
     else
-        assert_true(cir__made_weights_write(self->folder));
+        assert_true(cir__made_weights_write(self->folder, is_open_clip));
     char path[CIR__MADE_PATH_SIZE];
     path_of(path, shape, "golden.safetensors");
     cir_error err = {0};
@@ -311,6 +313,24 @@ static void test_vit_l14(void **state)
     check_shape("vit_l14");
 }
 
+static void test_open_clip(void **state)
+{
+    (void)state;
+    check_tiny("oc_quick", "weights_f16.safetensors");
+}
+
+static void test_custom_open_clip(void **state)
+{
+    (void)state;
+    check_tiny("oc_custom", "weights_f16.safetensors");
+}
+
+static void test_open_clip_siglip(void **state)
+{
+    (void)state;
+    check_shape("oc_siglip");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +342,9 @@ int main(void)
         cmocka_unit_test(test_odd_siglip),
         cmocka_unit_test(test_vit_b32),
         cmocka_unit_test(test_vit_l14),
+        cmocka_unit_test(test_open_clip),
+        cmocka_unit_test(test_custom_open_clip),
+        cmocka_unit_test(test_open_clip_siglip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,8 @@ static const char *const file_names[CIR__N_FILES] = {
     [CIR__FILE_SPIECE] = "spiece.model",      [CIR__FILE_TOKENIZER_CONFIG] = "tokenizer_config.json",
 };
 
+#define OPEN_CLIP_CONFIG "open_clip_config.json"
+
 const char *cir__source_file_name(size_t i_file)
 {
     return file_names[i_file];
@@ -27,6 +29,15 @@ const char *cir__source_file_name(size_t i_file)
 const cir__bytes_view *cir__source_find(const cir__source *source, size_t i_file)
 {
     return source->files[i_file].name != NULL ? &source->files[i_file] : NULL;
+}
+
+static const char *name_in(const cir__source *source, size_t i_file)
+{
+    if (source->is_open_clip && i_file == CIR__FILE_CONFIG)
+        return OPEN_CLIP_CONFIG;
+    if (source->is_open_clip && i_file == CIR__FILE_WEIGHTS)
+        return "open_clip_model.safetensors";
+    return file_names[i_file];
 }
 
 static bool has_file(const cir__source *source, const char *name)
@@ -40,30 +51,26 @@ static bool has_file(const cir__source *source, const char *name)
 /* A directory without what must be there: says what it seems to be instead. */
 static cir_status fail_absent(const cir__source *source, size_t i_file, cir_error *err)
 {
-    if (has_file(source, "open_clip_config.json"))
-        return cir__fail(
-            err, CIR_UNSUPPORTED,
-            "%s: is in open_clip's layout, which is not read; use the model in transformers' layout",
-            source->path);
     if (i_file == CIR__FILE_WEIGHTS && has_file(source, "model.safetensors.index.json"))
         return cir__fail(err, CIR_UNSUPPORTED,
                          "%s: its weights are in several files, which are not read; save them "
                          "as one model.safetensors",
                          source->path);
-    if (i_file == CIR__FILE_WEIGHTS && has_file(source, "pytorch_model.bin"))
+    if (i_file == CIR__FILE_WEIGHTS &&
+        (has_file(source, "pytorch_model.bin") || has_file(source, "open_clip_pytorch_model.bin")))
         return cir__fail(err, CIR_UNSUPPORTED,
-                         "%s: pytorch_model.bin is a program and never read; fetch or make model.safetensors",
-                         source->path);
+                         "%s: pytorch_model.bin is a program and never read; fetch or make %s", source->path,
+                         name_in(source, i_file));
     return cir__fail(err, CIR_NOT_FOUND,
                      "%s: has no %s; a model's directory holds config.json, model.safetensors, "
                      "preprocessor_config.json, and "
                      "tokenizer.json, or vocab.json and merges.txt (CLIP), or spiece.model (SigLIP)",
-                     source->path, file_names[i_file]);
+                     source->path, name_in(source, i_file));
 }
 
 static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)
 {
-    char *path = cir__path_join(source->path, file_names[i_file]);
+    char *path = cir__path_join(source->path, name_in(source, i_file));
     if (path == NULL)
         return cir__fail_memory(err, source->path);
     source->paths[i_file] = path;
@@ -94,6 +101,10 @@ static cir_status open_directory(const char *path, cir__source *source, cir_erro
     source->name = cir__copy_text(last != NULL && last[1] != '\0' ? last + 1 : source->path);
     if (source->name == NULL)
         return cir__fail_memory(err, path);
+    /* Where a directory holds the model in both layouts, transformers' is taken. */
+    bool is_whole =
+        has_file(source, file_names[CIR__FILE_CONFIG]) && has_file(source, file_names[CIR__FILE_WEIGHTS]);
+    source->is_open_clip = !is_whole && has_file(source, OPEN_CLIP_CONFIG);
     cir_status status = CIR_OK;
     for (size_t i = 0; i < CIR__N_FILES && status == CIR_OK; i++)
         status = open_file(source, i, err);

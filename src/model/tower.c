@@ -105,25 +105,45 @@ typedef struct packings {
     _Atomic(cir_status) status;
 } packings;
 
+/* from [n_in, n_out] → out [n_out, n_in] */
+static cir_status transpose(const cir__tensor_view *from, size_t n_out, size_t n_in, float *out)
+{
+    float *row = cir__new_unset(n_out, sizeof *row);
+    if (row == NULL)
+        return CIR_NO_MEMORY;
+    for (size_t i = 0; i < n_in; i++) {
+        cir__tensor_copy(from, i * n_out, n_out, row);
+        for (size_t j = 0; j < n_out; j++)
+            out[j * n_in + i] = row[j];
+    }
+    free(row);
+    return CIR_OK;
+}
+
 static cir_status pack(const packing *item, struct dnnl_engine *engine)
 {
     size_t n_in = item->product->n_in;
     float *plain = cir__new_unset(item->product->n_out * n_in, sizeof *plain);
     if (plain == NULL)
         return CIR_NO_MEMORY;
+    cir_status status = CIR_OK;
     size_t row = 0;
-    for (size_t i = 0; i < item->n_parts; i++) {
+    for (size_t i = 0; i < item->n_parts && status == CIR_OK; i++) {
         const cir__tensor_view *weight = item->parts[i].weight;
         const cir__tensor_view *bias = item->parts[i].bias;
         if (weight == NULL) /* the first part has it all */
             continue;
-        cir__tensor_copy(weight, 0, weight->n_items, plain + row * n_in);
+        if (item->parts[i].is_transposed)
+            status = transpose(weight, item->product->n_out, n_in, plain);
+        else
+            cir__tensor_copy(weight, 0, weight->n_items, plain + row * n_in);
         if (bias != NULL) /* else it stays 0 */
             cir__tensor_copy(bias, 0, bias->n_items, (float *)(uintptr_t)item->packed->bias + row);
         row += weight->shape[0];
     }
-    cir_status status =
-        cir__product_pack(item->product, engine, plain, (float *)(uintptr_t)item->packed->weight, NULL);
+    if (status == CIR_OK)
+        status =
+            cir__product_pack(item->product, engine, plain, (float *)(uintptr_t)item->packed->weight, NULL);
     free(plain);
     return status;
 }

@@ -45,11 +45,15 @@ def draw(name: str, n: int, reach: float) -> np.ndarray:
     return ((z >> np.uint64(54)).astype(np.float32) - 512) * np.float32(reach / 512)
 
 
+def is_scale(name: str) -> bool:
+    return ("norm" in name or "ln_" in name) and name.endswith("weight")
+
+
 def weight_reach(name: str) -> float:
     """How far a tensor's numbers go: such that activations are neither flat nor explode."""
-    if "norm" in name and name.endswith("weight"):
+    if is_scale(name):
         return 0.5  # around 1
-    if "fc2.weight" in name or "patch_embedding" in name:
+    if "fc2.weight" in name or "c_proj.weight" in name or "patch_embed" in name:
         return 2.0**-5
     if "class_embedding" in name:
         return 0.5
@@ -59,10 +63,10 @@ def weight_reach(name: str) -> float:
 def draw_weights(model: CLIPModel) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name == "logit_scale":
+            if name in ("logit_scale", "logit_bias"):
                 continue
             values = draw(name, parameter.numel(), weight_reach(name))
-            if "norm" in name and name.endswith("weight"):
+            if is_scale(name):
                 values += 1
             parameter.copy_(torch.from_numpy(values).reshape(parameter.shape))
 
@@ -118,7 +122,7 @@ def draw_tiny(model, seed: int) -> None:
             values[values.abs() < 2.0**-14] = 0
             parameter.copy_(values.bfloat16().float())
         for key, parameter in model.named_parameters():
-            if "norm" in key and key.endswith("weight"):
+            if is_scale(key):
                 parameter.copy_((1 + parameter).bfloat16().float())
 
 
@@ -191,18 +195,18 @@ TINY_SIGLIP = {
 SIGLIP_WORDS = ["", "Castle", "a photo, of the castle in winter", "café at night!", "a painting of an old bicycle " * 3]
 
 
-def watch_layers(encoder) -> list[torch.Tensor]:
-    """Filled with what enters each layer, and what leaves the last one, when the encoder next runs."""
+def watch_layers(layers) -> list[torch.Tensor]:
+    """Filled with what enters each layer, and what leaves the last one, when they next run."""
     seen: list[torch.Tensor] = []
-    for layer in encoder.layers:
+    for layer in layers:
         layer.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
-    encoder.layers[-1].register_forward_hook(lambda _, args, out: seen.append(out[0] if isinstance(out, tuple) else out))
+    layers[-1].register_forward_hook(lambda _, args, out: seen.append(out[0] if isinstance(out, tuple) else out))
     return seen
 
 
 def run_siglip(model: SiglipModel, pixels: torch.Tensor, texts: list[list[int]]):
-    image_hidden = watch_layers(model.vision_model.encoder)
-    text_hidden = watch_layers(model.text_model.encoder)
+    image_hidden = watch_layers(model.vision_model.encoder.layers)
+    text_hidden = watch_layers(model.text_model.encoder.layers)
     with torch.no_grad():
         image = unit(model.vision_model(pixel_values=pixels.double()).pooler_output)
         text = unit(model.text_model(input_ids=torch.tensor(texts)).pooler_output)
@@ -292,4 +296,5 @@ def main() -> None:
             make_shape(name, SHAPES[name])
 
 
-main()
+if __name__ == "__main__":
+    main()
