@@ -30,6 +30,11 @@ typedef struct cir_model_info {
     size_t n_parameters;
 } cir_model_info;
 
+/* The folder that holds installed models, one folder below it a model: $CIR_MODELS, else
+ * $XDG_CACHE_HOME/cir/models, else $HOME/.cache/cir/models. It need not exist. Free with cir_bytes_free.
+ * Errors: CIR_NOT_FOUND (none of these is set), CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_model_get_folder(char **folder_out, cir_error *err);
+
 /* Opens a model directory as model hubs serve it (config.json, model.safetensors, tokenizer files,
  * preprocessor_config.json; the layout of transformers' CLIPModel and SiglipModel; or open_clip's:
  * open_clip_config.json, open_clip_model.safetensors, tokenizer files), or the embedded encoder

@@ -35,7 +35,7 @@ int cir__session_open_model(const cir__arguments *arguments, const char *fallbac
             fprintf(
                 stderr,
                 "cir: using the small demo encoder, which knows drawn scenes only; for real photos name a "
-                "CLIP model folder with --model DIR (see the README)\n");
+                "model with --model DIR or NAME (cir model list; see the README)\n");
     }
     cir_error err;
     return cir_model_open(path, model_out, &err) == CIR_OK ? CIR__DONE : cir__session_fail(&err);

@@ -529,6 +529,7 @@ static void test_incomplete_folders_are_refused(void **state)
     check_refused(folder, CIR_UNSUPPORTED, "open_clip_model.safetensors");
     copy(folder, "quick", "weights_f16.safetensors", "open_clip_model.safetensors");
     check_refused(folder, CIR_FORMAT, "vision_cfg");
+    remove_file(folder, "open_clip_config.json");
     char *path = cir__path_join(folder, "config.json");
     assert_int_equal(mkdir(path, 0700), 0);
     check_refused(folder, CIR_FORMAT, "folder");

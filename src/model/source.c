@@ -85,12 +85,57 @@ static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)
     return status;
 }
 
+cir_status cir_model_get_folder(char **folder_out, cir_error *err)
+{
+    *folder_out = NULL;
+    cir__error_clear(err);
+    const char *own = getenv("CIR_MODELS");
+    const char *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (own != NULL && *own != '\0')
+        *folder_out = cir__copy_text(own);
+    else if (cache != NULL && *cache == '/') /* others are to be ignored, says the rule */
+        *folder_out = cir__path_join(cache, "cir/models");
+    else if (home != NULL && *home != '\0')
+        *folder_out = cir__path_join(home, ".cache/cir/models");
+    else
+        return cir__fail(err, CIR_NOT_FOUND, "models: no folder for them is known; set CIR_MODELS or HOME");
+    return *folder_out != NULL ? CIR_OK : cir__fail_memory(err, "models");
+}
+
+/* The folder of an installed model of that name, or NULL where path cannot be one or is not installed. */
+static char *find_installed(const char *path)
+{
+    char *folder = NULL;
+    if (*path == '\0' || *path == '.' || strchr(path, '/') != NULL ||
+        cir_model_get_folder(&folder, NULL) != CIR_OK)
+        return NULL;
+    char *found = cir__path_join(folder, path);
+    struct stat facts;
+    free(folder);
+    if (found != NULL && stat(found, &facts) == 0 && S_ISDIR(facts.st_mode))
+        return found;
+    free(found);
+    return NULL;
+}
+
 static cir_status open_directory(const char *path, cir__source *source, cir_error *err)
 {
     struct stat facts;
-    if (stat(path, &facts) != 0)
-        return cir__fail_errno(err, errno, "%s: model cannot be opened; name its directory or \"%s\"", path,
-                               CIR_MODEL_DEMO);
+    if (stat(path, &facts) != 0) {
+        int reason = errno;
+        char *installed = reason == ENOENT ? find_installed(path) : NULL;
+        if (installed != NULL) {
+            cir_status status = open_directory(installed, source, err);
+            free(installed);
+            return status;
+        }
+        return cir__fail_errno(
+            err, reason,
+            "%s: model cannot be opened; name its directory, an installed one (cir model list), or "
+            "\"%s\"",
+            path, CIR_MODEL_DEMO);
+    }
     if (!S_ISDIR(facts.st_mode))
         return cir__fail(err, CIR_FORMAT,
                          "%s: is not a model's directory; name the directory its config.json is in", path);
