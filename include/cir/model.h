@@ -71,6 +71,13 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_encode_texts(const cir_model *model,
                                                          float *features_out, size_t *n_cut_out,
                                                          cir_error *err);
 
+/* Names texts that many others will begin with ("term" of "term text"): where the text tower allows it, what
+ * it computes for them is kept and used until other ones are named. Naming the same ones again costs little.
+ * Features change by no more than rounding. Errors: CIR_NO_MEMORY, CIR_FORMAT. */
+CIR_MUST_CHECK CIR_API cir_status cir_model_keep_beginnings(const cir_model *model, cir_pool *pool,
+                                                            const char *const *texts, size_t n,
+                                                            cir_error *err);
+
 /* Told how far an encoding is; false asks it to stop. */
 typedef bool cir_encode_watch(void *context, size_t n_done, size_t n_total);
 

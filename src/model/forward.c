@@ -48,6 +48,7 @@ struct cir__forward {
     const cir__batch *batch;
     float *features;
     size_t i_layer; /* the step being run */
+    bool is_short;  /* it is the last layer's, and only the rows that are read matter */
     atomic_bool has_failed;
 };
 
@@ -142,7 +143,7 @@ static void cut(cir__forward *self, size_t n_rows)
 static bool embed_rows(cir__forward *self, const block *rows, bench *own)
 {
     const cir__batch *batch = self->batch;
-    size_t n_rows = batch->starts[batch->n_sequences] - rows->first_row;
+    size_t n_rows = batch->n_rows - rows->first_row;
     size_t block_rows = cir__product_block_rows[rows->i_block];
     return batch->embed(batch->embed_context, own->lane, rows->i_block, rows->first_row,
                         n_rows < block_rows ? n_rows : block_rows, own->wide,
@@ -194,32 +195,30 @@ static void rows_task(void *context, size_t i_task, size_t i_thread)
         atomic_store(&self->has_failed, true);
 }
 
-/* One head's attention over n_tokens tokens, queries in groups. Tokens are 3·width apart in qkv. */
-static bool attend(const float *qkv, size_t n_tokens, size_t width, size_t head_width, bool is_causal,
-                   float *scores, float *mixed)
+/* One head's attention of the queries [first, end) to n_tokens tokens, in groups, to the rows of mixed.
+ * Tokens are 3·width apart in qkv. */
+static bool attend(const float *qkv, size_t first, size_t end, size_t n_tokens, size_t width,
+                   size_t head_width, float *scores, float *mixed)
 {
     const float *keys = qkv + width;
     const float *values = keys + width;
     float scale = 1.0F / sqrtf((float)head_width);
-    for (size_t first = 0; first < n_tokens; first += QUERY_ROWS) {
-        size_t n = n_tokens - first < QUERY_ROWS ? n_tokens - first : QUERY_ROWS;
-        size_t n_seen = is_causal ? first + n : n_tokens;
-        if (!cir__multiply(true, n, n_seen, head_width, scale, qkv + first * 3 * width, 3 * width, keys,
-                           3 * width, scores, n_seen))
+    for (; first < end; first += QUERY_ROWS) {
+        size_t n = end - first < QUERY_ROWS ? end - first : QUERY_ROWS;
+        if (!cir__multiply(true, n, n_tokens, head_width, scale, qkv + first * 3 * width, 3 * width, keys,
+                           3 * width, scores, n_tokens))
             return false;
-        for (size_t i = 0; i < n; i++) {
-            float *row = scores + i * n_seen;
-            size_t n_own = is_causal ? first + i + 1 : n_seen;
-            cir__softmax(row, n_own);
-            memset(row + n_own, 0, (n_seen - n_own) * sizeof *row);
-        }
-        if (!cir__multiply(false, n, head_width, n_seen, 1.0F, scores, n_seen, values, 3 * width,
-                           mixed + first * width, width))
+        for (size_t i = 0; i < n; i++)
+            cir__softmax(scores + i * n_tokens, n_tokens);
+        if (!cir__multiply(false, n, head_width, n_tokens, 1.0F, scores, n_tokens, values, 3 * width, mixed,
+                           width))
             return false;
+        mixed += n * width;
     }
     return true;
 }
 
+/* One head of one sequence; of the last layer only the query that is read. */
 static void attention_task(void *context, size_t i_task, size_t i_thread)
 {
     cir__forward *self = context;
@@ -227,14 +226,115 @@ static void attention_task(void *context, size_t i_task, size_t i_thread)
     size_t i_sequence = i_task / config->n_heads;
     size_t i_head = i_task % config->n_heads;
     size_t head_width = config->width / config->n_heads;
-    size_t first = self->batch->starts[i_sequence];
-    size_t n_tokens = self->batch->starts[i_sequence + 1] - first;
+    size_t start = self->batch->starts[i_sequence];
+    size_t n_tokens = self->batch->starts[i_sequence + 1] - start;
+    size_t first = 0;
+    size_t end = n_tokens;
+    size_t row = start; /* of mixed */
+    if (self->is_short) {
+        first = self->batch->pooled[i_sequence] - start;
+        end = first + 1;
+        row = i_sequence;
+    }
     int entered = cir__product_enter();
-    if (!attend(self->qkv + first * 3 * config->width + i_head * head_width, n_tokens, config->width,
-                head_width, self->batch->is_causal, self->benches[i_thread].scores,
-                self->mixed + first * config->width + i_head * head_width))
+    if (!attend(self->qkv + start * 3 * config->width + i_head * head_width, first, end, n_tokens,
+                config->width, head_width, self->benches[i_thread].scores,
+                self->mixed + row * config->width + i_head * head_width))
         atomic_store(&self->has_failed, true);
     cir__product_leave(entered);
+}
+
+/* The keys of a row that a path names; its values stand width behind. */
+static const float *find_keys(const cir__forward *self, uint32_t seen)
+{
+    size_t width = self->tower->config.width;
+    if (seen < CIR__PATHS_KEPT)
+        return self->qkv + (size_t)seen * 3 * width + width;
+    size_t row = seen - CIR__PATHS_KEPT;
+    return self->batch->paths->kept + (row * self->tower->config.n_layers + self->i_layer) * 2 * width;
+}
+
+/* One row's attention, all heads: what it sees is short, and its numbers must not depend on who sees it with
+ * it. */
+static void follow_path(const cir__forward *self, size_t row, float *scores, float *mixed)
+{
+    const cir__tower_config *config = &self->tower->config;
+    const cir__paths *paths = self->batch->paths;
+    const uint32_t *seen = paths->seen + paths->first[row];
+    size_t n_seen = paths->first[row + 1] - paths->first[row];
+    size_t head_width = config->width / config->n_heads;
+    float scale = 1.0F / sqrtf((float)head_width);
+    memset(mixed, 0, config->width * sizeof *mixed);
+    for (size_t i = 0; i < config->width; i += head_width) {
+        const float *query = self->qkv + row * 3 * config->width + i;
+        for (size_t j = 0; j < n_seen; j++)
+            scores[j] = scale * cir__dot(query, find_keys(self, seen[j]) + i, head_width);
+        cir__softmax(scores, n_seen);
+        for (size_t j = 0; j < n_seen; j++)
+            cir__add_scaled(find_keys(self, seen[j]) + config->width + i, head_width, scores[j], mixed + i);
+    }
+}
+
+#define PATH_ROWS 16
+
+/* Some rows; of the last layer only those that are read. */
+static void paths_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    const cir__batch *batch = self->batch;
+    size_t width = self->tower->config.width;
+    size_t n = self->is_short ? batch->n_sequences : batch->n_rows;
+    for (size_t i = i_task * PATH_ROWS; i < n && i < (i_task + 1) * PATH_ROWS; i++)
+        follow_path(self, self->is_short ? batch->pooled[i] : i, self->benches[i_thread].scores,
+                    self->mixed + i * width);
+}
+
+/* Takes this layer's keys and values out for other batches. */
+static void keep_layer(const cir__forward *self)
+{
+    size_t width = self->tower->config.width;
+    size_t n_layers = self->tower->config.n_layers;
+    float *out = self->batch->paths->kept_out;
+    for (size_t row = 0; row < self->batch->n_rows; row++)
+        memcpy(out + (row * n_layers + self->i_layer) * 2 * width, self->qkv + row * 3 * width + width,
+               2 * width * sizeof *out);
+}
+
+static void run_attention(cir__forward *self, cir_pool *pool)
+{
+    const cir__batch *batch = self->batch;
+    if (batch->paths == NULL) {
+        cir__pool_run(pool, batch->n_sequences * self->tower->config.n_heads, attention_task, self);
+        return;
+    }
+    if (batch->paths->kept_out != NULL)
+        keep_layer(self);
+    size_t n = self->is_short ? batch->n_sequences : batch->n_rows;
+    cir__pool_run(pool, (n + PATH_ROWS - 1) / PATH_ROWS, paths_task, self);
+}
+
+/* The end of the last layer for the rows that are read alone: they stand in mixed already, and come to stand
+ * in x. */
+static void finish_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    const block *rows = &self->blocks[i_task];
+    int entered = cir__product_enter();
+    if (!finish_layer(self, &self->tower->layers[self->tower->config.n_layers - 1], rows, self->qkv,
+                      &self->benches[i_thread]))
+        atomic_store(&self->has_failed, true);
+    cir__product_leave(entered);
+}
+
+/* What attention needed qkv for is over: the rows that are read take its place. */
+static void finish_short(cir__forward *self, cir_pool *pool)
+{
+    const cir__batch *batch = self->batch;
+    size_t width = self->tower->config.width;
+    for (size_t i = 0; i < batch->n_sequences; i++)
+        memcpy(self->qkv + i * width, self->x + batch->pooled[i] * width, width * sizeof *self->x);
+    cut(self, batch->n_sequences);
+    cir__pool_run(pool, self->n_blocks, finish_task, self);
 }
 
 /* Pooled rows → features, in blocks of the smallest size: a small part of the work. */
@@ -249,9 +349,12 @@ static void pool_task(void *context, size_t i_task, size_t i_thread)
     bench *own = &self->benches[i_thread];
     size_t first = i_task * block_rows;
     size_t n = batch->n_sequences - first < block_rows ? batch->n_sequences - first : block_rows;
-    for (size_t i = 0; i < n; i++)
-        cir__layer_norm(self->x + batch->pooled[first + i] * width, 1, width, tower->final_norm.weight,
-                        tower->final_norm.bias, tower->config.layer_norm_eps, own->norm + i * width);
+    for (size_t i = 0; i < n; i++) {
+        const float *x =
+            self->is_short ? self->qkv + (first + i) * width : self->x + batch->pooled[first + i] * width;
+        cir__layer_norm(x, 1, width, tower->final_norm.weight, tower->final_norm.bias,
+                        tower->config.layer_norm_eps, own->norm + i * width);
+    }
     int entered = cir__product_enter();
     if (!cir__lane_run(own->lane, CIR__TOWER_PROJECT, i_block, own->norm, tower->projection.weight,
                        tower->projection.bias, own->wide))
@@ -321,21 +424,26 @@ cir_status cir__forward_run(cir__forward *self, cir_pool *pool, const cir__batch
 {
     *i_bad_out = 0;
     const cir__tower_config *config = &self->tower->config;
-    size_t n_rows = batch->starts[batch->n_sequences];
+    bool has_head = self->tower->head.seekers != NULL;
+    /* A head reads all rows, and so does a probe. */
+    bool may_be_short = !has_head && batch->probe == NULL;
     self->batch = batch;
     self->features = features_out;
-    cut(self, n_rows);
-    for (size_t i = 0; i <= config->n_layers; i++) {
+    self->is_short = false;
+    cut(self, batch->n_rows);
+    for (size_t i = 0; i <= config->n_layers && !self->is_short; i++) {
         self->i_layer = i;
         cir__pool_run(pool, self->n_blocks, rows_task, self);
         if (batch->probe != NULL)
-            batch->probe(batch->probe_context, i, self->x, n_rows);
+            batch->probe(batch->probe_context, i, self->x, batch->n_rows);
+        self->is_short = may_be_short && i + 1 == config->n_layers;
         if (i < config->n_layers)
-            cir__pool_run(pool, batch->n_sequences * config->n_heads, attention_task, self);
+            run_attention(self, pool);
     }
+    if (self->is_short)
+        finish_short(self, pool);
     size_t last = cir__product_block_rows[CIR__N_PRODUCT_BLOCKS - 1];
     size_t n_pooled = (batch->n_sequences + last - 1) / last;
-    bool has_head = self->tower->head.seekers != NULL;
     if (has_head)
         cir__pool_run(pool, batch->n_sequences, seek_task, self);
     cir__pool_run(pool, n_pooled, has_head ? head_task : pool_task, self);

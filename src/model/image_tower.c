@@ -152,7 +152,9 @@ cir_status cir__image_tower_encode(const cir__image_tower *self, cir_pool *pool,
         cir__forward_new(self->tower, pool, n_together * self->n_tokens, self->n_tokens, &forward, err);
     for (size_t i = 0; i < n && status == CIR_OK; i += n_together) {
         pictures all = {self, tensors + i * picture_items};
-        cir__batch batch = {.n_sequences = n - i < n_together ? n - i : n_together,
+        size_t n_pictures = n - i < n_together ? n - i : n_together;
+        cir__batch batch = {.n_rows = n_pictures * self->n_tokens,
+                            .n_sequences = n_pictures,
                             .starts = starts,
                             .pooled = starts, /* class tokens */
                             .embed = embed,

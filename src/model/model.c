@@ -309,3 +309,41 @@ cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool, const 
     free(list.starts);
     return status;
 }
+
+/* Takes the end tokens away, and leaves out texts that have no other token or an end token within; returns
+ * how many are left. */
+static size_t list_beginnings(const cir__tokenizer *tokenizer, id_list *list, size_t n)
+{
+    size_t n_left = 0;
+    size_t n_kept = 0; /* ids */
+    for (size_t i = 0; i < n; i++) {
+        size_t start = list->starts[i];
+        size_t n_ids = cir__tokenizer_find_end(tokenizer, list->ids + start, list->starts[i + 1] - start);
+        if (start + n_ids + 1 != list->starts[i + 1] || n_ids == 0)
+            continue;
+        memmove(list->ids + n_kept, list->ids + start, n_ids * sizeof *list->ids);
+        n_kept += n_ids;
+        list->starts[++n_left] = n_kept;
+    }
+    return n_left;
+}
+
+cir_status cir_model_keep_beginnings(const cir_model *model, cir_pool *pool, const char *const *texts,
+                                     size_t n, cir_error *err)
+{
+    cir__error_clear(err);
+    if (model->config.architecture != CIR__CLIP)
+        return CIR_OK;
+    const cir__text_tower *tower;
+    id_list list = {0};
+    cir_status status = cir__model_get_text_tower(model, &tower, err);
+    if (status == CIR_OK)
+        status = tokenise(model, texts, n, &list, err);
+    if (status == CIR_OK) {
+        size_t n_left = list_beginnings(model->tokenizer, &list, n);
+        status = cir__text_tower_keep(tower, pool, list.ids, list.starts, n_left, model->source.path, err);
+    }
+    free(list.ids);
+    free(list.starts);
+    return status;
+}

@@ -197,6 +197,9 @@ static void check_image_tower(const fixture *self, const char *what, const float
         fail_msg("%s", err.message);
     assert_int_equal(seen.n_seen, config->image.n_layers + 1);
     check_features(what, ours, theirs, n, view->shape[1]);
+    if (cir__model_encode_tensors(self->model, self->pool, tensors, n, ours, NULL, NULL, &err) != CIR_OK)
+        fail_msg("%s", err.message);
+    check_features(what, ours, theirs, n, view->shape[1]);
     free(ours);
     free(theirs);
 }
@@ -226,6 +229,11 @@ static void check_text_tower(const fixture *self, const char *what, cir__probe *
     if (cir__model_encode_ids(self->model, self->pool, ids, starts, n, ours, probe, &seen, &err) != CIR_OK)
         fail_msg("%s", err.message);
     assert_int_equal(seen.n_seen, config->text.n_layers + 1);
+    check_features(what, ours, theirs, n, view->shape[1]);
+    /* Without a probe texts share what they begin with, and of the last layer only what is read is computed.
+     */
+    if (cir__model_encode_ids(self->model, self->pool, ids, starts, n, ours, NULL, NULL, &err) != CIR_OK)
+        fail_msg("%s", err.message);
     check_features(what, ours, theirs, n, view->shape[1]);
     free(ours);
     free(theirs);
