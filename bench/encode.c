@@ -9,6 +9,7 @@
  * each shape to a file.
  *
  *   bench_encode [--shape vit_b32|vit_l14] [--images N] [--texts N] [--repeats R] [--threads T] [--json FILE]
+ *                [--precision f32|bf16]
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ typedef struct setting {
     const char *shape; /* NULL: all */
     size_t n_images, n_texts, n_repeats, n_threads;
     const char *json_path; /* or NULL */
+    cir_precision precision;
 } setting;
 
 static double now(void)
@@ -104,11 +106,12 @@ typedef struct alone {
     size_t n_threads;
 } alone;
 
-static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, size_t n_out, size_t n_threads)
+static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, size_t n_out, bool is_bf16,
+                       size_t n_threads)
 {
     cir_error err = {0};
     size_t block = cir__product_block_rows[0];
-    check(cir__product_init(&self->product, engine, n_in, n_out, CIR__PRODUCT_PLAIN, &err), &err);
+    check(cir__product_init(&self->product, engine, n_in, n_out, CIR__PRODUCT_PLAIN, is_bf16, &err), &err);
     self->list = &self->product;
     self->n_threads = n_threads;
     self->lanes = take(n_threads, sizeof(cir__lane *));
@@ -119,7 +122,10 @@ static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, siz
     self->packed = take(cir__product_packed_items(&self->product), sizeof(float));
     self->bias = take(n_out, sizeof(float));
     cir__made_draw("rows", n_threads * block * n_in, 2, self->rows);
-    cir__made_draw("matrix", n_in * n_out, 0.0625F, self->packed);
+    float *plain = take(n_in * n_out, sizeof(float));
+    cir__made_draw("matrix", n_in * n_out, 0.0625F, plain);
+    check(cir__product_pack(&self->product, engine, plain, self->packed, &err), &err);
+    free(plain);
 }
 
 static void alone_done(alone *self)
@@ -167,7 +173,7 @@ static void alone_tower_init(alone_tower *self, struct dnnl_engine *engine, cons
                                 {tower->width, tower->mlp_width},
                                 {tower->mlp_width, tower->width}};
     for (size_t i = 0; i < 4; i++) {
-        alone_init(&self->products[i], engine, sides[i][0], sides[i][1], n_threads);
+        alone_init(&self->products[i], engine, sides[i][0], sides[i][1], tower->is_bf16, n_threads);
         self->best[i] = 1e9;
     }
 }
@@ -376,7 +382,7 @@ static void run(const setting *set, const shape *made, cir_pool *pool)
     cir_model *model;
     result found;
     double start = now();
-    cir_status status = cir_model_open(folder, &model, &err);
+    cir_status status = cir_model_open_with(folder, &(cir_model_options){set->precision}, &model, &err);
     found.open_seconds = now() - start;
     cir__made_folder_remove(folder); /* mapped all the same */
     check(status, &err);
@@ -402,16 +408,18 @@ static void run(const setting *set, const shape *made, cir_pool *pool)
     if (json != NULL) {
         (void)fprintf(
             json,
-            "{\"bench\": \"encode\", \"shape\": \"%s\", \"threads\": %zu, \"images\": %zu, \"texts\": %zu, "
+            "{\"bench\": \"encode\", \"shape\": \"%s\", \"precision\": \"%s\", \"threads\": %zu, \"images\": "
+            "%zu, \"texts\": %zu, "
             "\"text_tokens\": %d, \"images_per_s\": %.3f, \"texts_per_s\": %.3f, \"image_ms\": %.3f, "
             "\"text_ms\": %.3f, \"image_gops\": %.2f, \"text_gops\": %.2f, \"image_onednn_gops\": %.2f, "
             "\"text_onednn_gops\": %.2f, \"open_ms\": %.2f, \"first_image_ms\": %.1f, \"first_text_ms\": "
             "%.1f, \"context_plain_ms\": %.1f, \"context_first_ms\": %.1f, \"context_ms\": %.1f}\n",
-            made->name, cir_pool_n_threads(pool), set->n_images, set->n_texts, TEXT_TOKENS, images_rate,
-            texts_rate, found.image_seconds * 1e3, found.text_seconds * 1e3, images_rate * image.all * 1e-9,
-            texts_rate * text.all * 1e-9, found.image_alone * 1e-9, found.text_alone * 1e-9,
-            found.open_seconds * 1e3, found.first_image_seconds * 1e3, found.first_text_seconds * 1e3,
-            context.plain * 1e3, context.first * 1e3, context.later * 1e3);
+            made->name, set->precision == CIR_PRECISION_BF16 ? "bf16" : "f32", cir_pool_n_threads(pool),
+            set->n_images, set->n_texts, TEXT_TOKENS, images_rate, texts_rate, found.image_seconds * 1e3,
+            found.text_seconds * 1e3, images_rate * image.all * 1e-9, texts_rate * text.all * 1e-9,
+            found.image_alone * 1e-9, found.text_alone * 1e-9, found.open_seconds * 1e3,
+            found.first_image_seconds * 1e3, found.first_text_seconds * 1e3, context.plain * 1e3,
+            context.first * 1e3, context.later * 1e3);
         (void)fclose(json);
     }
     cir_model_close(model);
@@ -432,11 +440,15 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc)
             stop("usage: bench_encode [--shape NAME] [--images N] [--texts N] [--repeats R] [--threads T] "
-                 "[--json FILE]");
+                 "[--json FILE] [--precision f32|bf16]");
         if (strcmp(argv[i], "--shape") == 0)
             set.shape = argv[i + 1];
         else if (strcmp(argv[i], "--json") == 0)
             set.json_path = argv[i + 1];
+        else if (strcmp(argv[i], "--precision") == 0 && strcmp(argv[i + 1], "bf16") == 0)
+            set.precision = CIR_PRECISION_BF16;
+        else if (strcmp(argv[i], "--precision") == 0 && strcmp(argv[i + 1], "f32") == 0)
+            set.precision = CIR_PRECISION_F32;
         else if (strcmp(argv[i], "--images") == 0)
             set.n_images = read_number(argv[i + 1]);
         else if (strcmp(argv[i], "--texts") == 0)

@@ -17,6 +17,17 @@ typedef struct cir_model cir_model;
 /* The name under which cir_model_open finds the small encoder that is part of the library. */
 #define CIR_MODEL_DEMO "demo"
 
+/* How exactly the towers' layers multiply. */
+typedef enum cir_precision {
+    CIR_PRECISION_F32,
+    CIR_PRECISION_BF16 /* about twice as fast, where the processor has it; features change a little */
+} cir_precision;
+
+/* How to open a model. Zeroed fields mean the defaults. */
+typedef struct cir_model_options {
+    cir_precision precision;
+} cir_model_options;
+
 /* What a model is. Strings live as long as the model. */
 typedef struct cir_model_info {
     const char *name;         /* the directory's last component, or "demo" */
@@ -28,6 +39,7 @@ typedef struct cir_model_info {
     size_t context_length;    /* most tokens of a text, start and end token included */
     size_t n_vocabulary;
     size_t n_parameters;
+    cir_precision precision; /* that it was opened with; the fingerprint is the same for all */
 } cir_model_info;
 
 /* The folder that holds installed models, one folder below it a model: $CIR_MODELS, else
@@ -42,6 +54,11 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_get_folder(char **folder_out, cir_er
  * range is checked now. Close with cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
  * CIR_FORMAT, CIR_SHAPE, CIR_UNSUPPORTED, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err);
+
+/* The same with options, which may be NULL. Errors: as above, CIR_UNSUPPORTED (a precision that this
+ * processor lacks). */
+CIR_MUST_CHECK CIR_API cir_status cir_model_open_with(const char *path, const cir_model_options *options,
+                                                      cir_model **model_out, cir_error *err);
 
 /* Closes it; no call may be using it. NULL is allowed. */
 CIR_API void cir_model_close(cir_model *model);

@@ -16,6 +16,8 @@ static const cir__flag flags[] = {
     {"ablation", 0, NULL, "add BASIC's steps one by one, as the paper's ablation table does"},
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
+    {"precision", 0, "f32|bf16",
+     "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
     {"csv", 0, "DIR", "write a table of queries and one of instances for each method"},
     {0},

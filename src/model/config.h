@@ -38,6 +38,7 @@ typedef struct cir__tower_config {
     size_t max_tokens; /* longest sequence */
     cir__activation activation;
     float layer_norm_eps;
+    bool is_bf16; /* the layers' products; not the file's to say but the caller's */
 } cir__tower_config;
 
 typedef struct cir__config {

@@ -125,6 +125,7 @@ static cir_status fill_info(cir_model *model, cir_error *err)
         .context_length = model->config.text.max_tokens,
         .n_vocabulary = model->config.n_vocabulary,
         .n_parameters = model->weights.n_parameters,
+        .precision = model->config.image.is_bf16 ? CIR_PRECISION_BF16 : CIR_PRECISION_F32,
     };
     _Static_assert(sizeof model->info.fingerprint == CIR__HASH_TEXT_SIZE, "a fingerprint is a hash's text");
     bool are_read[CIR__N_FILES] = {false};
@@ -135,8 +136,19 @@ static cir_status fill_info(cir_model *model, cir_error *err)
 
 cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err)
 {
+    return cir_model_open_with(path, NULL, model_out, err);
+}
+
+cir_status cir_model_open_with(const char *path, const cir_model_options *options, cir_model **model_out,
+                               cir_error *err)
+{
     cir__error_clear(err);
     *model_out = NULL;
+    bool is_bf16 = options != NULL && options->precision == CIR_PRECISION_BF16;
+    if (is_bf16 && !cir__product_has_bf16())
+        return cir__fail(
+            err, CIR_UNSUPPORTED,
+            "%s: this processor does not multiply bf16 (AVX512_BF16); open it with precision f32", path);
     cir_model *model = cir__new(1, sizeof *model);
     if (model == NULL)
         return cir__fail_memory(err, path);
@@ -149,6 +161,7 @@ cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *er
     cir_status status = cir__source_open(path, &model->source, err);
     if (status == CIR_OK)
         status = open_weights(model, err);
+    model->config.image.is_bf16 = model->config.text.is_bf16 = is_bf16;
     if (status == CIR_OK)
         status = open_tokenizer(model, err);
     if (status == CIR_OK)

@@ -582,6 +582,61 @@ static void test_beginnings_may_change_meanwhile(void **state)
     cir_model_close(model);
 }
 
+static void check_bf16(const char *folder)
+{
+    cir_model *exact = open_model(folder);
+    cir_model *rounded = NULL;
+    cir_error err = {0};
+    cir_model_options options = {CIR_PRECISION_BF16};
+    cir_status status = cir_model_open_with(folder, &options, &rounded, &err);
+    if (!cir__product_has_bf16()) {
+        assert_int_equal(status, CIR_UNSUPPORTED);
+        assert_non_null(strstr(err.message, "precision f32"));
+        cir_model_close(exact);
+        skip();
+    }
+    assert_int_equal(status, CIR_OK);
+    const cir_model_info *info = cir_model_get_info(rounded);
+    assert_int_equal(info->precision, CIR_PRECISION_BF16);
+    assert_int_equal(cir_model_get_info(exact)->precision, CIR_PRECISION_F32);
+    assert_string_equal(info->fingerprint, cir_model_get_info(exact)->fingerprint);
+    size_t n_items = 3 * info->image_px * info->image_px;
+    float *tensor = malloc(n_items * sizeof *tensor);
+    float *features = malloc(4 * info->dim * sizeof *features);
+    const char *text = "red cat";
+    cir__made_draw("tensor", n_items, 2.0F, tensor);
+    for (size_t i = 0; i < 2; i++) {
+        const cir_model *model = i == 0 ? exact : rounded;
+        assert_int_equal(cir_model_encode_texts(model, NULL, &text, 1, features + i * info->dim, NULL, &err),
+                         CIR_OK);
+        assert_int_equal(
+            cir_model_encode_tensors(model, NULL, tensor, 1, features + (2 + i) * info->dim, &err), CIR_OK);
+    }
+    for (size_t i = 0; i < 4; i += 2) {
+        double cosine = 0;
+        for (size_t j = 0; j < info->dim; j++)
+            cosine += (double)features[i * info->dim + j] * (double)features[(i + 1) * info->dim + j];
+        /* A bf16 number has 8 bits: near, and never the same. */
+        assert_true(cosine > 0.999 && cosine < 1.0 - 1e-8);
+    }
+    free(tensor);
+    free(features);
+    cir_model_close(exact);
+    cir_model_close(rounded);
+}
+
+static void test_bf16_is_near(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(folder);
+    check_bf16(folder);
+    cir__made_folder_remove(folder);
+    make_siglip_folder(folder, "siglip_odd");
+    check_bf16(folder);
+    cir__made_folder_remove(folder);
+}
+
 typedef struct caller {
     const cir_model *model;
     float features[24];
@@ -857,6 +912,7 @@ int main(void)
         cmocka_unit_test(test_many_equal_texts_are_one),
         cmocka_unit_test(test_beginnings_of_every_kind_change_nothing),
         cmocka_unit_test(test_beginnings_may_change_meanwhile),
+        cmocka_unit_test(test_bf16_is_near),
         cmocka_unit_test(test_several_threads_may_come_first),
         cmocka_unit_test(test_ids_are_checked),
         cmocka_unit_test(test_incomplete_folders_are_refused),

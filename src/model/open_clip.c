@@ -85,8 +85,8 @@ static cir_status read_mlp_width(const reading *from, cir__tower_config *tower)
 /* norm_kwargs and act_kwargs. */
 static cir_status read_layer_options(const reading *from, cir__tower_config *tower)
 {
-    const json_t *norm;
-    const json_t *activation;
+    const json_t *norm = NULL;
+    const json_t *activation = NULL;
     double eps = 1e-5;
     cir_status status = cir__json_get_object(from->part, "norm_kwargs", from->file, &norm, from->err);
     if (status == CIR_OK)

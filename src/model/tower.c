@@ -82,9 +82,12 @@ static cir_status make_products(cir__tower *tower, cir_error *err)
         [CIR__TOWER_PROJECT] = {width, tower->dim, CIR__PRODUCT_PLAIN},
     };
     cir_status status = CIR_OK;
-    for (size_t i = 0; i < CIR__N_TOWER_PRODUCTS && status == CIR_OK; i++)
+    for (size_t i = 0; i < CIR__N_TOWER_PRODUCTS && status == CIR_OK; i++) {
+        /* The first and the last product are a hundredth of the work: they stay exact. */
+        bool is_bf16 = tower->config.is_bf16 && i != CIR__TOWER_PATCH && i != CIR__TOWER_PROJECT;
         status = cir__product_init(&tower->products[i], tower->engine, shapes[i].n_in, shapes[i].n_out,
-                                   shapes[i].end, err);
+                                   shapes[i].end, is_bf16, err);
+    }
     return status;
 }
 
