@@ -19,7 +19,7 @@ static cir_status refuse(const reading *from, const char *key)
     char *value = json_dumps(json_object_get(from->part, key), JSON_ENCODE_ANY | JSON_COMPACT);
     cir_status status = cir__fail(from->err, CIR_UNSUPPORTED,
                                   "%s: \"%s\": %.60s is not handled; take a CLIP ViT or SigLIP model",
-                                  from->file, key, value != NULL ? value : "");
+                                  from->file, key, value != NULL ? value : "(absent)");
     free(value);
     return status;
 }

@@ -234,10 +234,11 @@ static cir_status read_model(const json_t *root, const char *name, cir__siglip *
     const json_t *pieces = json_object_get(model, "vocab");
     const char *type = json_string_value(json_object_get(model, "type"));
     if (type == NULL || strcmp(type, "Unigram") != 0)
-        return cir__fail(
-            err, CIR_UNSUPPORTED,
-            "%s: a tokenizer of kind %s, SigLIP's is Unigram; take the tokenizer of the model itself", name,
-            type != NULL ? type : "none");
+        return cir__fail(err, CIR_UNSUPPORTED,
+                         "%s: a tokenizer of kind %s, SigLIP's is Unigram (SigLIP 2's, of kind BPE, is not "
+                         "read yet); take "
+                         "the tokenizer of the model itself, or another model",
+                         name, type != NULL ? type : "none");
     size_t n = json_array_size(pieces);
     const json_t *unknown = json_object_get(model, "unk_id");
     if (n == 0 || !json_is_integer(unknown) || json_integer_value(unknown) < 0 ||
