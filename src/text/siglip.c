@@ -20,6 +20,7 @@ void cir__siglip_done(cir__siglip *self)
     free(self->first_steps);
     free(self->steps);
     cir__charsmap_done(&self->charsmap);
+    cir__bpe_free(self->bpe);
     cir__unigram_done(&self->unigram);
     *self = (cir__siglip){0};
 }
@@ -32,16 +33,22 @@ typedef struct encoding {
     size_t pieces_capacity;
     char *joined;
     size_t joined_capacity;
+    cir__bpe_scratch bpe;
 } encoding;
+
+static bool grow_pieces(encoding *call, size_t n)
+{
+    void *pieces = call->pieces;
+    bool has_grown = cir__grow(&pieces, &call->pieces_capacity, n, sizeof *call->pieces);
+    call->pieces = pieces;
+    return has_grown;
+}
 
 /* Cuts a text into pieces and pushes all but the first n_skipped. */
 static cir_status push_pieces(encoding *call, const char *text, size_t n_bytes, size_t n_skipped,
                               cir_error *err)
 {
-    void *pieces = call->pieces;
-    bool has_grown = cir__grow(&pieces, &call->pieces_capacity, n_bytes + 1, sizeof *call->pieces);
-    call->pieces = pieces;
-    if (!has_grown)
+    if (!grow_pieces(call, n_bytes + 1))
         return cir__fail_memory(err, "cutting a text into pieces");
     size_t n;
     cir_status status = cir__unigram_encode(&call->self->unigram, text, n_bytes, call->pieces, &n, err);
@@ -137,6 +144,16 @@ static cir_status encode_tokenizers(encoding *call, const char *text, size_t n_b
     return status;
 }
 
+/* Spells a text and joins it, as one word. */
+static cir_status encode_joined(encoding *call, const char *text, size_t n_bytes, cir_error *err)
+{
+    const cir__siglip *self = call->self;
+    if (!grow_pieces(call, n_bytes + 1))
+        return cir__fail_memory(err, "cutting a text into pieces");
+    size_t n = cir__unigram_spell(&self->unigram, text, n_bytes, call->pieces);
+    return cir__bpe_join(self->bpe, call->pieces, n, &call->bpe, call->ids, err);
+}
+
 /* What lies between literals. */
 static cir_status encode_part(encoding *call, const char *text, size_t n_bytes, cir_error *err)
 {
@@ -147,7 +164,9 @@ static cir_status encode_part(encoding *call, const char *text, size_t n_bytes, 
     /* SentencePiece's own step comes behind "<unk>". */
     size_t n_steps = self->is_sentencepiece ? self->n_steps - 1 : self->n_steps;
     cir_status status = cir__steps_run(self->steps, n_steps, &self->charsmap, text, n_bytes, &normal, err);
-    if (status == CIR_OK)
+    if (status == CIR_OK && self->bpe != NULL)
+        status = encode_joined(call, normal.text, normal.n_bytes, err);
+    else if (status == CIR_OK)
         status = self->is_sentencepiece ? encode_sentencepiece(call, normal.text, normal.n_bytes, err)
                                         : encode_tokenizers(call, normal.text, normal.n_bytes, err);
     free(normal.text);
@@ -243,6 +262,7 @@ cir_status cir__siglip_encode(const cir__siglip *self, const char *text, size_t 
     if (status == CIR_OK)
         status = encode_around(&call, whole.text, whole.n_bytes, err);
     free(whole.text);
+    cir__bpe_scratch_done(&call.bpe);
     free(call.pieces);
     free(call.joined);
     return status;

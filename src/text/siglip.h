@@ -31,7 +31,8 @@ typedef struct cir__siglip {
     cir__step *steps; /* [n_steps], owned: of what lies between literals */
     size_t n_steps;
     cir__charsmap charsmap;
-    cir__unigram unigram;
+    cir__unigram unigram;  /* the pieces in either case */
+    cir__bpe *bpe;         /* NULL: a unigram model; else none of the next four counts */
     bool is_sentencepiece; /* else as tokenizers has it, and the next three count */
     bool splits_at_spaces;
     bool splits_at_marks;

@@ -79,6 +79,24 @@ static cir_status add_converted_steps(cir__siglip *self, cir_error *err)
     return copy_steps(steps, sizeof steps / sizeof *steps, &self->steps, &self->n_steps, err);
 }
 
+/* SigLIP 2 was trained on lower case, whether its file says so or not (older ones do not, and transformers 5
+ * sees to it). */
+static cir_status add_lower_case(cir__siglip *self, cir_error *err)
+{
+    for (size_t i = 0; i < self->n_steps; i++)
+        if (self->steps[i].kind == CIR__STEP_LOWER)
+            return CIR_OK;
+    cir__step *steps = cir__new(self->n_steps + 1, sizeof *steps);
+    if (steps == NULL)
+        return cir__fail_memory(err, "tokenizer");
+    steps[0] = (cir__step){.kind = CIR__STEP_LOWER};
+    memcpy(steps + 1, self->steps, self->n_steps * sizeof *steps);
+    free(self->steps);
+    self->steps = steps;
+    self->n_steps++;
+    return CIR_OK;
+}
+
 static cir_status check_spiece(const cir__spiece_model *model, const char *name, cir_error *err)
 {
     if (model->algorithm != CIR__SPIECE_UNIGRAM)
@@ -199,6 +217,8 @@ cir_status cir__siglip_files_parse(const cir__bytes_view *spiece_model, const ci
             err, CIR_NOT_FOUND,
             "tokenizer: there is neither spiece.model nor tokenizer.json; copy the model's tokenizer "
             "files into its directory");
+    if (status == CIR_OK && out->bpe != NULL)
+        status = add_lower_case(out, err);
     if (status == CIR_OK && !is_transformers)
         status = add_open_clip_steps(out, err);
     out->pad_id = out->end_id;

@@ -1,4 +1,5 @@
-/* A SigLIP tokenizer's files → its parts: spiece.model, or a tokenizer.json with a unigram model. */
+/* A SigLIP tokenizer's files → its parts: spiece.model, or a tokenizer.json with a unigram model or, for
+ * SigLIP 2, a byte-pair encoding. */
 #ifndef CIR_TEXT_SIGLIP_FILES_H
 #define CIR_TEXT_SIGLIP_FILES_H
 

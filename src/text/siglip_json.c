@@ -7,8 +7,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "format/json.h"
+#include "text/siglip_bpe.h"
 
-#define MAX_BYTES ((size_t)64 << 20) /* of a file; a vocabulary of 32,000 pieces has 2 MB */
+#define MAX_BYTES ((size_t)64 << 20) /* of a file; SigLIP's has 2 MB, SigLIP 2's 34 */
 #define MAX_CONFIG_BYTES ((size_t)8 << 20)
 #define MAX_LITERALS ((size_t)1024)
 #define MAX_STEPS ((size_t)64)
@@ -187,6 +188,8 @@ static cir_status read_pre_tokenizer(const json_t *root, const char *name, cir__
 {
     const json_t *item = json_object_get(root, "pre_tokenizer");
     const json_t *list = json_object_get(item, "pretokenizers");
+    if (self->bpe != NULL)
+        return cir__siglip_bpe_check_words(item, name, self, err);
     if (has_text(item, "type", "Sequence") && json_array_size(list) == 2 &&
         has_text(json_array_get(list, 0), "type", "WhitespaceSplit")) {
         self->splits_at_spaces = true;
@@ -233,12 +236,14 @@ static cir_status read_model(const json_t *root, const char *name, cir__siglip *
     const json_t *model = json_object_get(root, "model");
     const json_t *pieces = json_object_get(model, "vocab");
     const char *type = json_string_value(json_object_get(model, "type"));
+    if (type != NULL && strcmp(type, "BPE") == 0)
+        return cir__siglip_bpe_parse(model, name, self, err);
     if (type == NULL || strcmp(type, "Unigram") != 0)
-        return cir__fail(err, CIR_UNSUPPORTED,
-                         "%s: a tokenizer of kind %s, SigLIP's is Unigram (SigLIP 2's, of kind BPE, is not "
-                         "read yet); take "
-                         "the tokenizer of the model itself, or another model",
-                         name, type != NULL ? type : "none");
+        return cir__fail(
+            err, CIR_UNSUPPORTED,
+            "%s: a tokenizer of kind %s, SigLIP's is Unigram and SigLIP 2's BPE; take the tokenizer of the "
+            "model itself",
+            name, type != NULL ? type : "none");
     size_t n = json_array_size(pieces);
     const json_t *unknown = json_object_get(model, "unk_id");
     if (n == 0 || !json_is_integer(unknown) || json_integer_value(unknown) < 0 ||

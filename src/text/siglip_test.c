@@ -148,6 +148,13 @@ static void test_canonical_text_equals_open_clip(void **state)
     check("text/siglip", "odd.json", CIR__TOKENIZER_SIGLIP_OPEN_CLIP, "text/siglip_open_clip.golden");
 }
 
+static void test_siglip_2_equals_tokenizers(void **state)
+{
+    (void)state;
+    check("text/gemma", "tokenizer.json", CIR__TOKENIZER_SIGLIP, "text/gemma.golden");
+    check("text/gemma", "tokenizer.json", CIR__TOKENIZER_SIGLIP_OPEN_CLIP, "text/gemma_open_clip.golden");
+}
+
 static void test_cut_equals_transformers(void **state)
 {
     (void)state;
@@ -251,7 +258,8 @@ static void test_what_is_not_understood_is_refused(void **state)
 {
     (void)state;
     cir__bytes_view json = read_file(false, "text/siglip", "tokenizer.json");
-    assert_refused(&json, "\"Unigram\"", "\"BPE\"", CIR_UNSUPPORTED, "BPE");
+    assert_refused(&json, "\"Unigram\"", "\"WordPiece\"", CIR_UNSUPPORTED, "WordPiece");
+    assert_refused(&json, "\"Unigram\"", "\"BPE\"", CIR_UNSUPPORTED, "fuse_unk");
     assert_refused(&json, "\"Lowercase\"", "\"NFKC\"", CIR_UNSUPPORTED, "normalizer");
     assert_refused(&json, "\\\\s+", "\\\\d+", CIR_UNSUPPORTED, "normalizer");
     assert_refused(&json, "[!", "[a-z!", CIR_UNSUPPORTED, "normalizer");
@@ -264,6 +272,16 @@ static void test_what_is_not_understood_is_refused(void **state)
     assert_refused(&json, "\"ids\":[1]", "\"ids\":[99999]", CIR_FORMAT, "end token");
     assert_refused(&json, "\"precompiled_charsmap\":\"", "\"precompiled_charsmap\":\"~", CIR_FORMAT,
                    "base64");
+    free((void *)(uintptr_t)json.data);
+    json = read_file(false, "text/gemma", "tokenizer.json");
+    assert_refused(&json, "\"fuse_unk\":true", "\"fuse_unk\":false", CIR_UNSUPPORTED, "fuse_unk");
+    assert_refused(&json, "\"dropout\":null", "\"dropout\":0.1", CIR_UNSUPPORTED, "dropout");
+    assert_refused(&json, "\"unk_token\":\"<unk>\"", "\"unk_token\":\"<none>\"", CIR_FORMAT, "unk_token");
+    assert_refused(&json, "MergedWithPrevious", "Isolated", CIR_UNSUPPORTED, "pre_tokenizer");
+    assert_refused(&json, "\"String\":\" \"", "\"String\":\"x\"", CIR_UNSUPPORTED, "pre_tokenizer");
+    assert_refused(&json, "\"<eos>\":1,", "\"<eos>\":9999,", CIR_FORMAT, "ids");
+    assert_refused(&json, "\"merges\":[", "\"merges\":[\"nosuch pair\",", CIR_FORMAT, "merge 0");
+    assert_refused(&json, "\"merges\":[", "\"merges\":[\"alone\",", CIR_FORMAT, "merge 0");
     free((void *)(uintptr_t)json.data);
     cir__tokenizer_files none = {0};
     cir__tokenizer *tokenizer;
@@ -309,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_json_equals_tokenizers),
         cmocka_unit_test(test_odd_json_equals_tokenizers),
         cmocka_unit_test(test_canonical_text_equals_open_clip),
+        cmocka_unit_test(test_siglip_2_equals_tokenizers),
         cmocka_unit_test(test_cut_equals_transformers),
         cmocka_unit_test(test_t5_pieces_equal_transformers),
         cmocka_unit_test(test_t5_json_equals_tokenizers),

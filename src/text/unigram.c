@@ -169,3 +169,31 @@ cir_status cir__unigram_encode(const cir__unigram *self, const char *text, size_
     *n_ids_out = n;
     return CIR_OK;
 }
+
+/* Whether every byte has a piece. */
+static bool has_bytes(const cir__unigram *self, const char *text, size_t n_bytes)
+{
+    for (size_t i = 0; i < n_bytes; i++)
+        if (self->byte_ids[(unsigned char)text[i]] < 0)
+            return false;
+    return true;
+}
+
+size_t cir__unigram_spell(const cir__unigram *self, const char *text, size_t n_bytes, int32_t *ids_out)
+{
+    size_t n = 0;
+    bool was_unknown = false;
+    for (size_t i = 0, n_character; i < n_bytes; i += n_character) {
+        n_character = measure_character(text + i, n_bytes - i);
+        int32_t id = cir__vocabulary_find(&self->vocabulary, text + i, n_character);
+        bool is_unknown = id < 0 && !has_bytes(self, text + i, n_character);
+        if (id >= 0)
+            ids_out[n++] = id;
+        else if (!is_unknown)
+            n += push_bytes(self, text + i, n_character, ids_out + n);
+        else if (!was_unknown)
+            ids_out[n++] = self->unknown_id;
+        was_unknown = is_unknown;
+    }
+    return n;
+}

@@ -12,6 +12,8 @@ T5's vocabulary (8 minutes; without its directory only the small ones are made) 
         spiece             SiglipTokenizer, spiece.model
         json               tokenizers, tokenizer.json (odd: odd.json)
         open_clip          open_clip's canonicalize_text, then tokenizer.json
+    gemma/tokenizer.json   700 tokens of a byte-pair encoding with byte fallback, converted as transformers converts Gemma's,
+                           with symbols of its own; gemma.golden are its ids of lower-cased texts, the way of SigLIP 2
     siglip_cut.golden      spiece, the last 26 strings cut at 64 tokens
 """
 import json
@@ -26,6 +28,7 @@ import transformers
 from open_clip.tokenizer import canonicalize_text
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import SiglipTokenizer
+from transformers.convert_slow_tokenizer import convert_slow_tokenizer
 from sentencepiece.sentencepiece_model_pb2 import ModelProto
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -107,6 +110,28 @@ def make_tokenizer(folder: pathlib.Path, is_odd: bool) -> Tokenizer:
     return tokenizer
 
 
+def make_gemma(folder: pathlib.Path) -> Tokenizer:
+    if not (folder / "tokenizer.json").exists():
+        folder.mkdir(exist_ok=True)
+        texts = SENTENCES + [line for name in ("objects", "styles") for line in (SHARE / f"{name}.txt").read_text().splitlines()]
+        with tempfile.TemporaryDirectory() as scratch:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(text.lower() for text in texts), model_prefix=f"{scratch}/tokenizer", vocab_size=700,
+                model_type="bpe", normalization_rule_name="identity", add_dummy_prefix=False, remove_extra_whitespaces=False,
+                pad_id=0, eos_id=1, bos_id=2, unk_id=3, byte_fallback=True, num_threads=1, minloglevel=2,
+                allow_whitespace_only_pieces=True, split_digits=True, character_coverage=0.999,
+                user_defined_symbols=["<mask>", "\n\n", "▁▁", "<table>", "'s"])
+            slow = transformers.GemmaTokenizer(f"{scratch}/tokenizer.model", add_bos_token=False, add_eos_token=True)
+            fast = transformers.GemmaTokenizerFast(tokenizer_object=convert_slow_tokenizer(slow), add_bos_token=False,
+                                                   add_eos_token=True)
+            fast.save_pretrained(scratch)
+            root = json.loads((pathlib.Path(scratch) / "tokenizer.json").read_text())
+        (folder / "tokenizer.json").write_text(json.dumps(root, ensure_ascii=False, separators=(",", ":")) + "\n")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), tokenizer.normalizer])
+    return tokenizer
+
+
 def main() -> None:
     transformers.logging.set_verbosity_error()
     texts = read_strings()
@@ -122,6 +147,9 @@ def main() -> None:
         path = HERE / "siglip" / f"{name}.json"
         path.write_text(json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False, separators=(",", ":")) + "\n")
         write_ids(golden, [tokenizer.encode(text).ids for text in few])
+    gemma = make_gemma(HERE / "gemma")
+    write_ids("gemma", [gemma.encode(text).ids for text in few])
+    write_ids("gemma_open_clip", [gemma.encode(canonicalize_text(text)).ids for text in few])
     plain = Tokenizer.from_file(str(HERE / "siglip" / "odd.json"))
     write_ids("siglip_open_clip", [plain.encode(canonicalize_text(text)).ids for text in few])
     if len(sys.argv) < 2:
