@@ -1,11 +1,15 @@
 /* How fast pictures and texts become features, and how fast oneDNN multiplies matrices of the same shapes.
  *
+ * Also how long a query's contextualised text takes: N texts, "term text" and "text term", each by itself;
+ * with what they begin with shared, for the first query and for later ones, which have the same terms.
+ *
  * Weights are drawn at random into a folder of /tmp (vit_l14: 0.9 GB). Encoding and oneDNN alone, on all
  * threads, each with blocks of rows and a matrix of its own, take turns, so that a machine whose speed drifts
  * treats them alike; the best of the repeats counts. Prints a table; --json also appends a line of JSON for
  * each shape to a file.
  *
  *   bench_encode [--shape vit_b32|vit_l14] [--images N] [--texts N] [--repeats R] [--threads T] [--json FILE]
+ *                [--precision f32|bf16]
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -42,6 +46,7 @@ typedef struct setting {
     const char *shape; /* NULL: all */
     size_t n_images, n_texts, n_repeats, n_threads;
     const char *json_path; /* or NULL */
+    cir_precision precision;
 } setting;
 
 static double now(void)
@@ -101,11 +106,12 @@ typedef struct alone {
     size_t n_threads;
 } alone;
 
-static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, size_t n_out, size_t n_threads)
+static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, size_t n_out, bool is_bf16,
+                       size_t n_threads)
 {
     cir_error err = {0};
     size_t block = cir__product_block_rows[0];
-    check(cir__product_init(&self->product, engine, n_in, n_out, CIR__PRODUCT_PLAIN, &err), &err);
+    check(cir__product_init(&self->product, engine, n_in, n_out, CIR__PRODUCT_PLAIN, is_bf16, &err), &err);
     self->list = &self->product;
     self->n_threads = n_threads;
     self->lanes = take(n_threads, sizeof(cir__lane *));
@@ -116,7 +122,10 @@ static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, siz
     self->packed = take(cir__product_packed_items(&self->product), sizeof(float));
     self->bias = take(n_out, sizeof(float));
     cir__made_draw("rows", n_threads * block * n_in, 2, self->rows);
-    cir__made_draw("matrix", n_in * n_out, 0.0625F, self->packed);
+    float *plain = take(n_in * n_out, sizeof(float));
+    cir__made_draw("matrix", n_in * n_out, 0.0625F, plain);
+    check(cir__product_pack(&self->product, engine, plain, self->packed, &err), &err);
+    free(plain);
 }
 
 static void alone_done(alone *self)
@@ -164,7 +173,7 @@ static void alone_tower_init(alone_tower *self, struct dnnl_engine *engine, cons
                                 {tower->width, tower->mlp_width},
                                 {tower->mlp_width, tower->width}};
     for (size_t i = 0; i < 4; i++) {
-        alone_init(&self->products[i], engine, sides[i][0], sides[i][1], n_threads);
+        alone_init(&self->products[i], engine, sides[i][0], sides[i][1], tower->is_bf16, n_threads);
         self->best[i] = 1e9;
     }
 }
@@ -269,6 +278,84 @@ static void measure(const setting *set, const cir_model *model, cir_pool *pool, 
     free(starts);
 }
 
+/* Seconds of one query's texts. */
+typedef struct context_result {
+    double plain, first, later;
+} context_result;
+
+#define MAX_TERM_TOKENS 3
+#define TEXT_OWN_TOKENS 4
+
+/* Texts of a query: the words are other ones each time, the terms, of one to three tokens, are not. starts:
+ * [2·n_terms + 1] of the texts; term_starts: [n_terms + 1] of the terms behind the start token. */
+static void make_context(const cir__config *config, size_t n_terms, size_t i_query, int32_t *ids,
+                         size_t *starts, int32_t *terms, size_t *term_starts)
+{
+    int32_t top = (int32_t)config->n_vocabulary - 1;
+    size_t n = 0;
+    for (size_t i = 0; i < 2 * n_terms; i++) {
+        size_t term = i % n_terms;
+        size_t n_term = 1 + term % MAX_TERM_TOKENS;
+        ids[n++] = top - 1;
+        for (size_t part = 0; part < 2; part++) {
+            bool is_term = (part == 0) == (i < n_terms);
+            for (size_t j = 0; j < (is_term ? n_term : TEXT_OWN_TOKENS); j++)
+                ids[n++] = (int32_t)((is_term ? 1 + term * 31 + j * 977 : 7 + i_query * 1009 + j * 13) %
+                                     (size_t)(top - 1));
+        }
+        ids[n++] = top;
+        starts[i + 1] = n;
+        if (i < n_terms) {
+            memcpy(terms + term_starts[i], ids + starts[i], (1 + n_term) * sizeof *terms);
+            term_starts[i + 1] = term_starts[i] + 1 + n_term;
+        }
+    }
+}
+
+/* A probe makes a call compute every text by itself, and all of it. */
+static void ignore(void *context, size_t i_layer, const float *x, size_t n_rows)
+{
+    (void)context;
+    (void)i_layer;
+    (void)x;
+    (void)n_rows;
+}
+
+static context_result measure_context(const setting *set, const cir_model *model, cir_pool *pool)
+{
+    const cir__config *config = cir__model_get_config(model);
+    size_t n_terms = (set->n_texts + 1) / 2;
+    int32_t *ids = take(2 * n_terms * (2 + MAX_TERM_TOKENS + TEXT_OWN_TOKENS), sizeof *ids);
+    int32_t *terms = take(n_terms * (1 + MAX_TERM_TOKENS), sizeof *terms);
+    size_t *starts = take(2 * n_terms + 1, sizeof *starts);
+    size_t *term_starts = take(n_terms + 1, sizeof *term_starts);
+    float *features = take(2 * n_terms * config->dim, sizeof *features);
+    context_result out = {1e9, 0, 1e9};
+    const cir__text_tower *tower;
+    cir_error err = {0};
+    check(cir__model_get_text_tower(model, &tower, &err), &err);
+    for (size_t i = 0; i <= set->n_repeats; i++) {
+        make_context(config, n_terms, i, ids, starts, terms, term_starts);
+        double start = now();
+        check(cir__model_encode_ids(model, pool, ids, starts, 2 * n_terms, features, ignore, NULL, &err),
+              &err);
+        out.plain = least(out.plain, now() - start);
+        start = now();
+        check(cir__text_tower_keep(tower, pool, terms, term_starts, n_terms, "terms", &err), &err);
+        check(cir__model_encode_ids(model, pool, ids, starts, 2 * n_terms, features, NULL, NULL, &err), &err);
+        if (i == 0)
+            out.first = now() - start;
+        else
+            out.later = least(out.later, now() - start);
+    }
+    free(ids);
+    free(terms);
+    free(starts);
+    free(term_starts);
+    free(features);
+    return out;
+}
+
 /* A folder with the shape's model; its tokenizer knows a single letter, as no words are read here. */
 static void make_folder(const shape *made, char folder[CIR__MADE_PATH_SIZE])
 {
@@ -276,7 +363,7 @@ static void make_folder(const shape *made, char folder[CIR__MADE_PATH_SIZE])
         !cir__made_write(folder, "merges.txt", "#version: 0.2\n") ||
         !cir__made_write(folder, "vocab.json",
                          "{\"a\": 0, \"a</w>\": 1, \"<|startoftext|>\": 2, \"<|endoftext|>\": 3}") ||
-        !cir__made_weights_write(folder))
+        !cir__made_weights_write(folder, false))
         stop("/tmp: the model cannot be written");
 }
 
@@ -295,7 +382,7 @@ static void run(const setting *set, const shape *made, cir_pool *pool)
     cir_model *model;
     result found;
     double start = now();
-    cir_status status = cir_model_open(folder, &model, &err);
+    cir_status status = cir_model_open_with(folder, &(cir_model_options){set->precision}, &model, &err);
     found.open_seconds = now() - start;
     cir__made_folder_remove(folder); /* mapped all the same */
     check(status, &err);
@@ -311,21 +398,28 @@ static void run(const setting *set, const shape *made, cir_pool *pool)
     print_row(made->name, "text", texts_rate, found.text_seconds, texts_rate * text.all, found.text_alone);
     (void)printf("%-8s  opened in %.0f ms, first image %.0f ms, first text %.0f ms\n", made->name,
                  found.open_seconds * 1e3, found.first_image_seconds * 1e3, found.first_text_seconds * 1e3);
+    context_result context = measure_context(set, model, pool);
+    (void)printf(
+        "%-8s  a query's %zu texts: %.0f ms each by itself; shared: %.0f ms the first time, then %.0f ms\n",
+        made->name, set->n_texts, context.plain * 1e3, context.first * 1e3, context.later * 1e3);
     FILE *json = set->json_path != NULL ? fopen(set->json_path, "a") : NULL;
     if (set->json_path != NULL && json == NULL)
         stop("the file of --json cannot be opened");
     if (json != NULL) {
         (void)fprintf(
             json,
-            "{\"bench\": \"encode\", \"shape\": \"%s\", \"threads\": %zu, \"images\": %zu, \"texts\": %zu, "
+            "{\"bench\": \"encode\", \"shape\": \"%s\", \"precision\": \"%s\", \"threads\": %zu, \"images\": "
+            "%zu, \"texts\": %zu, "
             "\"text_tokens\": %d, \"images_per_s\": %.3f, \"texts_per_s\": %.3f, \"image_ms\": %.3f, "
             "\"text_ms\": %.3f, \"image_gops\": %.2f, \"text_gops\": %.2f, \"image_onednn_gops\": %.2f, "
             "\"text_onednn_gops\": %.2f, \"open_ms\": %.2f, \"first_image_ms\": %.1f, \"first_text_ms\": "
-            "%.1f}\n",
-            made->name, cir_pool_n_threads(pool), set->n_images, set->n_texts, TEXT_TOKENS, images_rate,
-            texts_rate, found.image_seconds * 1e3, found.text_seconds * 1e3, images_rate * image.all * 1e-9,
-            texts_rate * text.all * 1e-9, found.image_alone * 1e-9, found.text_alone * 1e-9,
-            found.open_seconds * 1e3, found.first_image_seconds * 1e3, found.first_text_seconds * 1e3);
+            "%.1f, \"context_plain_ms\": %.1f, \"context_first_ms\": %.1f, \"context_ms\": %.1f}\n",
+            made->name, set->precision == CIR_PRECISION_BF16 ? "bf16" : "f32", cir_pool_n_threads(pool),
+            set->n_images, set->n_texts, TEXT_TOKENS, images_rate, texts_rate, found.image_seconds * 1e3,
+            found.text_seconds * 1e3, images_rate * image.all * 1e-9, texts_rate * text.all * 1e-9,
+            found.image_alone * 1e-9, found.text_alone * 1e-9, found.open_seconds * 1e3,
+            found.first_image_seconds * 1e3, found.first_text_seconds * 1e3, context.plain * 1e3,
+            context.first * 1e3, context.later * 1e3);
         (void)fclose(json);
     }
     cir_model_close(model);
@@ -346,11 +440,15 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc)
             stop("usage: bench_encode [--shape NAME] [--images N] [--texts N] [--repeats R] [--threads T] "
-                 "[--json FILE]");
+                 "[--json FILE] [--precision f32|bf16]");
         if (strcmp(argv[i], "--shape") == 0)
             set.shape = argv[i + 1];
         else if (strcmp(argv[i], "--json") == 0)
             set.json_path = argv[i + 1];
+        else if (strcmp(argv[i], "--precision") == 0 && strcmp(argv[i + 1], "bf16") == 0)
+            set.precision = CIR_PRECISION_BF16;
+        else if (strcmp(argv[i], "--precision") == 0 && strcmp(argv[i + 1], "f32") == 0)
+            set.precision = CIR_PRECISION_F32;
         else if (strcmp(argv[i], "--images") == 0)
             set.n_images = read_number(argv[i + 1]);
         else if (strcmp(argv[i], "--texts") == 0)

@@ -35,7 +35,8 @@ static cir__tokenizer *open_tokenizer(void)
     cir__bytes_view merges = {(const uint8_t *)merges_txt, sizeof merges_txt - 1, "merges.txt"};
     cir__tokenizer *tokenizer;
     cir_error err;
-    if (cir__tokenizer_parse(NULL, &vocab, &merges, &tokenizer, &err) != CIR_OK) {
+    cir__tokenizer_files files = {.vocab_json = &vocab, .merges_txt = &merges};
+    if (cir__tokenizer_parse(&files, CIR__TOKENIZER_CLIP, &tokenizer, &err) != CIR_OK) {
         fprintf(stderr, "%s\n", err.message);
         abort();
     }

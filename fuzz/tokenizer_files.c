@@ -23,8 +23,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     cir__tokenizer *tokenizer;
     cir_error err;
-    cir_status status = is_pair ? cir__tokenizer_parse(NULL, &vocab, &merges, &tokenizer, &err)
-                                : cir__tokenizer_parse(&whole, NULL, NULL, &tokenizer, &err);
+    cir__tokenizer_files files = {.tokenizer_json = is_pair ? NULL : &whole,
+                                  .vocab_json = is_pair ? &vocab : NULL,
+                                  .merges_txt = is_pair ? &merges : NULL};
+    cir_status status = cir__tokenizer_parse(&files, CIR__TOKENIZER_CLIP, &tokenizer, &err);
     if (status != CIR_OK)
         return 0;
     static const char text[] = "A photo of the caf\xc3\xa9 <|startoftext|>, it's 1984! \xf0\x9f\x91\x8d";

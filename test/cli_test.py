@@ -46,6 +46,7 @@ def update(cir, photos, index, *more):
     (["index", "-o", "x.cir"], "a folder of photos is missing"),
     (["index", "photos", "-o", "x.cir", "--threads", "0"], "whole number"),
     (["encode", "-o", "x.npy"], "either --images"),
+    (["encode", "--texts", "/dev/null", "-o", "x.npy", "--precision", "f16"], "neither f32 nor bf16"),
     (["eval"], "DATASET"),
     (["frobnicate"], "no such command"),
 ])

@@ -17,25 +17,48 @@ typedef struct cir_model cir_model;
 /* The name under which cir_model_open finds the small encoder that is part of the library. */
 #define CIR_MODEL_DEMO "demo"
 
+/* How exactly the towers' layers multiply. */
+typedef enum cir_precision {
+    CIR_PRECISION_F32,
+    CIR_PRECISION_BF16 /* about twice as fast, where the processor has it; features change a little */
+} cir_precision;
+
+/* How to open a model. Zeroed fields mean the defaults. */
+typedef struct cir_model_options {
+    cir_precision precision;
+} cir_model_options;
+
 /* What a model is. Strings live as long as the model. */
 typedef struct cir_model_info {
     const char *name;         /* the directory's last component, or "demo" */
     const char *path;         /* the directory as an absolute path, or "demo" */
-    const char *architecture; /* "clip" */
+    const char *architecture; /* "clip" or "siglip" */
     char fingerprint[33];     /* 32 hexadecimal digits over configuration, tokenizer, recipe and weights */
     size_t dim;               /* of the features */
     size_t image_px;          /* side of the square that the image tower sees */
     size_t context_length;    /* most tokens of a text, start and end token included */
     size_t n_vocabulary;
     size_t n_parameters;
+    cir_precision precision; /* that it was opened with; the fingerprint is the same for all */
 } cir_model_info;
 
+/* The folder that holds installed models, one folder below it a model: $CIR_MODELS, else
+ * $XDG_CACHE_HOME/cir/models, else $HOME/.cache/cir/models. It need not exist. Free with cir_bytes_free.
+ * Errors: CIR_NOT_FOUND (none of these is set), CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_model_get_folder(char **folder_out, cir_error *err);
+
 /* Opens a model directory as model hubs serve it (config.json, model.safetensors, tokenizer files,
- * preprocessor_config.json; the layout of transformers' CLIPModel), or the embedded encoder for
- * CIR_MODEL_DEMO. Weights are mapped, not copied, until a tower is first used; every name, shape and range is
- * checked now. Close with cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT,
- * CIR_SHAPE, CIR_UNSUPPORTED, CIR_NO_MEMORY. */
+ * preprocessor_config.json; the layout of transformers' CLIPModel and SiglipModel; or open_clip's:
+ * open_clip_config.json, open_clip_model.safetensors, tokenizer files), or the embedded encoder
+ * for CIR_MODEL_DEMO. Weights are mapped, not copied, until a tower is first used; every name, shape and
+ * range is checked now. Close with cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
+ * CIR_FORMAT, CIR_SHAPE, CIR_UNSUPPORTED, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err);
+
+/* The same with options, which may be NULL. Errors: as above, CIR_UNSUPPORTED (a precision that this
+ * processor lacks). */
+CIR_MUST_CHECK CIR_API cir_status cir_model_open_with(const char *path, const cir_model_options *options,
+                                                      cir_model **model_out, cir_error *err);
 
 /* Closes it; no call may be using it. NULL is allowed. */
 CIR_API void cir_model_close(cir_model *model);
@@ -64,6 +87,13 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_encode_texts(const cir_model *model,
                                                          const char *const *texts, size_t n,
                                                          float *features_out, size_t *n_cut_out,
                                                          cir_error *err);
+
+/* Names texts that many others will begin with ("term" of "term text"): where the text tower allows it, what
+ * it computes for them is kept and used until other ones are named. Naming the same ones again costs little.
+ * Features change by no more than rounding. Errors: CIR_NO_MEMORY, CIR_FORMAT. */
+CIR_MUST_CHECK CIR_API cir_status cir_model_keep_beginnings(const cir_model *model, cir_pool *pool,
+                                                            const char *const *texts, size_t n,
+                                                            cir_error *err);
 
 /* Told how far an encoding is; false asks it to stop. */
 typedef bool cir_encode_watch(void *context, size_t n_done, size_t n_total);

@@ -8,6 +8,8 @@
 static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default: the index' own, else demo)"},
+    {"precision", 0, "f32|bf16",
+     "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
     {"precision", 0, "f32", "the encoder's arithmetic"},
     {"batch", 0, "N", "pictures encoded together (default 16)"},
     {"max-megapixels", 0, "N", "refuse larger pictures (default 512)"},

@@ -21,6 +21,8 @@ static const cir__flag flags[] = {
     {"html", 0, "FILE", "write a page with the pictures and the scatter of the scores"},
     {"show", 0, NULL, "show the pictures in the terminal"},
     {"model", 0, "MODEL", "where the index' model lies now, or which of its models to use"},
+    {"precision", 0, "f32|bf16",
+     "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
     {"no-exif-rotation", 0, NULL, "leave the query photo's EXIF orientation unapplied"},
     {0},
 };

@@ -11,5 +11,9 @@ extern const cir__command cir__command_check;
 extern const cir__command cir__command_encode;
 extern const cir__command cir__command_eval;
 extern const cir__command cir__command_compare; /* eval compare */
+extern const cir__command cir__command_model;
+extern const cir__command cir__command_model_list; /* these three in cmd_model.c, too */
+extern const cir__command cir__command_model_pull;
+extern const cir__command cir__command_model_check;
 
 #endif

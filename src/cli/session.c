@@ -27,6 +27,12 @@ int cir__session_open_pool(const cir__arguments *arguments, cir_pool **pool_out)
 int cir__session_open_model(const cir__arguments *arguments, const char *fallback_path, cir_model **model_out)
 {
     const char *path = cir__arguments_get(arguments, "model");
+    const char *precision = cir__arguments_get(arguments, "precision");
+    cir_model_options options = {CIR_PRECISION_F32};
+    if (precision != NULL && strcmp(precision, "bf16") == 0)
+        options.precision = CIR_PRECISION_BF16;
+    else if (precision != NULL && strcmp(precision, "f32") != 0)
+        return cir__arguments_refuse(arguments, "--precision: %s: is neither f32 nor bf16", precision);
     if (path == NULL)
         path = fallback_path;
     if (path == NULL) {
@@ -35,10 +41,11 @@ int cir__session_open_model(const cir__arguments *arguments, const char *fallbac
             fprintf(
                 stderr,
                 "cir: using the small demo encoder, which knows drawn scenes only; for real photos name a "
-                "CLIP model folder with --model DIR (see the README)\n");
+                "model with --model DIR or NAME (cir model list; see the README)\n");
     }
     cir_error err;
-    return cir_model_open(path, model_out, &err) == CIR_OK ? CIR__DONE : cir__session_fail(&err);
+    return cir_model_open_with(path, &options, model_out, &err) == CIR_OK ? CIR__DONE
+                                                                          : cir__session_fail(&err);
 }
 
 int cir__session_read_settings(const cir__arguments *arguments, cir_method default_method,

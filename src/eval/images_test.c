@@ -56,6 +56,17 @@ static void make_unit(float *out)
         out[i] = (float)((double)out[i] / sqrt(square));
 }
 
+cir_status cir_model_keep_beginnings(const cir_model *asked, cir_pool *pool, const char *const *texts,
+                                     size_t n, cir_error *err)
+{
+    (void)asked;
+    (void)pool;
+    (void)texts;
+    (void)n;
+    (void)err;
+    return CIR_OK;
+}
+
 cir_status cir_model_encode_texts(const cir_model *asked, cir_pool *pool, const char *const *texts, size_t n,
                                   float *features_out, size_t *n_cut_out, cir_error *err)
 {

@@ -29,9 +29,9 @@ void cir__recipe_init_clip(cir__recipe *recipe, size_t image_px)
     };
 }
 
-static void init_siglip(cir__recipe *recipe)
+void cir__recipe_init_siglip(cir__recipe *recipe, size_t image_px)
 {
-    cir__recipe_init_clip(recipe, 224);
+    cir__recipe_init_clip(recipe, image_px);
     recipe->resize = CIR__RESIZE_EXACT;
     recipe->does_crop = false;
     for (size_t c = 0; c < 3; c++)
@@ -148,7 +148,7 @@ static cir_status read_recipe(const reading *from, cir__recipe *recipe)
     if (type == NULL)
         type = json_string_value(json_object_get(from->root, "feature_extractor_type"));
     if (type != NULL && strstr(type, "Siglip") != NULL)
-        init_siglip(recipe);
+        cir__recipe_init_siglip(recipe, 224);
     else if (type == NULL || strstr(type, "CLIP") != NULL)
         cir__recipe_init_clip(recipe, 224);
     else
@@ -249,16 +249,19 @@ static void find_resized(const cir__recipe *recipe, const cir_image *image, size
 }
 
 /* The centre crop along one axis: what of the resized picture is wanted, and where it goes in the output.
- * transformers takes the offset down to whole pixels, and up where the picture is smaller and padded; the
- * original CLIP's pipeline (torchvision) rounds a half to even instead, so that the two differ by a pixel
- * where the difference is 3 modulo 4. */
-static cir__span find_window(bool does_crop, size_t n_full, size_t n_crop, size_t *at_out)
+ * transformers takes the offset down to whole pixels, and up where the picture is smaller and padded;
+ * torchvision (open_clip, and the original CLIP) rounds a half to even instead, so that the two differ by a
+ * pixel where the difference is 3 modulo 4. */
+static cir__span find_window(const cir__recipe *recipe, size_t n_full, size_t n_crop, size_t *at_out)
 {
     *at_out = 0;
-    if (!does_crop)
+    if (!recipe->does_crop)
         return (cir__span){n_full, 0, n_full};
-    if (n_full >= n_crop)
-        return (cir__span){n_full, (n_full - n_crop) / 2, n_crop};
+    if (n_full >= n_crop) {
+        size_t n_beside = n_full - n_crop;
+        bool rounds_up = recipe->is_torchvision && n_beside % 4 == 3;
+        return (cir__span){n_full, n_beside / 2 + rounds_up, n_crop};
+    }
     *at_out = (n_crop - n_full + 1) / 2;
     return (cir__span){n_full, 0, n_full};
 }
@@ -269,6 +272,8 @@ static void fill_table(const cir__recipe *recipe, size_t channel, float table[25
 {
     for (int value = 0; value < 256; value++) {
         float x = recipe->does_rescale ? (float)(value * recipe->rescale_factor) : (float)value;
+        if (recipe->is_torchvision)
+            x = (float)value / 255.0F;
         if (recipe->does_normalise)
             x = (x - (float)recipe->mean[channel]) / (float)recipe->std[channel];
         table[value] = x;
@@ -283,8 +288,8 @@ cir_status cir__recipe_apply(const cir__recipe *recipe, const cir_image *image, 
     if (status != CIR_OK)
         return status;
     find_resized(recipe, image, &full_w, &full_h);
-    cir__span across = find_window(recipe->does_crop, full_w, out_w, &at_x);
-    cir__span down = find_window(recipe->does_crop, full_h, out_h, &at_y);
+    cir__span across = find_window(recipe, full_w, out_w, &at_x);
+    cir__span down = find_window(recipe, full_h, out_h, &at_y);
     uint8_t *rgb = cir__new_unset(across.n * down.n, 3);
     if (rgb == NULL)
         return cir__fail_memory(err, "preprocessed picture");

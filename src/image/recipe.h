@@ -1,6 +1,6 @@
 /* A model's preprocessing recipe: resize, centre crop, scale, mean and deviation, as a
  * preprocessor_config.json states them and transformers' CLIPImageProcessor and SiglipImageProcessor carry
- * them out. */
+ * them out, or as open_clip does. */
 #ifndef CIR_IMAGE_RECIPE_H
 #define CIR_IMAGE_RECIPE_H
 
@@ -28,16 +28,26 @@ typedef struct cir__recipe {
     double rescale_factor;
     bool does_normalise;
     double mean[3], std[3];
+    bool is_torchvision; /* scaled by a division in float, and a half of a pixel beside the crop is rounded to
+                            even */
 } cir__recipe;
 
 /* What CLIP's models want where no preprocessor_config.json says otherwise. image_px: the model's side. */
 void cir__recipe_init_clip(cir__recipe *recipe, size_t image_px);
+void cir__recipe_init_siglip(cir__recipe *recipe, size_t image_px); /* SigLIP's */
 
 /* Reads a preprocessor_config.json. What it leaves out is as transformers' class of the named
  * image_processor_type (CLIP's, or SigLIP's; CLIP's when none is named) has it. name is for messages.
  * Errors: CIR_FORMAT, CIR_UNSUPPORTED (a size or filter that neither class has), CIR_LIMIT. */
 CIR_MUST_CHECK cir_status cir__recipe_parse(const uint8_t *json, size_t size, const char *name,
                                             cir__recipe *recipe_out, cir_error *err);
+
+/* Reads "preprocess_cfg" of an open_clip_config.json; what it leaves out is as open_clip has it, and so is
+ * the way the steps are carried out: torchvision's. image_px: the model's side, which holds whatever the file
+ * says. Errors: as above. */
+CIR_MUST_CHECK cir_status cir__recipe_parse_open_clip(const uint8_t *json, size_t size, const char *name,
+                                                      size_t image_px, cir__recipe *recipe_out,
+                                                      cir_error *err);
 
 /* The tensor's sides. Errors: CIR_UNSUPPORTED where they would vary with the picture. */
 CIR_MUST_CHECK cir_status cir__recipe_output_px(const cir__recipe *recipe, const char *name,
@@ -48,8 +58,9 @@ CIR_MUST_CHECK cir_status cir__recipe_check(const cir__recipe *recipe, const cha
                                             cir_error *err);
 
 /* Makes a picture into what the model takes. tensor_out: [3, height, width] of cir__recipe_output_px, red
- * first; each value is float((pixel·rescale_factor) − mean) / std in float, pixels beyond the picture being 0
- * before the scaling. Thread-safe. Errors: CIR_UNSUPPORTED, CIR_LIMIT, CIR_NO_MEMORY. */
+ * first; each value is (float(pixel·rescale_factor) − mean) / std in float, or (pixel/255 − mean) / std with
+ * is_torchvision, pixels beyond the picture being 0 before the scaling. Thread-safe. Errors: CIR_UNSUPPORTED,
+ * CIR_LIMIT, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__recipe_apply(const cir__recipe *recipe, const cir_image *image,
                                             float *tensor_out, cir_error *err);
 

@@ -46,7 +46,8 @@ static cir_status parse(const char *json, cir__recipe *recipe, cir_error *err)
     return cir__recipe_parse((const uint8_t *)json, strlen(json), "config", recipe, err);
 }
 
-static void check_recipe(const char *name, const char *picture)
+/* open_clip_px: the model's side for one of open_clip's recipes, 0 for one of transformers'. */
+static void check_recipe(const char *name, size_t open_clip_px, const char *picture)
 {
     char path[64];
     cir_error err;
@@ -54,7 +55,10 @@ static void check_recipe(const char *name, const char *picture)
     (void)snprintf(path, sizeof path, "recipe-%s.json", name);
     uint8_t *json = read_data(path, &size);
     cir__recipe recipe;
-    if (cir__recipe_parse(json, size, path, &recipe, &err) != CIR_OK)
+    cir_status status = open_clip_px > 0
+                            ? cir__recipe_parse_open_clip(json, size, path, open_clip_px, &recipe, &err)
+                            : cir__recipe_parse(json, size, path, &recipe, &err);
+    if (status != CIR_OK)
         fail_msg("%s", err.message);
     free(json);
     (void)snprintf(path, sizeof path, "%s.ppm", picture);
@@ -81,8 +85,48 @@ static void test_tensors_are_as_in_transformers(void **state)
     static const char *const names[] = {"clip",  "old",      "odd",    "padded", "unresized",
                                         "plain", "unscaled", "factor", "siglip", "siglip-bare"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        check_recipe(names[i], "noise");
-        check_recipe(names[i], "turned");
+        check_recipe(names[i], 0, "noise");
+        check_recipe(names[i], 0, "turned");
+    }
+}
+
+static void test_tensors_are_as_in_open_clip(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t image_px;
+    } cases[] = {{"oc-shortest", 17}, {"oc-small", 8}, {"oc-bilinear", 13}, {"oc-squash", 16}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        check_recipe(cases[i].name, cases[i].image_px, "noise");
+        check_recipe(cases[i].name, cases[i].image_px, "turned");
+    }
+}
+
+static void test_bad_open_clip_recipes_are_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        cir_status status;
+    } cases[] = {
+        {"", CIR_FORMAT},
+        {"{\"preprocess_cfg\": 3}", CIR_FORMAT},
+        {"{\"preprocess_cfg\": {\"interpolation\": \"random\"}}", CIR_UNSUPPORTED},
+        {"{\"preprocess_cfg\": {\"interpolation\": 3}}", CIR_UNSUPPORTED},
+        {"{\"preprocess_cfg\": {\"resize_mode\": \"longest\"}}", CIR_UNSUPPORTED},
+        {"{\"preprocess_cfg\": {\"mode\": \"L\"}}", CIR_UNSUPPORTED},
+        {"{\"preprocess_cfg\": {\"mean\": 0.5}}", CIR_FORMAT},
+        {"{\"preprocess_cfg\": {\"std\": [1, 0, 1]}}", CIR_FORMAT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cir__recipe recipe;
+        cir_error err;
+        cir_status status = cir__recipe_parse_open_clip((const uint8_t *)cases[i].json, strlen(cases[i].json),
+                                                        "config", 8, &recipe, &err);
+        if (status != cases[i].status)
+            fail_msg("%s: %s", cases[i].json, status == CIR_OK ? "taken" : err.message);
+        assert_int_equal(recipe.height_px, 0);
     }
 }
 
@@ -224,6 +268,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tensors_are_as_in_transformers),
+        cmocka_unit_test(test_tensors_are_as_in_open_clip),
+        cmocka_unit_test(test_bad_open_clip_recipes_are_errors),
         cmocka_unit_test(test_the_photo_becomes_the_expected_tensor),
         cmocka_unit_test(test_sizes_come_in_all_forms),
         cmocka_unit_test(test_bad_recipes_are_errors),

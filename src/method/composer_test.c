@@ -59,6 +59,17 @@ static void text_feature(const char *text, float *out)
         out[i] = (float)((double)out[i] / sqrt(square));
 }
 
+cir_status cir_model_keep_beginnings(const cir_model *model, cir_pool *pool, const char *const *texts,
+                                     size_t n, cir_error *err)
+{
+    (void)model;
+    (void)pool;
+    (void)texts;
+    (void)n;
+    (void)err;
+    return CIR_OK;
+}
+
 cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool, const char *const *texts, size_t n,
                                   float *features_out, size_t *n_cut_out, cir_error *err)
 {

@@ -71,7 +71,10 @@ cir_status cir__contextualise(const cir_model *model, cir_pool *pool, const char
         texts[i] = join(&cursor, terms[i], text);
         texts[n_terms + i] = join(&cursor, text, terms[i]);
     }
-    status = cir_model_encode_texts(model, pool, texts, n_texts, features, n_cut_out, err);
+    /* The terms are the same for every query: "term text" begins with what is known already. */
+    status = cir_model_keep_beginnings(model, pool, terms, n_terms, err);
+    if (status == CIR_OK)
+        status = cir_model_encode_texts(model, pool, texts, n_texts, features, n_cut_out, err);
     if (status == CIR_OK)
         status = average(features, n_texts, dim, sum, feature_out, err);
 exit:

@@ -41,6 +41,25 @@ static void test_defaults_are_transformers(void **state)
     assert_true(config.text.layer_norm_eps == 1e-5F);
 }
 
+static void test_siglip_has_defaults_of_its_own(void **state)
+{
+    (void)state;
+    cir__config config;
+    cir_error err;
+    assert_int_equal(parse("{\"model_type\": \"siglip\"}", &config, &err), CIR_OK);
+    assert_int_equal(config.architecture, CIR__SIGLIP);
+    assert_int_equal(config.dim, 768);
+    assert_int_equal(config.image_px, 224);
+    assert_int_equal(config.patch_px, 16);
+    assert_int_equal(config.image.max_tokens, 196);
+    assert_int_equal(config.text.width, 768);
+    assert_int_equal(config.text.max_tokens, 64);
+    assert_int_equal(config.n_vocabulary, 32000);
+    assert_int_equal(config.image.activation, CIR__GELU_TANH);
+    assert_int_equal(config.text.activation, CIR__GELU_TANH);
+    assert_true(config.text.layer_norm_eps == 1e-6F && config.image.layer_norm_eps == 1e-6F);
+}
+
 static void test_published_files_are_read(void **state)
 {
     (void)state;
@@ -90,7 +109,14 @@ static void test_what_is_wrong_is_named(void **state)
         const char *says;
         const char *text;
     } bad[] = {
-        {CIR_UNSUPPORTED, "siglip", "{\"model_type\": \"siglip\"}"},
+        {CIR_UNSUPPORTED, "siglip2", "{\"model_type\": \"siglip2\"}"},
+        {CIR_FORMAT, "dimension 32",
+         "{\"model_type\": \"siglip\", \"text_config\": {\"projection_size\": 32}}"},
+        {CIR_FORMAT, "dimension 1024",
+         "{\"model_type\": \"siglip\", \"text_config\": {\"hidden_size\": 1024, \"num_attention_heads\": "
+         "16}}"},
+        {CIR_UNSUPPORTED, "vision_use_head",
+         "{\"model_type\": \"siglip\", \"vision_config\": {\"vision_use_head\": false}}"},
         {CIR_UNSUPPORTED, "none", "{}"},
         {CIR_FORMAT, "model_type", "{\"model_type\": 3}"},
         {CIR_UNSUPPORTED, "gelu_new",
@@ -133,6 +159,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_are_transformers),
+        cmocka_unit_test(test_siglip_has_defaults_of_its_own),
         cmocka_unit_test(test_published_files_are_read),
         cmocka_unit_test(test_parts_and_their_old_names),
         cmocka_unit_test(test_what_is_wrong_is_named),

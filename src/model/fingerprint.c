@@ -28,17 +28,16 @@ static void push_weights(cir__hash *hash, const cir__bytes_view *weights, size_t
         push(hash, weights->data + at, weights->size - at < SAMPLE_BYTES ? weights->size - at : SAMPLE_BYTES);
 }
 
-cir_status cir__fingerprint_make(const cir__source *source, size_t header_bytes,
-                                 char text_out[CIR__HASH_TEXT_SIZE], cir_error *err)
+cir_status cir__fingerprint_make(const cir__source *source, const bool are_read[CIR__N_FILES],
+                                 size_t header_bytes, char text_out[CIR__HASH_TEXT_SIZE], cir_error *err)
 {
     text_out[0] = '\0';
     cir__hash *hash = cir__hash_new();
     if (hash == NULL)
         return cir__fail_memory(err, source->path);
-    bool has_tokenizer = cir__source_find(source, CIR__FILE_TOKENIZER) != NULL;
     for (size_t i = 0; i < CIR__N_FILES; i++) {
         const cir__bytes_view *file = cir__source_find(source, i);
-        if (file == NULL || (has_tokenizer && (i == CIR__FILE_VOCABULARY || i == CIR__FILE_MERGES)))
+        if (file == NULL || !are_read[i])
             continue;
         push(hash, cir__source_file_name(i), strlen(cir__source_file_name(i)));
         if (i == CIR__FILE_WEIGHTS)

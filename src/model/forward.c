@@ -48,6 +48,7 @@ struct cir__forward {
     const cir__batch *batch;
     float *features;
     size_t i_layer; /* the step being run */
+    bool is_short;  /* it is the last layer's, and only the rows that are read matter */
     atomic_bool has_failed;
 };
 
@@ -142,18 +143,19 @@ static void cut(cir__forward *self, size_t n_rows)
 static bool embed_rows(cir__forward *self, const block *rows, bench *own)
 {
     const cir__batch *batch = self->batch;
-    size_t n_rows = batch->starts[batch->n_sequences] - rows->first_row;
+    size_t n_rows = batch->n_rows - rows->first_row;
     size_t block_rows = cir__product_block_rows[rows->i_block];
     return batch->embed(batch->embed_context, own->lane, rows->i_block, rows->first_row,
                         n_rows < block_rows ? n_rows : block_rows, own->wide,
                         self->x + rows->first_row * self->tower->config.width);
 }
 
-/* The second half of a layer: joins what attention gave to x, then the perceptron. */
-static bool finish_layer(cir__forward *self, const cir__layer *layer, const block *rows, bench *own)
+/* The second half of a layer: joins what attention gave to all_x, then the perceptron. */
+static bool finish_layer(cir__forward *self, const cir__layer *layer, const block *rows, float *all_x,
+                         bench *own)
 {
     const cir__tower_config *config = &self->tower->config;
-    float *x = self->x + rows->first_row * config->width;
+    float *x = all_x + rows->first_row * config->width;
     const float *mixed = self->mixed + rows->first_row * config->width;
     if (!cir__lane_run(own->lane, CIR__TOWER_OUT, rows->i_block, mixed, layer->out.weight, layer->out.bias,
                        x))
@@ -184,8 +186,8 @@ static void rows_task(void *context, size_t i_task, size_t i_thread)
     bench *own = &self->benches[i_thread];
     size_t i = self->i_layer;
     int entered = cir__product_enter();
-    bool is_done =
-        i == 0 ? embed_rows(self, rows, own) : finish_layer(self, &self->tower->layers[i - 1], rows, own);
+    bool is_done = i == 0 ? embed_rows(self, rows, own)
+                          : finish_layer(self, &self->tower->layers[i - 1], rows, self->x, own);
     if (is_done && i < self->tower->config.n_layers)
         is_done = begin_layer(self, &self->tower->layers[i], rows, own);
     cir__product_leave(entered);
@@ -193,32 +195,30 @@ static void rows_task(void *context, size_t i_task, size_t i_thread)
         atomic_store(&self->has_failed, true);
 }
 
-/* One head's attention over n_tokens tokens, queries in groups. Tokens are 3·width apart in qkv. */
-static bool attend(const float *qkv, size_t n_tokens, size_t width, size_t head_width, bool is_causal,
-                   float *scores, float *mixed)
+/* One head's attention of the queries [first, end) to n_tokens tokens, in groups, to the rows of mixed.
+ * Tokens are 3·width apart in qkv. */
+static bool attend(const float *qkv, size_t first, size_t end, size_t n_tokens, size_t width,
+                   size_t head_width, float *scores, float *mixed)
 {
     const float *keys = qkv + width;
     const float *values = keys + width;
     float scale = 1.0F / sqrtf((float)head_width);
-    for (size_t first = 0; first < n_tokens; first += QUERY_ROWS) {
-        size_t n = n_tokens - first < QUERY_ROWS ? n_tokens - first : QUERY_ROWS;
-        size_t n_seen = is_causal ? first + n : n_tokens;
-        if (!cir__multiply(true, n, n_seen, head_width, scale, qkv + first * 3 * width, 3 * width, keys,
-                           3 * width, scores, n_seen))
+    for (; first < end; first += QUERY_ROWS) {
+        size_t n = end - first < QUERY_ROWS ? end - first : QUERY_ROWS;
+        if (!cir__multiply(true, n, n_tokens, head_width, scale, qkv + first * 3 * width, 3 * width, keys,
+                           3 * width, scores, n_tokens))
             return false;
-        for (size_t i = 0; i < n; i++) {
-            float *row = scores + i * n_seen;
-            size_t n_own = is_causal ? first + i + 1 : n_seen;
-            cir__softmax(row, n_own);
-            memset(row + n_own, 0, (n_seen - n_own) * sizeof *row);
-        }
-        if (!cir__multiply(false, n, head_width, n_seen, 1.0F, scores, n_seen, values, 3 * width,
-                           mixed + first * width, width))
+        for (size_t i = 0; i < n; i++)
+            cir__softmax(scores + i * n_tokens, n_tokens);
+        if (!cir__multiply(false, n, head_width, n_tokens, 1.0F, scores, n_tokens, values, 3 * width, mixed,
+                           width))
             return false;
+        mixed += n * width;
     }
     return true;
 }
 
+/* One head of one sequence; of the last layer only the query that is read. */
 static void attention_task(void *context, size_t i_task, size_t i_thread)
 {
     cir__forward *self = context;
@@ -226,14 +226,115 @@ static void attention_task(void *context, size_t i_task, size_t i_thread)
     size_t i_sequence = i_task / config->n_heads;
     size_t i_head = i_task % config->n_heads;
     size_t head_width = config->width / config->n_heads;
-    size_t first = self->batch->starts[i_sequence];
-    size_t n_tokens = self->batch->starts[i_sequence + 1] - first;
+    size_t start = self->batch->starts[i_sequence];
+    size_t n_tokens = self->batch->starts[i_sequence + 1] - start;
+    size_t first = 0;
+    size_t end = n_tokens;
+    size_t row = start; /* of mixed */
+    if (self->is_short) {
+        first = self->batch->pooled[i_sequence] - start;
+        end = first + 1;
+        row = i_sequence;
+    }
     int entered = cir__product_enter();
-    if (!attend(self->qkv + first * 3 * config->width + i_head * head_width, n_tokens, config->width,
-                head_width, self->batch->is_causal, self->benches[i_thread].scores,
-                self->mixed + first * config->width + i_head * head_width))
+    if (!attend(self->qkv + start * 3 * config->width + i_head * head_width, first, end, n_tokens,
+                config->width, head_width, self->benches[i_thread].scores,
+                self->mixed + row * config->width + i_head * head_width))
         atomic_store(&self->has_failed, true);
     cir__product_leave(entered);
+}
+
+/* The keys of a row that a path names; its values stand width behind. */
+static const float *find_keys(const cir__forward *self, uint32_t seen)
+{
+    size_t width = self->tower->config.width;
+    if (seen < CIR__PATHS_KEPT)
+        return self->qkv + (size_t)seen * 3 * width + width;
+    size_t row = seen - CIR__PATHS_KEPT;
+    return self->batch->paths->kept + (row * self->tower->config.n_layers + self->i_layer) * 2 * width;
+}
+
+/* One row's attention, all heads: what it sees is short, and its numbers must not depend on who sees it with
+ * it. */
+static void follow_path(const cir__forward *self, size_t row, float *scores, float *mixed)
+{
+    const cir__tower_config *config = &self->tower->config;
+    const cir__paths *paths = self->batch->paths;
+    const uint32_t *seen = paths->seen + paths->first[row];
+    size_t n_seen = paths->first[row + 1] - paths->first[row];
+    size_t head_width = config->width / config->n_heads;
+    float scale = 1.0F / sqrtf((float)head_width);
+    memset(mixed, 0, config->width * sizeof *mixed);
+    for (size_t i = 0; i < config->width; i += head_width) {
+        const float *query = self->qkv + row * 3 * config->width + i;
+        for (size_t j = 0; j < n_seen; j++)
+            scores[j] = scale * cir__dot(query, find_keys(self, seen[j]) + i, head_width);
+        cir__softmax(scores, n_seen);
+        for (size_t j = 0; j < n_seen; j++)
+            cir__add_scaled(find_keys(self, seen[j]) + config->width + i, head_width, scores[j], mixed + i);
+    }
+}
+
+#define PATH_ROWS 16
+
+/* Some rows; of the last layer only those that are read. */
+static void paths_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    const cir__batch *batch = self->batch;
+    size_t width = self->tower->config.width;
+    size_t n = self->is_short ? batch->n_sequences : batch->n_rows;
+    for (size_t i = i_task * PATH_ROWS; i < n && i < (i_task + 1) * PATH_ROWS; i++)
+        follow_path(self, self->is_short ? batch->pooled[i] : i, self->benches[i_thread].scores,
+                    self->mixed + i * width);
+}
+
+/* Takes this layer's keys and values out for other batches. */
+static void keep_layer(const cir__forward *self)
+{
+    size_t width = self->tower->config.width;
+    size_t n_layers = self->tower->config.n_layers;
+    float *out = self->batch->paths->kept_out;
+    for (size_t row = 0; row < self->batch->n_rows; row++)
+        memcpy(out + (row * n_layers + self->i_layer) * 2 * width, self->qkv + row * 3 * width + width,
+               2 * width * sizeof *out);
+}
+
+static void run_attention(cir__forward *self, cir_pool *pool)
+{
+    const cir__batch *batch = self->batch;
+    if (batch->paths == NULL) {
+        cir__pool_run(pool, batch->n_sequences * self->tower->config.n_heads, attention_task, self);
+        return;
+    }
+    if (batch->paths->kept_out != NULL)
+        keep_layer(self);
+    size_t n = self->is_short ? batch->n_sequences : batch->n_rows;
+    cir__pool_run(pool, (n + PATH_ROWS - 1) / PATH_ROWS, paths_task, self);
+}
+
+/* The end of the last layer for the rows that are read alone: they stand in mixed already, and come to stand
+ * in x. */
+static void finish_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    const block *rows = &self->blocks[i_task];
+    int entered = cir__product_enter();
+    if (!finish_layer(self, &self->tower->layers[self->tower->config.n_layers - 1], rows, self->qkv,
+                      &self->benches[i_thread]))
+        atomic_store(&self->has_failed, true);
+    cir__product_leave(entered);
+}
+
+/* What attention needed qkv for is over: the rows that are read take its place. */
+static void finish_short(cir__forward *self, cir_pool *pool)
+{
+    const cir__batch *batch = self->batch;
+    size_t width = self->tower->config.width;
+    for (size_t i = 0; i < batch->n_sequences; i++)
+        memcpy(self->qkv + i * width, self->x + batch->pooled[i] * width, width * sizeof *self->x);
+    cut(self, batch->n_sequences);
+    cir__pool_run(pool, self->n_blocks, finish_task, self);
 }
 
 /* Pooled rows → features, in blocks of the smallest size: a small part of the work. */
@@ -248,9 +349,12 @@ static void pool_task(void *context, size_t i_task, size_t i_thread)
     bench *own = &self->benches[i_thread];
     size_t first = i_task * block_rows;
     size_t n = batch->n_sequences - first < block_rows ? batch->n_sequences - first : block_rows;
-    for (size_t i = 0; i < n; i++)
-        cir__layer_norm(self->x + batch->pooled[first + i] * width, 1, width, tower->final_norm.weight,
-                        tower->final_norm.bias, tower->config.layer_norm_eps, own->norm + i * width);
+    for (size_t i = 0; i < n; i++) {
+        const float *x =
+            self->is_short ? self->qkv + (first + i) * width : self->x + batch->pooled[first + i] * width;
+        cir__layer_norm(x, 1, width, tower->final_norm.weight, tower->final_norm.bias,
+                        tower->config.layer_norm_eps, own->norm + i * width);
+    }
     int entered = cir__product_enter();
     if (!cir__lane_run(own->lane, CIR__TOWER_PROJECT, i_block, own->norm, tower->projection.weight,
                        tower->projection.bias, own->wide))
@@ -259,25 +363,90 @@ static void pool_task(void *context, size_t i_task, size_t i_thread)
     memcpy(self->features + first * tower->dim, own->wide, n * tower->dim * sizeof *own->wide);
 }
 
+/* The head's attention over one sequence, whose normed rows replace x, to a row of mixed. */
+static bool seek(cir__forward *self, size_t i_sequence, bench *own)
+{
+    const cir__tower *tower = self->tower;
+    const cir__head *head = &tower->head;
+    size_t width = tower->config.width;
+    size_t head_width = width / tower->config.n_heads;
+    size_t first = self->batch->starts[i_sequence];
+    size_t n_tokens = self->batch->starts[i_sequence + 1] - first;
+    float *x = self->x + first * width;
+    float *mixed = self->mixed + i_sequence * width;
+    cir__layer_norm(x, n_tokens, width, tower->final_norm.weight, tower->final_norm.bias,
+                    tower->config.layer_norm_eps, x);
+    for (size_t h = 0; h < tower->config.n_heads; h++) {
+        float *sum = own->norm; /* [width] */
+        if (!cir__multiply(true, 1, n_tokens, width, 1.0F, head->seekers + h * width, width, x, width,
+                           own->scores, n_tokens))
+            return false;
+        cir__softmax(own->scores, n_tokens);
+        if (!cir__multiply(false, 1, width, n_tokens, 1.0F, own->scores, n_tokens, x, width, sum, width) ||
+            !cir__multiply(true, 1, head_width, width, 1.0F, sum, width, head->value + h * head_width * width,
+                           width, mixed + h * head_width, head_width))
+            return false;
+    }
+    for (size_t i = 0; i < width; i++)
+        mixed[i] += head->value_bias[i];
+    return true;
+}
+
+static void seek_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    int entered = cir__product_enter();
+    if (!seek(self, i_task, &self->benches[i_thread]))
+        atomic_store(&self->has_failed, true);
+    cir__product_leave(entered);
+}
+
+/* The head's half layer, on one row a sequence. What attention needed qkv for is over: its rows are taken. */
+static void head_task(void *context, size_t i_task, size_t i_thread)
+{
+    cir__forward *self = context;
+    size_t width = self->tower->config.width;
+    size_t i_block = CIR__N_PRODUCT_BLOCKS - 1;
+    size_t block_rows = cir__product_block_rows[i_block];
+    size_t n = self->batch->n_sequences - i_task * block_rows;
+    block rows = {i_task * block_rows, i_block};
+    float *x = self->qkv + rows.first_row * width;
+    memset(x, 0, block_rows * width * sizeof *x);
+    int entered = cir__product_enter();
+    if (!finish_layer(self, &self->tower->head.half, &rows, self->qkv, &self->benches[i_thread]))
+        atomic_store(&self->has_failed, true);
+    cir__product_leave(entered);
+    memcpy(self->features + rows.first_row * width, x, (n < block_rows ? n : block_rows) * width * sizeof *x);
+}
+
 cir_status cir__forward_run(cir__forward *self, cir_pool *pool, const cir__batch *batch, float *features_out,
                             size_t *i_bad_out, cir_error *err)
 {
     *i_bad_out = 0;
     const cir__tower_config *config = &self->tower->config;
-    size_t n_rows = batch->starts[batch->n_sequences];
+    bool has_head = self->tower->head.seekers != NULL;
+    /* A head reads all rows, and so does a probe. */
+    bool may_be_short = !has_head && batch->probe == NULL;
     self->batch = batch;
     self->features = features_out;
-    cut(self, n_rows);
-    for (size_t i = 0; i <= config->n_layers; i++) {
+    self->is_short = false;
+    cut(self, batch->n_rows);
+    for (size_t i = 0; i <= config->n_layers && !self->is_short; i++) {
         self->i_layer = i;
         cir__pool_run(pool, self->n_blocks, rows_task, self);
         if (batch->probe != NULL)
-            batch->probe(batch->probe_context, i, self->x, n_rows);
+            batch->probe(batch->probe_context, i, self->x, batch->n_rows);
+        self->is_short = may_be_short && i + 1 == config->n_layers;
         if (i < config->n_layers)
-            cir__pool_run(pool, batch->n_sequences * config->n_heads, attention_task, self);
+            run_attention(self, pool);
     }
+    if (self->is_short)
+        finish_short(self, pool);
     size_t last = cir__product_block_rows[CIR__N_PRODUCT_BLOCKS - 1];
-    cir__pool_run(pool, (batch->n_sequences + last - 1) / last, pool_task, self);
+    size_t n_pooled = (batch->n_sequences + last - 1) / last;
+    if (has_head)
+        cir__pool_run(pool, batch->n_sequences, seek_task, self);
+    cir__pool_run(pool, n_pooled, has_head ? head_task : pool_task, self);
     if (atomic_load(&self->has_failed))
         return cir__fail(err, CIR_UNSUPPORTED, "encoder: oneDNN fails on a product that it has accepted");
     for (size_t i = 0; i < batch->n_sequences; i++)

@@ -1,6 +1,9 @@
 /* Sequences of tokens through a tower to unit features.
  *
  * All rows (tokens) of a batch stand one below the other, each sequence as long as it is: nothing is padded.
+ * In a causal tower a token's numbers depend on it and those before it alone: where sequences begin alike,
+ * the beginning's rows are there once. Of the last layer, only the rows where features are read are computed.
+ *
  * A layer is two steps with a barrier behind each: attention, cut by sequence and head; everything else, cut
  * into blocks of rows. Cuts depend on the batch alone, never on the threads, and a row's numbers do not
  * depend on its block: neither threads nor neighbours change a feature. */
@@ -9,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cir/pool.h"
 #include "model/tower.h"
@@ -26,12 +30,26 @@ typedef bool cir__embed(void *context, cir__lane *lane, size_t i_block, size_t f
  * one. */
 typedef void cir__probe(void *context, size_t i_layer, const float *x, size_t n_rows);
 
+/* What each row of a causal tower's batch sees. */
+typedef struct cir__paths {
+    const size_t *first;  /* [n_rows + 1] */
+    const uint32_t *seen; /* row r sees seen[first[r] … first[r + 1]), at most max_tokens, itself last;
+                             numbers from CIR__PATHS_KEPT on mean rows of kept */
+    const float *kept;    /* [n_kept, n_layers, 2, width]: keys and values of another batch's rows */
+    float *kept_out;      /* the same for this batch's own rows, or NULL */
+} cir__paths;
+
+#define CIR__PATHS_KEPT 0x80000000U
+
 /* Sequences to run together; lends all. */
 typedef struct cir__batch {
+    size_t n_rows;
     size_t n_sequences;
-    const size_t *starts; /* [n_sequences + 1] first rows; the last one is the number of rows */
-    const size_t *pooled; /* [n_sequences] rows where features are read */
-    bool is_causal;       /* a token sees itself and those before it */
+    const size_t *
+        starts; /* [n_sequences + 1] first rows, where there are no paths: a token sees all of its sequence */
+    const size_t
+        *pooled; /* [n_sequences] rows where features are read; where there is a head it reads all of them */
+    const cir__paths *paths; /* NULL: none */
     cir__embed *embed;
     void *embed_context;
     cir__probe *probe; /* NULL: none */

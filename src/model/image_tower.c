@@ -15,9 +15,10 @@ struct cir__image_tower {
     size_t image_px;
     size_t patch_px;
     size_t n_tokens;
+    size_t n_class; /* tokens in front of the patches': 1 or 0 */
     float *memory;
-    float *positions; /* [n_tokens, width], the class token added to the first */
-    float *norm_weight;
+    float *positions;   /* [n_tokens, width], the class token added to the first */
+    float *norm_weight; /* where there is a class token there is a norm */
     float *norm_bias;
 };
 
@@ -37,9 +38,11 @@ static cir_status fill(cir__image_tower *self, size_t width, const cir__weights 
         return cir__fail_memory(err, "weights");
     room = (cir__carver){.memory = self->memory};
     carve(self, width, &room);
+    cir__tensor_copy(weights->image_positions, 0, self->n_tokens * width, self->positions);
+    if (self->n_class == 0)
+        return CIR_OK;
     /* The norm's place serves for the class token until the norm comes. */
     cir__tensor_copy(weights->class_token, 0, width, self->norm_weight);
-    cir__tensor_copy(weights->image_positions, 0, self->n_tokens * width, self->positions);
     for (size_t i = 0; i < width; i++)
         self->positions[i] += self->norm_weight[i];
     cir__tensor_copy(weights->pre_norm.weight, 0, width, self->norm_weight);
@@ -57,10 +60,11 @@ cir_status cir__image_tower_new(const cir__config *config, const cir__weights *w
     self->image_px = config->image_px;
     self->patch_px = config->patch_px;
     self->n_tokens = config->image.max_tokens;
+    self->n_class = weights->class_token != NULL ? 1 : 0;
     cir_status status = fill(self, config->image.width, weights, err);
     if (status == CIR_OK)
-        status =
-            cir__tower_new(&config->image, config->dim, &weights->image, weights->patch, &self->tower, err);
+        status = cir__tower_new(&config->image, config->dim, &weights->image, &weights->patch, &weights->head,
+                                &self->tower, err);
     if (status != CIR_OK) {
         cir__image_tower_free(self);
         return status;
@@ -110,10 +114,11 @@ static bool embed(void *context, cir__lane *lane, size_t i_block, size_t first_r
         size_t i_picture = (first_row + r) / self->n_tokens;
         size_t i_token = (first_row + r) % self->n_tokens;
         /* The class token has no patch, and neither have the rows that fill up the block. */
-        if (r >= n_rows || i_token == 0)
+        if (r >= n_rows || i_token < self->n_class)
             memset(scratch + r * n_patch, 0, n_patch * sizeof *scratch);
         else
-            unfold(self, all->tensors + i_picture * picture_items, i_token - 1, scratch + r * n_patch);
+            unfold(self, all->tensors + i_picture * picture_items, i_token - self->n_class,
+                   scratch + r * n_patch);
     }
     if (!cir__lane_run(lane, CIR__TOWER_PATCH, i_block, scratch, tower->patch.weight, tower->patch.bias, x))
         return false;
@@ -122,7 +127,9 @@ static bool embed(void *context, cir__lane *lane, size_t i_block, size_t first_r
         for (size_t i = 0; i < width; i++)
             x[r * width + i] += position[i];
     }
-    cir__layer_norm(x, n_rows, width, self->norm_weight, self->norm_bias, tower->config.layer_norm_eps, x);
+    if (self->n_class > 0)
+        cir__layer_norm(x, n_rows, width, self->norm_weight, self->norm_bias, tower->config.layer_norm_eps,
+                        x);
     return true;
 }
 
@@ -145,7 +152,9 @@ cir_status cir__image_tower_encode(const cir__image_tower *self, cir_pool *pool,
         cir__forward_new(self->tower, pool, n_together * self->n_tokens, self->n_tokens, &forward, err);
     for (size_t i = 0; i < n && status == CIR_OK; i += n_together) {
         pictures all = {self, tensors + i * picture_items};
-        cir__batch batch = {.n_sequences = n - i < n_together ? n - i : n_together,
+        size_t n_pictures = n - i < n_together ? n - i : n_together;
+        cir__batch batch = {.n_rows = n_pictures * self->n_tokens,
+                            .n_sequences = n_pictures,
                             .starts = starts,
                             .pooled = starts, /* class tokens */
                             .embed = embed,

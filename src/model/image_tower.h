@@ -1,5 +1,6 @@
-/* Pictures, already resized and normalised, to unit features: patches as rows, a class token in front,
- * positions, a norm, the layers; the feature is read at the class token. */
+/* Pictures, already resized and normalised, to unit features. CLIP: patches as rows, a class token in front,
+ * positions, a norm, the layers; the feature is read at the class token. SigLIP: patches, positions, the
+ * layers, the tower's head. */
 #ifndef CIR_MODEL_IMAGE_TOWER_H
 #define CIR_MODEL_IMAGE_TOWER_H
 

@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "kernels/half.h"
-#include "model/config.h"
+#include "model/open_clip.h"
 
 #define CHUNK_ITEMS 65536
 
@@ -98,7 +98,8 @@ static float reach_of(const char *name, bool is_scale)
 {
     if (is_scale)
         return 0.5F;
-    if (strstr(name, "fc2.weight") != NULL || strstr(name, "patch_embedding") != NULL)
+    if (strstr(name, "fc2.weight") != NULL || strstr(name, "c_proj.weight") != NULL ||
+        strstr(name, "patch_embed") != NULL)
         return 0x1p-5F;
     return strstr(name, "class_embedding") != NULL ? 0.5F : 0x1p-4F;
 }
@@ -107,7 +108,8 @@ static void write_numbers(writer *self, const char *name, size_t n)
 {
     static uint16_t chunk[CHUNK_ITEMS];
     size_t length = strlen(name);
-    bool is_scale = strstr(name, "norm") != NULL && length > 6 && strcmp(name + length - 6, "weight") == 0;
+    bool is_scale = (strstr(name, "norm") != NULL || strstr(name, "ln_") != NULL) && length > 6 &&
+                    strcmp(name + length - 6, "weight") == 0;
     float step = reach_of(name, is_scale) / 512;
     uint64_t seed = name_seed(name);
     for (size_t first = 0; first < n; first += CHUNK_ITEMS) {
@@ -168,8 +170,54 @@ static void push_layers(writer *self, const char *tower, const cir__tower_config
     }
 }
 
+/* The layers of open_clip's text tower, and of timm's trunk. */
+static void push_fused_layers(writer *self, const char *tower, const cir__tower_config *config, bool is_timm)
+{
+    size_t width = config->width;
+    for (size_t i = 0; i < config->n_layers; i++) {
+        char part[64];
+        (void)snprintf(part, sizeof part, "%.40s%zu.", tower, i);
+        push_affine(self, part, is_timm ? "norm1" : "ln_1", width, 0);
+        push(self, part, is_timm ? "attn.qkv.weight" : "attn.in_proj_weight", 3 * width, width, 0, 0);
+        push(self, part, is_timm ? "attn.qkv.bias" : "attn.in_proj_bias", 3 * width, 0, 0, 0);
+        push_affine(self, part, is_timm ? "attn.proj" : "attn.out_proj", width, width);
+        push_affine(self, part, is_timm ? "norm2" : "ln_2", width, 0);
+        push_affine(self, part, is_timm ? "mlp.fc1" : "mlp.c_fc", config->mlp_width, width);
+        push_affine(self, part, is_timm ? "mlp.fc2" : "mlp.c_proj", width, config->mlp_width);
+    }
+}
+
+/* SigLIP as open_clip has it. */
+static void push_open_clip(writer *self, const cir__config *config)
+{
+    size_t width = config->image.width;
+    const char *trunk = "visual.trunk.";
+    push(self, trunk, "pos_embed", 1, config->image.max_tokens, width, 0);
+    push(self, trunk, "patch_embed.proj.weight", width, 3, config->patch_px, config->patch_px);
+    push(self, trunk, "patch_embed.proj.bias", width, 0, 0, 0);
+    push_fused_layers(self, "visual.trunk.blocks.", &config->image, true);
+    push_affine(self, trunk, "norm", width, 0);
+    push(self, trunk, "attn_pool.latent", 1, 1, width, 0);
+    push_affine(self, trunk, "attn_pool.q", width, width);
+    push_affine(self, trunk, "attn_pool.kv", 2 * width, width);
+    push_affine(self, trunk, "attn_pool.proj", width, width);
+    push_affine(self, trunk, "attn_pool.norm", width, 0);
+    push_affine(self, trunk, "attn_pool.mlp.fc1", config->image.mlp_width, width);
+    push_affine(self, trunk, "attn_pool.mlp.fc2", width, config->image.mlp_width);
+    width = config->text.width;
+    push(self, "text.", "positional_embedding", config->text.max_tokens, width, 0, 0);
+    push(self, "text.", "token_embedding.weight", config->n_vocabulary, width, 0, 0);
+    push_fused_layers(self, "text.transformer.resblocks.", &config->text, false);
+    push_affine(self, "text.", "ln_final", width, 0);
+    push_affine(self, "text.", "text_projection", config->dim, width);
+}
+
 static void push_all(writer *self, const cir__config *config)
 {
+    if (config->layout != CIR__IN_TRANSFORMERS) {
+        push_open_clip(self, config);
+        return;
+    }
     size_t text = config->text.width;
     size_t image = config->image.width;
     push(self, "text_model.", "embeddings.token_embedding.weight", config->n_vocabulary, text, 0, 0);
@@ -188,31 +236,33 @@ static void push_all(writer *self, const cir__config *config)
     push(self, "", "text_projection.weight", config->dim, text, 0, 0);
 }
 
-static bool read_config(const char *folder, cir__config *config)
+static bool read_config(const char *folder, bool is_open_clip, cir__config *config)
 {
-    char *path = cir__path_join(folder, "config.json");
+    char *path = cir__path_join(folder, is_open_clip ? "open_clip_config.json" : "config.json");
     uint8_t *bytes;
     size_t size;
     if (path == NULL || cir__file_read(path, (size_t)1 << 20, &bytes, &size, NULL) != CIR_OK) {
         free(path);
         return false;
     }
-    bool is_read = cir__config_parse((cir__bytes_view){bytes, size, path}, config, NULL) == CIR_OK;
+    cir__bytes_view json = {bytes, size, path};
+    bool is_read = (is_open_clip ? cir__open_clip_parse(json, config, NULL)
+                                 : cir__config_parse(json, config, NULL)) == CIR_OK;
     free(bytes);
     free(path);
     return is_read;
 }
 
-bool cir__made_weights_write(const char *folder)
+bool cir__made_weights_write(const char *folder, bool is_open_clip)
 {
     cir__config config;
-    if (!read_config(folder, &config))
+    if (!read_config(folder, is_open_clip, &config))
         return false;
     writer self = {.header = json_object()};
     push_all(&self, &config);
     char *text = json_dumps(self.header, JSON_COMPACT);
     json_decref(self.header);
-    char *path = cir__path_join(folder, "model.safetensors");
+    char *path = cir__path_join(folder, is_open_clip ? "open_clip_model.safetensors" : "model.safetensors");
     self = (writer){.file = fopen(path, "wb")};
     free(path);
     if (text == NULL || self.file == NULL) {

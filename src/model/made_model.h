@@ -23,7 +23,8 @@ bool cir__made_copy(const char *folder, const char *from, const char *to);
 /* Writes text as a file of the folder. */
 bool cir__made_write(const char *folder, const char *name, const char *text);
 
-/* Writes model.safetensors (float16) with all the tensors of the folder's config.json. */
-bool cir__made_weights_write(const char *folder);
+/* Writes model.safetensors (float16) with all the tensors of the folder's config.json (CLIP in transformers'
+ * layout), or open_clip_model.safetensors with those of its open_clip_config.json (SigLIP). */
+bool cir__made_weights_write(const char *folder, bool is_open_clip);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "image/recipe.h"
 #include "model/fingerprint.h"
+#include "model/open_clip.h"
 #include "model/source.h"
 #include "model/weights.h"
 #include "text/tokenizer.h"
@@ -34,8 +35,9 @@ struct cir_model {
 static cir_status open_weights(cir_model *model, cir_error *err)
 {
     const cir__bytes_view *file = cir__source_find(&model->source, CIR__FILE_WEIGHTS);
-    cir_status status =
-        cir__config_parse(*cir__source_find(&model->source, CIR__FILE_CONFIG), &model->config, err);
+    const cir__bytes_view *config = cir__source_find(&model->source, CIR__FILE_CONFIG);
+    cir_status status = model->source.is_open_clip ? cir__open_clip_parse(*config, &model->config, err)
+                                                   : cir__config_parse(*config, &model->config, err);
     if (status == CIR_OK)
         status = cir__safetensors_parse(*file, &model->table, err);
     if (status == CIR_OK)
@@ -46,12 +48,19 @@ static cir_status open_weights(cir_model *model, cir_error *err)
 static cir_status open_tokenizer(cir_model *model, cir_error *err)
 {
     const cir__config *config = &model->config;
-    const cir__bytes_view *tokenizer_json = cir__source_find(&model->source, CIR__FILE_TOKENIZER);
-    const cir__bytes_view *vocab_json = cir__source_find(&model->source, CIR__FILE_VOCABULARY);
-    const char *path = model->source.path;
-    cir_status status =
-        cir__tokenizer_parse(tokenizer_json, vocab_json, cir__source_find(&model->source, CIR__FILE_MERGES),
-                             &model->tokenizer, err);
+    const cir__source *source = &model->source;
+    const cir__tokenizer_files files = {
+        .tokenizer_json = cir__source_find(source, CIR__FILE_TOKENIZER),
+        .vocab_json = cir__source_find(source, CIR__FILE_VOCABULARY),
+        .merges_txt = cir__source_find(source, CIR__FILE_MERGES),
+        .spiece_model = cir__source_find(source, CIR__FILE_SPIECE),
+        .config_json = cir__source_find(source, CIR__FILE_TOKENIZER_CONFIG),
+    };
+    bool is_clip = config->architecture == CIR__CLIP;
+    cir__tokenizer_family family = is_clip                ? CIR__TOKENIZER_CLIP
+                                   : source->is_open_clip ? CIR__TOKENIZER_SIGLIP_OPEN_CLIP
+                                                          : CIR__TOKENIZER_SIGLIP;
+    cir_status status = cir__tokenizer_parse(&files, family, &model->tokenizer, err);
     if (status != CIR_OK)
         return status;
     size_t n_vocabulary = cir__tokenizer_n_vocabulary(model->tokenizer);
@@ -60,21 +69,28 @@ static cir_status open_tokenizer(cir_model *model, cir_error *err)
             err, CIR_SHAPE,
             "%s: the tokenizer has %zu tokens, the weights have %zu: it is another model's; fetch this "
             "model's tokenizer files",
-            path, n_vocabulary, config->n_vocabulary);
+            source->path, n_vocabulary, config->n_vocabulary);
     int end_id = cir__tokenizer_end_id(model->tokenizer);
-    if (config->end_id != CIR__MISTAKEN_END_ID && config->end_id != end_id)
+    if (is_clip && config->end_id != CIR__MISTAKEN_END_ID && config->end_id != end_id)
         return cir__fail(
             err, CIR_SHAPE,
             "%s: the tokenizer ends texts with token %d, config.json with %d: it is another model's; "
             "fetch this model's tokenizer files",
-            path, end_id, (int)config->end_id);
+            source->path, end_id, (int)config->end_id);
     return CIR_OK;
 }
 
 static cir_status open_recipe(cir_model *model, cir_error *err)
 {
     const cir__bytes_view *file = cir__source_find(&model->source, CIR__FILE_RECIPE);
-    cir__recipe_init_clip(&model->recipe, model->config.image_px);
+    const cir__bytes_view *config = cir__source_find(&model->source, CIR__FILE_CONFIG);
+    if (model->source.is_open_clip)
+        return cir__recipe_parse_open_clip(config->data, config->size, config->name, model->config.image_px,
+                                           &model->recipe, err);
+    if (model->config.architecture == CIR__SIGLIP)
+        cir__recipe_init_siglip(&model->recipe, model->config.image_px);
+    else
+        cir__recipe_init_clip(&model->recipe, model->config.image_px);
     if (file == NULL)
         return CIR_OK;
     cir_status status = cir__recipe_parse(file->data, file->size, file->name, &model->recipe, err);
@@ -83,27 +99,56 @@ static cir_status open_recipe(cir_model *model, cir_error *err)
     return status;
 }
 
+/* Which files this model's features depend on. */
+static void list_read(const cir_model *model, bool are_read[CIR__N_FILES])
+{
+    bool is_siglip = model->config.architecture == CIR__SIGLIP;
+    bool has_json = cir__source_find(&model->source, CIR__FILE_TOKENIZER) != NULL;
+    bool has_spiece = is_siglip && cir__source_find(&model->source, CIR__FILE_SPIECE) != NULL &&
+                      !(model->source.is_open_clip && has_json);
+    are_read[CIR__FILE_CONFIG] = are_read[CIR__FILE_WEIGHTS] = true;
+    are_read[CIR__FILE_RECIPE] = !model->source.is_open_clip;
+    are_read[CIR__FILE_TOKENIZER] = !has_spiece;
+    are_read[CIR__FILE_VOCABULARY] = are_read[CIR__FILE_MERGES] = !is_siglip && !has_json;
+    are_read[CIR__FILE_SPIECE] = has_spiece;
+    are_read[CIR__FILE_TOKENIZER_CONFIG] = is_siglip;
+}
+
 static cir_status fill_info(cir_model *model, cir_error *err)
 {
     model->info = (cir_model_info){
         .name = model->source.name,
         .path = model->source.path,
-        .architecture = "clip",
+        .architecture = model->config.architecture == CIR__SIGLIP ? "siglip" : "clip",
         .dim = model->config.dim,
         .image_px = model->config.image_px,
         .context_length = model->config.text.max_tokens,
         .n_vocabulary = model->config.n_vocabulary,
         .n_parameters = model->weights.n_parameters,
+        .precision = model->config.image.is_bf16 ? CIR_PRECISION_BF16 : CIR_PRECISION_F32,
     };
     _Static_assert(sizeof model->info.fingerprint == CIR__HASH_TEXT_SIZE, "a fingerprint is a hash's text");
-    return cir__fingerprint_make(&model->source, cir__safetensors_header_bytes(model->table),
+    bool are_read[CIR__N_FILES] = {false};
+    list_read(model, are_read);
+    return cir__fingerprint_make(&model->source, are_read, cir__safetensors_header_bytes(model->table),
                                  model->info.fingerprint, err);
 }
 
 cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err)
 {
+    return cir_model_open_with(path, NULL, model_out, err);
+}
+
+cir_status cir_model_open_with(const char *path, const cir_model_options *options, cir_model **model_out,
+                               cir_error *err)
+{
     cir__error_clear(err);
     *model_out = NULL;
+    bool is_bf16 = options != NULL && options->precision == CIR_PRECISION_BF16;
+    if (is_bf16 && !cir__product_has_bf16())
+        return cir__fail(
+            err, CIR_UNSUPPORTED,
+            "%s: this processor does not multiply bf16 (AVX512_BF16); open it with precision f32", path);
     cir_model *model = cir__new(1, sizeof *model);
     if (model == NULL)
         return cir__fail_memory(err, path);
@@ -116,6 +161,7 @@ cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *er
     cir_status status = cir__source_open(path, &model->source, err);
     if (status == CIR_OK)
         status = open_weights(model, err);
+    model->config.image.is_bf16 = model->config.text.is_bf16 = is_bf16;
     if (status == CIR_OK)
         status = open_tokenizer(model, err);
     if (status == CIR_OK)
@@ -272,6 +318,44 @@ cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool, const 
         status = cir__model_encode_ids(model, pool, list.ids, list.starts, n, features_out, NULL, NULL, err);
     if (status == CIR_OK && n_cut_out != NULL)
         *n_cut_out = list.n_cut;
+    free(list.ids);
+    free(list.starts);
+    return status;
+}
+
+/* Takes the end tokens away, and leaves out texts that have no other token or an end token within; returns
+ * how many are left. */
+static size_t list_beginnings(const cir__tokenizer *tokenizer, id_list *list, size_t n)
+{
+    size_t n_left = 0;
+    size_t n_kept = 0; /* ids */
+    for (size_t i = 0; i < n; i++) {
+        size_t start = list->starts[i];
+        size_t n_ids = cir__tokenizer_find_end(tokenizer, list->ids + start, list->starts[i + 1] - start);
+        if (start + n_ids + 1 != list->starts[i + 1] || n_ids == 0)
+            continue;
+        memmove(list->ids + n_kept, list->ids + start, n_ids * sizeof *list->ids);
+        n_kept += n_ids;
+        list->starts[++n_left] = n_kept;
+    }
+    return n_left;
+}
+
+cir_status cir_model_keep_beginnings(const cir_model *model, cir_pool *pool, const char *const *texts,
+                                     size_t n, cir_error *err)
+{
+    cir__error_clear(err);
+    if (model->config.architecture != CIR__CLIP)
+        return CIR_OK;
+    const cir__text_tower *tower;
+    id_list list = {0};
+    cir_status status = cir__model_get_text_tower(model, &tower, err);
+    if (status == CIR_OK)
+        status = tokenise(model, texts, n, &list, err);
+    if (status == CIR_OK) {
+        size_t n_left = list_beginnings(model->tokenizer, &list, n);
+        status = cir__text_tower_keep(tower, pool, list.ids, list.starts, n_left, model->source.path, err);
+    }
     free(list.ids);
     free(list.starts);
     return status;

@@ -114,10 +114,10 @@ static void test_a_model_says_what_it_is(void **state)
 }
 
 /* The golden features of a tiny model's tower; free(). */
-static float *take_golden(const char *name, size_t *n_out)
+static float *take_golden_of(const char *shape, const char *name, size_t *n_out)
 {
     char path[CIR__MADE_PATH_SIZE];
-    path_of(path, "quick", "golden.safetensors");
+    path_of(path, shape, "golden.safetensors");
     cir__mapping mapping;
     cir__safetensors *table;
     assert_int_equal(cir__mapping_open(path, &mapping, NULL), CIR_OK);
@@ -130,6 +130,11 @@ static float *take_golden(const char *name, size_t *n_out)
     cir__safetensors_free(table);
     cir__mapping_close(&mapping);
     return items;
+}
+
+static float *take_golden(const char *name, size_t *n_out)
+{
+    return take_golden_of("quick", name, n_out);
 }
 
 static double largest_difference(const float *a, const float *b, size_t n)
@@ -216,6 +221,103 @@ static void test_picture_files_become_transformers_features(void **state)
     free(features);
     free(golden);
     cir_model_close(model);
+}
+
+/* A folder with one of the tiny SigLIP models, with files of CLIP's tokenizer that must not be read. */
+static void make_siglip_folder(char folder[CIR__MADE_PATH_SIZE], const char *shape)
+{
+    assert_true(cir__made_folder_new(folder));
+    copy(folder, shape, "config.json", "config.json");
+    copy(folder, shape, "weights_f16.safetensors", "model.safetensors");
+    copy(folder, shape, "preprocessor_config.json", "preprocessor_config.json");
+    copy(folder, "../text/siglip", "spiece.model", "spiece.model");
+    copy(folder, "quick", "vocab.json", "vocab.json");
+    copy(folder, "quick", "merges.txt", "merges.txt");
+}
+
+static void check_siglip(const char *shape)
+{
+    char folder[CIR__MADE_PATH_SIZE];
+    char path[CIR__MADE_PATH_SIZE];
+    make_siglip_folder(folder, shape);
+    cir_model *model = open_model(folder);
+    const cir_model_info *info = cir_model_get_info(model);
+    assert_string_equal(info->architecture, "siglip");
+    assert_int_equal(info->context_length, 16);
+    size_t dim = info->dim;
+    path_of(path, shape, "texts.json");
+    json_t *list = json_load_file(path, 0, NULL);
+    size_t n_golden, n_cut, n = json_array_size(list);
+    assert_int_equal(n, 5);
+    const char *texts[5];
+    for (size_t i = 0; i < n; i++)
+        texts[i] = json_string_value(json_array_get(list, i));
+    float *golden = take_golden_of(shape, "text.feature", &n_golden);
+    float *features = malloc(5 * dim * sizeof *features);
+    cir_error err = {0};
+    assert_int_equal(cir_model_encode_texts(model, NULL, texts, n, features, &n_cut, &err), CIR_OK);
+    assert_int_equal(n_cut, 1);
+    assert_true(largest_difference(features, golden, 5 * dim) < 1e-5);
+    free(golden);
+    golden = take_golden_of(shape, "image.feature", &n_golden);
+    assert_int_equal(n_golden, 3);
+    path_of(path, shape, "picture.png");
+    const char *paths[] = {path};
+    assert_int_equal(cir_model_encode_files(model, NULL, paths, 1, NULL, features, NULL, NULL, &err), CIR_OK);
+    assert_true(largest_difference(features, golden + 2 * dim, dim) < 1e-5);
+    free(golden);
+    free(features);
+    json_decref(list);
+    cir_model_close(model);
+    cir__made_folder_remove(folder);
+}
+
+static void test_siglip_models_answer_as_transformers(void **state)
+{
+    (void)state;
+    check_siglip("siglip");
+    check_siglip("siglip_odd");
+}
+
+static void check_open_clip(const char *shape)
+{
+    char folder[CIR__MADE_PATH_SIZE];
+    char path[CIR__MADE_PATH_SIZE];
+    assert_true(cir__made_folder_new(folder));
+    copy(folder, shape, "open_clip_config.json", "open_clip_config.json");
+    copy(folder, shape, "weights_f16.safetensors", "open_clip_model.safetensors");
+    copy(folder, "quick", "vocab.json", "vocab.json");
+    copy(folder, "quick", "merges.txt", "merges.txt");
+    copy(folder, "quick", "config.json",
+         "config.json"); /* of another model, without its weights: not taken */
+    copy(folder, "quick", "preprocessor_config.json", "preprocessor_config.json");
+    cir_model *model = open_model(folder);
+    assert_string_equal(cir_model_get_info(model)->architecture, "clip");
+    size_t dim = cir_model_get_info(model)->dim;
+    path_of(path, shape, "picture.png");
+    const char *paths[] = {path};
+    size_t n_golden;
+    float *golden = take_golden_of(shape, "image.feature", &n_golden);
+    float *feature = malloc(dim * sizeof *feature);
+    cir_error err = {0};
+    assert_int_equal(cir_model_encode_files(model, NULL, paths, 1, NULL, feature, NULL, NULL, &err), CIR_OK);
+    assert_true(largest_difference(feature, golden + 2 * dim, dim) < 1e-5);
+    free(golden);
+    golden = take_golden_of(shape, "text.feature", &n_golden);
+    const char *texts[] = {"red cat"};
+    assert_int_equal(cir_model_encode_texts(model, NULL, texts, 1, feature, NULL, &err), CIR_OK);
+    assert_true(largest_difference(feature, golden + 2 * dim, dim) < 1e-5);
+    free(golden);
+    free(feature);
+    cir_model_close(model);
+    cir__made_folder_remove(folder);
+}
+
+static void test_open_clip_models_answer_as_open_clip(void **state)
+{
+    (void)state;
+    check_open_clip("oc_quick");
+    check_open_clip("oc_custom");
 }
 
 static void test_features_are_written_as_npy(void **state)
@@ -326,6 +428,215 @@ static void test_neighbours_do_not_change_a_feature(void **state)
     cir_model_close(model);
 }
 
+/* Watches nothing: with a probe every text is computed by itself. */
+static void ignore(void *context, size_t i_layer, const float *x, size_t n_rows)
+{
+    (void)context;
+    (void)i_layer;
+    (void)x;
+    (void)n_rows;
+}
+
+/* The features of texts computed by themselves; free(). */
+static float *encode_plainly(const cir_model *model, const int32_t *ids, const size_t *starts, size_t n)
+{
+    cir_error err = {0};
+    float *features = malloc(n * cir_model_get_info(model)->dim * sizeof *features);
+    if (cir__model_encode_ids(model, NULL, ids, starts, n, features, ignore, NULL, &err) != CIR_OK)
+        fail_msg("%s", err.message);
+    return features;
+}
+
+#define N_TERMS 40
+
+static void test_what_texts_begin_with_is_shared(void **state)
+{
+    (void)state;
+    cir_model *model = open_tiny();
+    const size_t dim = 24;
+    static int32_t ids[2 * N_TERMS * 12];
+    static int32_t terms[N_TERMS * 4];
+    static size_t starts[2 * N_TERMS + 1];
+    static size_t term_starts[N_TERMS + 1];
+    size_t n = 0;
+    /* "term text", then "text term"; terms have one to three tokens, some begin alike, and the first text
+     * comes twice. */
+    for (size_t i = 0; i < 2 * N_TERMS; i++) {
+        size_t term = i == 1 ? 0 : i % N_TERMS;
+        int32_t term_ids[] = {(int32_t)(term % 7), (int32_t)(term % 5 + 10), (int32_t)term};
+        size_t n_term = 1 + term % 3;
+        ids[n++] = 56;
+        for (size_t j = 0; j < n_term && i < N_TERMS; j++)
+            ids[n++] = term_ids[j];
+        ids[n++] = 20;
+        ids[n++] = 21;
+        for (size_t j = 0; j < n_term && i >= N_TERMS; j++)
+            ids[n++] = term_ids[j];
+        ids[n++] = 57;
+        starts[i + 1] = n;
+        if (i < N_TERMS) {
+            term_starts[i + 1] = term_starts[i] + 1 + n_term;
+            memcpy(terms + term_starts[i], ids + starts[i], (1 + n_term) * sizeof *terms);
+        }
+    }
+    float *plain = encode_plainly(model, ids, starts, 2 * N_TERMS);
+    float *shared = malloc(2 * N_TERMS * dim * sizeof *shared);
+    const cir__text_tower *tower;
+    cir_error err = {0};
+    assert_int_equal(cir__model_get_text_tower(model, &tower, &err), CIR_OK);
+    /* Nothing kept; the terms; half of them, one longer than what follows it; the first term's tokens and all
+     * of a text. */
+    for (int turn = 0; turn < 4; turn++) {
+        const size_t whole[] = {0, starts[1]};
+        if (turn == 1 || turn == 2)
+            assert_int_equal(cir__text_tower_keep(tower, NULL, terms, term_starts,
+                                                  turn == 1 ? N_TERMS : N_TERMS / 2, "test", &err),
+                             CIR_OK);
+        if (turn == 3)
+            assert_int_equal(cir__text_tower_keep(tower, NULL, ids, whole, 1, "test", &err), CIR_OK);
+        for (int again = 0; again < 2; again++) {
+            memset(shared, 0, 2 * N_TERMS * dim * sizeof *shared);
+            if (cir__model_encode_ids(model, NULL, ids, starts, 2 * N_TERMS, shared, NULL, NULL, &err) !=
+                CIR_OK)
+                fail_msg("%s", err.message);
+            assert_true(largest_difference(shared, plain, 2 * N_TERMS * dim) < 1e-6);
+        }
+    }
+    assert_int_equal(cir__text_tower_keep(tower, NULL, terms, term_starts, 0, "test", &err), CIR_OK);
+    ids[1] = 60;
+    assert_int_equal(cir__text_tower_keep(tower, NULL, ids, starts, 1, "test", &err), CIR_ARGUMENT);
+    free(plain);
+    free(shared);
+    cir_model_close(model);
+}
+
+static void test_many_equal_texts_are_one(void **state)
+{
+    (void)state;
+    cir_model *model = open_tiny();
+    const size_t n = 5000;
+    const char **texts = malloc(n * sizeof *texts);
+    float *features = malloc(n * 24 * sizeof *features);
+    cir_error err = {0};
+    for (size_t i = 0; i < n; i++)
+        texts[i] = i % 2 == 0 ? "cat" : "a rat";
+    assert_int_equal(cir_model_encode_texts(model, NULL, texts, n, features, NULL, &err), CIR_OK);
+    for (size_t i = 2; i < n; i++)
+        assert_true(largest_difference(features + i * 24, features + i % 2 * 24, 24) < 1e-6);
+    free(texts);
+    free(features);
+    cir_model_close(model);
+}
+
+static void test_beginnings_of_every_kind_change_nothing(void **state)
+{
+    (void)state;
+    cir_model *model = open_tiny();
+    const char *texts[] = {"cat red", "red cat", "", "cat", "a rat at bat zebra cat red bat at rat cat"};
+    const char *beginnings[] = {"cat", "", "red", "a rat at bat zebra cat red bat at rat cat",
+                                "<|endoftext|>"};
+    float plain[5 * 24];
+    float features[5 * 24];
+    cir_error err = {0};
+    assert_int_equal(cir_model_encode_texts(model, NULL, texts, 5, plain, NULL, &err), CIR_OK);
+    for (size_t n = 0; n <= 5; n++) {
+        if (cir_model_keep_beginnings(model, NULL, beginnings, n, &err) != CIR_OK)
+            fail_msg("%s", err.message);
+        assert_int_equal(cir_model_encode_texts(model, NULL, texts, 5, features, NULL, &err), CIR_OK);
+        assert_true(largest_difference(features, plain, 5 * 24) < 1e-6);
+    }
+    cir_model_close(model);
+    char folder[CIR__MADE_PATH_SIZE];
+    make_siglip_folder(folder, "siglip");
+    model = open_model(folder);
+    assert_int_equal(cir_model_keep_beginnings(model, NULL, beginnings, 5, &err),
+                     CIR_OK); /* nothing to keep */
+    cir_model_close(model);
+    cir__made_folder_remove(folder);
+}
+
+/* Other beginnings are named while others encode. */
+static void *rename_beginnings(void *argument)
+{
+    const char *texts[] = {"cat", "red cat", "a rat"};
+    for (size_t i = 0; i < 60; i++)
+        assert_int_equal(cir_model_keep_beginnings(argument, NULL, texts + i % 3, 1, NULL), CIR_OK);
+    return NULL;
+}
+
+static void test_beginnings_may_change_meanwhile(void **state)
+{
+    (void)state;
+    cir_model *model = open_tiny();
+    const char *texts[] = {"cat red", "red cat at bat"};
+    float plain[2 * 24];
+    float features[2 * 24];
+    pthread_t thread;
+    assert_int_equal(cir_model_encode_texts(model, NULL, texts, 2, plain, NULL, NULL), CIR_OK);
+    assert_int_equal(pthread_create(&thread, NULL, rename_beginnings, model), 0);
+    for (size_t i = 0; i < 60; i++) {
+        assert_int_equal(cir_model_encode_texts(model, NULL, texts, 2, features, NULL, NULL), CIR_OK);
+        assert_true(largest_difference(features, plain, 2 * 24) < 1e-6);
+    }
+    pthread_join(thread, NULL);
+    cir_model_close(model);
+}
+
+static void check_bf16(const char *folder)
+{
+    cir_model *exact = open_model(folder);
+    cir_model *rounded = NULL;
+    cir_error err = {0};
+    cir_model_options options = {CIR_PRECISION_BF16};
+    cir_status status = cir_model_open_with(folder, &options, &rounded, &err);
+    if (!cir__product_has_bf16()) {
+        assert_int_equal(status, CIR_UNSUPPORTED);
+        assert_non_null(strstr(err.message, "precision f32"));
+        cir_model_close(exact);
+        skip();
+    }
+    assert_int_equal(status, CIR_OK);
+    const cir_model_info *info = cir_model_get_info(rounded);
+    assert_int_equal(info->precision, CIR_PRECISION_BF16);
+    assert_int_equal(cir_model_get_info(exact)->precision, CIR_PRECISION_F32);
+    assert_string_equal(info->fingerprint, cir_model_get_info(exact)->fingerprint);
+    size_t n_items = 3 * info->image_px * info->image_px;
+    float *tensor = malloc(n_items * sizeof *tensor);
+    float *features = malloc(4 * info->dim * sizeof *features);
+    const char *text = "red cat";
+    cir__made_draw("tensor", n_items, 2.0F, tensor);
+    for (size_t i = 0; i < 2; i++) {
+        const cir_model *model = i == 0 ? exact : rounded;
+        assert_int_equal(cir_model_encode_texts(model, NULL, &text, 1, features + i * info->dim, NULL, &err),
+                         CIR_OK);
+        assert_int_equal(
+            cir_model_encode_tensors(model, NULL, tensor, 1, features + (2 + i) * info->dim, &err), CIR_OK);
+    }
+    for (size_t i = 0; i < 4; i += 2) {
+        double cosine = 0;
+        for (size_t j = 0; j < info->dim; j++)
+            cosine += (double)features[i * info->dim + j] * (double)features[(i + 1) * info->dim + j];
+        /* A bf16 number has 8 bits: near, and never the same. */
+        assert_true(cosine > 0.999 && cosine < 1.0 - 1e-8);
+    }
+    free(tensor);
+    free(features);
+    cir_model_close(exact);
+    cir_model_close(rounded);
+}
+
+static void test_bf16_is_near(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(folder);
+    check_bf16(folder);
+    cir__made_folder_remove(folder);
+    make_siglip_folder(folder, "siglip_odd");
+    check_bf16(folder);
+    cir__made_folder_remove(folder);
+}
+
 typedef struct caller {
     const cir_model *model;
     float features[24];
@@ -423,7 +734,11 @@ static void test_incomplete_folders_are_refused(void **state)
     remove_file(folder, "config.json");
     check_refused(folder, CIR_NOT_FOUND, "config.json");
     assert_true(cir__made_write(folder, "open_clip_config.json", "{}"));
-    check_refused(folder, CIR_UNSUPPORTED, "open_clip");
+    remove_file(folder, "model.safetensors.index.json");
+    check_refused(folder, CIR_UNSUPPORTED, "open_clip_model.safetensors");
+    copy(folder, "quick", "weights_f16.safetensors", "open_clip_model.safetensors");
+    check_refused(folder, CIR_FORMAT, "vision_cfg");
+    remove_file(folder, "open_clip_config.json");
     char *path = cir__path_join(folder, "config.json");
     assert_int_equal(mkdir(path, 0700), 0);
     check_refused(folder, CIR_FORMAT, "folder");
@@ -523,6 +838,33 @@ static void test_damaged_numbers_are_found(void **state)
     cir__made_folder_remove(folder);
 }
 
+static void test_siglip_fingerprints_follow_what_is_read(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    char first[33];
+    make_siglip_folder(folder, "siglip");
+    cir_model *model = open_model(folder);
+    memcpy(first, cir_model_get_info(model)->fingerprint, sizeof first);
+    cir_model_close(model);
+    remove_file(folder, "vocab.json"); /* never read */
+    model = open_model(folder);
+    assert_string_equal(cir_model_get_info(model)->fingerprint, first);
+    cir_model_close(model);
+    assert_true(cir__made_write(folder, "tokenizer_config.json", "{\"pad_token\": \"<unk>\"}"));
+    model = open_model(folder);
+    assert_string_not_equal(cir_model_get_info(model)->fingerprint, first);
+    cir_model_close(model);
+    remove_file(folder, "spiece.model");
+    copy(folder, "../text/siglip", "tokenizer.json", "tokenizer.json");
+    model = open_model(folder);
+    assert_string_not_equal(cir_model_get_info(model)->fingerprint, first);
+    cir_model_close(model);
+    remove_file(folder, "tokenizer.json");
+    check_refused(folder, CIR_NOT_FOUND, "spiece.model");
+    cir__made_folder_remove(folder);
+}
+
 static void test_fingerprints_tell_models_apart(void **state)
 {
     (void)state;
@@ -531,7 +873,12 @@ static void test_fingerprints_tell_models_apart(void **state)
     cir_model *model = open_model(folder);
     char first[33];
     memcpy(first, cir_model_get_info(model)->fingerprint, sizeof first);
+    /* Indexes name it: it stays what it was in the first version. Other kinds' files beside it do not count.
+     */
+    assert_string_equal(first, "be458e144691a0dde6f3f30356587ea6");
     cir_model_close(model);
+    copy(folder, "../text/siglip", "spiece.model", "spiece.model");
+    assert_true(cir__made_write(folder, "tokenizer_config.json", "{}"));
     model = open_tiny();
     assert_string_equal(cir_model_get_info(model)->fingerprint, first);
     cir_model_close(model);
@@ -557,8 +904,15 @@ int main(void)
         cmocka_unit_test(test_a_model_says_what_it_is),
         cmocka_unit_test(test_texts_become_transformers_features),
         cmocka_unit_test(test_picture_files_become_transformers_features),
+        cmocka_unit_test(test_siglip_models_answer_as_transformers),
+        cmocka_unit_test(test_open_clip_models_answer_as_open_clip),
         cmocka_unit_test(test_features_are_written_as_npy),
         cmocka_unit_test(test_neighbours_do_not_change_a_feature),
+        cmocka_unit_test(test_what_texts_begin_with_is_shared),
+        cmocka_unit_test(test_many_equal_texts_are_one),
+        cmocka_unit_test(test_beginnings_of_every_kind_change_nothing),
+        cmocka_unit_test(test_beginnings_may_change_meanwhile),
+        cmocka_unit_test(test_bf16_is_near),
         cmocka_unit_test(test_several_threads_may_come_first),
         cmocka_unit_test(test_ids_are_checked),
         cmocka_unit_test(test_incomplete_folders_are_refused),
@@ -566,6 +920,7 @@ int main(void)
         cmocka_unit_test(test_bad_weights_are_refused),
         cmocka_unit_test(test_damaged_numbers_are_found),
         cmocka_unit_test(test_fingerprints_tell_models_apart),
+        cmocka_unit_test(test_siglip_fingerprints_follow_what_is_read),
         cmocka_unit_test(test_threads_do_not_change_a_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,13 +6,13 @@
 
 #include "base/memory.h"
 
-dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_format_tag_t tag,
-                              cir__layout *layout_out)
+dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_data_type_t kind,
+                              dnnl_format_tag_t tag, cir__layout *layout_out)
 {
     *layout_out = cir__new(1, sizeof **layout_out);
     if (*layout_out == NULL)
         return dnnl_out_of_memory;
-    dnnl_status_t failure = dnnl_memory_desc_init_by_tag(*layout_out, n_dims, dims, dnnl_f32, tag);
+    dnnl_status_t failure = dnnl_memory_desc_init_by_tag(*layout_out, n_dims, dims, kind, tag);
     if (failure != dnnl_success) {
         free(*layout_out);
         *layout_out = NULL;
@@ -50,11 +50,11 @@ dnnl_status_t cir__onednn_append_addition(dnnl_post_ops_t after)
 
 #else
 
-dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_format_tag_t tag,
-                              cir__layout *layout_out)
+dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_data_type_t kind,
+                              dnnl_format_tag_t tag, cir__layout *layout_out)
 {
     *layout_out = NULL;
-    return dnnl_memory_desc_create_with_tag(layout_out, n_dims, dims, dnnl_f32, tag);
+    return dnnl_memory_desc_create_with_tag(layout_out, n_dims, dims, kind, tag);
 }
 
 void cir__layout_free(cir__layout layout)

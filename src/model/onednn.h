@@ -18,9 +18,9 @@ typedef const_dnnl_memory_desc_t cir__layout_view;
 #error "cir needs oneDNN 2 or 3"
 #endif
 
-/* The layout of f32 items with n_dims dimensions. Free with cir__layout_free. */
-dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_format_tag_t tag,
-                              cir__layout *layout_out);
+/* The layout of items of a kind with n_dims dimensions. Free with cir__layout_free. */
+dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_data_type_t kind,
+                              dnnl_format_tag_t tag, cir__layout *layout_out);
 void cir__layout_free(cir__layout layout); /* NULL is allowed */
 
 /* Describes out = rows · weightsᵀ + bias; end with dnnl_primitive_desc_destroy. */

@@ -1,6 +1,7 @@
-/* Our towers against transformers' (test/data/model/make.py), after every layer and at the end: two tiny
- * models, one of them in three precisions, and the real shapes of ViT-B/32 and ViT-L/14 with drawn weights.
- */
+/* Our towers against transformers' (test/data/model/make.py) and open_clip's (make_open_clip.py), after every
+ * layer and at the end: two tiny models of CLIP, one of them in three precisions, two of SigLIP, two in
+ * open_clip's layout, and the real shapes of ViT-B/32, ViT-L/14 and open_clip's ViT-B-16-SigLIP-256 with
+ * drawn weights. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,13 +50,16 @@ static void begin(fixture *self, const char *shape, const char *weights)
 {
     *self = (fixture){0};
     assert_true(cir__made_folder_new(self->folder));
-    copy(self, shape, "config.json", "config.json");
+    bool is_open_clip = strncmp(shape, "oc_", 3) == 0;
+    const char *config = is_open_clip ? "open_clip_config.json" : "config.json";
+    copy(self, shape, config, config);
     copy(self, "quick", "vocab.json", "vocab.json");
     copy(self, "quick", "merges.txt", "merges.txt");
+    copy(self, "../text/siglip", "spiece.model", "spiece.model");
     if (weights != NULL)
-        copy(self, shape, weights, "model.safetensors");
+        copy(self, shape, weights, is_open_clip ? "open_clip_model.safetensors" : "model.safetensors");
     else
-        assert_true(cir__made_weights_write(self->folder));
+        assert_true(cir__made_weights_write(self->folder, is_open_clip));
     char path[CIR__MADE_PATH_SIZE];
     path_of(path, shape, "golden.safetensors");
     cir_error err = {0};
@@ -193,6 +197,9 @@ static void check_image_tower(const fixture *self, const char *what, const float
         fail_msg("%s", err.message);
     assert_int_equal(seen.n_seen, config->image.n_layers + 1);
     check_features(what, ours, theirs, n, view->shape[1]);
+    if (cir__model_encode_tensors(self->model, self->pool, tensors, n, ours, NULL, NULL, &err) != CIR_OK)
+        fail_msg("%s", err.message);
+    check_features(what, ours, theirs, n, view->shape[1]);
     free(ours);
     free(theirs);
 }
@@ -222,6 +229,11 @@ static void check_text_tower(const fixture *self, const char *what, cir__probe *
     if (cir__model_encode_ids(self->model, self->pool, ids, starts, n, ours, probe, &seen, &err) != CIR_OK)
         fail_msg("%s", err.message);
     assert_int_equal(seen.n_seen, config->text.n_layers + 1);
+    check_features(what, ours, theirs, n, view->shape[1]);
+    /* Without a probe texts share what they begin with, and of the last layer only what is read is computed.
+     */
+    if (cir__model_encode_ids(self->model, self->pool, ids, starts, n, ours, NULL, NULL, &err) != CIR_OK)
+        fail_msg("%s", err.message);
     check_features(what, ours, theirs, n, view->shape[1]);
     free(ours);
     free(theirs);
@@ -285,6 +297,18 @@ static void test_gelu(void **state)
     check_tiny("gelu", "weights_f16.safetensors");
 }
 
+static void test_siglip(void **state)
+{
+    (void)state;
+    check_tiny("siglip", "weights_f16.safetensors");
+}
+
+static void test_odd_siglip(void **state)
+{
+    (void)state;
+    check_tiny("siglip_odd", "weights_f16.safetensors");
+}
+
 static void test_vit_b32(void **state)
 {
     (void)state;
@@ -297,6 +321,24 @@ static void test_vit_l14(void **state)
     check_shape("vit_l14");
 }
 
+static void test_open_clip(void **state)
+{
+    (void)state;
+    check_tiny("oc_quick", "weights_f16.safetensors");
+}
+
+static void test_custom_open_clip(void **state)
+{
+    (void)state;
+    check_tiny("oc_custom", "weights_f16.safetensors");
+}
+
+static void test_open_clip_siglip(void **state)
+{
+    (void)state;
+    check_shape("oc_siglip");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,8 +346,13 @@ int main(void)
         cmocka_unit_test(test_quick_gelu_in_f16),
         cmocka_unit_test(test_quick_gelu_in_bf16),
         cmocka_unit_test(test_gelu),
+        cmocka_unit_test(test_siglip),
+        cmocka_unit_test(test_odd_siglip),
         cmocka_unit_test(test_vit_b32),
         cmocka_unit_test(test_vit_l14),
+        cmocka_unit_test(test_open_clip),
+        cmocka_unit_test(test_custom_open_clip),
+        cmocka_unit_test(test_open_clip_siglip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -26,6 +27,7 @@ struct cir__lane {
     dnnl_stream_t stream;
     size_t n_products;
     const cir__product *const *products;
+    uint16_t *rounded; /* [128, the widest n_in of products in bf16] */
     dnnl_memory_t (*memories)[CIR__N_PRODUCT_BLOCKS][N_ARGUMENTS]; /* [n_products] */
     void *scratch;
 };
@@ -48,6 +50,15 @@ int cir__product_enter(void)
 void cir__product_leave(int entered)
 {
     omp_set_num_threads(entered);
+}
+
+bool cir__product_has_bf16(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+    return false;
+#endif
 }
 
 cir_status cir__engine_new(struct dnnl_engine **engine_out, cir_error *err)
@@ -76,6 +87,8 @@ static dnnl_status_t make_attributes(cir__product_end end, dnnl_primitive_attr_t
         failure = cir__onednn_append_activation(after, dnnl_eltwise_swish, 1.702F);
     else if (failure == dnnl_success && end == CIR__PRODUCT_GELU)
         failure = cir__onednn_append_activation(after, dnnl_eltwise_gelu_erf, 0.0F);
+    else if (failure == dnnl_success && end == CIR__PRODUCT_GELU_TANH)
+        failure = cir__onednn_append_activation(after, dnnl_eltwise_gelu_tanh, 0.0F);
     else if (failure == dnnl_success && end == CIR__PRODUCT_ADD)
         failure = cir__onednn_append_addition(after);
     if (failure == dnnl_success)
@@ -96,13 +109,14 @@ static dnnl_status_t make_kernel(cir__product *product, size_t i_block, struct d
     cir__layout any = NULL;
     cir__layout bias = NULL;
     cir__layout out = NULL;
-    dnnl_status_t failure = cir__layout_new(2, (const dnnl_dims_t){n_rows, n_in}, dnnl_ab, &rows);
+    dnnl_data_type_t kind = product->is_bf16 ? dnnl_bf16 : dnnl_f32;
+    dnnl_status_t failure = cir__layout_new(2, (const dnnl_dims_t){n_rows, n_in}, kind, dnnl_ab, &rows);
     if (failure == dnnl_success)
-        failure = cir__layout_new(2, (const dnnl_dims_t){n_out, n_in}, dnnl_format_tag_any, &any);
+        failure = cir__layout_new(2, (const dnnl_dims_t){n_out, n_in}, kind, dnnl_format_tag_any, &any);
     if (failure == dnnl_success)
-        failure = cir__layout_new(1, (const dnnl_dims_t){n_out}, dnnl_a, &bias);
+        failure = cir__layout_new(1, (const dnnl_dims_t){n_out}, dnnl_f32, dnnl_a, &bias);
     if (failure == dnnl_success)
-        failure = cir__layout_new(2, (const dnnl_dims_t){n_rows, n_out}, dnnl_ab, &out);
+        failure = cir__layout_new(2, (const dnnl_dims_t){n_rows, n_out}, dnnl_f32, dnnl_ab, &out);
     if (failure == dnnl_success)
         failure = cir__onednn_describe(engine, attributes, rows, weights != NULL ? weights : any, bias, out,
                                        &product->descriptors[i_block]);
@@ -116,9 +130,9 @@ static dnnl_status_t make_kernel(cir__product *product, size_t i_block, struct d
 }
 
 cir_status cir__product_init(cir__product *product, struct dnnl_engine *engine, size_t n_in, size_t n_out,
-                             cir__product_end end, cir_error *err)
+                             cir__product_end end, bool is_bf16, cir_error *err)
 {
-    *product = (cir__product){.n_in = n_in, .n_out = n_out};
+    *product = (cir__product){.n_in = n_in, .n_out = n_out, .is_bf16 = is_bf16};
     int entered = cir__product_enter();
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_status_t failure = make_attributes(end, &attributes);
@@ -169,7 +183,7 @@ cir_status cir__product_pack(const cir__product *product, struct dnnl_engine *en
     dnnl_memory_t from = NULL;
     dnnl_memory_t to = NULL;
     dnnl_status_t failure = cir__layout_new(
-        2, (const dnnl_dims_t){(int64_t)product->n_out, (int64_t)product->n_in}, dnnl_ab, &plain);
+        2, (const dnnl_dims_t){(int64_t)product->n_out, (int64_t)product->n_in}, dnnl_f32, dnnl_ab, &plain);
     if (failure == dnnl_success)
         failure = dnnl_reorder_primitive_desc_create(&descriptor, plain, engine, packed_layout(product),
                                                      engine, NULL);
@@ -234,15 +248,20 @@ cir_status cir__lane_new(struct dnnl_engine *engine, const cir__product *const *
     lane->products = products;
     lane->n_products = n_products;
     size_t scratch_bytes = 1;
-    for (size_t i = 0; i < n_products; i++)
+    size_t n_rounded = 0;
+    for (size_t i = 0; i < n_products; i++) {
+        if (products[i]->is_bf16 && products[i]->n_in > n_rounded)
+            n_rounded = products[i]->n_in;
         for (size_t j = 0; j < CIR__N_PRODUCT_BLOCKS; j++) {
             size_t bytes = dnnl_memory_desc_get_size(argument_layout(products[i], j, SCRATCH));
             scratch_bytes = bytes > scratch_bytes ? bytes : scratch_bytes;
         }
+    }
     dnnl_status_t failure = dnnl_out_of_memory;
     lane->scratch = cir__new(scratch_bytes, 1);
+    lane->rounded = cir__new(cir__product_block_rows[0] * n_rounded, sizeof *lane->rounded);
     lane->memories = cir__new(n_products, sizeof *lane->memories);
-    if (lane->scratch != NULL && lane->memories != NULL)
+    if (lane->scratch != NULL && lane->rounded != NULL && lane->memories != NULL)
         failure = dnnl_stream_create(&lane->stream, engine, dnnl_stream_default_flags);
     if (failure == dnnl_success)
         failure = make_memories(lane, engine);
@@ -266,16 +285,35 @@ void cir__lane_free(cir__lane *lane)
     if (lane->stream != NULL)
         (void)dnnl_stream_destroy(lane->stream);
     free(lane->memories);
+    free(lane->rounded);
     free(lane->scratch);
     free(lane);
+}
+
+/* To bfloat16, a half to even; what is no number stays none. A plain loop that compilers vectorise. */
+static void round_rows(const float *rows, size_t n, uint16_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &rows[i], sizeof bits);
+        uint32_t rounded = (bits + 0x7fffU + (bits >> 16 & 1)) >> 16;
+        bool is_number = (bits & 0x7fffffffU) <= 0x7f800000U;
+        out[i] = (uint16_t)(is_number ? rounded : (bits >> 16 | 0x40));
+    }
 }
 
 bool cir__lane_run(cir__lane *lane, size_t i_product, size_t i_block, const float *rows, const float *packed,
                    const float *bias, float *out)
 {
+    const cir__product *product = lane->products[i_product];
+    const void *input = rows;
+    if (product->is_bf16) {
+        round_rows(rows, cir__product_block_rows[i_block] * product->n_in, lane->rounded);
+        input = lane->rounded;
+    }
     /* oneDNN takes all handles as writable; it writes to out and its scratch alone. */
     void *const handles[] = {
-        [ROWS] = (void *)(uintptr_t)rows,
+        [ROWS] = (void *)(uintptr_t)input,
         [WEIGHTS] = (void *)(uintptr_t)packed,
         [BIAS] = (void *)(uintptr_t)bias,
         [OUT] = out,
@@ -287,8 +325,8 @@ bool cir__lane_run(cir__lane *lane, size_t i_product, size_t i_block, const floa
             return false;
         arguments[i] = (dnnl_exec_arg_t){argument_names[i], memories[i]};
     }
-    return dnnl_primitive_execute(lane->products[i_product]->primitives[i_block], lane->stream, N_ARGUMENTS,
-                                  arguments) == dnnl_success &&
+    return dnnl_primitive_execute(product->primitives[i_block], lane->stream, N_ARGUMENTS, arguments) ==
+               dnnl_success &&
            dnnl_stream_wait(lane->stream) == dnnl_success;
 }
 

@@ -2,6 +2,9 @@
  *
  *   out = rows · weightᵀ + bias,   then an activation or the addition to what out held
  *
+ * in f32, or in bf16: then rows and weights are rounded to bfloat16 before they are multiplied; sums, bias,
+ * activation and out are f32 all the same.
+ *
  * Rows are taken in blocks of a few fixed sizes, so that every kernel is made once, and each output depends
  * on its own row alone: measured bit-identical for all block sizes. All parallelism is the caller's: within
  * cir__product_enter … leave, oneDNN's OpenMP runtime is told to use the calling thread alone, so no parallel
@@ -27,8 +30,12 @@ typedef enum cir__product_end {
     CIR__PRODUCT_PLAIN,
     CIR__PRODUCT_QUICK_GELU, /* v·σ(1.702·v) */
     CIR__PRODUCT_GELU,       /* v·Φ(v) */
+    CIR__PRODUCT_GELU_TANH,  /* the same by tanh(√(2/π)·(v + 0.044715·v³)) */
     CIR__PRODUCT_ADD         /* added to what out held */
 } cir__product_end;
+
+/* Whether this processor multiplies bf16 itself. */
+bool cir__product_has_bf16(void);
 
 CIR_MUST_CHECK cir_status cir__engine_new(struct dnnl_engine **engine_out, cir_error *err);
 void cir__engine_free(struct dnnl_engine *engine); /* NULL is allowed */
@@ -37,16 +44,17 @@ void cir__engine_free(struct dnnl_engine *engine); /* NULL is allowed */
 typedef struct cir__product {
     size_t n_in;
     size_t n_out;
+    bool is_bf16;
     struct dnnl_primitive_desc *descriptors[CIR__N_PRODUCT_BLOCKS];
     struct dnnl_primitive *primitives[CIR__N_PRODUCT_BLOCKS];
 } cir__product;
 
 /* Makes the kernels; end with cir__product_done. Errors: CIR_NO_MEMORY, CIR_UNSUPPORTED (oneDNN refuses). */
 CIR_MUST_CHECK cir_status cir__product_init(cir__product *product, struct dnnl_engine *engine, size_t n_in,
-                                            size_t n_out, cir__product_end end, cir_error *err);
+                                            size_t n_out, cir__product_end end, bool is_bf16, cir_error *err);
 void cir__product_done(cir__product *product); /* a zeroed struct is allowed */
 
-/* Items that a packed matrix takes (0 padding included). */
+/* Floats that a packed matrix takes (0 padding included), whatever its items are. */
 size_t cir__product_packed_items(const cir__product *product);
 
 /* Packs weight [n_out, n_in] into packed_out, which is aligned to CIR__ALIGNMENT. Errors: CIR_NO_MEMORY,

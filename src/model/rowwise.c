@@ -109,6 +109,24 @@ void cir__softmax(float *row, size_t n)
         row[i] *= scale;
 }
 
+float cir__dot(const float *a, const float *b, size_t n)
+{
+    float lanes[N_LANES] = {0};
+    size_t i = 0;
+    for (; i + N_LANES <= n; i += N_LANES)
+        for (size_t j = 0; j < N_LANES; j++)
+            lanes[j] += a[i + j] * b[i + j];
+    for (size_t j = 0; i < n; i++, j++)
+        lanes[j] += a[i] * b[i];
+    return join(lanes);
+}
+
+void cir__add_scaled(const float *row, size_t n, float scale, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] += scale * row[i];
+}
+
 bool cir__unit_row(float *row, size_t n)
 {
     float length = sqrtf(sum_squares(row, n, 0.0F));

@@ -15,6 +15,12 @@ void cir__layer_norm(const float *rows, size_t n_rows, size_t n, const float *we
  * row with a NaN or an infinity becomes NaN. */
 void cir__softmax(float *row, size_t n);
 
+/* Σ a·b, in an order that depends on n alone. */
+float cir__dot(const float *a, const float *b, size_t n);
+
+/* out += scale · row */
+void cir__add_scaled(const float *row, size_t n, float scale, float *out);
+
 /* row / its length, in place; false where the length is 0 or no number. */
 bool cir__unit_row(float *row, size_t n);
 

@@ -16,7 +16,10 @@ static const char *const file_names[CIR__N_FILES] = {
     [CIR__FILE_CONFIG] = "config.json",       [CIR__FILE_WEIGHTS] = "model.safetensors",
     [CIR__FILE_TOKENIZER] = "tokenizer.json", [CIR__FILE_VOCABULARY] = "vocab.json",
     [CIR__FILE_MERGES] = "merges.txt",        [CIR__FILE_RECIPE] = "preprocessor_config.json",
+    [CIR__FILE_SPIECE] = "spiece.model",      [CIR__FILE_TOKENIZER_CONFIG] = "tokenizer_config.json",
 };
+
+#define OPEN_CLIP_CONFIG "open_clip_config.json"
 
 const char *cir__source_file_name(size_t i_file)
 {
@@ -26,6 +29,15 @@ const char *cir__source_file_name(size_t i_file)
 const cir__bytes_view *cir__source_find(const cir__source *source, size_t i_file)
 {
     return source->files[i_file].name != NULL ? &source->files[i_file] : NULL;
+}
+
+static const char *name_in(const cir__source *source, size_t i_file)
+{
+    if (source->is_open_clip && i_file == CIR__FILE_CONFIG)
+        return OPEN_CLIP_CONFIG;
+    if (source->is_open_clip && i_file == CIR__FILE_WEIGHTS)
+        return "open_clip_model.safetensors";
+    return file_names[i_file];
 }
 
 static bool has_file(const cir__source *source, const char *name)
@@ -39,30 +51,26 @@ static bool has_file(const cir__source *source, const char *name)
 /* A directory without what must be there: says what it seems to be instead. */
 static cir_status fail_absent(const cir__source *source, size_t i_file, cir_error *err)
 {
-    if (has_file(source, "open_clip_config.json"))
-        return cir__fail(
-            err, CIR_UNSUPPORTED,
-            "%s: is in open_clip's layout, which is not read; use the model in transformers' layout",
-            source->path);
     if (i_file == CIR__FILE_WEIGHTS && has_file(source, "model.safetensors.index.json"))
         return cir__fail(err, CIR_UNSUPPORTED,
                          "%s: its weights are in several files, which are not read; save them "
                          "as one model.safetensors",
                          source->path);
-    if (i_file == CIR__FILE_WEIGHTS && has_file(source, "pytorch_model.bin"))
+    if (i_file == CIR__FILE_WEIGHTS &&
+        (has_file(source, "pytorch_model.bin") || has_file(source, "open_clip_pytorch_model.bin")))
         return cir__fail(err, CIR_UNSUPPORTED,
-                         "%s: pytorch_model.bin is a program and never read; fetch or make model.safetensors",
-                         source->path);
-    return cir__fail(
-        err, CIR_NOT_FOUND,
-        "%s: has no %s; a model's directory holds config.json, model.safetensors, tokenizer.json or "
-        "vocab.json and merges.txt, preprocessor_config.json",
-        source->path, file_names[i_file]);
+                         "%s: pytorch_model.bin is a program and never read; fetch or make %s", source->path,
+                         name_in(source, i_file));
+    return cir__fail(err, CIR_NOT_FOUND,
+                     "%s: has no %s; a model's directory holds config.json, model.safetensors, "
+                     "preprocessor_config.json, and "
+                     "tokenizer.json, or vocab.json and merges.txt (CLIP), or spiece.model (SigLIP)",
+                     source->path, name_in(source, i_file));
 }
 
 static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)
 {
-    char *path = cir__path_join(source->path, file_names[i_file]);
+    char *path = cir__path_join(source->path, name_in(source, i_file));
     if (path == NULL)
         return cir__fail_memory(err, source->path);
     source->paths[i_file] = path;
@@ -77,12 +85,57 @@ static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)
     return status;
 }
 
+cir_status cir_model_get_folder(char **folder_out, cir_error *err)
+{
+    *folder_out = NULL;
+    cir__error_clear(err);
+    const char *own = getenv("CIR_MODELS");
+    const char *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (own != NULL && *own != '\0')
+        *folder_out = cir__copy_text(own);
+    else if (cache != NULL && *cache == '/') /* others are to be ignored, says the rule */
+        *folder_out = cir__path_join(cache, "cir/models");
+    else if (home != NULL && *home != '\0')
+        *folder_out = cir__path_join(home, ".cache/cir/models");
+    else
+        return cir__fail(err, CIR_NOT_FOUND, "models: no folder for them is known; set CIR_MODELS or HOME");
+    return *folder_out != NULL ? CIR_OK : cir__fail_memory(err, "models");
+}
+
+/* The folder of an installed model of that name, or NULL where path cannot be one or is not installed. */
+static char *find_installed(const char *path)
+{
+    char *folder = NULL;
+    if (*path == '\0' || *path == '.' || strchr(path, '/') != NULL ||
+        cir_model_get_folder(&folder, NULL) != CIR_OK)
+        return NULL;
+    char *found = cir__path_join(folder, path);
+    struct stat facts;
+    free(folder);
+    if (found != NULL && stat(found, &facts) == 0 && S_ISDIR(facts.st_mode))
+        return found;
+    free(found);
+    return NULL;
+}
+
 static cir_status open_directory(const char *path, cir__source *source, cir_error *err)
 {
     struct stat facts;
-    if (stat(path, &facts) != 0)
-        return cir__fail_errno(err, errno, "%s: model cannot be opened; name its directory or \"%s\"", path,
-                               CIR_MODEL_DEMO);
+    if (stat(path, &facts) != 0) {
+        int reason = errno;
+        char *installed = reason == ENOENT ? find_installed(path) : NULL;
+        if (installed != NULL) {
+            cir_status status = open_directory(installed, source, err);
+            free(installed);
+            return status;
+        }
+        return cir__fail_errno(
+            err, reason,
+            "%s: model cannot be opened; name its directory, an installed one (cir model list), or "
+            "\"%s\"",
+            path, CIR_MODEL_DEMO);
+    }
     if (!S_ISDIR(facts.st_mode))
         return cir__fail(err, CIR_FORMAT,
                          "%s: is not a model's directory; name the directory its config.json is in", path);
@@ -93,6 +146,10 @@ static cir_status open_directory(const char *path, cir__source *source, cir_erro
     source->name = cir__copy_text(last != NULL && last[1] != '\0' ? last + 1 : source->path);
     if (source->name == NULL)
         return cir__fail_memory(err, path);
+    /* Where a directory holds the model in both layouts, transformers' is taken. */
+    bool is_whole =
+        has_file(source, file_names[CIR__FILE_CONFIG]) && has_file(source, file_names[CIR__FILE_WEIGHTS]);
+    source->is_open_clip = !is_whole && has_file(source, OPEN_CLIP_CONFIG);
     cir_status status = CIR_OK;
     for (size_t i = 0; i < CIR__N_FILES && status == CIR_OK; i++)
         status = open_file(source, i, err);

@@ -2,6 +2,7 @@
 #ifndef CIR_MODEL_SOURCE_H
 #define CIR_MODEL_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/file.h"
@@ -14,23 +15,27 @@ enum {
     CIR__FILE_VOCABULARY, /* may be absent */
     CIR__FILE_MERGES,     /* may be absent */
     CIR__FILE_RECIPE,     /* may be absent */
+    CIR__FILE_SPIECE,     /* SigLIP's; may be absent, as the next */
+    CIR__FILE_TOKENIZER_CONFIG,
     CIR__N_FILES
 };
 
-/* The file's name in the directory: "config.json", … Static storage. */
+/* The file's name in transformers' layout: "config.json", … Static storage. */
 const char *cir__source_file_name(size_t i_file);
 
 /* A model's files. Zeroed means none. */
 typedef struct cir__source {
-    char *name;                          /* the directory's last component, or "demo" */
-    char *path;                          /* the directory as an absolute path, or "demo" */
+    char *name;        /* the directory's last component, or "demo" */
+    char *path;        /* the directory as an absolute path, or "demo" */
+    bool is_open_clip; /* configuration and weights are open_clip_config.json and open_clip_model.safetensors
+                        */
     cir__bytes_view files[CIR__N_FILES]; /* name is NULL for an absent file */
     cir__mapping mappings[CIR__N_FILES]; /* of a directory */
     char *paths[CIR__N_FILES];           /* of a directory; what the views are named by */
 } cir__source;
 
 /* path: a directory, or CIR_MODEL_DEMO. End with cir__source_close. Errors: CIR_NOT_FOUND (no such directory,
- * or without config.json or weights), CIR_UNSUPPORTED (the files of another layout), CIR_FORMAT (no
+ * or without configuration or weights), CIR_UNSUPPORTED (the files of another layout), CIR_FORMAT (no
  * directory), CIR_PERMISSION, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__source_open(const char *path, cir__source *source_out, cir_error *err);
 void cir__source_close(cir__source *source); /* a zeroed struct is allowed */

@@ -1,6 +1,8 @@
 #include "model/tower.h"
 
+#include <math.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,8 +23,23 @@ static cir__packed carve_packed(cir__carver *self, const cir__product *product)
     return (cir__packed){weight, cir__carver_take(self, 1, product->n_out)};
 }
 
+static void carve_head(cir__carver *self, cir__tower *tower)
+{
+    size_t width = tower->config.width;
+    cir__head *head = &tower->head;
+    head->seekers = cir__carver_take(self, tower->config.n_heads, width);
+    head->value = cir__carver_take(self, width, width);
+    head->value_bias = cir__carver_take(self, 1, width);
+    head->half = (cir__layer){
+        .out = carve_packed(self, &tower->products[CIR__TOWER_OUT]),
+        .norm2 = carve_norm(self, width),
+        .fc1 = carve_packed(self, &tower->products[CIR__TOWER_FC1]),
+        .fc2 = carve_packed(self, &tower->products[CIR__TOWER_FC2]),
+    };
+}
+
 /* Gives every matrix and vector its place. */
-static void carve_all(cir__carver *self, cir__tower *tower)
+static void carve_all(cir__carver *self, cir__tower *tower, bool has_head)
 {
     size_t width = tower->config.width;
     const cir__product *products = tower->products;
@@ -38,15 +55,20 @@ static void carve_all(cir__carver *self, cir__tower *tower)
     if (tower->n_patch > 0)
         tower->patch = carve_packed(self, &products[CIR__TOWER_PATCH]);
     tower->final_norm = carve_norm(self, width);
-    tower->projection = carve_packed(self, &products[CIR__TOWER_PROJECT]);
+    if (has_head)
+        carve_head(self, tower);
+    else
+        tower->projection = carve_packed(self, &products[CIR__TOWER_PROJECT]);
 }
 
 static cir_status make_products(cir__tower *tower, cir_error *err)
 {
     size_t width = tower->config.width;
     size_t mlp_width = tower->config.mlp_width;
-    cir__product_end activation =
-        tower->config.activation == CIR__QUICK_GELU ? CIR__PRODUCT_QUICK_GELU : CIR__PRODUCT_GELU;
+    static const cir__product_end activations[] = {[CIR__QUICK_GELU] = CIR__PRODUCT_QUICK_GELU,
+                                                   [CIR__GELU] = CIR__PRODUCT_GELU,
+                                                   [CIR__GELU_TANH] = CIR__PRODUCT_GELU_TANH};
+    cir__product_end activation = activations[tower->config.activation];
     const struct {
         size_t n_in, n_out;
         cir__product_end end;
@@ -60,9 +82,12 @@ static cir_status make_products(cir__tower *tower, cir_error *err)
         [CIR__TOWER_PROJECT] = {width, tower->dim, CIR__PRODUCT_PLAIN},
     };
     cir_status status = CIR_OK;
-    for (size_t i = 0; i < CIR__N_TOWER_PRODUCTS && status == CIR_OK; i++)
+    for (size_t i = 0; i < CIR__N_TOWER_PRODUCTS && status == CIR_OK; i++) {
+        /* The first and the last product are a hundredth of the work: they stay exact. */
+        bool is_bf16 = tower->config.is_bf16 && i != CIR__TOWER_PATCH && i != CIR__TOWER_PROJECT;
         status = cir__product_init(&tower->products[i], tower->engine, shapes[i].n_in, shapes[i].n_out,
-                                   shapes[i].end, err);
+                                   shapes[i].end, is_bf16, err);
+    }
     return status;
 }
 
@@ -83,23 +108,45 @@ typedef struct packings {
     _Atomic(cir_status) status;
 } packings;
 
+/* from [n_in, n_out] → out [n_out, n_in] */
+static cir_status transpose(const cir__tensor_view *from, size_t n_out, size_t n_in, float *out)
+{
+    float *row = cir__new_unset(n_out, sizeof *row);
+    if (row == NULL)
+        return CIR_NO_MEMORY;
+    for (size_t i = 0; i < n_in; i++) {
+        cir__tensor_copy(from, i * n_out, n_out, row);
+        for (size_t j = 0; j < n_out; j++)
+            out[j * n_in + i] = row[j];
+    }
+    free(row);
+    return CIR_OK;
+}
+
 static cir_status pack(const packing *item, struct dnnl_engine *engine)
 {
     size_t n_in = item->product->n_in;
     float *plain = cir__new_unset(item->product->n_out * n_in, sizeof *plain);
     if (plain == NULL)
         return CIR_NO_MEMORY;
+    cir_status status = CIR_OK;
     size_t row = 0;
-    for (size_t i = 0; i < item->n_parts; i++) {
+    for (size_t i = 0; i < item->n_parts && status == CIR_OK; i++) {
         const cir__tensor_view *weight = item->parts[i].weight;
         const cir__tensor_view *bias = item->parts[i].bias;
-        cir__tensor_copy(weight, 0, weight->n_items, plain + row * n_in);
+        if (weight == NULL) /* the first part has it all */
+            continue;
+        if (item->parts[i].is_transposed)
+            status = transpose(weight, item->product->n_out, n_in, plain);
+        else
+            cir__tensor_copy(weight, 0, weight->n_items, plain + row * n_in);
         if (bias != NULL) /* else it stays 0 */
             cir__tensor_copy(bias, 0, bias->n_items, (float *)(uintptr_t)item->packed->bias + row);
         row += weight->shape[0];
     }
-    cir_status status =
-        cir__product_pack(item->product, engine, plain, (float *)(uintptr_t)item->packed->weight, NULL);
+    if (status == CIR_OK)
+        status =
+            cir__product_pack(item->product, engine, plain, (float *)(uintptr_t)item->packed->weight, NULL);
     free(plain);
     return status;
 }
@@ -119,8 +166,19 @@ static void copy_norm(const cir__affine_view *view, const cir__norm *norm)
     cir__tensor_copy(view->bias, 0, view->bias->n_items, (float *)(uintptr_t)norm->bias);
 }
 
+static size_t list_head(const cir__tower *tower, const cir__head_view *view, packing *items)
+{
+    const cir__layer *to = &tower->head.half;
+    const cir__product *products = tower->products;
+    items[0] = (packing){&products[CIR__TOWER_OUT], &to->out, {view->out}, 1};
+    items[1] = (packing){&products[CIR__TOWER_FC1], &to->fc1, {view->fc1}, 1};
+    items[2] = (packing){&products[CIR__TOWER_FC2], &to->fc2, {view->fc2}, 1};
+    copy_norm(&view->norm, &to->norm2);
+    return 3;
+}
+
 static size_t list_packings(const cir__tower *tower, const cir__tower_view *view,
-                            const cir__tensor_view *patch, packing *items)
+                            const cir__affine_view *patch, const cir__head_view *head, packing *items)
 {
     const cir__product *products = tower->products;
     size_t n = 0;
@@ -135,19 +193,53 @@ static size_t list_packings(const cir__tower *tower, const cir__tower_view *view
         copy_norm(&from->norm2, &to->norm2);
     }
     if (patch != NULL)
-        items[n++] = (packing){&products[CIR__TOWER_PATCH], &tower->patch, {{patch, NULL}}, 1};
-    items[n++] = (packing){&products[CIR__TOWER_PROJECT], &tower->projection, {view->projection}, 1};
+        items[n++] = (packing){&products[CIR__TOWER_PATCH], &tower->patch, {*patch}, 1};
+    if (head != NULL)
+        n += list_head(tower, head, items + n);
+    else
+        items[n++] = (packing){&products[CIR__TOWER_PROJECT], &tower->projection, {view->projection}, 1};
     copy_norm(&view->final_norm, &tower->final_norm);
     return n;
 }
 
-static cir_status fill(cir__tower *tower, const cir__tower_view *view, const cir__tensor_view *patch,
-                       cir_error *err)
+/* The query of the probe, made into what looks at tokens. */
+static cir_status fill_head(const cir__tower *tower, const cir__head_view *view, cir_error *err)
 {
-    packing *items = cir__new(4 * tower->config.n_layers + 2, sizeof *items);
+    size_t width = tower->config.width;
+    size_t head_width = width / tower->config.n_heads;
+    float *seekers = (float *)(uintptr_t)tower->head.seekers;
+    float *probe = cir__new(3 * width, sizeof *probe);
+    if (probe == NULL)
+        return cir__fail_memory(err, "weights");
+    float *bias = probe + width;
+    float *row = bias + width;
+    cir__tensor_copy(view->probe, 0, width, probe);
+    cir__tensor_copy(view->query.whole.bias, view->query.first_row, width, bias);
+    for (size_t i = 0; i < width; i++) {
+        cir__tensor_copy(view->query.whole.weight, (view->query.first_row + i) * width, width, row);
+        double q = (double)bias[i];
+        for (size_t j = 0; j < width; j++)
+            q += (double)row[j] * (double)probe[j];
+        q /= sqrt((double)head_width);
+        cir__tensor_copy(view->key.whole.weight, (view->key.first_row + i) * width, width, row);
+        for (size_t j = 0; j < width; j++)
+            seekers[i / head_width * width + j] += (float)(q * (double)row[j]);
+    }
+    cir__tensor_copy(view->value.whole.weight, view->value.first_row * width, width * width,
+                     (float *)(uintptr_t)tower->head.value);
+    cir__tensor_copy(view->value.whole.bias, view->value.first_row, width,
+                     (float *)(uintptr_t)tower->head.value_bias);
+    free(probe);
+    return CIR_OK;
+}
+
+static cir_status fill(cir__tower *tower, const cir__tower_view *view, const cir__affine_view *patch,
+                       const cir__head_view *head, cir_error *err)
+{
+    packing *items = cir__new(4 * tower->config.n_layers + 4, sizeof *items);
     if (items == NULL)
         return cir__fail_memory(err, "weights");
-    size_t n_items = list_packings(tower, view, patch, items);
+    size_t n_items = list_packings(tower, view, patch, head, items);
     packings all = {.tower = tower, .items = items};
     /* Threads of its own: the caller's pool may be waiting, in a task, for this very tower. */
     cir_pool *pool = NULL;
@@ -161,19 +253,21 @@ static cir_status fill(cir__tower *tower, const cir__tower_view *view, const cir
         return cir__fail_memory(err, "weights");
     if (status != CIR_OK)
         return cir__fail(err, status, "weights: oneDNN cannot pack them");
-    return CIR_OK;
+    return head != NULL ? fill_head(tower, head, err) : CIR_OK;
 }
 
 cir_status cir__tower_new(const cir__tower_config *config, size_t dim, const cir__tower_view *view,
-                          const cir__tensor_view *patch, cir__tower **tower_out, cir_error *err)
+                          const cir__affine_view *patch, const cir__head_view *head, cir__tower **tower_out,
+                          cir_error *err)
 {
     *tower_out = NULL;
+    head = head != NULL && head->probe != NULL ? head : NULL;
     cir__tower *tower = cir__new(1, sizeof *tower);
     if (tower == NULL)
         return cir__fail_memory(err, "weights");
     tower->config = *config;
     tower->dim = dim;
-    tower->n_patch = patch != NULL ? patch->n_items / config->width : 0;
+    tower->n_patch = patch != NULL ? patch->weight->n_items / config->width : 0;
     cir__carver room = {0};
     cir_status status = cir__engine_new(&tower->engine, err);
     if (status == CIR_OK)
@@ -182,7 +276,7 @@ cir_status cir__tower_new(const cir__tower_config *config, size_t dim, const cir
         goto done;
     tower->layers = cir__new(config->n_layers, sizeof *tower->layers);
     if (tower->layers != NULL) {
-        carve_all(&room, tower);
+        carve_all(&room, tower, head != NULL);
         tower->memory = cir__carver_new_memory(&room);
     }
     if (tower->memory == NULL) {
@@ -190,8 +284,8 @@ cir_status cir__tower_new(const cir__tower_config *config, size_t dim, const cir
         goto done;
     }
     room = (cir__carver){.memory = tower->memory};
-    carve_all(&room, tower);
-    status = fill(tower, view, patch, err);
+    carve_all(&room, tower, head != NULL);
+    status = fill(tower, view, patch, head, err);
     if (status != CIR_OK)
         goto done;
     *tower_out = tower;

@@ -65,8 +65,7 @@ static void write_alphabet(char texts[256][3])
     }
 }
 
-cir_status cir__bpe_new(const cir__vocabulary *vocabulary, int32_t unknown_id, size_t n_merges,
-                        const char *name, cir__bpe **bpe_out, cir_error *err)
+cir_status cir__bpe_new_plain(size_t n_merges, const char *name, cir__bpe **bpe_out, cir_error *err)
 {
     *bpe_out = NULL;
     if (n_merges > CIR__VOCABULARY_MAX)
@@ -85,7 +84,17 @@ cir_status cir__bpe_new(const cir__vocabulary *vocabulary, int32_t unknown_id, s
     }
     for (size_t i = 0; i < bpe->n_places; i++)
         bpe->places[i] = (merge){.left = -1};
+    *bpe_out = bpe;
+    return CIR_OK;
+}
 
+cir_status cir__bpe_new(const cir__vocabulary *vocabulary, int32_t unknown_id, size_t n_merges,
+                        const char *name, cir__bpe **bpe_out, cir_error *err)
+{
+    cir_status status = cir__bpe_new_plain(n_merges, name, bpe_out, err);
+    if (status != CIR_OK)
+        return status;
+    cir__bpe *bpe = *bpe_out;
     char alphabet[256][3];
     write_alphabet(alphabet);
     for (unsigned byte = 0; byte < 256; byte++) {
@@ -98,7 +107,6 @@ cir_status cir__bpe_new(const cir__vocabulary *vocabulary, int32_t unknown_id, s
         bpe->inner[byte] = inner >= 0 ? inner : unknown_id;
         bpe->last[byte] = last >= 0 ? last : unknown_id;
     }
-    *bpe_out = bpe;
     return CIR_OK;
 }
 
@@ -210,17 +218,19 @@ static uint32_t write_symbols(const cir__bpe *bpe, const uint8_t *word, size_t n
     return n;
 }
 
-cir_status cir__bpe_encode(const cir__bpe *bpe, const uint8_t *word, size_t n_bytes,
-                           cir__bpe_scratch *scratch, cir__ids *ids, cir_error *err)
+/* Room for n symbols and their candidates. Every join takes one candidate and adds at most two, so there
+ * never are more than twice the symbols. */
+static bool grow(cir__bpe_scratch *scratch, size_t n)
 {
-    /* Every join takes one candidate and adds at most two, so there never are more than twice the bytes. */
-    if (n_bytes >= NOWHERE ||
-        !cir__grow(&scratch->symbols, &scratch->symbols_capacity, n_bytes, sizeof(symbol)) ||
-        !cir__grow(&scratch->candidates, &scratch->candidates_capacity, 2 * n_bytes, sizeof(candidate)))
-        return cir__fail_memory(err, "splitting a word into tokens");
+    return n < NOWHERE && cir__grow(&scratch->symbols, &scratch->symbols_capacity, n, sizeof(symbol)) &&
+           cir__grow(&scratch->candidates, &scratch->candidates_capacity, 2 * n, sizeof(candidate));
+}
+
+/* Joins the scratch's symbols and pushes what is left of them. */
+static void join(const cir__bpe *bpe, uint32_t n_symbols, cir__bpe_scratch *scratch, cir__ids *ids)
+{
     symbol *symbols = scratch->symbols;
     candidate *heap = scratch->candidates;
-    uint32_t n_symbols = write_symbols(bpe, word, n_bytes, symbols);
     size_t n_candidates = 0;
     for (uint32_t i = 0; i < n_symbols; i++)
         consider(bpe, symbols, i, heap, &n_candidates);
@@ -243,6 +253,27 @@ cir_status cir__bpe_encode(const cir__bpe *bpe, const uint8_t *word, size_t n_by
     for (uint32_t i = 0; i < n_symbols && !ids->is_over; i++)
         if (symbols[i].id >= 0)
             cir__ids_push(ids, symbols[i].id);
+}
+
+cir_status cir__bpe_encode(const cir__bpe *bpe, const uint8_t *word, size_t n_bytes,
+                           cir__bpe_scratch *scratch, cir__ids *ids, cir_error *err)
+{
+    if (!grow(scratch, n_bytes))
+        return cir__fail_memory(err, "splitting a word into tokens");
+    join(bpe, write_symbols(bpe, word, n_bytes, scratch->symbols), scratch, ids);
+    return CIR_OK;
+}
+
+cir_status cir__bpe_join(const cir__bpe *bpe, const int32_t *symbols, size_t n, cir__bpe_scratch *scratch,
+                         cir__ids *ids, cir_error *err)
+{
+    if (!grow(scratch, n))
+        return cir__fail_memory(err, "joining a text's tokens");
+    symbol *to = scratch->symbols;
+    for (size_t i = 0; i < n; i++)
+        to[i] =
+            (symbol){symbols[i], i == 0 ? NOWHERE : (uint32_t)i - 1, i + 1 == n ? NOWHERE : (uint32_t)i + 1};
+    join(bpe, (uint32_t)n, scratch, ids);
     return CIR_OK;
 }
 

@@ -1,6 +1,7 @@
 /* Byte-pair encoding of one word: its bytes are symbols, and the pair of neighbours with the best rank is
  * joined until no pair is in the list of merges (Sennrich et al. 2016; on bytes: Radford et al. 2019). As in
- * CLIP, a word's last symbol carries the suffix "</w>". Knows nothing of how a text becomes words. */
+ * CLIP, a word's last symbol carries the suffix "</w>"; or the symbols are anything, and the caller's. Knows
+ * nothing of how a text becomes words. */
 #ifndef CIR_TEXT_BPE_H
 #define CIR_TEXT_BPE_H
 
@@ -39,6 +40,9 @@ void cir__ids_push(cir__ids *ids, int32_t id);
  * Errors: CIR_LIMIT, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__bpe_new(const cir__vocabulary *vocabulary, int32_t unknown_id, size_t n_merges,
                                        const char *name, cir__bpe **bpe_out, cir_error *err);
+/* The same for symbols that are not bytes: cir__bpe_join is for it, cir__bpe_encode is not. */
+CIR_MUST_CHECK cir_status cir__bpe_new_plain(size_t n_merges, const char *name, cir__bpe **bpe_out,
+                                             cir_error *err);
 void cir__bpe_free(cir__bpe *bpe); /* NULL is allowed */
 
 /* Adds the next merge, left and right as they stand in the file. At most n_merges; of two equal ones the
@@ -51,6 +55,10 @@ CIR_MUST_CHECK cir_status cir__bpe_push(cir__bpe *bpe, const cir__vocabulary *vo
  */
 CIR_MUST_CHECK cir_status cir__bpe_encode(const cir__bpe *bpe, const uint8_t *word, size_t n_bytes,
                                           cir__bpe_scratch *scratch, cir__ids *ids, cir_error *err);
+
+/* Pushes what symbols [n] that are tokens already are joined to. Errors, threads: as above. */
+CIR_MUST_CHECK cir_status cir__bpe_join(const cir__bpe *bpe, const int32_t *symbols, size_t n,
+                                        cir__bpe_scratch *scratch, cir__ids *ids, cir_error *err);
 void cir__bpe_scratch_done(cir__bpe_scratch *scratch);
 
 #endif

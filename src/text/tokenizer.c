@@ -1,6 +1,5 @@
-/* The seam between models and kinds of tokenizers. There is one kind; a second goes beside cir__clip in the
- * struct and is told apart in _parse (by its files) and _encode. Framing and cutting belong here, to all
- * kinds. */
+/* The seam between models and families of tokenizers, told apart in _parse and _encode. Framing, cutting and
+ * filling up belong here, to all families. */
 #include "text/tokenizer.h"
 
 #include <stdlib.h>
@@ -10,24 +9,58 @@
 #include "text/clip.h"
 #include "text/clip_files.h"
 #include "text/normalise.h"
+#include "text/siglip.h"
+#include "text/siglip_files.h"
 
 struct cir__tokenizer {
-    cir__clip clip;
+    bool is_siglip;
+    cir__clip clip; /* zeroed in the other family, as is the next */
+    cir__siglip siglip;
+    int32_t start_id, end_id, pad_id; /* −1: there is none */
+    size_t n_vocabulary;
 };
 
-cir_status cir__tokenizer_parse(const cir__bytes_view *tokenizer_json, const cir__bytes_view *vocab_json,
-                                const cir__bytes_view *merges_txt, cir__tokenizer **tokenizer_out,
-                                cir_error *err)
+static cir_status parse_siglip(const cir__tokenizer_files *files, cir__tokenizer_family family,
+                               cir__tokenizer *tokenizer, cir_error *err)
+{
+    cir__canonical canonical =
+        family == CIR__TOKENIZER_SIGLIP_OPEN_CLIP ? CIR__CANONICAL_OPEN_CLIP : CIR__CANONICAL_TRANSFORMERS;
+    cir__siglip *siglip = &tokenizer->siglip;
+    cir_status status = cir__siglip_files_parse(files->spiece_model, files->tokenizer_json,
+                                                files->config_json, canonical, siglip, err);
+    tokenizer->is_siglip = true;
+    tokenizer->start_id = -1;
+    tokenizer->end_id = siglip->end_id;
+    tokenizer->pad_id = siglip->pad_id;
+    tokenizer->n_vocabulary = siglip->n_vocabulary;
+    return status;
+}
+
+static cir_status parse_clip(const cir__tokenizer_files *files, cir__tokenizer *tokenizer, cir_error *err)
+{
+    cir__clip *clip = &tokenizer->clip;
+    cir_status status =
+        cir__clip_files_parse(files->tokenizer_json, files->vocab_json, files->merges_txt, clip, err);
+    tokenizer->start_id = clip->start_id;
+    tokenizer->end_id = clip->end_id;
+    tokenizer->pad_id = -1;
+    tokenizer->n_vocabulary = clip->n_vocabulary;
+    return status;
+}
+
+cir_status cir__tokenizer_parse(const cir__tokenizer_files *files, cir__tokenizer_family family,
+                                cir__tokenizer **tokenizer_out, cir_error *err)
 {
     *tokenizer_out = NULL;
     cir__tokenizer *tokenizer = cir__new(1, sizeof *tokenizer);
     if (tokenizer == NULL)
         return cir__fail_memory(err, "tokenizer");
-    cir_status status = cir__clip_files_parse(tokenizer_json, vocab_json, merges_txt, &tokenizer->clip, err);
+    cir_status status = family == CIR__TOKENIZER_CLIP ? parse_clip(files, tokenizer, err)
+                                                      : parse_siglip(files, family, tokenizer, err);
     if (status == CIR_OK)
         *tokenizer_out = tokenizer;
     else
-        free(tokenizer);
+        cir__tokenizer_free(tokenizer);
     return status;
 }
 
@@ -36,22 +69,23 @@ void cir__tokenizer_free(cir__tokenizer *tokenizer)
     if (tokenizer == NULL)
         return;
     cir__clip_done(&tokenizer->clip);
+    cir__siglip_done(&tokenizer->siglip);
     free(tokenizer);
 }
 
 size_t cir__tokenizer_n_vocabulary(const cir__tokenizer *tokenizer)
 {
-    return tokenizer->clip.n_vocabulary;
+    return tokenizer->n_vocabulary;
 }
 
 int32_t cir__tokenizer_start_id(const cir__tokenizer *tokenizer)
 {
-    return tokenizer->clip.start_id;
+    return tokenizer->start_id;
 }
 
 int32_t cir__tokenizer_end_id(const cir__tokenizer *tokenizer)
 {
-    return tokenizer->clip.end_id;
+    return tokenizer->end_id;
 }
 
 cir_status cir__tokenizer_encode(const cir__tokenizer *tokenizer, const char *text, size_t n_bytes,
@@ -72,14 +106,25 @@ cir_status cir__tokenizer_encode(const cir__tokenizer *tokenizer, const char *te
     cir_status status = cir__normalise_repair(text, n_bytes, &repaired, err);
     if (status != CIR_OK)
         return status;
-    cir__ids ids = {.ids = ids_out + 1, .capacity = max_tokens - 2};
-    status = cir__clip_encode(&tokenizer->clip, repaired.text, repaired.n_bytes, &ids, err);
+    size_t n_before = tokenizer->start_id >= 0 ? 1 : 0;
+    cir__ids ids = {.ids = ids_out + n_before, .capacity = max_tokens - n_before - 1};
+    status = tokenizer->is_siglip
+                 ? cir__siglip_encode(&tokenizer->siglip, repaired.text, repaired.n_bytes, &ids, err)
+                 : cir__clip_encode(&tokenizer->clip, repaired.text, repaired.n_bytes, &ids, err);
     free(repaired.text);
     if (status != CIR_OK)
         return status;
-    ids_out[0] = tokenizer->clip.start_id;
-    ids_out[ids.n + 1] = tokenizer->clip.end_id;
-    *n_ids_out = ids.n + 2;
+    if (n_before > 0)
+        ids_out[0] = tokenizer->start_id;
+    size_t n = n_before + ids.n;
+    /* SiglipTokenizer lets an end token that the text itself ends with be the end. */
+    bool has_end = tokenizer->is_siglip && tokenizer->siglip.is_sentencepiece && n > 0 &&
+                   ids_out[n - 1] == tokenizer->end_id;
+    if (!has_end)
+        ids_out[n++] = tokenizer->end_id;
+    while (tokenizer->pad_id >= 0 && n < max_tokens)
+        ids_out[n++] = tokenizer->pad_id;
+    *n_ids_out = n;
     if (was_cut_out != NULL)
         *was_cut_out = ids.is_over;
     return CIR_OK;
@@ -88,7 +133,7 @@ cir_status cir__tokenizer_encode(const cir__tokenizer *tokenizer, const char *te
 size_t cir__tokenizer_find_end(const cir__tokenizer *tokenizer, const int32_t *ids, size_t n_ids)
 {
     size_t i = 0;
-    while (i < n_ids && ids[i] != tokenizer->clip.end_id)
+    while (i < n_ids && ids[i] != tokenizer->end_id)
         i++;
     return i;
 }

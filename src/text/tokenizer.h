@@ -1,10 +1,10 @@
-/* A model's tokenizer: text → ids, start token, words' tokens, end token.
+/* A model's tokenizer: text → ids. There are two families.
  *
- * The ids are those of transformers' CLIPTokenizerFast, which is what AutoTokenizer and CLIPProcessor give,
- * what tokenizer.json describes, and what transformers 5 calls CLIPTokenizer: NFC, lower case character by
- * character, words by CLIP's pattern, byte-pair encoding. HTML entities stay as they are written; how much
- * white space there is never matters. All implementations agree on English captions. Two differ elsewhere and
- * are not followed; test/data/text/make.py counts how often.
+ * CLIP: start token, words' tokens, end token. The ids are those of transformers' CLIPTokenizerFast, which is
+ * what AutoTokenizer and CLIPProcessor give, what tokenizer.json describes, and what transformers 5 calls
+ * CLIPTokenizer: NFC, lower case character by character, words by CLIP's pattern, byte-pair encoding. HTML
+ * entities stay as they are written; how much white space there is never matters. All implementations agree
+ * on English captions. Two differ elsewhere and are not followed; test/data/text/make.py counts how often.
  *
  * CLIPTokenizer of transformers 4, where ftfy is not installed, drops control, format, private and unassigned
  * characters (so emoji lose their joiners) and U+FFFD, puts spaces around every CJK ideograph, takes U+001C
@@ -13,6 +13,11 @@
  *
  * OpenAI's own code repairs the text with ftfy (quotes, mojibake, ligatures, full-width forms) and resolves
  * HTML entities before lower-casing. The chosen one is nearer to it than the former is.
+ *
+ * SigLIP: pieces, end token, and the padding token up to the context's length, as its towers were trained.
+ * With spiece.model the ids are those of transformers' SiglipTokenizer, with tokenizer.json those of the
+ * tokenizers library, with either in open_clip's layout those of open_clip's HFTokenizer with
+ * clean="canonicalize", where again the text is not repaired with ftfy nor are HTML entities resolved.
  *
  * Characters newer than the Unicode version of the installed PCRE2 and utf8proc are split as symbols;
  * combining marks newer than Unicode 9 are put in order here, which the reference does not do. */
@@ -32,31 +37,44 @@
 /* Immutable once parsed; any number of threads may encode with it at once. */
 typedef struct cir__tokenizer cir__tokenizer;
 
-/* Reads a tokenizer from its files' bytes: tokenizer_json where given, else vocab_json and merges_txt. Any
- * may be NULL; they are only read during the call, and their names stand in messages. Free with
- * cir__tokenizer_free. Errors: CIR_NOT_FOUND (neither is given), CIR_FORMAT (damaged, or parts that
- * contradict each other), CIR_UNSUPPORTED (another kind of tokenizer), CIR_LIMIT, CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__tokenizer_parse(const cir__bytes_view *tokenizer_json,
-                                               const cir__bytes_view *vocab_json,
-                                               const cir__bytes_view *merges_txt,
-                                               cir__tokenizer **tokenizer_out, cir_error *err);
+typedef enum cir__tokenizer_family {
+    CIR__TOKENIZER_CLIP,
+    CIR__TOKENIZER_SIGLIP,          /* as transformers */
+    CIR__TOKENIZER_SIGLIP_OPEN_CLIP /* as open_clip */
+} cir__tokenizer_family;
+
+/* A tokenizer's files; any may be NULL. They are only read while parsing, and their names stand in messages.
+ */
+typedef struct cir__tokenizer_files {
+    const cir__bytes_view *tokenizer_json;
+    const cir__bytes_view *vocab_json, *merges_txt; /* CLIP: where there is no tokenizer.json */
+    const cir__bytes_view *spiece_model;            /* SigLIP */
+    const cir__bytes_view *config_json;             /* SigLIP: tokenizer_config.json */
+} cir__tokenizer_files;
+
+/* Reads a tokenizer of that family from its files' bytes. Free with cir__tokenizer_free. Errors:
+ * CIR_NOT_FOUND (none that will do is given), CIR_FORMAT (damaged, or parts that contradict each other),
+ * CIR_UNSUPPORTED (another kind of tokenizer), CIR_LIMIT, CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__tokenizer_parse(const cir__tokenizer_files *files,
+                                               cir__tokenizer_family family, cir__tokenizer **tokenizer_out,
+                                               cir_error *err);
 void cir__tokenizer_free(cir__tokenizer *tokenizer); /* NULL is allowed */
 
 /* Largest id + 1: a model's embedding needs at least as many rows. */
 size_t cir__tokenizer_n_vocabulary(const cir__tokenizer *tokenizer);
-int32_t cir__tokenizer_start_id(const cir__tokenizer *tokenizer);
+int32_t cir__tokenizer_start_id(const cir__tokenizer *tokenizer); /* −1: there is none */
 int32_t cir__tokenizer_end_id(const cir__tokenizer *tokenizer);
 
-/* A text's ids, without padding: start token, tokens, end token; the empty text gives the two alone.
- * Ill-formed bytes are read as U+FFFD; zero bytes are characters.
+/* A text's ids: start token where there is one, tokens, end token; the empty text gives these alone. SigLIP's
+ * are filled up to max_tokens. Ill-formed bytes are read as U+FFFD; zero bytes are characters.
  *
  * max_tokens (at least 2): the model's context length. A text that needs more keeps its first max_tokens - 1
  * ids, start included, and the end token as the last, as OpenAI's, open_clip's and transformers' truncation
  * do; was_cut_out, which may be NULL, says so. ids_out: [max_tokens]; n_ids_out is at least 2.
  *
- * As in transformers, "<|startoftext|>" and "<|endoftext|>" in the text are the special tokens themselves,
- * and a byte that is not in the vocabulary may be the end token too: so one can come before the last. CLIP
- * reads the feature at the first end token, and in a causal tower nothing after it matters: see
+ * As in transformers, CLIP's "<|startoftext|>" and "<|endoftext|>" in the text are the special tokens
+ * themselves, and a byte that is not in the vocabulary may be the end token too: so one can come before the
+ * last. CLIP reads the feature at the first end token, and in a causal tower nothing after it matters: see
  * cir__tokenizer_find_end.
  *
  * Errors: CIR_ARGUMENT (max_tokens < 2), CIR_LIMIT (text too large, or too many combining marks in a row),

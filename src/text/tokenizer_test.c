@@ -28,8 +28,10 @@ static cir__tokenizer *open_tokenizer(const char *variable, const char *folder, 
     }
     cir_error err = {0};
     cir__tokenizer *tokenizer;
-    cir_status status = with_pair ? cir__tokenizer_parse(NULL, &views[1], &views[2], &tokenizer, &err)
-                                  : cir__tokenizer_parse(&views[0], NULL, NULL, &tokenizer, &err);
+    cir__tokenizer_files files = {.tokenizer_json = with_pair ? NULL : &views[0],
+                                  .vocab_json = with_pair ? &views[1] : NULL,
+                                  .merges_txt = with_pair ? &views[2] : NULL};
+    cir_status status = cir__tokenizer_parse(&files, CIR__TOKENIZER_CLIP, &tokenizer, &err);
     if (status != CIR_OK)
         fail_msg("%s", err.message);
     for (size_t i = 0; i < 3; i++)

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Makes recipe-*.json (preprocessor configurations) and recipe-*-PICTURE.f32, the tensors that transformers' own classes
-(the slow ones, over Pillow) make with them of noise.ppm (41 × 29) and of turned.ppm (29 × 41). Needs transformers and
-torch; the outputs are committed. (Pillow 13 resamples columns first where the width hardly changes and the height shrinks
+(the slow ones, over Pillow), or open_clip's transforms (oc-*), make with them of noise.ppm (41 × 29) and of turned.ppm
+(29 × 41). Needs transformers, open_clip_torch and torch; the outputs are committed. (Pillow 13 resamples columns first where the width hardly changes and the height shrinks
 much, see src/image/resample.c; the sizes here stay clear of that.)"""
 import json
 import pathlib
 
 import numpy as np
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from transformers import CLIPImageProcessor, SiglipImageProcessor
 
@@ -29,6 +30,13 @@ RECIPES = {
                "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "do_rescale": True},
     "siglip-bare": {"image_processor_type": SIGLIP, "size": {"height": 20, "width": 10}},
 }
+# Sides such that a half of a pixel, and a whole and a half, are left beside the crop.
+OPEN_CLIP = {
+    "oc-shortest": (17, {"interpolation": "bicubic", "resize_mode": "shortest"}),
+    "oc-small": (8, {}),
+    "oc-bilinear": (13, {"interpolation": "bilinear", "mean": [0.1, 0.2, 0.3], "std": [0.3, 0.7, 0.9], "mode": "RGB"}),
+    "oc-squash": (16, {"interpolation": "bicubic", "resize_mode": "squash", "mean": [0.5] * 3, "std": [0.5] * 3}),
+}
 
 pictures = {"noise": Image.open(HERE / "noise.ppm")}
 pictures["turned"] = pictures["noise"].transpose(Image.Transpose.TRANSPOSE)
@@ -38,5 +46,13 @@ for name, recipe in RECIPES.items():
     processor = (SiglipImageProcessor if "siglip" in name else CLIPImageProcessor)(**recipe)
     for picture, image in pictures.items():
         tensor = processor(image, return_tensors="np")["pixel_values"][0].astype(np.float32)
+        (HERE / f"recipe-{name}-{picture}.f32").write_bytes(np.ascontiguousarray(tensor).tobytes())
+        print(name, picture, tensor.shape)
+for name, (side, recipe) in OPEN_CLIP.items():
+    # "size" is what open_clip takes from the model instead.
+    (HERE / f"recipe-{name}.json").write_text(json.dumps({"preprocess_cfg": {"size": side} | recipe}) + "\n")
+    transform = image_transform_v2(PreprocessCfg(size=side, **recipe), is_train=False)
+    for picture, image in pictures.items():
+        tensor = transform(image).numpy()
         (HERE / f"recipe-{name}-{picture}.f32").write_bytes(np.ascontiguousarray(tensor).tobytes())
         print(name, picture, tensor.shape)

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Makes the goldens of src/model with transformers' CLIPModel, in double precision.
+"""Makes the goldens of src/model with transformers' CLIPModel and SiglipModel, in double precision.
 
-Usage: make.py [tiny] [vit_b32] [vit_l14]   (default: all; needs torch, transformers, safetensors, pillow)
+Usage: make.py [tiny] [siglip] [vit_b32] [vit_l14]   (default: all; needs torch, transformers, safetensors, pillow)
 
 tiny     two whole model directories (quick: QuickGELU; gelu: GELU, a picture that is no multiple of its patches, and
          the end token called 2), the first with its weights in f32, f16 and bf16. Weights are chosen so that the three
          hold the same numbers. Inputs, every hidden state and the features are in golden.safetensors.
+siglip   two more (siglip; siglip_odd: features wider than its text tower, a picture that is no multiple of its patches,
+         GELU without tanh), with the pieces of test/data/text/siglip.
 vit_*    the real shapes. Their weights are hundreds of megabytes, so they are drawn by a counter-based generator that
          test/data/model/make.py and src/model/made_weights.c share; only features and some of the hidden states are
          kept.
@@ -18,7 +20,8 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizerFast
+from transformers import (CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizerFast, SiglipConfig, SiglipImageProcessor,
+                          SiglipModel, SiglipTokenizer)
 
 HERE = pathlib.Path(__file__).resolve().parent
 N_SAMPLED = 16  # first columns of a sampled row
@@ -42,11 +45,15 @@ def draw(name: str, n: int, reach: float) -> np.ndarray:
     return ((z >> np.uint64(54)).astype(np.float32) - 512) * np.float32(reach / 512)
 
 
+def is_scale(name: str) -> bool:
+    return ("norm" in name or "ln_" in name) and name.endswith("weight")
+
+
 def weight_reach(name: str) -> float:
     """How far a tensor's numbers go: such that activations are neither flat nor explode."""
-    if "norm" in name and name.endswith("weight"):
+    if is_scale(name):
         return 0.5  # around 1
-    if "fc2.weight" in name or "patch_embedding" in name:
+    if "fc2.weight" in name or "c_proj.weight" in name or "patch_embed" in name:
         return 2.0**-5
     if "class_embedding" in name:
         return 0.5
@@ -56,10 +63,10 @@ def weight_reach(name: str) -> float:
 def draw_weights(model: CLIPModel) -> None:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name == "logit_scale":
+            if name in ("logit_scale", "logit_bias"):
                 continue
             values = draw(name, parameter.numel(), weight_reach(name))
-            if "norm" in name and name.endswith("weight"):
+            if is_scale(name):
                 values += 1
             parameter.copy_(torch.from_numpy(values).reshape(parameter.shape))
 
@@ -106,6 +113,47 @@ TINY = {
 TINY_WORDS = ["", "cat", "red cat", "a rat at bat", "zebra crossing the road in the rain at night"]
 
 
+def draw_tiny(model, seed: int) -> None:
+    """Numbers that are exact in bf16 and in f16."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            values = torch.randn_like(parameter) * (2.5 * parameter.shape[-1] ** -0.5 if parameter.dim() > 1 else 0.3)
+            values[values.abs() < 2.0**-14] = 0
+            parameter.copy_(values.bfloat16().float())
+        for key, parameter in model.named_parameters():
+            if is_scale(key):
+                parameter.copy_((1 + parameter).bfloat16().float())
+
+
+def write_weights(folder: pathlib.Path, model, kinds: dict) -> None:
+    state = {key: value.contiguous() for key, value in model.state_dict().items()}
+    for kind, dtype in kinds.items():
+        converted = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
+        for key, value in converted.items():
+            assert torch.equal(value.to(state[key].dtype), state[key]), key
+        save_file(converted, folder / f"weights_{kind}.safetensors", metadata={"format": "pt"})
+
+
+def draw_picture(folder: pathlib.Path) -> Image.Image:
+    pattern = np.random.default_rng(5).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    picture = Image.fromarray(pattern).resize((61, 45), Image.BICUBIC)
+    picture.save(folder / "picture.png")
+    return picture
+
+
+def write_golden(folder: pathlib.Path, pixels, texts: list[list[int]], image_hidden, image, text_hidden, text) -> None:
+    golden = {"image.input": pixels, "image.feature": image, "text.feature": text,
+              "text.ids": torch.tensor(sum(texts, []), dtype=torch.int32),
+              "text.starts": torch.tensor(np.cumsum([0] + [len(t) for t in texts]), dtype=torch.int32)}
+    for i, hidden in enumerate(image_hidden):
+        golden[f"image.hidden.{i}"] = hidden
+    for i, hidden in enumerate(text_hidden):
+        golden[f"text.hidden.{i}"] = hidden
+    save_file({key: (value.float() if value.is_floating_point() else value).contiguous()
+               for key, value in golden.items()}, folder / "golden.safetensors")
+
+
 def make_tiny(name: str, facts: dict) -> None:
     folder = HERE / name
     folder.mkdir(exist_ok=True)
@@ -116,49 +164,77 @@ def make_tiny(name: str, facts: dict) -> None:
                            hidden_act=facts["act"], **facts["image"]),
         text_config=dict(vocab_size=60, max_position_embeddings=12, num_hidden_layers=3, hidden_act=facts["act"],
                          bos_token_id=56, eos_token_id=facts["eos"], pad_token_id=57, **facts["text"]))
-    torch.manual_seed(len(name))
     model = CLIPModel(config).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            values = torch.randn_like(parameter) * (2.5 * parameter.shape[-1] ** -0.5 if parameter.dim() > 1 else 0.3)
-            values[values.abs() < 2.0**-14] = 0
-            parameter.copy_(values.bfloat16().float())
-        for key, parameter in model.named_parameters():
-            if "norm" in key and key.endswith("weight"):
-                parameter.copy_((1 + parameter).bfloat16().float())
-    state = {key: value.contiguous() for key, value in model.state_dict().items()}
-    kinds = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16} if name == "quick" else {
-        "f16": torch.float16}
-    for kind, dtype in kinds.items():
-        converted = {key: value.to(dtype) if value.is_floating_point() else value for key, value in state.items()}
-        for key, value in converted.items():
-            assert torch.equal(value.to(state[key].dtype), state[key]), key
-        save_file(converted, folder / f"weights_{kind}.safetensors", metadata={"format": "pt"})
+    draw_tiny(model, len(name))
+    write_weights(folder, model, {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16} if name == "quick"
+                  else {"f16": torch.float16})
     config.architectures = ["CLIPModel"]
     (folder / "config.json").write_text(config.to_json_string())
     processor = CLIPImageProcessor(size={"shortest_edge": facts["image_size"]},
                                    crop_size={"height": facts["image_size"], "width": facts["image_size"]})
     (folder / "preprocessor_config.json").write_text(processor.to_json_string())
 
-    pattern = np.random.default_rng(5).integers(0, 256, (9, 12, 3), dtype=np.uint8)
-    picture = Image.fromarray(pattern).resize((61, 45), Image.BICUBIC)
-    picture.save(folder / "picture.png")
+    picture = draw_picture(folder)
     pixels = torch.cat([torch.randn(2, 3, facts["image_size"], facts["image_size"]),
                         processor(picture, return_tensors="pt")["pixel_values"]])
     texts = [tokenizer(text, truncation=True, max_length=12)["input_ids"] for text in TINY_WORDS]
     texts.append([56, 3, 57, 4, 57])  # an end token within: the first one counts
     model.double()
-    image_hidden, image, text_hidden, text = run(model, pixels, texts)
-    golden = {"image.input": pixels, "image.feature": image, "text.feature": text,
-              "text.ids": torch.tensor(sum(texts, []), dtype=torch.int32),
-              "text.starts": torch.tensor(np.cumsum([0] + [len(t) for t in texts]), dtype=torch.int32)}
-    for i, hidden in enumerate(image_hidden):
-        golden[f"image.hidden.{i}"] = hidden
-    for i, hidden in enumerate(text_hidden):
-        golden[f"text.hidden.{i}"] = hidden
-    save_file({key: (value.float() if value.is_floating_point() else value).contiguous()
-               for key, value in golden.items()}, folder / "golden.safetensors")
+    write_golden(folder, pixels, texts, *run(model, pixels, texts))
     (folder / "texts.json").write_text(json.dumps(TINY_WORDS) + "\n")
+
+
+TINY_SIGLIP = {
+    "siglip": dict(act="gelu_pytorch_tanh", image=dict(hidden_size=48, intermediate_size=100, num_attention_heads=3,
+                                                       image_size=28, patch_size=7),
+                   text=dict(hidden_size=48, intermediate_size=72, num_attention_heads=4)),
+    "siglip_odd": dict(act="gelu", image=dict(hidden_size=33, intermediate_size=50, num_attention_heads=3, image_size=31,
+                                              patch_size=7),
+                       text=dict(hidden_size=20, intermediate_size=41, num_attention_heads=1, projection_size=33)),
+}
+SIGLIP_WORDS = ["", "Castle", "a photo, of the castle in winter", "café at night!", "a painting of an old bicycle " * 3]
+
+
+def watch_layers(layers) -> list[torch.Tensor]:
+    """Filled with what enters each layer, and what leaves the last one, when they next run."""
+    seen: list[torch.Tensor] = []
+    for layer in layers:
+        layer.register_forward_pre_hook(lambda _, args: seen.append(args[0].clone()))
+    layers[-1].register_forward_hook(lambda _, args, out: seen.append(out[0] if isinstance(out, tuple) else out))
+    return seen
+
+
+def run_siglip(model: SiglipModel, pixels: torch.Tensor, texts: list[list[int]]):
+    image_hidden = watch_layers(model.vision_model.encoder.layers)
+    text_hidden = watch_layers(model.text_model.encoder.layers)
+    with torch.no_grad():
+        image = unit(model.vision_model(pixel_values=pixels.double()).pooler_output)
+        text = unit(model.text_model(input_ids=torch.tensor(texts)).pooler_output)
+    return image_hidden, image, text_hidden, text
+
+
+def make_siglip(name: str, facts: dict) -> None:
+    folder = HERE / name
+    folder.mkdir(exist_ok=True)
+    tokenizer = SiglipTokenizer(str(HERE.parent / "text" / "siglip" / "spiece.model"), model_max_length=16)
+    config = SiglipConfig(
+        vision_config=dict(num_hidden_layers=3, hidden_act=facts["act"], **facts["image"]),
+        text_config=dict(vocab_size=720, max_position_embeddings=16, num_hidden_layers=3, hidden_act=facts["act"],
+                         **facts["text"]))
+    model = SiglipModel(config).eval()
+    draw_tiny(model, len(name))
+    write_weights(folder, model, {"f16": torch.float16})
+    config.architectures = ["SiglipModel"]
+    (folder / "config.json").write_text(config.to_json_string())
+    side = facts["image"]["image_size"]
+    processor = SiglipImageProcessor(size={"height": side, "width": side})
+    (folder / "preprocessor_config.json").write_text(processor.to_json_string())
+    picture = draw_picture(folder)
+    pixels = torch.cat([torch.randn(2, 3, side, side), processor(picture, return_tensors="pt")["pixel_values"]])
+    texts = [tokenizer(text, truncation=True, max_length=16, padding="max_length")["input_ids"] for text in SIGLIP_WORDS]
+    model.double()
+    write_golden(folder, pixels, texts, *run_siglip(model, pixels, texts))
+    (folder / "texts.json").write_text(json.dumps(SIGLIP_WORDS) + "\n")
 
 
 # The real shapes.
@@ -208,13 +284,17 @@ def make_shape(name: str, facts: dict) -> None:
 
 
 def main() -> None:
-    wanted = sys.argv[1:] or ["tiny", *SHAPES]
+    wanted = sys.argv[1:] or ["tiny", "siglip", *SHAPES]
     if "tiny" in wanted:
         for name, facts in TINY.items():
             make_tiny(name, facts)
+    if "siglip" in wanted:
+        for name, facts in TINY_SIGLIP.items():
+            make_siglip(name, facts)
     for name in SHAPES:
         if name in wanted:
             make_shape(name, SHAPES[name])
 
 
-main()
+if __name__ == "__main__":
+    main()
