@@ -1,4 +1,4 @@
-/* The server: every request of the page goes through here. Busy answers (503) are waited for, a server that is gone is
+/* The server: every request of the page goes through here. Busy answers (503, 429) are waited for, a server that is gone is
  * waited for too; an upload that the server forgot is sent again. Who wants to tell the user listens to `server`. */
 
 /* Events: "busy" {seconds}, "away", "back", "token". */
@@ -40,7 +40,7 @@ async function request(path, options = {}) {
             throw new ApiError(0, "AWAY", "The server does not answer.");
         }
         if (response.ok) return response;
-        if (response.status === 503 && turn < MAX_BUSY) {
+        if ((response.status === 503 || response.status === 429) && turn < MAX_BUSY) {
             const seconds = Math.min(30, Math.max(0.2, Number(response.headers.get("Retry-After")) || 1));
             tell("busy", {seconds});
             await pause(seconds, options.signal);

@@ -12,7 +12,7 @@ let running = null, sides = [];
 function side(id, change, value) {
     const list = element("ul", {class: "grid", "aria-label": "Answers of " + methodName(value)}), said = element("p", {class: "hint", role: "status"});
     const places = new Map(), made = {list, said, places, other: null};
-    const elsewhere = (item) => { const place = made.other.places.get(item.id); return place ? `#${count(place)} there` : "only here"; };
+    const elsewhere = (item) => { const place = made.other.places.get(item.id); return place ? `#${count(place)}\u00a0there` : "only here"; };
     made.grid = new Grid(list, {actions: {open: results.open, more: results.more}, row: (width) => (width > 700 ? 150 : width > 330 ? 116 : 92),
         caption: elsewhere, label: (item) => `Result ${item.rank}: ${tail(item.path)}, ${elsewhere(item)}`});
     made.part = element("section", {"aria-label": methodName(value)}, element("div", {class: "head"},
@@ -50,9 +50,9 @@ export async function show(answer) {
     sides[1].grid.show(theirs);
     const common = mine.filter((hit) => sides[1].places.has(hit.id)).length;
     for (const [one, hits] of [[sides[0], mine], [sides[1], theirs]]) {
-        one.said.textContent = `${common} of the best ${hits.length} in common`;
+        one.said.textContent = hits.length > common ? `${count(hits.length - common)} only here, framed` : "";
         for (const item of one.grid.items) one.grid.cards.get(item.id).classList.toggle("alone", !one.other.places.has(item.id));
     }
-    at("summary").textContent = plural(common, "photo") + ` of the best ${mine.length} in both`;
+    at("summary").textContent = `${count(common)} of the best ${count(mine.length)} are the same`;
     if (focused) at(focused)?.focus();
 }

@@ -36,8 +36,14 @@ export function setMethod(method) {
 export function methodChoice(id, value, change) {
     const choice = element("select", {id, change: () => change(choice.value)}, ...methods.map(({name}) => element("option", {value: name}, methodName(name))));
     if (!methods.some(({name}) => name === value)) choice.append(element("option", {value}, value));
+    allow(choice, state.get());
     choice.value = value;
     return choice;
+}
+
+/* A method of one side is none without that side. */
+function allow(choice, {image, text}) {
+    for (const option of choice.options) option.disabled = (option.value === "image" && !image) || (option.value === "text" && !text);
 }
 
 function slider(key, label, low, high, step, hint) {
@@ -75,18 +81,21 @@ export function fill(index) {
             toggle("contextualise", "Contextualisation", "Reads the words beside many things' names."),
             element("div", {class: "field toggle"}, element("label", {}, element("input", {type: "checkbox", role: "switch", id: "fold",
                 change: (event) => state.go({fold: event.target.checked}, {replace: true})}), element("span", {}, "Fold near-duplicates")), element("p", {class: "hint"}, "One photo stands for all that look the same."))),
-        element("details", {}, element("summary", {}, "All settings"), element("div", {class: "fields"}, ...further.filter((key) => settings.has(key)).map(plain))),
-        element("div", {class: "buttons"}, button("Reset", {id: "reset", click: () => state.go({settings: {}, method: "", fold: true})})));
+        element("div", {class: "ends"},
+            element("details", {}, element("summary", {}, "All settings"), element("div", {class: "fields"}, ...further.filter((key) => settings.has(key)).map(plain))),
+            button("Reset", {id: "reset", click: () => state.go({settings: {}, method: "", fold: true})})));
     draw(state.get());
 }
 
 export function draw(current) {
     if (!at("method")) return;
     const method = current.method || DEFAULT;
+    allow(at("method"), current);
     at("method").value = method;
     at("method-meaning").textContent = (methods.find(({name}) => name === method) || {meaning: ""}).meaning;
-    const applies = {lambda: isBasic(method) && valueOf("fuse", current) !== "product", weight: ["sum", "product", "weicom"].includes(method),
-        expand: isBasic(method) || method.startsWith("freedom"), contextualise: isBasic(method)};
+    const hasBoth = current.image !== "" && current.text !== "";
+    const applies = {lambda: hasBoth && isBasic(method) && valueOf("fuse", current) !== "product", weight: hasBoth && ["sum", "product", "weicom"].includes(method),
+        expand: current.image !== "" && (isBasic(method) || method.startsWith("freedom")), contextualise: current.text !== "" && isBasic(method)};
     for (const [key, does] of Object.entries(applies)) at("controls").querySelector(`[data-field=${key}]`).hidden = !does;
     for (const input of at("controls").querySelectorAll("[data-key]")) {
         if (input === document.activeElement && input.type === "text") continue; /* it is being written */

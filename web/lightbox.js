@@ -21,8 +21,8 @@ function why(item) {
     const n = answer.n_images, rows = [];
     const row = (name, rank) => rows.push(element("div", {}, element("dt", {}, name), element("dd", {}, `#${count(rank)} of ${count(n)}`, meter(rank, n))));
     row("Together", item.rank);
-    if (item.rank_by_image) row("By the photo alone", item.rank_by_image);
-    if (item.rank_by_text) row("By the words alone", item.rank_by_text);
+    if (item.image_rank) row("By the photo alone", item.image_rank);
+    if (item.text_rank) row("By the words alone", item.text_rank);
     return element("section", {class: "why"}, element("h3", {}, "Why it is here"), element("dl", {}, ...rows));
 }
 
@@ -128,6 +128,12 @@ export function start() {
     const dialog = at("lightbox");
     dialog.addEventListener("cancel", (event) => { event.preventDefault(); close(); });
     dialog.addEventListener("click", (event) => { if (event.target === dialog) close(); });
+    let touch = null; /* a swipe goes to the next photo */
+    dialog.addEventListener("touchstart", (event) => { touch = event.touches.length === 1 && event.target.closest(".stage") ? event.touches[0] : null; }, {passive: true});
+    dialog.addEventListener("touchend", (event) => {
+        const by = touch ? event.changedTouches[0].clientX - touch.clientX : 0, down = touch ? event.changedTouches[0].clientY - touch.clientY : 0;
+        if (Math.abs(by) > 48 && Math.abs(by) > 2 * Math.abs(down)) step(by < 0 ? 1 : -1);
+    });
     dialog.addEventListener("keydown", (event) => {
         if (event.altKey || event.ctrlKey || event.metaKey) return;
         if (event.key === "Escape") { event.preventDefault(); close(); return; }

@@ -23,8 +23,8 @@ export const getAnswer = () => answer;
 
 export function ranks(item) {
     const parts = [];
-    if (item.rank_by_image) parts.push("photo\u00a0#" + count(item.rank_by_image));
-    if (item.rank_by_text) parts.push("words\u00a0#" + count(item.rank_by_text));
+    if (item.image_rank) parts.push("photo\u00a0#" + count(item.image_rank));
+    if (item.text_rank) parts.push("words\u00a0#" + count(item.text_rank));
     return parts.join(" · ");
 }
 
@@ -79,6 +79,7 @@ export async function run() {
     const control = running = new AbortController();
     isFrame = false;
     busy(true);
+    at("results-title").textContent = state.hasQuery(current) ? "Answers" : "Your photos";
     let first = true;
     if (state.hasQuery(current)) {
         let photo = null;
@@ -149,19 +150,22 @@ function busy(is) {
 
 function fail(error) {
     const retry = ["Try again", run], status = error.status;
-    if (error.code === "LOST") {
-        answer = null;
+    if (status !== 0 || error.code === "LOST") { /* what is shown answers another question */
+        answer = source = null;
         grid.show([]);
         at("summary").textContent = "";
         at("more").replaceChildren();
+        for (const listener of listeners) listener(null);
+    }
+    if (error.code === "LOST")
         notice.show("The photo of this address is not here", error.message, {actions: [["Choose a photo", () => at("file").click()]]});
-    } else if (status === 0) return; /* told by the event "away", and asked again when it is back */
+    else if (status === 0) return; /* told by the event "away", and asked again when it is back */
     else if (status === 401) return; /* told by the event "token" */
-    else if (status === 503) notice.show("The server is busy", "It has more to do than it can; wait a little. " + error.message, {actions: [retry]});
+    else if (status === 503 || status === 429) notice.show("The server is busy", "It has more to do than it can; wait a little. " + error.message, {actions: [retry]});
     else if (["BAD_IMAGE", "UNSUPPORTED_IMAGE", "UNSUPPORTED_MEDIA_TYPE"].includes(error.code) || status === 413 || status === 415 || status === 422)
         notice.show("This photo cannot be searched with", error.message, {name: "photo", actions: [["Choose another", () => at("file").click()],
             ["Search without it", () => state.go({image: "", crop: null})]]});
-    else if (Object.keys(state.get().settings).length > 0 && status === 400)
+    else if ((Object.keys(state.get().settings).length > 0 || state.get().method) && status === 400)
         notice.show("The server did not take this", error.message, {actions: [["Reset the settings", () => state.go({settings: {}, method: ""})]]});
     else if (status === 404 && state.get().image)
         notice.show("That photo is not in the index any more", error.message, {actions: [["Choose a photo", () => at("file").click()],
@@ -175,7 +179,6 @@ const seconds = (ms) => (ms < 950 ? Math.max(1, Math.round(ms)) + "\u00a0ms" : (
 
 function summary() {
     const has = state.hasQuery(), current = state.get(), isFiltered = Object.keys(current.filters).length > 0;
-    at("results-title").textContent = has ? "Answers" : "Your photos";
     let text = has ? plural(total, "photo") + ", best first" : plural(total, "photo") + ", newest first";
     if (total === 0) text = "No photos";
     else if (has && answer?.ms) text += " · " + seconds(answer.ms.total);
