@@ -10,7 +10,7 @@
 
 static const cir__command *const commands[] = {
     &cir__command_index,  &cir__command_search, &cir__command_info,    &cir__command_check,
-    &cir__command_encode, &cir__command_eval,   &cir__command_compare,
+    &cir__command_encode, &cir__command_eval,   &cir__command_compare, &cir__command_serve,
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

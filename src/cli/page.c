@@ -12,8 +12,9 @@
 
 #include "cli/answer.h"
 #include "cli/page_data.h"
+#include "server/embedded.h"
 
-extern const unsigned char cir__page_html[]; /* page.html, made by embed.py */
+extern const cir__embedded_file cir__page_files[]; /* page.html alone */
 
 static const char marker[] = "@CIR_DATA@";
 
@@ -81,7 +82,7 @@ static int write_escaped(const char *text, size_t size, void *context)
 
 static bool write_content(FILE *file, const json_t *data)
 {
-    const char *page = (const char *)cir__page_html;
+    const char *page = (const char *)cir__page_files[0].bytes;
     const char *place = strstr(page, marker);
     size_t n_before = (size_t)(place - page);
     return fwrite(page, 1, n_before, file) == n_before &&
