@@ -65,7 +65,7 @@ function drawSwitches(current) {
 /* ---- following the state ---- */
 
 function follow(current, before) {
-    query.draw(current);
+    query.draw(current, before);
     controls.draw(current);
     filters.draw(current);
     drawSwitches(current);

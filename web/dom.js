@@ -68,13 +68,14 @@ export const base = (path) => path.slice(path.lastIndexOf("/") + 1) || path;
 /* The last folder and the name: what tells photos of many folders apart. */
 export const tail = (path) => path.split("/").slice(-2).join("/");
 
-/* Opens a dialog of the page; it gives the focus back to where it was, also where that element was drawn anew. */
-export function openDialog(dialog) {
+/* Opens a dialog of the page; it gives the focus back to where it was, also where that element was drawn anew, or to what
+ * choose(before) gives. */
+export function openDialog(dialog, choose = () => null) {
     const before = document.activeElement, id = before && before.dataset ? before.dataset.id : undefined;
     if (dialog.open) return;
     dialog.showModal();
     dialog.addEventListener("close", () => {
-        const target = before && before.isConnected ? before : id !== undefined ? document.querySelector(`.open[data-id="${CSS.escape(id)}"]`) : null;
+        const target = choose(before) || (before && before.isConnected ? before : id !== undefined ? document.querySelector(`.open[data-id="${CSS.escape(id)}"]`) : null);
         if (target && !document.querySelector("dialog[open]")) target.focus({preventScroll: true});
     }, {once: true});
 }

@@ -148,6 +148,13 @@ export class Grid {
         light(this.current);
     }
 
+    /* What opens a photo, made the tab stop; null where it is not shown. */
+    opener(id) {
+        if (!this.cards.has(id)) return null;
+        this.setCurrent(id);
+        return this.cards.get(id).querySelector(".open");
+    }
+
     focus(id) {
         this.setCurrent(id);
         const card = this.cards.get(id);

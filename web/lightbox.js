@@ -7,6 +7,7 @@ import * as results from "/web/results.js";
 import * as state from "/web/state.js";
 
 let shown = null; /* id */
+let last = null;  /* the photo that was looked at last: the focus goes there afterwards */
 
 /* A rank among n on a scale of powers of ten: the first few places are what one looks at. */
 function meter(rank, n) {
@@ -58,7 +59,7 @@ async function step(by) {
 
 async function draw(id) {
     const dialog = at("lightbox");
-    shown = id;
+    shown = last = id;
     const items = results.getItems(), i = index(), listed = items[i];
     const item = listed || {id, path: ""};
     const focused = document.activeElement.closest("#lightbox *")?.id || "";
@@ -105,21 +106,14 @@ function close() {
 export function update(current, before) {
     const dialog = at("lightbox");
     if (current.view === null) {
-        if (dialog.open) {
-            const last = shown;
-            shown = null;
-            dialog.close();
-            /* The focus goes to the photo that was looked at last. */
-            if (document.activeElement === document.body || document.activeElement?.closest(".grid")) {
-                if (results.getItems().some((item) => item.id === last)) results.getGrid().focus(last);
-            }
-        }
+        shown = null;
+        if (dialog.open) dialog.close();
         return;
     }
     if (!dialog.open) {
         isOwn = before !== null && before.view === null;
         document.querySelector("dialog[open]")?.close();
-        openDialog(dialog);
+        openDialog(dialog, (opener) => (opener?.closest("#grid") ? results.getGrid().opener(last) : null));
     }
     if (shown !== current.view) draw(current.view);
 }

@@ -120,9 +120,9 @@ function title(current) {
     document.title = (current.image && words ? "this, " + words : words || (current.image ? "like this photo" : "your photos")) + " · cir";
 }
 
-export function draw(current) {
+export function draw(current, before) {
     document.body.classList.toggle("is-empty", !state.hasQuery(current));
-    if (document.activeElement !== at("text") || at("text").value.trim() === "") at("text").value = current.text;
+    if (before === null ? at("text").value === "" : current.text !== before.text) at("text").value = current.text; /* else it is being written */
     at("text").placeholder = current.image ? "how it should differ, as in: at night" : "at night";
     document.body.classList.toggle("has-words", current.text !== "");
     drawWell(current);
