@@ -11,7 +11,7 @@ let index = null, isRunning = false, saidAt = 0;
 
 function running(is) {
     isRunning = is;
-    update.disabled = is;
+    update.disabled = is || index?.allows_update === false;
     update.textContent = is ? "Updating …" : "Update now";
     at("open-index").classList.toggle("is-busy", is);
 }
@@ -22,31 +22,32 @@ function stop() {
     running(false);
 }
 
-/* Follows an update, also one that another page or a program began. */
-function watch() {
+/* Follows an update, also one that another page or a program began. listening: called once when nothing can be missed. */
+function watch(listening = () => {}) {
     stream?.close();
     stream = api.events();
     running(true);
     progress.hidden = false;
     bar.removeAttribute("value");
     said.textContent = "Looking for new, changed and vanished photos …";
+    let isFirst = true;
+    stream.addEventListener("open", async () => {
+        if (isFirst) await listening();
+        isFirst = false;
+        /* It may have ended before this was listening, or while the connection was down. */
+        const now = await api.readIndex().catch(() => null);
+        const mine = stream;
+        if (now && !now.is_updating) setTimeout(() => { if (mine && stream === mine) end({}); }, 1500); /* what happened may still be on its way */
+    });
     stream.addEventListener("progress", (event) => {
         const {done, total, failed, stage} = JSON.parse(event.data);
         if (total > 0) { bar.max = total; bar.value = done; }
         if (Date.now() - saidAt < 1000 && done !== total) return; /* a screen reader cannot read out every photo */
         saidAt = Date.now();
-        said.textContent = `${stage ? stage[0].toUpperCase() + stage.slice(1) + ": " : ""}${count(done)} of ${count(total)}` + (failed ? `, ${plural(failed, "unreadable photo")}` : "");
+        const name = stage ? stage[0].toUpperCase() + stage.slice(1) : "";
+        said.textContent = (total > 0 ? `${name ? name + ": " : ""}${count(done)} of ${count(total)}` : name + " …") + (failed ? `, ${plural(failed, "unreadable photo")}` : "");
     });
-    stream.addEventListener("done", (event) => {
-        const result = JSON.parse(event.data || "{}"), parts = [];
-        for (const [key, text] of [["added", "new"], ["encoded", "encoded"], ["unchanged", "unchanged"], ["changed", "changed"], ["vanished", "vanished"], ["failed", "unreadable"]])
-            if (result[key] > 0) parts.push(count(result[key]) + " " + text);
-        stop();
-        bar.max = bar.value = 1;
-        said.textContent = "Up to date" + (parts.length > 0 ? ": " + parts.join(", ") + "." : ".");
-        if (!at("indexing").open) say("The index is up to date.");
-        refresh();
-    });
+    stream.addEventListener("done", (event) => end(JSON.parse(event.data || "{}")));
     stream.addEventListener("failed", (event) => {
         const result = JSON.parse(event.data || "{}");
         stop();
@@ -57,26 +58,40 @@ function watch() {
     });
 }
 
-async function begin() {
-    progress.hidden = false;
-    running(true);
-    try {
-        await api.startUpdate();
-    } catch (error) {
-        if (error.status !== 409) { running(false); said.textContent = error.message; return; }
-    }
-    watch();
+function end(result) {
+    const parts = [];
+    for (const [key, text] of [["encoded", "new"], ["unchanged", "unchanged"], ["vanished", "gone"], ["failed", "unreadable"]])
+        if (result[key] > 0) parts.push(count(result[key]) + " " + text);
+    stop();
+    bar.max = bar.value = 1;
+    said.textContent = "Up to date" + (parts.length > 0 ? ": " + parts.join(", ") + "." : ".");
+    if (!at("indexing").open) say("The index is up to date.");
+    refresh();
+}
+
+function begin() {
+    watch(async () => {
+        try {
+            await api.startUpdate();
+        } catch (error) {
+            if (error.status === 409) return; /* it runs already, and is watched */
+            stop();
+            said.textContent = error.message;
+        }
+    });
 }
 
 function draw() {
     const dialog = at("indexing"), focused = document.activeElement === update, fact = (name, value) => (value ? element("div", {}, element("dt", {}, name), element("dd", {}, value)) : null);
     const folders = index?.folders || [];
-    dialog.replaceChildren(dialogHead("indexing-title", "The index", dialog),
+    dialog.replaceChildren(...[dialogHead("indexing-title", "The index", dialog),
         index ? element("dl", {class: "facts"}, fact("Name", index.name), fact("Photos", count(index.n_images)), fact("Unreadable", index.n_failed ? count(index.n_failed) : ""),
             fact("Model", index.model ? `${index.model.name}, ${index.model.dim} dimensions` : ""), fact("Folders", folders.length ? count(folders.length) : "")) : element("p", {class: "hint"}, "The server has not said what is in it."),
         index && index.n_images === 0 ? element("p", {}, "There is nothing in it yet: put photos into the folders that it was made of and update it, or make it anew with ", element("code", {}, "cir index FOLDER -o INDEX"), ".")
             : element("p", {class: "hint"}, "An update looks through the folders that the index was made of, encodes new and changed photos and drops those that are gone. You can go on searching."),
-        progress, element("div", {class: "buttons"}, update));
+        index?.allows_update === false ? element("p", {class: "hint"}, "This server was started with --no-update: update with ", element("code", {}, "cir index"), " instead.") : null,
+        progress, element("div", {class: "buttons"}, update)].filter(Boolean));
+    running(isRunning);
     if (focused) update.focus();
 }
 

@@ -107,7 +107,14 @@ export async function run() {
         if (control.signal.aborted) return;
         fail(error);
     }
-    if (running === control) busy(false);
+    if (running !== control) return;
+    busy(false);
+    fillScreen();
+}
+
+/* The observer tells of changes only: where the end is still in sight nothing would come. */
+function fillScreen() {
+    if (at("more").getBoundingClientRect().top < innerHeight + 900) requestAnimationFrame(next);
 }
 
 function take(page, isFirst) {
@@ -123,7 +130,7 @@ function take(page, isFirst) {
 
 /* The next page, where there is one. */
 export async function next() {
-    if (isLoading || isFrame || source === null || offset >= total || at("grid").getAttribute("aria-busy") === "true") return;
+    if (isLoading || isFrame || source === null || at("more").hidden || offset >= total || at("grid").getAttribute("aria-busy") === "true") return;
     isLoading = true;
     const control = running;
     try {
@@ -136,8 +143,7 @@ export async function next() {
     } finally {
         isLoading = false;
     }
-    /* The observer tells of changes only: where the end is still in sight nothing would come. */
-    if (at("more").getBoundingClientRect().top < innerHeight + 900) requestAnimationFrame(next);
+    fillScreen();
 }
 
 let slow = 0;
@@ -209,7 +215,7 @@ export async function frame(points) {
         isFrame = false;
         grid.show(kept);
         summary();
-        next();
+        fillScreen();
         return;
     }
     if (!isFrame) kept = grid.items.filter((item) => !item.isDuplicate);

@@ -26,7 +26,7 @@ function take(answer) {
     fusion = answer.fusion;
     isBars = isOneSided(fusion);
     const {ids, image, text} = answer.scatter;
-    points = ids.map((id, i) => ({id, v: image[i] ?? 0, t: text[i] ?? 0})).filter((point) => Number.isFinite(point.v) && Number.isFinite(point.t));
+    points = ids.map((id, i) => ({id, v: image?.[i] ?? 0, t: text?.[i] ?? 0})).filter((point) => Number.isFinite(point.v) && Number.isFinite(point.t));
     for (const point of points) point.score = fuse(fusion, point.v, point.t);
     points.sort((a, b) => b.score - a.score || a.id - b.id);
 }
