@@ -132,7 +132,7 @@ unsigned cir__guard_check(const cir__guard *guard, const cir__visitor *visitor, 
 {
     char name[256];
     if (visitor->host == NULL || !parse_host(visitor->host, name)) {
-        (void)cir__refuse(err, CIR_ARGUMENT, "Host: is missing or malformed; send one");
+        (void)cir__refuse(err, CIR_ARGUMENT, "Host: is missing, malformed or there twice; send one");
         return 400;
     }
     if (!is_host_allowed(guard, name)) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -41,6 +42,22 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
     return cir__request_new(context, target);
 }
 
+static enum MHD_Result count_host(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    (void)value;
+    *(int *)context += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    return MHD_YES;
+}
+
+/* The Host header; NULL where there is none or more than one, which might be read differently by others. */
+static const char *get_host(cir__request *request)
+{
+    int n = 0;
+    (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_host, &n);
+    return n == 1 ? cir__request_header(request, MHD_HTTP_HEADER_HOST) : NULL;
+}
+
 static void begin(cir__request *request, const char *method)
 {
     cir__context *context = request->context;
@@ -51,7 +68,7 @@ static void begin(cir__request *request, const char *method)
         .method = method,
         .is_page = request->target_status == CIR_OK && strcmp(request->params.path, "/") == 0,
         .is_open = request->route != NULL && (request->route->kind & CIR__OPEN) != 0,
-        .host = cir__request_header(request, MHD_HTTP_HEADER_HOST),
+        .host = get_host(request),
         .origin = cir__request_header(request, MHD_HTTP_HEADER_ORIGIN),
         .fetch_site = cir__request_header(request, "Sec-Fetch-Site"),
         .fetch_mode = cir__request_header(request, "Sec-Fetch-Mode"),
@@ -240,14 +257,14 @@ cir_status cir__http_start(cir__context *context, const char *address, uint16_t 
         cir__http_stop(self);
         return status;
     }
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+    unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, self->socket, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, N_THREADS, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, MAX_HEAD_BYTES, NULL},
-        {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},
+        {MHD_OPTION_STRICT_FOR_CLIENT, 0, NULL},
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, context->guard.is_loopback ? 0 : MAX_CONNECTIONS_OF_ADDRESS,
          NULL},
         {MHD_OPTION_END, 0, NULL},
