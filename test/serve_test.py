@@ -11,13 +11,14 @@ import signal
 import subprocess
 import time
 
-import jsonschema
 import numpy
 import pytest
 from PIL import Image
 
 from conftest import draw_photo, run_cir
 from serving import Events, Server, multipart, serving
+
+jsonschema = pytest.importorskip("jsonschema")
 
 OPENAPI = None  # as the server serves it
 SEEN = []       # by all servers of this file
@@ -229,6 +230,7 @@ def test_ranks_and_scatter_tell_the_same_story(server):
     ('{"text": "a", "settings": {"lamda": 1}}', 400, "lambda"), ('{"text": "a", "settings": {"alpha": 7}}', 400, "alpha"),
     ('{"text": "a", "settings": {"image_mean": "/etc/passwd"}}', 400, "file"),
     ('{"text": "a", "settings": {"corpus_objects": "/etc/passwd"}}', 400, "file"),
+    ('{"text": "a", "settings": {"corpus_objects=": "/etc/passwd"}}', 400, "key"),
     ('{"text": "a", "settings": {"corpus_styles": ""}}', 400, "file"), ('{"text": "a", "settings": {"context": 5000}}', 400, "500"),
     ('{"text": "a", "crop": [0, 0, 1, 1]}', 400, "crop"), ('{"image": {"id": 1}, "crop": [0, 0, 2, 1]}', 400, "crop"),
     ('{"image": {"id": 1}, "crop": [0.5, 0, 0.6, 1]}', 400, "crop"), ('{"image": {"id": 1}, "crop": [0, 0, 0, 1]}', 400, "crop"),

@@ -49,6 +49,8 @@ const char *cir__request_header(const cir__request *request, const char *name)
 /* false: too much for this request (limit) or for all of them together. */
 static bool push_bytes(cir__context *context, cir__bytes *bytes, const char *more, size_t size, size_t limit)
 {
+    if (size == 0)
+        return true;
     if (size > limit - bytes->size)
         return false;
     if (bytes->capacity - bytes->size < size) {

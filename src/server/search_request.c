@@ -93,8 +93,10 @@ static cir_status read_setting(const char *key, const json_t *value, cir_setting
         size = snprintf(text, sizeof text, "%d", json_is_true(value));
     else
         return cir__refuse(err, CIR_ARGUMENT, "settings: %.100s is neither a number nor a text", key);
-    if (size < 0 || size >= (int)sizeof text || strlen(key) > 100)
-        return cir__refuse(err, CIR_ARGUMENT, "settings: %.100s is too long", key);
+    /* A key is a name alone: with "=" in it, it would be read as another one. */
+    if (size < 0 || size >= (int)sizeof text || strlen(key) > 100 ||
+        strspn(key, "abcdefghijklmnopqrstuvwxyz_") != strlen(key))
+        return cir__refuse(err, CIR_ARGUMENT, "settings: %.100s is no key, or its value is too long", key);
     if (names_file(key, text))
         return cir__refuse(err, CIR_ARGUMENT,
                            "settings: %s names a file, which a request may not; leave it out", key);
