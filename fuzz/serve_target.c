@@ -27,7 +27,8 @@ static void check_params(const char *target)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     enum { N = 7 };
-    static const cir__guard guards[] = {{.is_loopback = true}, {.token = "0123456789abcdef", .session = "fedc"}};
+    static const cir__guard guards[] = {{.is_loopback = true},
+                                        {.token = "0123456789abcdef", .session = "fedc"}};
     char *text = malloc(size + 1);
     char *lines[N] = {0};
     if (text == NULL)

@@ -608,13 +608,13 @@ static void test_roots_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_update), cmocka_unit_test(test_unchanged),
-        cmocka_unit_test(test_changed),      cmocka_unit_test(test_moved_and_copied),
-        cmocka_unit_test(test_vanished),     cmocka_unit_test(test_no_numbers),
-        cmocka_unit_test(test_empty),        cmocka_unit_test(test_second_model),
-        cmocka_unit_test(test_stopped),      cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_two_writers),  cmocka_unit_test(test_moved_together),
-        cmocka_unit_test(test_with_model),   cmocka_unit_test(test_listed_in_one_pass),
+        cmocka_unit_test(test_first_update),   cmocka_unit_test(test_unchanged),
+        cmocka_unit_test(test_changed),        cmocka_unit_test(test_moved_and_copied),
+        cmocka_unit_test(test_vanished),       cmocka_unit_test(test_no_numbers),
+        cmocka_unit_test(test_empty),          cmocka_unit_test(test_second_model),
+        cmocka_unit_test(test_stopped),        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_two_writers),    cmocka_unit_test(test_moved_together),
+        cmocka_unit_test(test_with_model),     cmocka_unit_test(test_listed_in_one_pass),
         cmocka_unit_test(test_roots_are_kept),
     };
     return cmocka_run_group_tests_name("index update", tests, NULL, NULL);

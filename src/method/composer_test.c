@@ -623,9 +623,9 @@ static void test_freedom_puts_photos_into_words(void **state)
 static bool is_same_query(const cir_query *one, const cir_query *other)
 {
     return memcmp(one->a, other->a, DIM * sizeof *one->a) == 0 &&
-           memcmp(one->b, other->b, DIM * sizeof *one->b) == 0 && one->a0 == other->a0 && one->b0 == other->b0 &&
-           one->fusion.kind == other->fusion.kind && one->fusion.lambda == other->fusion.lambda &&
-           one->fusion.weight == other->fusion.weight;
+           memcmp(one->b, other->b, DIM * sizeof *one->b) == 0 && one->a0 == other->a0 &&
+           one->b0 == other->b0 && one->fusion.kind == other->fusion.kind &&
+           one->fusion.lambda == other->fusion.lambda && one->fusion.weight == other->fusion.weight;
 }
 
 static void test_words_made_before_are_as_good(void **state)
@@ -657,7 +657,8 @@ static void test_words_made_before_are_as_good(void **state)
         now.expand = !now.expand;
         now.neighbours = 3;
         now.beta = 0.5;
-        assert_int_equal(cir_composer_compose_features(composer, NULL, image, text, &now, &again, &err), CIR_OK);
+        assert_int_equal(cir_composer_compose_features(composer, NULL, image, text, &now, &again, &err),
+                         CIR_OK);
         cir_settings before = made->settings;
         made->settings = now;
         cir_composer *other = composer_new(made, methods[m]);
