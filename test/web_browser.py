@@ -38,8 +38,8 @@ def until(condition, what: str):
 class Server:
     """`cir serve` on a loopback port that was free a moment ago; can be stopped and started again there."""
 
-    def __init__(self, index):
-        self.index = index
+    def __init__(self, index, *options):
+        self.index, self.options = index, options
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             self.port = one.getsockname()[1]
@@ -47,7 +47,7 @@ class Server:
         self.process = None
 
     def start(self):
-        self.process = subprocess.Popen([CIR, "serve", self.index, "--port", str(self.port)], stdout=subprocess.DEVNULL,
+        self.process = subprocess.Popen([CIR, "serve", self.index, "--port", str(self.port), *self.options], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         until(self.is_ready, "a server that is ready")
         return self

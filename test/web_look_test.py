@@ -215,6 +215,11 @@ def test_scatter_marks_hover_and_frame(page, server):
     page.click("#clear-frame")
     page.waits("document.getElementById('summary').textContent.includes('best first') && !document.getElementById('summary').textContent.includes('frame')")
     assert page.ids()[:50] == ids[:50]
+    # More answers are marked when they are there.
+    before = len(page.ids())
+    page.js("window.scrollTo(0, document.body.scrollHeight)")
+    until(lambda: len(page.ids()) > before, "more photos")
+    page.waits("document.querySelectorAll('.plot > svg .hit').length === document.querySelectorAll('#grid .photo').length")
     # The same by keyboard.
     page.js("document.querySelector('.plot > svg').focus()")
     page.keys(" ")

@@ -1,7 +1,8 @@
 """The address as the memory of the page, and what it says and does when something is wrong."""
 from PIL import Image
 
-from web_browser import until
+from conftest import draw_photo, run_cir
+from web_browser import Server, until
 from web_page import WORDS, asked, browser, by_program, downloads, folder, id_of, index, page, query, server, unfolded, upload  # noqa: F401
 
 
@@ -125,6 +126,77 @@ def test_addresses_that_cannot_be_answered_say_why(page, server):
         assert page.js("return document.querySelectorAll('img[src=x]').length") == 0
 
 
+def test_token_is_asked_for_and_taken_from_the_address(page, index, tmp_path):
+    page.allowed = "Failed to load resource"
+    token = "0123456789abcdef0123"
+    (tmp_path / "token").write_text(token + "\n")
+    server = Server(index, "--token-file", str(tmp_path / "token")).start()
+    try:
+        page.driver.get(server.url + "/?text=x")
+        page.waits("document.getElementById('notice').textContent.includes('wants a token')")
+        page.find("#token").send_keys("wrong\n")
+        page.waits("document.querySelector('.toast')?.textContent === 'That is not the token.'")
+        page.js("document.getElementById('token').value = ''")
+        page.find("#token").send_keys(token + "\n")
+        page.waits("document.querySelectorAll('#grid .photo').length > 10 && document.getElementById('notice').textContent === ''")
+        page.waits("document.querySelector('#grid img').naturalWidth > 0")  # pictures too, which can send no header
+        page.driver.delete_all_cookies()
+        page.driver.get("about:blank")
+        page.driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": server.url, "storageTypes": "all"})
+        page.driver.get(f"{server.url}/?text=x#token={token}")
+        page.waits("document.querySelectorAll('#grid .photo').length > 10")
+        assert token not in page.driver.current_url
+        page.driver.get("about:blank")  # the fixture holds requests against the other server
+        assert all(url.startswith((server.url + "/", page.server.url + "/", "about:", "data:")) for url, *_ in page.sent())
+        page.requests.clear()
+    finally:
+        server.stop()
+
+
+def test_empty_index_says_how_to_fill_it(page, tmp_path):
+    (tmp_path / "photos").mkdir()
+    assert run_cir("index", tmp_path / "photos", "-o", tmp_path / "empty.cir", "-q").status == 0
+    server = Server(tmp_path / "empty.cir").start()
+    try:
+        for path in ("/", "/?text=x"):
+            page.driver.get(server.url + path)
+            page.waits("document.getElementById('notice').textContent.includes('holds no photos yet')")
+        assert page.text("#notice code").startswith("cir index")
+        page.click("#notice button")
+        page.waits("document.getElementById('indexing').open")
+        page.driver.get("about:blank")
+        page.sent()
+        page.requests.clear()
+    finally:
+        server.stop()
+
+
+def test_names_of_files_are_text(page, tmp_path):
+    """A file name is a stranger's: it is shown, never run."""
+    names = ["<img src=x onerror=document.title=1>.png", "a\"b'c.png", "new\nline.png", "javascript:alert(1).png"]
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i, name in enumerate(names):
+        draw_photo(i).save(folder / name)
+    assert run_cir("index", folder, "-o", tmp_path / "names.cir", "-q").status == 0
+    server = Server(tmp_path / "names.cir").start()
+    try:
+        page.driver.get(server.url + "/?text=x&fold=0&scores=1")
+        page.waits("document.querySelectorAll('#grid .photo').length === 4")
+        shown = page.js("return [...document.querySelectorAll('#grid .open')].map((one) => one.getAttribute('aria-label'))")
+        assert all(any(name in label for label in shown) for name in names)
+        page.click("#grid .open")
+        for _ in names:
+            page.waits("document.querySelector('#lightbox .facts') !== null")
+            page.js("document.getElementById('lightbox-next').click()")
+        assert page.js("return document.querySelectorAll('img[src=x]').length") == 0 and page.js("return document.title") != "1"
+        page.driver.get("about:blank")
+        page.sent()
+        page.requests.clear()
+    finally:
+        server.stop()
+
+
 def test_index_is_updated_and_watched(page, server, folder):
     page.open()
     n = server.get("/v1/index")["n_images"]
@@ -135,8 +207,8 @@ def test_index_is_updated_and_watched(page, server, folder):
         page.click("#update")
         page.waits("document.querySelector('#indexing .progress .hint').textContent.startsWith('Up to date')")
         assert "1 " in page.text("#indexing .progress .hint")
-        page.waits("document.getElementById('about').textContent.endsWith(arguments[0])", None, f"{n + 1} photos")
+        until(lambda: page.text("#about").endswith(f"{n + 1} photos"), "one more photo")
     finally:
         (folder / "duck" / "new.jpg").unlink()
     page.click("#update")
-    page.waits("document.getElementById('about').textContent.endsWith(arguments[0])", None, f"{n} photos")
+    until(lambda: page.text("#about").endswith(f"{n} photos"), "one photo less")

@@ -1,5 +1,6 @@
-/* The server: every request of the page goes through here. Busy answers (503, 429) are waited for, a server that is gone is
- * waited for too; an upload that the server forgot is sent again. Who wants to tell the user listens to `server`. */
+/* The server: every request of the page goes through here. Busy answers (503, 429) are waited for, a server that is
+ * gone is waited for too; an upload that the server forgot is sent again. Who wants to tell the user listens to
+ * `server`. */
 
 /* Events: "busy" {seconds}, "away", "back", "token". */
 export const server = new EventTarget();
@@ -16,27 +17,41 @@ const MAX_BUSY = 8; /* more turns than that mean that waiting does not help */
 let isAway = false;
 
 const pause = (seconds, signal) => new Promise((resolve, reject) => {
-    const stop = () => { clearTimeout(timer); reject(new DOMException("", "AbortError")); };
-    const timer = setTimeout(() => { signal?.removeEventListener("abort", stop); resolve(); }, seconds * 1000);
+    const stop = () => {
+        clearTimeout(timer);
+        reject(new DOMException("", "AbortError"));
+    };
+    const timer = setTimeout(() => {
+        signal?.removeEventListener("abort", stop);
+        resolve();
+    }, seconds * 1000);
     signal?.addEventListener("abort", stop, {once: true});
 });
 
 async function failure(response) {
     let error = {};
-    try { error = (await response.json()).error || {}; } catch { /* a proxy's page, or a body that was cut off */ }
-    return new ApiError(response.status, error.code || "HTTP_" + response.status,
+    try {
+        error = (await response.json()).error || {};
+    } catch { /* a proxy's page, or a body that was cut off */
+    }
+    return new ApiError(
+        response.status, error.code || "HTTP_" + response.status,
         error.message || `the server answered ${response.status} ${response.statusText}`);
 }
 
 /* Gives the response; throws ApiError, with status 0 where the server could not be reached. */
 async function request(path, options = {}) {
-    for (let turn = 0; ; turn++) {
+    for (let turn = 0;; turn++) {
         let response;
         try {
             response = await fetch(path, {credentials: "same-origin", redirect: "error", ...options});
         } catch (error) {
             if (error.name === "AbortError") throw error;
-            if (!isAway) { isAway = true; tell("away"); waitForServer(); }
+            if (!isAway) {
+                isAway = true;
+                tell("away");
+                waitForServer();
+            }
             throw new ApiError(0, "AWAY", "The server does not answer.");
         }
         if (response.ok) return response;
@@ -55,8 +70,12 @@ async function waitForServer() {
     while (isAway) {
         await pause(1);
         try {
-            if ((await fetch("/healthz", {cache: "no-store"})).ok) { isAway = false; tell("back"); }
-        } catch { /* still away */ }
+            if ((await fetch("/healthz", {cache: "no-store"})).ok) {
+                isAway = false;
+                tell("back");
+            }
+        } catch { /* still away */
+        }
     }
 }
 
@@ -74,7 +93,11 @@ export const readFile = (id, signal) => request(original(id), {signal});
 const known = new Map();
 /* One photo's description; asked for once. */
 export function readImage(id) {
-    if (!known.has(id)) known.set(id, json(`/v1/images/${id}`).catch((error) => { known.delete(id); throw error; }));
+    if (!known.has(id))
+        known.set(id, json(`/v1/images/${id}`).catch((error) => {
+            known.delete(id);
+            throw error;
+        }));
     return known.get(id);
 }
 
@@ -90,7 +113,8 @@ const tokens = new Map(); /* the server's name of an upload, by the photo's key 
 /* photo: null, {id} or {key, blob}. The picture itself travels once; after that its name does. */
 export async function search(query, photo, signal) {
     const post = (body, headers = {}) => json("/v1/search", {method: "POST", body, headers, signal});
-    const asJson = (image) => post(JSON.stringify(image ? {image, ...query} : query), {"Content-Type": "application/json"});
+    const asJson = (image) =>
+        post(JSON.stringify(image ? {image, ...query} : query), {"Content-Type": "application/json"});
     if (!photo) return asJson(null);
     if (photo.id !== undefined) return asJson({id: photo.id});
     const key = photo.key + JSON.stringify(query.crop || null);
@@ -124,7 +148,8 @@ export async function openSession(token) {
 
 /* Takes the token from the address, where the server's own link puts it, and out of sight. */
 export async function startSession() {
-    const given = new URLSearchParams(location.hash.slice(1)).get("token"), token = given || sessionStorage.getItem(KEPT);
+    const given = new URLSearchParams(location.hash.slice(1)).get("token"),
+          token = given || sessionStorage.getItem(KEPT);
     if (given) history.replaceState(null, "", location.pathname + location.search);
     if (token) await openSession(token).catch(() => false);
 }

@@ -6,7 +6,7 @@
  *   lightbox.js scatter.js compare.js      looks closer at an answer  ← state, answer
  *
  * Parts never call each other to redraw: they change the state, and here is who follows. */
-import {at, button, count, element, icon} from "/web/dom.js";
+import {at, base, button, element, icon, plural} from "/web/dom.js";
 import * as api from "/web/api.js";
 import * as compare from "/web/compare.js";
 import * as controls from "/web/controls.js";
@@ -25,7 +25,8 @@ import * as theme from "/web/theme.js";
 
 /* ---- the row of switches above the results ---- */
 
-const part = (id, name, picture, click, more = {}) => button("", {id, class: "switch", click, ...more}, icon(picture), element("span", {}, name));
+const part = (id, name, picture, click, more = {}) =>
+    button("", {id, class: "switch", click, ...more}, icon(picture), element("span", {}, name));
 
 function disclose(id, panel) {
     const opener = at(id);
@@ -35,17 +36,33 @@ function disclose(id, panel) {
         opener.setAttribute("aria-expanded", String(opens));
         if (opens) at(panel).querySelector("select, input")?.focus();
     });
-    at(panel).addEventListener("keydown", (event) => { if (event.key === "Escape") { opener.click(); opener.focus(); } });
+    at(panel).addEventListener("keydown", (event) => {
+        if (event.key === "Escape") {
+            opener.click();
+            opener.focus();
+        }
+    });
 }
 
 function makeSwitches() {
     const closed = (panel) => ({"aria-expanded": "false", "aria-controls": panel});
-    at("switches").append(
-        part("open-filters", "Filters", "filter", () => {}, closed("filters")),
-        part("open-controls", "Method", "tune", () => {}, closed("controls")),
-        part("open-scores", "Scores", "scatter", () => state.go({scores: !state.get().scores}, {replace: true}), {"aria-pressed": "false"}),
-        part("open-compare", "Compare", "columns", () => state.go({vs: state.get().vs ? "" : (state.get().method || "basic-") === "product" ? "basic-" : "product"}), {"aria-pressed": "false"}),
-        part("open-select", "Select", "select", () => selection.setOn(!selection.isOn()), {"aria-pressed": "false"}));
+    at("switches")
+        .append(
+            part("open-filters", "Filters", "filter", () => {}, closed("filters")),
+            part("open-controls", "Method", "tune", () => {}, closed("controls")),
+            part(
+                "open-scores", "Scores", "scatter", () => state.go({scores: !state.get().scores}, {replace: true}),
+                {"aria-pressed": "false"}),
+            part(
+                "open-compare", "Compare", "columns",
+                () => state.go(
+                    {vs: state.get().vs                                 ? "" :
+                         (state.get().method || "basic-") === "product" ? "basic-" :
+                                                                          "product"}),
+                {"aria-pressed": "false"}),
+            part(
+                "open-select", "Select", "select", () => selection.setOn(!selection.isOn()),
+                {"aria-pressed": "false"}));
     disclose("open-filters", "filters");
     disclose("open-controls", "controls");
     selection.onChange(() => at("open-select").setAttribute("aria-pressed", String(selection.isOn())));
@@ -57,7 +74,8 @@ function drawSwitches(current) {
     if (!has) at("controls").hidden = true;
     at("open-scores").setAttribute("aria-pressed", String(current.scores));
     at("open-compare").setAttribute("aria-pressed", String(current.vs !== ""));
-    at("open-controls").querySelector("span").textContent = "Method: " + controls.methodName(current.method || "basic-");
+    at("open-controls").querySelector("span").textContent =
+        "Method: " + controls.methodName(current.method || "basic-");
     const n = Object.keys(current.filters).length;
     at("open-filters").querySelector("span").textContent = n > 0 ? `Filters (${n})` : "Filters";
 }
@@ -87,31 +105,62 @@ function follow(current, before) {
 async function readIndex() {
     try {
         const index = await api.readIndex();
-        at("about").textContent = `${index.name} · ${count(index.n_images)} photos`;
+        at("about").textContent = `${base(index.name)} · ${plural(index.n_images, "photo")}`;
+        at("about").title = index.name;
         controls.fill(index);
         filters.fill(index);
         indexing.fill(index);
         drawSwitches(state.get());
     } catch (error) {
-        if (error.status > 0 && error.status !== 401) notice.show("The index cannot be read", error.message, {actions: [["Try again", readIndex]]});
+        if (error.status > 0 && error.status !== 401)
+            notice.show("The index cannot be read", error.message, {actions: [["Try again", readIndex]]});
     }
 }
 
 function askToken() {
     if (notice.isShown("token")) return;
     const field = element("input", {type: "password", id: "token", autocomplete: "off", "aria-label": "Token"});
-    notice.show("This server wants a token", "Open the address that `cir serve` printed, with #token= at its end, or paste the token here.", {name: "token", actions: [["Enter", async () => {
-        if (await api.openSession(field.value.trim()).catch(() => false)) { notice.hide(); begin(); } else { notice.say("That is not the token."); field.focus(); }
-    }]]});
+    notice.show(
+        "This server wants a token",
+        "Open the address that `cir serve` printed, with #token= at its end, or paste the token here.", {
+            name: "token",
+            actions: [[
+                "Enter",
+                async () => {
+                    if (await api.openSession(field.value.trim()).catch(() => false)) {
+                        notice.hide();
+                        begin();
+                    } else {
+                        notice.say("That is not the token.");
+                        field.focus();
+                    }
+                }
+            ]]
+        });
     at("notice").querySelector(".actions").prepend(field);
-    field.addEventListener("keydown", (event) => { if (event.key === "Enter") at("notice").querySelector("button").click(); });
+    field.addEventListener("keydown", (event) => {
+        if (event.key === "Enter") at("notice").querySelector("button").click();
+    });
 }
 
 function watchServer() {
-    api.server.addEventListener("away", () => notice.show("The server does not answer", "Start it again with `cir serve INDEX` if it was stopped. This page tries again every second and goes on by itself.",
-        {tone: "wait", name: "away"}));
-    api.server.addEventListener("back", () => { notice.hide("away"); notice.say("The server is back."); begin(); });
-    api.server.addEventListener("busy", (event) => notice.show("The server is busy", `Asking again in ${Math.max(1, Math.round(event.detail.seconds))} s; nothing need be done.`, {tone: "wait", name: "busy"}));
+    api.server.addEventListener(
+        "away",
+        () => notice.show(
+            "The server does not answer",
+            "Start it again with `cir serve INDEX` if it was stopped. This page tries again every second and goes on by itself.",
+            {tone: "wait", name: "away"}));
+    api.server.addEventListener("back", () => {
+        notice.hide("away");
+        notice.say("The server is back.");
+        begin();
+    });
+    api.server.addEventListener(
+        "busy",
+        (event) => notice.show(
+            "The server is busy",
+            `Asking again in ${Math.max(1, Math.round(event.detail.seconds))} s; nothing need be done.`,
+            {tone: "wait", name: "busy"}));
     api.server.addEventListener("token", askToken);
 }
 
@@ -128,7 +177,10 @@ async function start() {
     scatter.start();
     lightbox.start();
     keys.start();
-    indexing.start(() => { readIndex(); if (!state.hasQuery()) results.run(); });
+    indexing.start(() => {
+        readIndex();
+        if (!state.hasQuery()) results.run();
+    });
     watchServer();
     at("open-recent").addEventListener("click", recent.open);
     at("home").addEventListener("click", (event) => {
@@ -143,6 +195,7 @@ async function start() {
         compare.show(answer);
         if (answer) recent.remember(state.get());
     });
+    results.onPage(scatter.markMore);
     await api.startSession();
     await begin();
 }

@@ -1,16 +1,20 @@
-/* How an image score and a text score become one, as include/cir/search.h defines it, and the lines on which the result is
- * equal. */
+/* How an image score and a text score become one, as include/cir/search.h defines it, and the lines on which the result
+ * is equal. */
 import {number} from "/web/dom.js";
 
 /* The Gaussian distribution function; the error function by Abramowitz and Stegun 7.1.26, right to 1.5e-7. */
 function gauss(z) {
     const x = Math.abs(z) / Math.SQRT2, u = 1 / (1 + 0.3275911 * x);
-    const rest = u * (0.254829592 + u * (-0.284496736 + u * (1.421413741 + u * (-1.453152027 + u * 1.061405429)))) * Math.exp(-x * x);
+    const rest = u * (0.254829592 + u * (-0.284496736 + u * (1.421413741 + u * (-1.453152027 + u * 1.061405429)))) *
+        Math.exp(-x * x);
     return z > 0 ? 1 - rest / 2 : rest / 2;
 }
 
 export function fuse({kind, clamps, lambda = 0, weight = 0.5}, v, t) {
-    if (clamps) { v = Math.max(v, 0); t = Math.max(t, 0); }
+    if (clamps) {
+        v = Math.max(v, 0);
+        t = Math.max(t, 0);
+    }
     switch (kind) {
     case "image": return v;
     case "text": return t;
@@ -23,7 +27,8 @@ export function fuse({kind, clamps, lambda = 0, weight = 0.5}, v, t) {
 
 /* The same in words. */
 export function formula({kind, lambda = 0, weight = 0.5}) {
-    const short = (x) => number(x).replace(/\.?0+$/, ""), times = (x) => (x === 1 ? "" : short(x) + "·"), power = (x, p) => (p === 1 ? x : x + "^" + short(p));
+    const short = (x) => number(x).replace(/\.?0+$/, ""), times = (x) => (x === 1 ? "" : short(x) + "·"),
+          power = (x, p) => (p === 1 ? x : x + "^" + short(p));
     switch (kind) {
     case "image": return "photo score";
     case "text": return "words score";

@@ -1,7 +1,8 @@
-/* A justified grid: photos in rows of equal width, each whole and in its own shape. Thumbnails load when they come near.
+/* A justified grid: photos in rows of equal width, each whole and in its own shape. Thumbnails load when they come
+ * near.
  *
- * One photo of a grid is a tab stop, with its own buttons behind it; the arrow keys go to the others. A grid of thousands
- * is thus four steps of the tab key and not thousands. */
+ * One photo of a grid is a tab stop, with its own buttons behind it; the arrow keys go to the others. A grid of
+ * thousands is thus four steps of the tab key and not thousands. */
 import {element, icon, count, tail} from "/web/dom.js";
 import {thumbnail} from "/web/api.js";
 import {light, onLight} from "/web/link.js";
@@ -28,7 +29,12 @@ export class Grid {
         });
         selection.onChange(() => this.cards.forEach((card, id) => this.mark(card, id)));
         let width = 0;
-        new ResizeObserver(() => { if (Math.abs(list.clientWidth - width) > 0) { width = list.clientWidth; this.layout(); } }).observe(list);
+        new ResizeObserver(() => {
+            if (Math.abs(list.clientWidth - width) > 0) {
+                width = list.clientWidth;
+                this.layout();
+            }
+        }).observe(list);
     }
 
     idOf(target) {
@@ -43,7 +49,8 @@ export class Grid {
         this.current = null;
         this.list.replaceChildren();
         this.add(items);
-        if (focused !== null) (this.cards.has(focused) ? this.focus(focused) : this.items[0] && this.focus(this.items[0].id));
+        if (focused !== null)
+            (this.cards.has(focused) ? this.focus(focused) : this.items[0] && this.focus(this.items[0].id));
     }
 
     add(items, after = null) {
@@ -77,22 +84,60 @@ export class Grid {
     card(item) {
         const {open, more, unfold} = this.actions, name = item.path ? tail(item.path) : "photo " + item.id;
         const wide = this.rowHeight() * Math.max(1, shape(item)) * 1.25 * Math.min(2, devicePixelRatio || 1);
-        const picture = element("img", {alt: "", loading: "lazy", decoding: "async", draggable: "true",
-            error: () => card.classList.add("broken")});
+        const picture = element("img", {
+            alt: "",
+            loading: "lazy",
+            decoding: "async",
+            draggable: "true",
+            error: () => card.classList.add("broken")
+        });
         picture.src = thumbnail(item.id, sizes.find((size) => size >= wide) || 1024);
         const text = this.caption ? this.caption(item) : "";
-        const card = element("li", {"data-id": item.id, class: "photo" + (item.isDuplicate ? " duplicate" : "")},
-            element("button", {type: "button", class: "open", "data-id": item.id, tabindex: "-1", "aria-label": this.label(item),
-                click: (event) => (selection.isOn() || event.shiftKey ? selection.toggle(item) : open(item))},
+        const card = element(
+            "li", {"data-id": item.id, class: "photo" + (item.isDuplicate ? " duplicate" : "")},
+            element(
+                "button", {
+                    type: "button",
+                    class: "open",
+                    "data-id": item.id,
+                    tabindex: "-1",
+                    "aria-label": this.label(item),
+                    click: (event) => (selection.isOn() || event.shiftKey ? selection.toggle(item) : open(item))
+                },
                 picture, element("span", {class: "missing", "aria-hidden": "true"}, name)),
             item.rank ? element("span", {class: "rank", "aria-hidden": "true"}, count(item.rank)) : null,
-            element("label", {class: "pick"}, element("input", {type: "checkbox", tabindex: "-1", "aria-label": "Select " + name,
-                change: () => selection.toggle(item)}), icon("check")),
-            more ? element("button", {type: "button", class: "like", tabindex: "-1", "aria-label": "More like this, but …: " + name,
-                title: "More like this, but …", click: () => more(item)}, icon("more")) : null,
-            item.n_duplicates > 0 && unfold ? element("button", {type: "button", class: "fold", tabindex: "-1", "aria-expanded": "false",
-                "aria-label": count(item.n_duplicates) + " near-duplicates of " + name, title: "Near-duplicates",
-                click: () => unfold(item, card)}, "+" + count(item.n_duplicates)) : null,
+            element(
+                "label", {class: "pick"}, element("input", {
+                    type: "checkbox",
+                    tabindex: "-1",
+                    "aria-label": "Select " + name,
+                    change: () => selection.toggle(item)
+                }),
+                icon("check")),
+            more ? element(
+                       "button", {
+                           type: "button",
+                           class: "like",
+                           tabindex: "-1",
+                           "aria-label": "More like this, but …: " + name,
+                           title: "More like this, but …",
+                           click: () => more(item)
+                       },
+                       icon("more")) :
+                   null,
+            item.n_duplicates > 0 && unfold ?
+                element(
+                    "button", {
+                        type: "button",
+                        class: "fold",
+                        tabindex: "-1",
+                        "aria-expanded": "false",
+                        "aria-label": count(item.n_duplicates) + " near-duplicates of " + name,
+                        title: "Near-duplicates",
+                        click: () => unfold(item, card)
+                    },
+                    "+" + count(item.n_duplicates)) :
+                null,
             element("p", {class: "caption"}, text));
         picture.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/x-cir-id", String(item.id)));
         this.mark(card, item.id);
@@ -105,9 +150,7 @@ export class Grid {
         card.classList.toggle("picked", box.checked);
     }
 
-    rowHeight() {
-        return this.row(this.list.clientWidth);
-    }
+    rowHeight() { return this.row(this.list.clientWidth); }
 
     /* Fills row after row up to the width; the last one keeps the height aimed at. */
     layout() {
@@ -136,7 +179,9 @@ export class Grid {
     /* ---- focus ---- */
 
     setCurrent(id) {
-        const stops = (card, index) => card?.querySelectorAll("button, input").forEach((stop) => { stop.tabIndex = index; });
+        const stops = (card, index) => card?.querySelectorAll("button, input").forEach((stop) => {
+            stop.tabIndex = index;
+        });
         stops(this.cards.get(this.current), -1);
         this.current = id;
         stops(this.cards.get(id), 0);
@@ -165,8 +210,14 @@ export class Grid {
     key(event) {
         if (event.altKey || event.ctrlKey || event.metaKey) return;
         const i = this.items.findIndex((item) => item.id === this.current);
-        const to = {ArrowLeft: i - 1, ArrowRight: i + 1, ArrowUp: this.beside(i, -1), ArrowDown: this.beside(i, 1),
-            Home: 0, End: this.items.length - 1}[event.key];
+        const to = {
+            ArrowLeft: i - 1,
+            ArrowRight: i + 1,
+            ArrowUp: this.beside(i, -1),
+            ArrowDown: this.beside(i, 1),
+            Home: 0,
+            End: this.items.length - 1
+        }[event.key];
         if (to === undefined || i < 0) return;
         event.preventDefault();
         const target = this.items[Math.min(this.items.length - 1, Math.max(0, to))];
@@ -185,7 +236,10 @@ export class Grid {
             top ??= card.offsetTop;
             if (Math.abs(card.offsetTop - top) > 2) break;
             const away = Math.abs(centre(card) - centre(from));
-            if (away < least) { least = away; best = j; }
+            if (away < least) {
+                least = away;
+                best = j;
+            }
         }
         return best;
     }

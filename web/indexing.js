@@ -4,7 +4,8 @@ import * as api from "/web/api.js";
 import {say} from "/web/notice.js";
 
 let stream = null, refresh = () => {};
-const bar = element("progress", {"aria-label": "Progress of the update"}), said = element("p", {class: "hint", role: "status"});
+const bar = element("progress", {"aria-label": "Progress of the update"}),
+      said = element("p", {class: "hint", role: "status"});
 const progress = element("div", {class: "progress", hidden: true}, bar, said);
 const update = button("Update now", {class: "primary", id: "update", click: begin});
 let index = null, isRunning = false, saidAt = 0;
@@ -22,7 +23,8 @@ function stop() {
     running(false);
 }
 
-/* Follows an update, also one that another page or a program began. listening: called once when nothing can be missed. */
+/* Follows an update, also one that another page or a program began. listening: called once when nothing can be missed.
+ */
 function watch(listening = () => {}) {
     stream?.close();
     stream = api.events();
@@ -37,30 +39,44 @@ function watch(listening = () => {}) {
         /* It may have ended before this was listening, or while the connection was down. */
         const now = await api.readIndex().catch(() => null);
         const mine = stream;
-        if (now && !now.is_updating) setTimeout(() => { if (mine && stream === mine) end({}); }, 1500); /* what happened may still be on its way */
+        if (now && !now.is_updating)
+            setTimeout(() => {
+                if (mine && stream === mine) end({});
+            }, 1500); /* what happened may still be on its way */
     });
     stream.addEventListener("progress", (event) => {
         const {done, total, failed, stage} = JSON.parse(event.data);
-        if (total > 0) { bar.max = total; bar.value = done; }
+        if (total > 0) {
+            bar.max = total;
+            bar.value = done;
+        }
         if (Date.now() - saidAt < 1000 && done !== total) return; /* a screen reader cannot read out every photo */
         saidAt = Date.now();
         const name = stage ? stage[0].toUpperCase() + stage.slice(1) : "";
-        said.textContent = (total > 0 ? `${name ? name + ": " : ""}${count(done)} of ${count(total)}` : name + " …") + (failed ? `, ${plural(failed, "unreadable photo")}` : "");
+        said.textContent = (total > 0 ? `${name ? name + ": " : ""}${count(done)} of ${count(total)}` : name + " …") +
+            (failed ? `, ${plural(failed, "unreadable photo")}` : "");
     });
     stream.addEventListener("done", (event) => end(JSON.parse(event.data || "{}")));
     stream.addEventListener("failed", (event) => {
         const result = JSON.parse(event.data || "{}");
         stop();
-        said.textContent = "The update failed: " + (result.error?.message || result.message || "the server's log says why") + ". What was indexed before is untouched; try again.";
+        said.textContent =
+            "The update failed: " + (result.error?.message || result.message || "the server's log says why") +
+            ". What was indexed before is untouched; try again.";
     });
-    stream.addEventListener("error", () => { /* the browser connects again by itself, unless the server refused */
-        if (stream && stream.readyState === EventSource.CLOSED) { stop(); said.textContent = "The server stopped telling how far it is. Open this again to see."; }
-    });
+    stream.addEventListener(
+        "error", () => { /* the browser connects again by itself, unless the server refused */
+                         if (stream && stream.readyState === EventSource.CLOSED) {
+                             stop();
+                             said.textContent = "The server stopped telling how far it is. Open this again to see.";
+                         }
+        });
 }
 
 function end(result) {
     const parts = [];
-    for (const [key, text] of [["encoded", "new"], ["unchanged", "unchanged"], ["vanished", "gone"], ["failed", "unreadable"]])
+    for (const [key, text] of [
+             ["encoded", "new"], ["unchanged", "unchanged"], ["vanished", "gone"], ["failed", "unreadable"]])
         if (result[key] > 0) parts.push(count(result[key]) + " " + text);
     stop();
     bar.max = bar.value = 1;
@@ -82,15 +98,33 @@ function begin() {
 }
 
 function draw() {
-    const dialog = at("indexing"), focused = document.activeElement === update, fact = (name, value) => (value ? element("div", {}, element("dt", {}, name), element("dd", {}, value)) : null);
+    const dialog = at("indexing"), focused = document.activeElement === update,
+          fact = (name, value) =>
+              (value ? element("div", {}, element("dt", {}, name), element("dd", {}, value)) : null);
     const folders = index?.folders || [];
-    dialog.replaceChildren(...[dialogHead("indexing-title", "The index", dialog),
-        index ? element("dl", {class: "facts"}, fact("Name", index.name), fact("Photos", count(index.n_images)), fact("Unreadable", index.n_failed ? count(index.n_failed) : ""),
-            fact("Model", index.model ? `${index.model.name}, ${index.model.dim} dimensions` : ""), fact("Folders", folders.length ? count(folders.length) : "")) : element("p", {class: "hint"}, "The server has not said what is in it."),
-        index && index.n_images === 0 ? element("p", {}, "There is nothing in it yet: put photos into the folders that it was made of and update it, or make it anew with ", element("code", {}, "cir index FOLDER -o INDEX"), ".")
-            : element("p", {class: "hint"}, "An update looks through the folders that the index was made of, encodes new and changed photos and drops those that are gone. You can go on searching."),
-        index?.allows_update === false ? element("p", {class: "hint"}, "This server was started with --no-update: update with ", element("code", {}, "cir index"), " instead.") : null,
-        progress, element("div", {class: "buttons"}, update)].filter(Boolean));
+    dialog.replaceChildren(
+        ...[dialogHead("indexing-title", "The index", dialog),
+            index ? element(
+                        "dl", {class: "facts"}, fact("Name", index.name), fact("Photos", count(index.n_images)),
+                        fact("Unreadable", index.n_failed ? count(index.n_failed) : ""),
+                        fact("Model", index.model ? `${index.model.name}, ${index.model.dim} dimensions` : ""),
+                        fact("Folders", folders.length ? count(folders.length) : "")) :
+                    element("p", {class: "hint"}, "The server has not said what is in it."),
+            index && index.n_images === 0 ?
+                element(
+                    "p", {},
+                    "There is nothing in it yet: put photos into the folders that it was made of and update it, or make it anew with ",
+                    element("code", {}, "cir index FOLDER -o INDEX"), ".") :
+                element(
+                    "p", {class: "hint"},
+                    "An update looks through the folders that the index was made of, encodes new and changed photos and drops those that are gone. You can go on searching."),
+            index?.allows_update === false ?
+                element(
+                    "p", {class: "hint"}, "This server was started with --no-update: update with ",
+                    element("code", {}, "cir index"), " instead.") :
+                null,
+            progress, element("div", {class: "buttons"}, update)]
+            .filter(Boolean));
     running(isRunning);
     if (focused) update.focus();
 }

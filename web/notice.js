@@ -1,12 +1,16 @@
 /* What went wrong or what is being waited for, in one place above the results, always with what to do next. */
 import {at, button, element, icon} from "/web/dom.js";
 
+/* What stands between backticks is to be typed. */
+const marked = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
+
 /* actions: [[text, function]]; tone: "error" or "wait". Its text is read out at once (role=alert in the page). */
 export function show(title, text, {actions = [], tone = "error", name = ""} = {}) {
     at("notice").dataset.name = name;
-    at("notice").replaceChildren(element("div", {class: "notice " + tone},
+    at("notice").replaceChildren(element(
+        "div", {class: "notice " + tone},
         tone === "wait" ? element("span", {class: "spinner", "aria-hidden": "true"}) : icon("warn"),
-        element("div", {}, element("strong", {}, title), element("p", {}, text)),
+        element("div", {}, element("strong", {}, title), element("p", {}, ...marked(text))),
         element("div", {class: "actions"}, ...actions.map(([label, act]) => button(label, {click: act})))));
 }
 
@@ -28,5 +32,8 @@ export function say(text) {
     }
     toast.textContent = text;
     clearTimeout(timer);
-    timer = setTimeout(() => { toast?.remove(); toast = null; }, 2600);
+    timer = setTimeout(() => {
+        toast?.remove();
+        toast = null;
+    }, 2600);
 }

@@ -57,7 +57,9 @@ export async function find(key) {
 
 /* All but the one in use. */
 export async function forget(but) {
-    for (const key of [...memory.keys()]) if (key !== but) memory.delete(key);
+    for (const key of [...memory.keys()])
+        if (key !== but) memory.delete(key);
     const all = (await ask("readonly", (store) => store.getAllKeys())) || [];
-    for (const key of all) if (key !== but) await ask("readwrite", (store) => store.delete(key));
+    for (const key of all)
+        if (key !== but) await ask("readwrite", (store) => store.delete(key));
 }

@@ -9,12 +9,17 @@ const KEY = "cir-recent", N_KEPT = 16, N_ROW = 5;
 function read() {
     try {
         const found = JSON.parse(localStorage.getItem(KEY) || "[]");
-        return Array.isArray(found) ? found.filter((one) => one && typeof one.text === "string" && typeof one.image === "string") : [];
+        return Array.isArray(found) ?
+            found.filter((one) => one && typeof one.text === "string" && typeof one.image === "string") :
+            [];
     } catch { return []; }
 }
 
 function write(list) {
-    try { localStorage.setItem(KEY, JSON.stringify(list.slice(0, N_KEPT))); } catch { /* no room, or not allowed: they are a comfort */ }
+    try {
+        localStorage.setItem(KEY, JSON.stringify(list.slice(0, N_KEPT)));
+    } catch { /* no room, or not allowed: they are a comfort */
+    }
 }
 
 /* A small picture as text: the photo may be gone from the store when it is shown. */
@@ -31,7 +36,8 @@ async function shrink(blob) {
 
 /* Puts the query of a state in front; one that is there already moves. */
 export async function remember({image, crop, text}) {
-    const id = image + JSON.stringify(crop) + text, list = read().filter((one) => one.image + JSON.stringify(one.crop) + one.text !== id);
+    const id = image + JSON.stringify(crop) + text,
+          list = read().filter((one) => one.image + JSON.stringify(one.crop) + one.text !== id);
     const blob = image.startsWith("mine-") ? await photos.find(image) : null;
     write([{image, crop, text, picture: blob ? await shrink(blob) : ""}, ...list]);
 }
@@ -39,29 +45,46 @@ export async function remember({image, crop, text}) {
 function entry(one, close) {
     const address = one.image === "" ? "" : one.image.startsWith("mine-") ? one.picture : thumbnail(one.image, 128);
     const words = one.text || "photos like this";
-    return element("li", {}, button("", {class: "entry", "aria-label": (one.image ? "Photo and " : "") + "words: " + words, click: () => {
-        close();
-        state.go({image: one.image, crop: one.crop || null, text: one.text, view: null});
-    }}, /^(data:image|\/v1\/)/.test(address) ? element("img", {src: address, alt: "", loading: "lazy"}) : null, element("span", {}, words)));
+    return element(
+        "li", {},
+        button(
+            "", {
+                class: "entry",
+                "aria-label": (one.image ? "Photo and " : "") + "words: " + words,
+                click: () => {
+                    close();
+                    state.go({image: one.image, crop: one.crop || null, text: one.text, view: null});
+                }
+            },
+            /^(data:image|\/v1\/)/.test(address) ? element("img", {src: address, alt: "", loading: "lazy"}) : null,
+            element("span", {}, words)));
 }
 
 /* A few of them on the empty page. */
 export function draw() {
     const list = state.hasQuery() ? [] : read().slice(0, N_ROW);
-    at("recent-row").replaceChildren(...(list.length === 0 ? [] : [element("h2", {class: "small"}, "Recent"),
-        element("ul", {class: "recent"}, ...list.map((one) => entry(one, () => {})))]));
+    at("recent-row").replaceChildren(...(list.length === 0 ? [] : [
+        element("h2", {class: "small"}, "Recent"),
+        element("ul", {class: "recent"}, ...list.map((one) => entry(one, () => {})))
+    ]));
 }
 
 export function open() {
     const dialog = at("recent"), list = read();
-    dialog.replaceChildren(dialogHead("recent-title", "Recent queries", dialog),
-        list.length === 0 ? element("p", {class: "hint"}, "None yet. What you search for is listed here, in this browser alone.")
-            : element("ul", {class: "recent"}, ...list.map((one) => entry(one, () => dialog.close()))),
-        element("div", {class: "buttons"}, button("Clear", {id: "clear-recent", disabled: list.length === 0, click: async () => {
-            write([]);
-            await photos.forget(state.get().image);
-            dialog.close();
-            draw();
-        }})));
+    dialog.replaceChildren(
+        dialogHead("recent-title", "Recent queries", dialog),
+        list.length === 0 ?
+            element("p", {class: "hint"}, "None yet. What you search for is listed here, in this browser alone.") :
+            element("ul", {class: "recent"}, ...list.map((one) => entry(one, () => dialog.close()))),
+        element("div", {class: "buttons"}, button("Clear", {
+                    id: "clear-recent",
+                    disabled: list.length === 0,
+                    click: async () => {
+                        write([]);
+                        await photos.forget(state.get().image);
+                        dialog.close();
+                        draw();
+                    }
+                })));
     openDialog(dialog);
 }

@@ -1,5 +1,5 @@
-/* The answers: asks for them page by page as the user scrolls, and puts them into the grid. Without a query it shows the
- * collection, newest first; with a frame drawn in the scatter, the photos in it. */
+/* The answers: asks for them page by page as the user scrolls, and puts them into the grid. Without a query it shows
+ * the collection, newest first; with a frame drawn in the scatter, the photos in it. */
 import {at, count, element, plural, tail} from "/web/dom.js";
 import * as api from "/web/api.js";
 import * as notice from "/web/notice.js";
@@ -8,14 +8,17 @@ import * as state from "/web/state.js";
 import {Grid} from "/web/grid.js";
 
 const PAGE = 50;
+const NEAR = 900;     /* px below the window: what is asked for there is there when it is scrolled to */
 const SCATTER = 5000; /* points that a screen can show and a browser draws at once */
 
-const listeners = [];
-/* listener(answer): the first page of a search; null: there is none, the collection is shown. */
+const listeners = [], pageListeners = [];
+/* onAnswer(answer): the first page of a search; null: there is none, the collection is shown. onPage(): more was added.
+ */
 export const onAnswer = (listener) => listeners.push(listener);
+export const onPage = (listener) => pageListeners.push(listener);
 
-let running = null;    /* the AbortController of what is being asked */
-let source = null;     /* next page: async (offset, signal) → {items, total, offset} */
+let running = null; /* the AbortController of what is being asked */
+let source = null;  /* next page: async (offset, signal) → {items, total, offset} */
 let offset = 0, total = 0, isLoading = false, isFrame = false;
 let answer = null;
 
@@ -30,7 +33,8 @@ export function ranks(item) {
 
 function label(item) {
     const name = item.path ? tail(item.path) : "photo " + item.id;
-    return (item.rank ? `Result ${item.rank}: ` : "") + name + (ranks(item) ? ", rank by " + ranks(item).replaceAll("\u00a0#", " ").replace(" · ", ", by ") : "") +
+    return (item.rank ? `Result ${item.rank}: ` : "") + name +
+        (ranks(item) ? ", rank by " + ranks(item).replaceAll("\u00a0#", " ").replace(" · ", ", by ") : "") +
         (item.isDuplicate ? ", near-duplicate" : "");
 }
 
@@ -46,9 +50,18 @@ export function more(item) {
 }
 
 export function start() {
-    grid = new Grid(at("grid"), {actions: {open, more, unfold}, caption: ranks, label,
-        row: (width) => (width > 1100 ? 200 : width > 620 ? 170 : width > 420 ? 130 : 116)});
-    new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) next(); }, {rootMargin: "900px"}).observe(at("more"));
+    grid = new Grid(at("grid"), {
+        actions: {open, more, unfold},
+        caption: ranks,
+        label,
+        row: (width) =>
+            (width > 1100    ? 200 :
+                 width > 620 ? 170 :
+                 width > 420 ? 130 :
+                               116)
+    });
+    addEventListener("scroll", fillScreen, {passive: true});
+    addEventListener("resize", fillScreen);
 }
 
 /* ---- asking ---- */
@@ -68,7 +81,10 @@ export async function photoOf(current) {
     if (!current.image) return null;
     if (/^\d+$/.test(current.image)) return {id: Number(current.image)};
     const blob = await photos.find(current.image);
-    if (!blob) throw new api.ApiError(0, "LOST", "This address names a photo that was brought to another browser, or was cleared: choose it again.");
+    if (!blob)
+        throw new api.ApiError(
+            0, "LOST",
+            "This address names a photo that was brought to another browser, or was cleared: choose it again.");
     return {key: current.image, blob};
 }
 
@@ -85,9 +101,12 @@ export async function run() {
         let photo = null;
         source = async (from, signal) => {
             photo ??= await photoOf(current);
-            const given = await api.search(body(current, {k: PAGE, offset: from, ...(first && current.scores ? {scatter: SCATTER} : {})}), photo, signal);
+            const given = await api.search(
+                body(current, {k: PAGE, offset: from, ...(first && current.scores ? {scatter: SCATTER} : {})}), photo,
+                signal);
             if (first) answer = given;
-            /* Two rules of folding are possible: before the page was cut, or within it; stepping by whole pages suits both. */
+            /* Two rules of folding are possible: before the page was cut, or within it; stepping by whole pages suits
+             * both. */
             return {items: given.hits, total: given.n_matching ?? given.n_images, end: given.hits.length === 0};
         };
     } else {
@@ -112,9 +131,9 @@ export async function run() {
     fillScreen();
 }
 
-/* The observer tells of changes only: where the end is still in sight nothing would come. */
+/* Asks for more where the end of the list is near. */
 function fillScreen() {
-    if (at("more").getBoundingClientRect().top < innerHeight + 900) requestAnimationFrame(next);
+    if (!at("more").hidden && at("more").getBoundingClientRect().top < innerHeight + NEAR) requestAnimationFrame(next);
 }
 
 function take(page, isFirst) {
@@ -123,14 +142,19 @@ function take(page, isFirst) {
     if (isFirst) grid.show(page.items);
     else grid.add(page.items);
     if (page.end) offset = total;
-    summary(isFirst);
-    at("more").replaceChildren(offset < total ? element("span", {class: "spinner", "aria-label": "Loading"})
-        : element("p", {class: "end"}, grid.items.length > PAGE ? "That is all of them." : ""));
+    summary();
+    at("more").replaceChildren(
+        offset < total ? element("span", {class: "spinner", "aria-label": "Loading"}) :
+                         element("p", {class: "end"}, grid.items.length > PAGE ? "That is all of them." : ""));
+    if (!isFirst)
+        for (const listener of pageListeners) listener();
 }
 
 /* The next page, where there is one. */
 export async function next() {
-    if (isLoading || isFrame || source === null || at("more").hidden || offset >= total || at("grid").getAttribute("aria-busy") === "true") return;
+    if (isLoading || isFrame || source === null || at("more").hidden || offset >= total ||
+        at("grid").getAttribute("aria-busy") === "true")
+        return;
     isLoading = true;
     const control = running;
     try {
@@ -138,11 +162,10 @@ export async function next() {
         if (control !== running) return;
         take(page, false);
     } catch (error) {
-        if (!control.signal.aborted) at("more").replaceChildren(element("button", {type: "button", click: next}, "Load more: " + error.message));
+        if (!control.signal.aborted)
+            at("more").replaceChildren(element("button", {type: "button", click: next}, "Load more: " + error.message));
         return;
-    } finally {
-        isLoading = false;
-    }
+    } finally { isLoading = false; }
     fillScreen();
 }
 
@@ -164,18 +187,35 @@ function fail(error) {
         for (const listener of listeners) listener(null);
     }
     if (error.code === "LOST")
-        notice.show("The photo of this address is not here", error.message, {actions: [["Choose a photo", () => at("file").click()]]});
-    else if (status === 0) return; /* told by the event "away", and asked again when it is back */
+        notice.show(
+            "The photo of this address is not here", error.message,
+            {actions: [["Choose a photo", () => at("file").click()]]});
+    else if (status === 0) return;   /* told by the event "away", and asked again when it is back */
     else if (status === 401) return; /* told by the event "token" */
-    else if (status === 503 || status === 429) notice.show("The server is busy", "It has more to do than it can; wait a little. " + error.message, {actions: [retry]});
-    else if (["BAD_IMAGE", "UNSUPPORTED_IMAGE", "UNSUPPORTED_MEDIA_TYPE"].includes(error.code) || status === 413 || status === 415 || status === 422)
-        notice.show("This photo cannot be searched with", error.message, {name: "photo", actions: [["Choose another", () => at("file").click()],
-            ["Search without it", () => state.go({image: "", crop: null})]]});
+    else if (status === 503 || status === 429)
+        notice.show(
+            "The server is busy", "It has more to do than it can; wait a little. " + error.message, {actions: [retry]});
+    else if (
+        ["BAD_IMAGE", "UNSUPPORTED_IMAGE", "UNSUPPORTED_MEDIA_TYPE"].includes(error.code) || status === 413 ||
+        status === 415 || status === 422)
+        notice.show("This photo cannot be searched with", error.message, {
+            name: "photo",
+            actions: [
+                ["Choose another", () => at("file").click()],
+                ["Search without it", () => state.go({image: "", crop: null})]
+            ]
+        });
     else if ((Object.keys(state.get().settings).length > 0 || state.get().method) && status === 400)
-        notice.show("The server did not take this", error.message, {actions: [["Reset the settings", () => state.go({settings: {}, method: ""})]]});
+        notice.show(
+            "The server did not take this", error.message,
+            {actions: [["Reset the settings", () => state.go({settings: {}, method: ""})]]});
     else if (status === 404 && state.get().image)
-        notice.show("That photo is not in the index any more", error.message, {actions: [["Choose a photo", () => at("file").click()],
-            ["Search without it", () => state.go({image: "", crop: null})]]});
+        notice.show("That photo is not in the index any more", error.message, {
+            actions: [
+                ["Choose a photo", () => at("file").click()],
+                ["Search without it", () => state.go({image: "", crop: null})]
+            ]
+        });
     else notice.show("No answer", error.message, {actions: [retry]});
 }
 
@@ -191,22 +231,31 @@ function summary() {
     at("summary").textContent = text;
     if (total > 0) return;
     at("more").replaceChildren();
-    if (isFiltered) notice.show("No photo passes the filters", "Remove one of them, or widen the dates.", {actions: [["Remove all filters", () => state.go({filters: {}})]]});
-    else if (!has || answer?.n_images === 0) notice.show("This index holds no photos yet", "Fill it with `cir index FOLDER -o INDEX`, or update it from here.",
-        {actions: [["Open the index", () => at("open-index").click()]]});
+    if (isFiltered)
+        notice.show(
+            "No photo passes the filters", "Remove one of them, or widen the dates.",
+            {actions: [["Remove all filters", () => state.go({filters: {}})]]});
+    else if (!has || answer?.n_images === 0)
+        notice.show(
+            "This index holds no photos yet", "Fill it with `cir index FOLDER -o INDEX`, or update it from here.",
+            {actions: [["Open the index", () => at("open-index").click()]]});
 }
 
 /* Opens or closes the near-duplicates that were folded into a photo. */
 async function unfold(item, card) {
     const fold = card.querySelector(".fold"), isOpen = fold.getAttribute("aria-expanded") === "true";
     fold.setAttribute("aria-expanded", String(!isOpen));
-    if (isOpen) { grid.remove(item.duplicates); return; }
+    if (isOpen) {
+        grid.remove(item.duplicates);
+        return;
+    }
     const found = await Promise.all(item.duplicates.map((id) => api.readImage(id).catch(() => null)));
     grid.add(found.filter(Boolean).map((image) => ({...image, isDuplicate: true})), item.id);
     notice.say(plural(found.length, "near-duplicate") + " shown");
 }
 
-/* Shows the photos with these ids, or the whole answer again for null. points: [{id, image_score, text_score}], best first. */
+/* Shows the photos with these ids, or the whole answer again for null. points: [{id, image_score, text_score}], best
+ * first. */
 const MAX_FRAME = 200;
 let kept = null;
 export async function frame(points) {
@@ -223,9 +272,11 @@ export async function frame(points) {
     const hits = new Map(kept.map((item) => [item.id, item])), asked = points.slice(0, MAX_FRAME);
     const found = [];
     for (let i = 0; i < asked.length && isFrame; i += 50) /* a few at a time: the server has others to serve */
-        found.push(...await Promise.all(asked.slice(i, i + 50).map((point) => hits.get(point.id) || api.readImage(point.id).catch(() => null))));
+        found.push(...await Promise.all(
+            asked.slice(i, i + 50).map((point) => hits.get(point.id) || api.readImage(point.id).catch(() => null))));
     if (!isFrame) return;
     grid.show(found.filter(Boolean));
     at("more").replaceChildren();
-    at("summary").textContent = plural(points.length, "photo") + " in the frame" + (points.length > MAX_FRAME ? `, the best ${MAX_FRAME} shown` : ", best first");
+    at("summary").textContent = plural(points.length, "photo") + " in the frame" +
+        (points.length > MAX_FRAME ? `, the best ${MAX_FRAME} shown` : ", best first");
 }

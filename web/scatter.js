@@ -2,22 +2,22 @@
  * the pointer or the keyboard shows the photos in it in the grid. With one score alone: how often each value occurs. */
 import {at, button, count, drawn, element, icon, number, plural, tail} from "/web/dom.js";
 import {readImage, thumbnail} from "/web/api.js";
-import {contour, formula, fuse, isOneSided, ticks} from "/web/fusion.js";
+import {formula, fuse, isOneSided} from "/web/fusion.js";
 import {light, onLight} from "/web/link.js";
+import * as picture from "/web/plot.js";
 import * as results from "/web/results.js";
 import * as state from "/web/state.js";
 import * as theme from "/web/theme.js";
 
 const canvas = element("canvas", {"aria-hidden": "true"}), chart = drawn("svg", {tabindex: "0", role: "application"});
 const tip = element("div", {class: "tip", role: "status"}), plot = element("div", {class: "plot"}, canvas, chart);
-let points = null;      /* [{id, v, t, score}], best first */
-let fusion = null, scale = null, isBars = false, bins = null;
-let frame = null;       /* [x0, y0, x1, y1] in scores, or null */
-let cursor = null;      /* the keyboard's mark, in px */
-let anchor = null;      /* where the keyboard began a frame */
+let points = null; /* [{id, v, t, score}], best first */
+let fusion = null, scale = null, isBars = false;
+let frame = null;  /* [x0, y0, x1, y1] in scores, or null */
+let cursor = null; /* the keyboard's mark, in px */
+let anchor = null; /* where the keyboard began a frame */
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
-const side = () => (fusion.kind === "text" ? "t" : "v");
+const side = () => picture.sideOf(fusion);
 const marked = () => results.getItems().filter((item) => item.score !== undefined);
 
 /* ---- data ---- */
@@ -26,115 +26,31 @@ function take(answer) {
     fusion = answer.fusion;
     isBars = isOneSided(fusion);
     const {ids, image, text} = answer.scatter;
-    points = ids.map((id, i) => ({id, v: image?.[i] ?? 0, t: text?.[i] ?? 0})).filter((point) => Number.isFinite(point.v) && Number.isFinite(point.t));
+    points = ids.map((id, i) => ({id, v: image?.[i] ?? 0, t: text?.[i] ?? 0}))
+                 .filter((point) => Number.isFinite(point.v) && Number.isFinite(point.t));
     for (const point of points) point.score = fuse(fusion, point.v, point.t);
     points.sort((a, b) => b.score - a.score || a.id - b.id);
 }
 
-function range(values) {
-    let low = Infinity, high = -Infinity;
-    for (const value of values) { low = Math.min(low, value); high = Math.max(high, value); }
-    if (!(high > low)) { low -= 0.5; high += 0.5; }
-    const edge = (high - low) * 0.04;
-    return [low - edge, high + edge];
-}
-
 /* ---- drawing ---- */
 
-function measure() {
-    const width = plot.clientWidth, height = Math.round(Math.min(520, Math.max(230, width * (isBars ? 0.6 : 0.9))));
-    const box = {left: 44, right: width - 8, top: 8, bottom: height - 40};
-    const xs = range(points.map((point) => point[isBars ? side() : "v"]));
-    if (isBars) {
-        bins = new Array(48).fill(0);
-        for (const point of points) bins[Math.min(47, Math.floor(48 * (point[side()] - xs[0]) / (xs[1] - xs[0])))]++;
-    }
-    const most = isBars ? Math.max(...bins) : 0, ys = isBars ? [0, most] : range(points.map((point) => point.t));
-    const tall = (n) => Math.log1p(n) / Math.log1p(most); /* the few that score high must be seen beside the many */
-    scale = {...box, width, height, xs, ys,
-        x: (v) => box.left + ((v - xs[0]) / (xs[1] - xs[0])) * (box.right - box.left),
-        y: isBars ? (n) => box.bottom - tall(n) * (box.bottom - box.top) : (t) => box.bottom - ((t - ys[0]) / (ys[1] - ys[0])) * (box.bottom - box.top),
-        v: (x) => xs[0] + ((x - box.left) / (box.right - box.left)) * (xs[1] - xs[0]),
-        t: (y) => ys[0] + ((box.bottom - y) / (box.bottom - box.top)) * (ys[1] - ys[0])};
-}
-
 const spot = (point) => [scale.x(point[isBars ? side() : "v"]), isBars ? scale.bottom : scale.y(point.t)];
-const inFrame = (point) => frame === null || ((value) => value >= frame[0] && value <= frame[2])(point[isBars ? side() : "v"]) && (isBars || (point.t >= frame[1] && point.t <= frame[3]));
-
-function drawPoints() {
-    const ratio = devicePixelRatio || 1;
-    canvas.width = Math.round(scale.width * ratio);
-    canvas.height = Math.round(scale.height * ratio);
-    const pen = canvas.getContext("2d");
-    pen.scale(ratio, ratio);
-    pen.fillStyle = colour("--point");
-    if (isBars) {
-        const wide = (scale.right - scale.left) / bins.length;
-        pen.globalAlpha = 0.6;
-        bins.forEach((n, i) => n > 0 && pen.fillRect(scale.left + i * wide, scale.y(n), wide - 0.8, scale.bottom - scale.y(n)));
-        return;
-    }
-    const many = points.length > 2000;
-    for (const point of points) {
-        pen.globalAlpha = inFrame(point) ? (many ? 0.4 : 0.65) : 0.1;
-        pen.beginPath();
-        pen.arc(...spot(point), many ? 1.7 : 2.2, 0, 7);
-        pen.fill();
-    }
-}
-
-function drawLines(layer, labels) {
-    const n = 96, values = new Float64Array((n + 1) * (n + 1));
-    for (let j = 0; j <= n; j++)
-        for (let i = 0; i <= n; i++) {
-            const v = scale.xs[0] + (i / n) * (scale.xs[1] - scale.xs[0]), t = scale.ys[0] + (j / n) * (scale.ys[1] - scale.ys[0]);
-            values[j * (n + 1) + i] = fuse(fusion, v, t);
-            /* Where the clamp makes both 0 the score is 0 all over: no line runs round it. */
-            if (fusion.kind === "harris" && fusion.clamps && v <= 0 && t <= 0) values[j * (n + 1) + i] = -1e-9;
-        }
-    const [low, high] = values.reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity]);
-    if (!(high > low)) return;
-    const x = (i) => scale.left + (i / n) * (scale.right - scale.left), y = (j) => scale.bottom - (j / n) * (scale.bottom - scale.top);
-    const round = ticks(low, high, 8), taken = [];
-    for (const level of round.values) {
-        const pieces = contour(values, n, level), kind = Math.abs(level) < 1e-12 ? " zero" : "";
-        if (pieces.length < 6) continue;
-        layer.append(drawn("path", {class: "iso" + kind, d: pieces.map(([a, b, c, d]) =>
-            `M${x(a).toFixed(1)} ${y(b).toFixed(1)}L${x(c).toFixed(1)} ${y(d).toFixed(1)}`).join("")}));
-        /* The label stands where the line leaves through the right or upper edge, if no other is near. */
-        const ends = pieces.flatMap(([a, b, c, d]) => [[a, b], [c, d]]).filter(([i, j]) => i > n - 0.01 || j > n - 0.01);
-        for (const [i, j] of ends) {
-            const place = [Math.min(x(i), scale.right) - 4, Math.max(y(j), scale.top) + (j > n - 0.01 ? 12 : -3)];
-            if (place[0] < scale.left + 30 || taken.some((other) => Math.abs(other[0] - place[0]) < 34 && Math.abs(other[1] - place[1]) < 13)) continue;
-            taken.push(place);
-            labels.append(drawn("text", {class: "label" + kind, x: place[0], y: place[1], "text-anchor": "end"}, round.text(level)));
-        }
-    }
-}
-
-function drawAxes(axes) {
-    const line = (x1, y1, x2, y2, kind) => axes.append(drawn("line", {x1, y1, x2, y2, class: kind}));
-    const write = (x, y, text, anchor, kind = "") => axes.append(drawn("text", {x, y, "text-anchor": anchor, class: kind}, text));
-    const xs = ticks(...scale.xs, scale.width < 420 ? 4 : 6);
-    for (const v of xs.values) { line(scale.x(v), scale.bottom, scale.x(v), scale.bottom + 4, "axis"); write(scale.x(v), scale.bottom + 17, xs.text(v), "middle"); }
-    const ys = isBars ? {values: [1, 10, 100, 1e3, 1e4].filter((n) => n <= scale.ys[1]), text: count} : ticks(...scale.ys, 6);
-    for (const t of ys.values) { line(scale.left - 4, scale.y(t), scale.left, scale.y(t), "axis"); write(scale.left - 7, scale.y(t) + 4, ys.text(t), "end"); }
-    line(scale.left, scale.bottom, scale.right, scale.bottom, "axis");
-    line(scale.left, scale.top, scale.left, scale.bottom, "axis");
-    write((scale.left + scale.right) / 2, scale.height - 6, (isBars && side() === "t" ? "words score" : "photo score") + " →", "middle", "title");
-    axes.append(drawn("text", {class: "title", "text-anchor": "middle", transform: `translate(11 ${(scale.top + scale.bottom) / 2}) rotate(-90)`}, isBars ? "photos" : "words score →"));
+function inFrame(point) {
+    if (frame === null) return true;
+    const x = point[isBars ? side() : "v"];
+    return x >= frame[0] && x <= frame[2] && (isBars || (point.t >= frame[1] && point.t <= frame[3]));
 }
 
 const marks = new Map(); /* the circles of the shown answers, by id */
 
 function draw() {
     if (!points || at("scores").hidden || plot.clientWidth === 0) return;
-    measure();
+    scale = picture.measure(points, fusion, plot.clientWidth);
     chart.setAttribute("viewBox", `0 0 ${scale.width} ${scale.height}`);
     chart.setAttribute("height", scale.height);
     const axes = drawn("g"), lines = drawn("g"), labels = drawn("g"), dots = drawn("g");
-    drawAxes(axes);
-    if (!isBars) drawLines(lines, labels);
+    picture.drawAxes(axes, scale, fusion);
+    if (!isBars) picture.drawLines(lines, labels, scale, fusion);
     marks.clear();
     const byId = new Map(points.map((point) => [point.id, point]));
     for (const item of [...marked()].reverse()) { /* the best on top */
@@ -145,7 +61,7 @@ function draw() {
     }
     const box = drawn("rect", {class: "frame"});
     chart.replaceChildren(axes, lines, dots, labels, box, drawn("path", {class: "cursor"}));
-    drawPoints();
+    picture.drawPoints(canvas, scale, points, inFrame);
     drawFrame();
 }
 
@@ -153,8 +69,11 @@ function drawFrame() {
     const box = chart.querySelector(".frame"), mark = chart.querySelector(".cursor");
     if (!box) return;
     if (frame) {
-        const [x0, x1] = [scale.x(frame[0]), scale.x(frame[2])], [y0, y1] = isBars ? [scale.top, scale.bottom] : [scale.y(frame[3]), scale.y(frame[1])];
-        for (const [name, value] of Object.entries({x: x0, y: y0, width: Math.max(0, x1 - x0), height: Math.max(0, y1 - y0)})) box.setAttribute(name, value);
+        const [x0, x1] = [scale.x(frame[0]), scale.x(frame[2])],
+                   [y0, y1] = isBars ? [scale.top, scale.bottom] : [scale.y(frame[3]), scale.y(frame[1])];
+        for (const [name, value] of Object.entries(
+                 {x: x0, y: y0, width: Math.max(0, x1 - x0), height: Math.max(0, y1 - y0)}))
+            box.setAttribute(name, value);
     } else box.setAttribute("width", 0);
     mark.setAttribute("d", cursor ? `M${cursor[0] - 8} ${cursor[1]}h16M${cursor[0]} ${cursor[1] - 8}v16` : "");
     at("clear-frame").hidden = frame === null;
@@ -167,7 +86,10 @@ function under(x, y) {
     let best = null, least = 16 * 16;
     const near = (point, bonus) => {
         const [px, py] = spot(point), away = (px - x) ** 2 + (py - y) ** 2 - bonus;
-        if (away < least) { least = away; best = point; }
+        if (away < least) {
+            least = away;
+            best = point;
+        }
     };
     if (isBars) return null;
     for (const point of points) near(point, marks.has(point.id) ? 60 : 0);
@@ -178,27 +100,38 @@ let asked = null;
 async function showTip(point, x, y) {
     asked = point?.id;
     light(point ? point.id : null);
-    if (!point) { tip.remove(); return; }
+    if (!point) {
+        tip.remove();
+        return;
+    }
     const item = results.getItems().find((one) => one.id === point.id) || await readImage(point.id).catch(() => ({}));
     if (asked !== point.id) return;
-    tip.replaceChildren(element("img", {src: thumbnail(point.id, 256), alt: ""}),
-        element("p", {}, item.rank ? element("b", {}, "result " + count(item.rank) + " ") : null, item.path ? tail(item.path) : ""),
+    tip.replaceChildren(
+        element("img", {src: thumbnail(point.id, 256), alt: ""}),
+        element(
+            "p", {}, item.rank ? element("b", {}, "result " + count(item.rank) + " ") : null,
+            item.path ? tail(item.path) : ""),
         element("p", {}, `photo ${number(point.v)} · words ${number(point.t)} · together ${number(point.score)}`));
     plot.append(tip);
     const left = x + 16 + tip.offsetWidth <= scale.width ? x + 16 : Math.max(0, x - 16 - tip.offsetWidth);
     tip.style.setProperty("left", left + "px");
-    tip.style.setProperty("top", Math.max(0, Math.min(y - tip.offsetHeight / 2, scale.height - tip.offsetHeight)) + "px");
+    tip.style.setProperty(
+        "top", Math.max(0, Math.min(y - tip.offsetHeight / 2, scale.height - tip.offsetHeight)) + "px");
 }
 
-const clampX = (x) => Math.min(scale.right, Math.max(scale.left, x)), clampY = (y) => Math.min(scale.bottom, Math.max(scale.top, y));
+const clampX = (x) => Math.min(scale.right, Math.max(scale.left, x)),
+      clampY = (y) => Math.min(scale.bottom, Math.max(scale.top, y));
 function setFrame(from, to) {
-    frame = [scale.v(Math.min(from[0], to[0])), scale.t(Math.max(from[1], to[1])), scale.v(Math.max(from[0], to[0])), scale.t(Math.min(from[1], to[1]))];
+    frame = [
+        scale.v(Math.min(from[0], to[0])), scale.t(Math.max(from[1], to[1])), scale.v(Math.max(from[0], to[0])),
+        scale.t(Math.min(from[1], to[1]))
+    ];
     drawFrame();
 }
 
 function applyFrame() {
     const inside = frame ? points.filter(inFrame) : null;
-    drawPoints();
+    picture.drawPoints(canvas, scale, points, inFrame);
     results.frame(inside).then(() => {
         at("frame-said").textContent = inside ? plural(inside.length, "photo") + " in the frame" : "";
         drawMarks();
@@ -206,7 +139,9 @@ function applyFrame() {
 }
 
 function drawMarks() {
-    for (const [id, mark] of marks) mark.classList.toggle("out", frame !== null && !inFrame(points.find((point) => point.id === id) || {v: NaN, t: NaN}));
+    for (const [id, mark] of marks)
+        mark.classList.toggle(
+            "out", frame !== null && !inFrame(points.find((point) => point.id === id) || {v: NaN, t: NaN}));
 }
 
 export function clearFrame() {
@@ -217,7 +152,10 @@ export function clearFrame() {
 }
 
 function listen() {
-    const place = (event) => { const box = chart.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+    const place = (event) => {
+        const box = chart.getBoundingClientRect();
+        return [event.clientX - box.left, event.clientY - box.top];
+    };
     let from = null, isDragged = false;
     chart.addEventListener("pointerdown", (event) => {
         if (event.button !== 0 || !scale) return;
@@ -242,17 +180,30 @@ function listen() {
         else clearFrame();
         from = null;
     });
-    chart.addEventListener("pointercancel", () => { from = null; });
-    chart.addEventListener("pointerleave", () => { if (!from) showTip(null); });
+    chart.addEventListener("pointercancel", () => {
+        from = null;
+    });
+    chart.addEventListener("pointerleave", () => {
+        if (!from) showTip(null);
+    });
     chart.addEventListener("keydown", (event) => {
         if (!scale || event.altKey || event.ctrlKey || event.metaKey) return;
-        const step = event.shiftKey ? 40 : 8, by = {ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step]}[event.key];
+        const step = event.shiftKey ? 40 : 8,
+              by = {ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step]}[event.key];
         const first = marked()[0] && marks.get(marked()[0].id);
-        cursor ??= first ? [Number(first.getAttribute("cx")), Number(first.getAttribute("cy"))] : [(scale.left + scale.right) / 2, (scale.top + scale.bottom) / 2];
+        cursor ??= first ? [Number(first.getAttribute("cx")), Number(first.getAttribute("cy"))] :
+                           [(scale.left + scale.right) / 2, (scale.top + scale.bottom) / 2];
         if (by) cursor = [clampX(cursor[0] + by[0]), clampY(cursor[1] + by[1])];
-        else if (event.key === " ") { if (anchor) { setFrame(anchor, cursor); anchor = null; applyFrame(); } else anchor = [...cursor]; }
-        else if (event.key === "Enter") { const point = under(...cursor); if (point) state.go({view: point.id}); }
-        else if (event.key === "Escape" && frame) clearFrame();
+        else if (event.key === " ") {
+            if (anchor) {
+                setFrame(anchor, cursor);
+                anchor = null;
+                applyFrame();
+            } else anchor = [...cursor];
+        } else if (event.key === "Enter") {
+            const point = under(...cursor);
+            if (point) state.go({view: point.id});
+        } else if (event.key === "Escape" && frame) clearFrame();
         else return;
         event.preventDefault();
         event.stopPropagation();
@@ -260,8 +211,15 @@ function listen() {
         drawFrame();
         showTip(under(...cursor), ...cursor);
     });
-    chart.addEventListener("blur", () => { cursor = anchor = null; drawFrame(); showTip(null); });
-    onLight((id, before) => { marks.get(before)?.classList.remove("lit"); marks.get(id)?.classList.add("lit"); });
+    chart.addEventListener("blur", () => {
+        cursor = anchor = null;
+        drawFrame();
+        showTip(null);
+    });
+    onLight((id, before) => {
+        marks.get(before)?.classList.remove("lit");
+        marks.get(id)?.classList.add("lit");
+    });
 }
 
 /* ---- in and out ---- */
@@ -272,29 +230,67 @@ export function show(answer) {
     at("split").classList.toggle("has-scores", wants);
     document.body.classList.toggle("has-scores", wants);
     frame = anchor = cursor = null;
-    if (!wants || !answer.scatter) { points = null; return; }
+    if (!wants || !answer.scatter) {
+        points = null;
+        return;
+    }
     take(answer);
-    chart.setAttribute("aria-label", (isBars ? "How often each score occurs" : "Photo score against words score of " + plural(points.length, "photo")) +
-        "; the answers are marked. Arrow keys move a mark, Space starts and ends a frame, Enter opens the photo.");
+    chart.setAttribute(
+        "aria-label",
+        (isBars ? "How often each score occurs" :
+                  "Photo score against words score of " + plural(points.length, "photo")) +
+            "; the answers are marked. Arrow keys move a mark, Space starts and ends a frame, Enter opens the photo.");
     at("scores-formula").textContent = formula(fusion);
     at("scores-legend").hidden = isBars;
     at("frame-said").textContent = "";
     draw();
 }
 
-export const redrawMarks = () => { if (points && frame === null) draw(); };
+/* More answers are shown: they are marked too. */
+export const markMore = () => {
+    if (points && frame === null) draw();
+};
 
 export function start() {
     at("scores").replaceChildren(
-        element("div", {class: "head"}, element("h3", {}, "How all photos score"), button("", {id: "clear-frame", hidden: true, click: clearFrame}, icon("close"), "Remove the frame"),
-            element("button", {type: "button", class: "quiet round", "aria-label": "Close the scores", click: () => state.go({scores: false}, {replace: true})}, icon("close"))),
+        element(
+            "div", {class: "head"}, element("h3", {}, "How all photos score"),
+            button("", {id: "clear-frame", hidden: true, click: clearFrame}, icon("close"), "Remove the frame"),
+            element(
+                "button", {
+                    type: "button",
+                    class: "quiet round",
+                    "aria-label": "Close the scores",
+                    click: () => state.go({scores: false}, {replace: true})
+                },
+                icon("close"))),
         plot,
-        element("ul", {class: "legend"}, element("li", {}, drawn("svg", {viewBox: "0 0 12 12", "aria-hidden": "true"}, drawn("circle", {class: "hit", cx: 6, cy: 6, r: 4.5})), "answers shown"),
-            element("li", {id: "scores-legend"}, drawn("svg", {viewBox: "0 0 12 12", "aria-hidden": "true"}, drawn("path", {class: "iso", d: "M0 10Q6 10 12 2"})), "equal score")),
-        element("p", {class: "hint"}, "Together: ", element("span", {id: "scores-formula"}), ". Draw a frame to see the photos in it; point at one to find it."),
+        element(
+            "ul", {class: "legend"},
+            element(
+                "li", {},
+                drawn(
+                    "svg", {viewBox: "0 0 12 12", "aria-hidden": "true"},
+                    drawn("circle", {class: "hit", cx: 6, cy: 6, r: 4.5})),
+                "answers shown"),
+            element(
+                "li", {id: "scores-legend"},
+                drawn(
+                    "svg", {viewBox: "0 0 12 12", "aria-hidden": "true"},
+                    drawn("path", {class: "iso", d: "M0 10Q6 10 12 2"})),
+                "equal score")),
+        element(
+            "p", {class: "hint"}, "Together: ", element("span", {id: "scores-formula"}),
+            ". Draw a frame to see the photos in it; point at one to find it."),
         element("p", {class: "hidden-text", role: "status", id: "frame-said"}));
     listen();
     theme.onChange(draw);
     let width = 0;
-    new ResizeObserver(() => { if (plot.clientWidth !== width) { width = plot.clientWidth; tip.remove(); draw(); } }).observe(plot);
+    new ResizeObserver(() => {
+        if (plot.clientWidth !== width) {
+            width = plot.clientWidth;
+            tip.remove();
+            draw();
+        }
+    }).observe(plot);
 }

@@ -39,7 +39,10 @@ export async function copyText(text, done) {
         area.select();
         const copied = document.execCommand("copy");
         area.remove();
-        if (!copied) { say("The browser allowed no copying."); return; }
+        if (!copied) {
+            say("The browser allowed no copying.");
+            return;
+        }
     }
     say(done);
 }
@@ -57,7 +60,10 @@ const MAX_TOGETHER = 2e9; /* bytes: what a browser can be trusted to hold */
 async function download() {
     const items = [...picked.values()];
     const size = items.reduce((sum, item) => sum + (item.size_bytes || 0), 0);
-    if (size > MAX_TOGETHER) { say("Too much for one download: select less than 2 GB."); return; }
+    if (size > MAX_TOGETHER) {
+        say("Too much for one download: select less than 2 GB.");
+        return;
+    }
     const files = [];
     try {
         for (const item of items) {
@@ -76,12 +82,18 @@ async function download() {
 function draw() {
     const bar = at("selection");
     bar.hidden = !on && picked.size === 0;
-    if (bar.hidden) { bar.replaceChildren(); return; }
+    if (bar.hidden) {
+        bar.replaceChildren();
+        return;
+    }
     const none = picked.size === 0;
     bar.replaceChildren(
         element("p", {role: "status"}, none ? "Select photos" : count(picked.size) + " selected"),
         button("", {class: "primary", disabled: none, click: download}, icon("download"), "Download"),
-        button("Copy paths", {disabled: none, click: () =>
-            copyText([...picked.values()].map((item) => item.path).join("\n"), plural(picked.size, "path") + " copied")}),
+        button("Copy paths", {
+            disabled: none,
+            click: () => copyText(
+                [...picked.values()].map((item) => item.path).join("\n"), plural(picked.size, "path") + " copied")
+        }),
         button("Done", {class: "quiet", click: () => setOn(false)}));
 }

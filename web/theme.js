@@ -20,11 +20,18 @@ function draw() {
 }
 
 export function start() {
-    try { chosen = localStorage.getItem(KEY); } catch { /* storage is not allowed */ }
+    try {
+        chosen = localStorage.getItem(KEY);
+    } catch { /* storage is not allowed */
+    }
     at("theme").addEventListener("click", () => {
         const toDark = document.documentElement.dataset.theme !== "dark";
         chosen = toDark === system.matches ? null : toDark ? "dark" : "light";
-        try { if (chosen) localStorage.setItem(KEY, chosen); else localStorage.removeItem(KEY); } catch { /* it lasts as long as the page */ }
+        try {
+            if (chosen) localStorage.setItem(KEY, chosen);
+            else localStorage.removeItem(KEY);
+        } catch { /* it lasts as long as the page */
+        }
         draw();
     });
     system.addEventListener("change", draw);

@@ -1,5 +1,5 @@
-/* Several files as one ZIP, stored as they are: photos are compressed already (PKWARE's APPNOTE 6.3, §4.3). No ZIP64: the
- * caller stays below 2 GB. */
+/* Several files as one ZIP, stored as they are: photos are compressed already (PKWARE's APPNOTE 6.3, §4.3). No ZIP64:
+ * the caller stays below 2 GB. */
 
 const table = new Uint32Array(256).map((_, n) => {
     for (let bit = 0; bit < 8; bit++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1;
@@ -44,12 +44,17 @@ export async function zip(files) {
         const day = ((moment.getUTCFullYear() - 1980) << 9) | ((moment.getUTCMonth() + 1) << 5) | moment.getUTCDate();
         const clock = (moment.getUTCHours() << 11) | (moment.getUTCMinutes() << 5) | (moment.getUTCSeconds() >> 1);
         /* Version 2.0, names in UTF-8, stored; time, sum, both sizes, length of the name, nothing extra. */
-        const common = [[2, 20], [2, 0x800], [2, 0], [2, clock], [2, day], [4, checksum(bytes)], [4, bytes.length], [4, bytes.length], [2, name.length], [2, 0]];
+        const common = [
+            [2, 20], [2, 0x800], [2, 0], [2, clock], [2, day], [4, checksum(bytes)], [4, bytes.length],
+            [4, bytes.length], [2, name.length], [2, 0]
+        ];
         parts.push(record([[4, 0x04034b50], ...common]), name, bytes);
-        directory.push(record([[4, 0x02014b50], [2, 20], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]]), name);
+        directory.push(
+            record([[4, 0x02014b50], [2, 20], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]]), name);
         offset += 30 + name.length + bytes.length;
         listed += 46 + name.length;
     }
-    const end = record([[4, 0x06054b50], [2, 0], [2, 0], [2, files.length], [2, files.length], [4, listed], [4, offset], [2, 0]]);
+    const end = record(
+        [[4, 0x06054b50], [2, 0], [2, 0], [2, files.length], [2, files.length], [4, listed], [4, offset], [2, 0]]);
     return new Blob([...parts, ...directory, end], {type: "application/zip"});
 }
