@@ -22,6 +22,9 @@ typedef struct cir_image_options {
     size_t max_megapixels;      /* refuse larger pictures before taking memory; 0 means 512 */
     bool ignores_exif_rotation; /* leave EXIF orientations unapplied, as the reference does (TIFF's own is
                                    always applied: Pillow does so) */
+    size_t enough_px; /* for thumbnails: a JPEG may come at a half, a quarter or an eighth of its size, decoded
+                         in a fraction of the time, as long as its longer side has so many pixels; 0: as it is.
+                         Its facts stay those of the whole */
 } cir_image_options;
 
 /* What a picture's file says about it beside its pixels. */

@@ -274,6 +274,28 @@ static void find_facts(const source *src, cir_image_facts *facts)
     (void)snprintf(facts->kind, sizeof facts->kind, "%s", src->kind_name);
 }
 
+/* Opens a JPEG again, at a fraction of its size, where that is enough. */
+static cir_status reopen_smaller(source *src, const cir_image_options *options, cir_error *err)
+{
+    size_t longer = src->width_px > src->height_px ? src->width_px : src->height_px;
+    size_t shrink = 1;
+    if (options == NULL || options->enough_px == 0 || src->kind != CIR__KIND_JPEG)
+        return CIR_OK;
+    while (shrink < 8 && longer / (2 * shrink) >= options->enough_px)
+        shrink *= 2;
+    if (shrink == 1)
+        return CIR_OK;
+    g_object_unref(src->image);
+    src->image = NULL;
+    if (vips_jpegload_buffer((void *)(uintptr_t)src->bytes, src->size, &src->image, "access",
+                             VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, "shrink", (int)shrink,
+                             NULL) != 0)
+        return fail_in_header(src, err);
+    src->width_px = src->decoded_width_px = (size_t)vips_image_get_width(src->image);
+    src->height_px = src->decoded_height_px = (size_t)vips_image_get_height(src->image);
+    return CIR_OK;
+}
+
 cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *name,
                            const cir_image_options *options, cir_image *image_out, cir_image_facts *facts_out,
                            cir_error *err)
@@ -292,6 +314,9 @@ cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *nam
     if (status != CIR_OK)
         goto done;
     find_facts(&src, &facts);
+    status = reopen_smaller(&src, options, err);
+    if (status != CIR_OK)
+        goto done;
     size_t n_bytes;
     if (!cir__size_mul(src.width_px * src.height_px, 3, &n_bytes) ||
         (rgb = cir__new_unset(n_bytes, 1)) == NULL) {
@@ -301,7 +326,8 @@ cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *nam
     status = read_pixels(&src, rgb, err);
     if (status != CIR_OK)
         goto done;
-    *image_out = (cir_image){facts.width_px, facts.height_px, rgb};
+    bool swaps = cir__orient_swaps(src.orientation);
+    *image_out = (cir_image){swaps ? src.height_px : src.width_px, swaps ? src.width_px : src.height_px, rgb};
     rgb = NULL;
     if (facts_out != NULL)
         *facts_out = facts;

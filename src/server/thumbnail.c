@@ -61,10 +61,12 @@ static cir_status shrink(cir_image *image, size_t size_px, cir_error *err)
 
 static cir_status make(const thumbnail *self, cir__blob **blob_out, cir_error *err)
 {
+    /* Twice what is shown, so that the last step is still a good filter's. */
+    const cir_image_options options = {.enough_px = 2 * self->size_px};
     cir_image image = {0};
     uint8_t *bytes = NULL;
     size_t size = 0;
-    cir_status status = cir_image_read(self->path, NULL, &image, NULL, err);
+    cir_status status = cir_image_read(self->path, &options, &image, NULL, err);
     if (status == CIR_OK)
         status = shrink(&image, self->size_px, err);
     if (status == CIR_OK)
