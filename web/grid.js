@@ -17,7 +17,8 @@ export class Grid {
     /* list: the element to fill. actions: open(item), more(item), unfold(item) or none; caption(item): text or "";
      * label(item): what a screen reader says; row: height to aim at, in px, of the list's width. */
     constructor(list, {actions, caption, label, row}) {
-        Object.assign(this, {list, actions, caption, label, row, items: [], cards: new Map(), current: null});
+        Object.assign(
+            this, {list, actions, caption, label, row, items: [], cards: new Map(), current: null, n_placed: 0});
         list.addEventListener("keydown", (event) => this.key(event));
         list.addEventListener("focusin", (event) => this.enter(event.target.closest("li")));
         list.addEventListener("focusout", () => light(null));
@@ -32,6 +33,7 @@ export class Grid {
         new ResizeObserver(() => {
             if (Math.abs(list.clientWidth - width) > 0) {
                 width = list.clientWidth;
+                this.n_placed = 0;
                 this.layout();
             }
         }).observe(list);
@@ -47,6 +49,7 @@ export class Grid {
         this.items = [];
         this.cards.clear();
         this.current = null;
+        this.n_placed = 0;
         this.list.replaceChildren();
         this.add(items);
         if (focused !== null)
@@ -64,6 +67,7 @@ export class Grid {
             this.items.push(...fresh);
             this.list.append(...made);
         } else {
+            this.n_placed = 0;
             this.items.splice(this.items.findIndex((item) => item.id === after) + 1, 0, ...fresh);
             this.cards.get(after).after(...made);
         }
@@ -72,6 +76,7 @@ export class Grid {
     }
 
     remove(ids) {
+        this.n_placed = 0;
         for (const id of ids) {
             this.cards.get(id)?.remove();
             this.cards.delete(id);
@@ -152,7 +157,8 @@ export class Grid {
 
     rowHeight() { return this.row(this.list.clientWidth); }
 
-    /* Fills row after row up to the width; the last one keeps the height aimed at. */
+    /* Fills row after row up to the width; the last one keeps the height aimed at. Rows that were full stay: whoever
+     * changes what is in them, or the width, sets n_placed to 0. */
     layout() {
         const width = this.list.clientWidth, aim = this.rowHeight();
         if (width === 0) return;
@@ -166,12 +172,14 @@ export class Grid {
             row = [];
             shapes = 0;
         };
-        for (const item of this.items) {
-            const ratio = shape(item);
-            row.push([this.cards.get(item.id), ratio]);
+        for (let i = this.n_placed; i < this.items.length; i++) {
+            const ratio = shape(this.items[i]);
+            row.push([this.cards.get(this.items[i].id), ratio]);
             shapes += ratio;
             const height = (width - GAP * (row.length - 1)) / shapes;
-            if (height <= aim) place(height);
+            if (height > aim) continue;
+            place(height);
+            this.n_placed = i + 1;
         }
         if (row.length > 0) place(Math.min(aim, (width - GAP * (row.length - 1)) / shapes));
     }

@@ -25,7 +25,7 @@ function range(values) {
 /* From scores to px and back, for a plot of that width. With one score alone upwards are counts, in `bins`. */
 export function measure(points, fusion, width) {
     const isBars = isOneSided(fusion), side = sideOf(fusion), bins = new Array(N_BINS).fill(0);
-    const height = Math.round(Math.min(520, Math.max(230, width * (isBars ? 0.6 : 0.9))));
+    const height = Math.round(Math.max(230, Math.min(520, innerHeight * 0.6, width * (isBars ? 0.6 : 0.9))));
     const box = {left: 44, right: width - 8, top: 8, bottom: height - 40};
     const xs = range(points.map((point) => point[isBars ? side : "v"]));
     if (isBars) {

@@ -174,15 +174,19 @@ function busy(is) {
     clearTimeout(slow);
     at("grid").setAttribute("aria-busy", String(is));
     if (!is) document.body.classList.remove("is-loading");
-    else slow = setTimeout(() => document.body.classList.add("is-loading"), 120); /* what is quick should not flicker */
+    else
+        slow = setTimeout(() => { /* what is quick should not flicker */
+                                  document.body.classList.add("is-loading");
+                                  at("summary").textContent = state.hasQuery() ? "Searching …" : "Loading …";
+        }, 150);
 }
 
 function fail(error) {
     const retry = ["Try again", run], status = error.status;
+    at("summary").textContent = "";
     if (status !== 0 || error.code === "LOST") { /* what is shown answers another question */
         answer = source = null;
         grid.show([]);
-        at("summary").textContent = "";
         at("more").replaceChildren();
         for (const listener of listeners) listener(null);
     }
