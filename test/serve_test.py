@@ -297,7 +297,7 @@ def test_photos_are_described_and_listed_newest_first(server, place):
     with Image.open(one["path"]) as image:
         assert image.size == (one["width"], one["height"])
     assert os.path.getsize(one["path"]) == one["size_bytes"]
-    for wrong in ("limit=0", "limit=x", "offset=-1", "limit=1&limit=2", "colour=red", "after=x", "folder=%zz", "folder=%00"):
+    for wrong in ("limit=0", "limit=x", "offset=-1", "limit=1&limit=2", "colour=red", "after=x", "before=", "orientation=", "folder=%zz", "folder=%00"):
         assert server.get(f"/v1/images?{wrong}").status == 400, wrong
     assert server.get("/v1/images/999").status == 404
 

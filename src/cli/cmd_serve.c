@@ -1,7 +1,6 @@
 /* cir serve: the page people search with, and the API programs search with. */
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <time.h>
 
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -20,16 +19,6 @@ static const cir__flag flags[] = {
     {"no-update", 0, NULL, "do not let the page update the index"},
     {0},
 };
-
-/* SIGINT and SIGTERM are waited for, not caught: blocked in every thread from the start. */
-static void block_signals(sigset_t *signals_out)
-{
-    sigemptyset(signals_out);
-    sigaddset(signals_out, SIGINT);
-    sigaddset(signals_out, SIGTERM);
-    sigaddset(signals_out, SIGHUP);
-    (void)pthread_sigmask(SIG_BLOCK, signals_out, NULL);
-}
 
 static void print_start(const cir__arguments *arguments, cir__server *server)
 {
@@ -50,18 +39,15 @@ static int serve(const cir__arguments *arguments, const cir__serve_options *opti
     cir_pool *pool = NULL;
     cir__server *server = NULL;
     cir_error err;
-    sigset_t signals;
-    int signal_number;
-    block_signals(&signals);
+    /* Before any thread of ours, though libraries may have made theirs already: so a handler, and no mask. */
+    cir__session_catch_interrupts();
     int status = cir__session_open_pool(arguments, &pool);
     if (status == CIR__DONE && cir__server_start(options, pool, &server, &err) != CIR_OK)
         status = cir__session_fail(&err);
     if (status == CIR__DONE) {
         print_start(arguments, server);
-        (void)sigwait(&signals, &signal_number);
-        /* A second one ends it at once. */
-        signal(signal_number, SIG_DFL);
-        (void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+        while (!cir__session_is_interrupted())
+            (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     }
     cir__server_stop(server);
     cir_pool_free(pool);

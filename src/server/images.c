@@ -76,7 +76,7 @@ static cir_status read_filter(const cir__params *params, cir__filter *filter_out
     json_t *object = json_object();
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const char *value = cir__params_get(params, keys[i]);
-        if (value != NULL && *value != '\0')
+        if (value != NULL)
             json_object_set_new(object, keys[i], cir__json_text(value));
     }
     cir_status status = cir__filter_parse(object, filter_out, err);

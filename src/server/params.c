@@ -13,7 +13,7 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* In place; "+" is a space. false: a bad escape, or a character that no parameter may hold. */
+/* In place; "+" is a space. false: a bad escape, or a zero. */
 static bool decode(char *text)
 {
     char *out = text;
@@ -29,7 +29,7 @@ static bool decode(char *text)
             c = high << 4 | low;
             in += 2;
         }
-        if (c < 0x20 || c == 0x7f)
+        if (c == '\0')
             return false;
         *out++ = (char)c;
     }
@@ -48,8 +48,7 @@ static cir_status add_pair(cir__params *params, char *pair, cir_error *err)
         *equals = '\0';
     if (!decode(pair) || !decode(value))
         return cir__refuse(err, CIR_ARGUMENT,
-                           "request: a parameter has a bad escape or a control character; encode it as "
-                           "%%XX");
+                           "request: a parameter has a bad escape or a zero; encode it as %%XX");
     if (cir__params_get(params, pair) != NULL)
         return cir__refuse(err, CIR_ARGUMENT, "request: parameter %.100s comes twice; give it once", pair);
     params->pairs[params->n].name = pair;
