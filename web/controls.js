@@ -68,8 +68,7 @@ function allow(choice, {image, text}) {
 }
 
 function slider(key, label, low, high, step, hint) {
-    const output = element("output", {for: "set-" + key
-    });
+    const output = element("output", {"for": "set-" + key});
     const input = element("input", {
         id: "set-" + key,
         type: "range",
@@ -82,8 +81,9 @@ function slider(key, label, low, high, step, hint) {
             set(key, Number(input.value), 40);
         }
     });
-    return element("div", {class: "field", "data-field": key}, element("label", {for: "set-" + key
-                   }, label), element("div", {class: "line"}, input, output), element("p", {class: "hint"}, hint));
+    return element(
+        "div", {class: "field", "data-field": key}, element("label", {"for": "set-" + key}, label),
+        element("div", {class: "line"}, input, output), element("p", {class: "hint"}, hint));
 }
 
 function toggle(key, label, hint) {
@@ -110,12 +110,7 @@ function plain(key) {
     };
     const text = {1: "on", 0: "off"};
     return element(
-        "div", {class: "field small"},
-        element(
-            "label",
-            {for: "set-" + key
-            },
-            key),
+        "div", {class: "field small"}, element("label", {"for": "set-" + key}, key),
         options ? element(
                       "select", attributes,
                       ...options.map((one) => element("option", {value: one}, choices[key] ? one : text[one]))) :
@@ -132,12 +127,7 @@ export function fill(index) {
             element(
                 "div", {class: "fields"},
                 element(
-                    "div", {class: "field"},
-                    element(
-                        "label",
-                        {for: "method"
-                        },
-                        "Method"),
+                    "div", {class: "field"}, element("label", {"for": "method"}, "Method"),
                     methodChoice("method", state.get().method || DEFAULT, setMethod),
                     element("p", {class: "hint", id: "method-meaning"})),
                 slider(

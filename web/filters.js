@@ -24,8 +24,7 @@ function choice(key, label, options) {
     const select = element(
         "select", {id: "filter-" + key, change: () => set(key, select.value)},
         ...options.map(([value, text]) => element("option", {value}, text)));
-    return element("div", {class: "field"}, element("label", {for: "filter-" + key
-                   }, label), select);
+    return element("div", {class: "field"}, element("label", {"for": "filter-" + key}, label), select);
 }
 
 function day(key, label, years) {
@@ -40,8 +39,7 @@ function day(key, label, years) {
         input.min = years[0] + "-01-01";
         input.max = years[1] + "-12-31";
     }
-    return element("div", {class: "field"}, element("label", {for: "filter-" + key
-                   }, label), input);
+    return element("div", {class: "field"}, element("label", {"for": "filter-" + key}, label), input);
 }
 
 export function fill(index) {

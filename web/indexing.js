@@ -64,19 +64,18 @@ function watch(listening = () => {}) {
             "The update failed: " + (result.error?.message || result.message || "the server's log says why") +
             ". What was indexed before is untouched; try again.";
     });
-    stream.addEventListener(
-        "error", () => { /* the browser connects again by itself, unless the server refused */
-                         if (stream && stream.readyState === EventSource.CLOSED) {
-                             stop();
-                             said.textContent = "The server stopped telling how far it is. Open this again to see.";
-                         }
-        });
+    /* The browser connects again by itself, unless the server refused. */
+    stream.addEventListener("error", () => {
+        if (stream?.readyState !== EventSource.CLOSED) return;
+        stop();
+        said.textContent = "The server stopped telling how far it is. Open this again to see.";
+    });
 }
 
 function end(result) {
     const parts = [];
-    for (const [key, text] of [
-             ["encoded", "new"], ["unchanged", "unchanged"], ["vanished", "gone"], ["failed", "unreadable"]])
+    const names = {encoded: "new", unchanged: "unchanged", vanished: "gone", failed: "unreadable"};
+    for (const [key, text] of Object.entries(names))
         if (result[key] > 0) parts.push(count(result[key]) + " " + text);
     stop();
     bar.max = bar.value = 1;
@@ -97,34 +96,45 @@ function begin() {
     });
 }
 
+const command = (text) => element("code", {}, text);
+
+function facts() {
+    const model = index.model ? `${index.model.name}, ${index.model.dim} dimensions` : "";
+    const rows = [
+        ["Name", index.name], ["Photos", count(index.n_images)],
+        ["Unreadable", index.n_failed && count(index.n_failed)], ["Model", model],
+        ["Folders", index.folders?.length && count(index.folders.length)]
+    ];
+    return element(
+        "dl", {class: "facts"},
+        ...rows.filter(([, value]) => value)
+            .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+}
+
+/* What to do with it. */
+function advice() {
+    if (index.allows_update === false)
+        return ["This server was started with --no-update: update with ", command("cir index"), " instead."];
+    if (index.n_images === 0)
+        return [
+            "There is nothing in it yet: put photos into the folders that it was made of and update it, or make it " +
+                "anew with ",
+            command("cir index FOLDER -o INDEX"), "."
+        ];
+    return [
+        "An update looks through the folders that the index was made of, encodes new and changed photos and drops " +
+        "those that are gone. You can go on searching."
+    ];
+}
+
 function draw() {
-    const dialog = at("indexing"), focused = document.activeElement === update,
-          fact = (name, value) =>
-              (value ? element("div", {}, element("dt", {}, name), element("dd", {}, value)) : null);
-    const folders = index?.folders || [];
-    dialog.replaceChildren(
-        ...[dialogHead("indexing-title", "The index", dialog),
-            index ? element(
-                        "dl", {class: "facts"}, fact("Name", index.name), fact("Photos", count(index.n_images)),
-                        fact("Unreadable", index.n_failed ? count(index.n_failed) : ""),
-                        fact("Model", index.model ? `${index.model.name}, ${index.model.dim} dimensions` : ""),
-                        fact("Folders", folders.length ? count(folders.length) : "")) :
-                    element("p", {class: "hint"}, "The server has not said what is in it."),
-            index && index.n_images === 0 ?
-                element(
-                    "p", {},
-                    "There is nothing in it yet: put photos into the folders that it was made of and update it, or make it anew with ",
-                    element("code", {}, "cir index FOLDER -o INDEX"), ".") :
-                element(
-                    "p", {class: "hint"},
-                    "An update looks through the folders that the index was made of, encodes new and changed photos and drops those that are gone. You can go on searching."),
-            index?.allows_update === false ?
-                element(
-                    "p", {class: "hint"}, "This server was started with --no-update: update with ",
-                    element("code", {}, "cir index"), " instead.") :
-                null,
-            progress, element("div", {class: "buttons"}, update)]
-            .filter(Boolean));
+    const focused = document.activeElement === update;
+    const known = index ? [facts(), element("p", {class: "hint"}, ...advice())] :
+                          [element("p", {class: "hint"}, "The server has not said what is in it.")];
+    at("indexing")
+        .replaceChildren(
+            dialogHead("indexing-title", "The index", at("indexing")), ...known, progress,
+            element("div", {class: "buttons"}, update));
     running(isRunning);
     if (focused) update.focus();
 }

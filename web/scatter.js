@@ -144,7 +144,7 @@ function drawMarks() {
             "out", frame !== null && !inFrame(points.find((point) => point.id === id) || {v: NaN, t: NaN}));
 }
 
-export function clearFrame() {
+function clearFrame() {
     if (!frame) return;
     frame = anchor = null;
     drawFrame();

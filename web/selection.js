@@ -47,7 +47,7 @@ export async function copyText(text, done) {
     say(done);
 }
 
-export function save(blob, name) {
+function save(blob, name) {
     const link = element("a", {href: URL.createObjectURL(blob), download: name});
     document.body.append(link);
     link.click();
