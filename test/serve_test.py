@@ -33,6 +33,7 @@ def place(tmp_path_factory):
     for i in range(24):
         exif = Image.Exif()
         exif[0x8769] = {0x9003: f"20{10 + i // 2}:0{1 + i % 9}:15 12:00:00"}
+        exif[0x10f], exif[0x110] = [("Canon", "Canon EOS R5"), ("ACME (Ltd)", "Nine"), ("", "")][i % 3]
         size = [(96, 80), (80, 96), (88, 88)][i % 3]
         draw_photo(i, size).save(base / "photos" / ("rome" if i < 8 else "oslo") / f"{i:02}.jpg", quality=92, exif=exif)
     Image.open(base / "photos/rome/03.jpg").resize((72, 72)).save(base / "photos/oslo/again.jpg", quality=85)
@@ -364,6 +365,32 @@ def test_what_the_index_is(server, place):
     assert [m["name"] for m in about["methods"]][:2] == ["basic-", "basic"]
     assert {"lambda", "context"} <= {s["key"] for s in about["settings"]} and "image_mean" not in str(about["settings"])
     assert about["is_updating"] is False
+
+
+def test_cameras_are_found_in_the_background_and_kept(place, tmp_path):
+    shutil.copytree(place / "photos.cir", tmp_path / "copy/photos.cir")
+    shutil.copytree(place / "photos", tmp_path / "copy/photos")
+    wanted = [{"name": "ACME (Ltd) Nine", "n": 8}, {"name": "Canon EOS R5", "n": 8}]
+
+    def find(server):
+        for _ in range(200):
+            found = sorted(server.get("/v1/index").json["cameras"], key=lambda camera: camera["name"])
+            if found == wanted:
+                return
+            time.sleep(0.05)
+        raise AssertionError(found)
+    with serving(tmp_path / "copy/photos.cir") as server:
+        find(server)
+        images = server.get("/v1/images?limit=1000").json["images"]
+        of_canon = {image["id"] for image in images if image["camera"] == "Canon EOS R5"}
+        assert {int(pathlib.Path(i["path"]).stem) % 3 for i in images if i["id"] in of_canon} == {0}
+        assert set(ids(server.search({"text": "a", "k": 1000, "filters": {"camera": "Canon EOS R5"}}))) == of_canon
+        assert {i["id"] for i in server.get("/v1/images?limit=1000&camera=Canon+EOS+R5").json["images"]} == of_canon
+        assert ids(server.search({"text": "a", "filters": {"camera": "Nikon"}})) == []
+        assert server.get(f"/v1/images/{min(of_canon)}").json["camera"] == "Canon EOS R5"
+    shutil.rmtree(tmp_path / "copy/photos")  # now they can only come from what was kept
+    with serving(tmp_path / "copy/photos.cir") as server:
+        find(server)
 
 
 def test_metrics_count(server):

@@ -58,6 +58,24 @@ static json_t *folders_json(const cir__snapshot *snapshot)
     return folders;
 }
 
+static json_t *cameras_json(const cir__context *context, const cir__snapshot *snapshot)
+{
+    json_t *cameras = json_array();
+    size_t n;
+    const uint32_t *rows = cir__snapshot_newest(snapshot, &n);
+    size_t *counts = calloc(UINT16_MAX + 1, sizeof *counts);
+    for (size_t i = 0; i < n && counts != NULL; i++)
+        counts[cir__snapshot_camera(snapshot, rows[i])]++;
+    for (size_t number = 1; counts != NULL && number <= UINT16_MAX; number++)
+        if (counts[number] > 0)
+            json_array_append_new(
+                cameras, json_pack("{s:o, s:I}", "name",
+                                   cir__json_text(cir__cameras_name(context->cameras, (uint16_t)number)), "n",
+                                   (json_int_t)counts[number]));
+    free(counts);
+    return cameras;
+}
+
 void cir__about_get_index(cir__request *request)
 {
     cir__context *context = request->context;
@@ -76,7 +94,7 @@ void cir__about_get_index(cir__request *request)
         info->model->key, "fingerprint", info->model->fingerprint, "dim", (json_int_t)info->model->dim,
         "n_tokens", (json_int_t)model->context_length);
     json_object_set_new(document, "folders", folders_json(snapshot));
-    json_object_set_new(document, "cameras", json_array());
+    json_object_set_new(document, "cameras", cameras_json(context, snapshot));
     json_object_set_new(document, "years", years);
     json_object_set_new(document, "n_undated", cir__json_size(n_undated));
     json_object_set_new(document, "methods", methods_json());

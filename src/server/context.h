@@ -9,6 +9,7 @@
 
 #include "cir/cir.h"
 #include "server/cache.h"
+#include "server/cameras.h"
 #include "server/connections.h"
 #include "server/guard.h"
 #include "server/metrics.h"
@@ -52,6 +53,7 @@ typedef struct cir__context {
     cir__cache *answers;
     cir__cache *small_pictures;
     cir__pictures *kept_pictures; /* thumbnails on disk; NULL: nowhere to keep them */
+    cir__cameras *cameras;
     cir__update *update;
     atomic_size_t n_body_bytes;
     atomic_bool is_ready; /* the first composer is made */

@@ -56,8 +56,10 @@ static cir_status choose_rows(finding *self, cir_error *err)
     self->n_matching = cir_index_get_info(self->index)->n_ready;
     if (cir__filter_is_empty(&self->request->filter))
         return CIR_OK;
-    cir_status status =
-        cir__snapshot_mask(self->snapshot, &self->request->filter, &self->mask, &self->n_matching, err);
+    const cir__filter *filter = &self->request->filter;
+    cir_status status = cir__snapshot_mask(self->snapshot, filter,
+                                           cir__cameras_number(self->context->cameras, filter->camera),
+                                           &self->mask, &self->n_matching, err);
     if (status == CIR_OK)
         self->rows.ready = self->mask->data;
     return status;

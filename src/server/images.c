@@ -9,45 +9,39 @@
 #include "server/fail.h"
 #include "server/json.h"
 
-static json_t *record_json(const cir_image_record *record)
+static json_t *record_json(const cir__context *context, const cir__snapshot *snapshot,
+                           const cir_image_record *record)
 {
     static const char *const states[] = {[CIR_IMAGE_READY] = "ready",
                                          [CIR_IMAGE_FAILED] = "failed",
                                          [CIR_IMAGE_VANISHED] = "vanished",
                                          [CIR_IMAGE_PENDING] = "pending"};
+    const char *camera = cir__cameras_name(context->cameras, cir__snapshot_camera(snapshot, record->id));
     return json_pack("{s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:s, s:o}", "id", (json_int_t)record->id, "path",
                      cir__json_text(record->path), "width", (json_int_t)record->width_px, "height",
                      (json_int_t)record->height_px, "size_bytes", (json_int_t)record->size_bytes, "taken_at",
-                     cir__json_time(record->taken_at), "camera", json_null(), "state", states[record->state],
-                     "error", cir__json_text(record->error));
-}
-
-/* The record of the request's photo; false after an answer. */
-static bool get_record(cir__request *request, cir_image_record *record_out)
-{
-    cir_error err;
-    cir__snapshot *snapshot = cir__context_snapshot(request->context);
-    cir_status status = cir_index_get_image(cir__snapshot_index(snapshot), request->id, record_out, &err);
-    cir__snapshot_drop(snapshot);
-    if (status != CIR_OK)
-        cir__reply_failure(request, &err, false);
-    return status == CIR_OK;
+                     cir__json_time(record->taken_at), "camera", cir__json_text(camera), "state",
+                     states[record->state], "error", cir__json_text(record->error));
 }
 
 void cir__images_get(cir__request *request)
 {
+    cir_error err;
     cir_image_record record;
-    if (!get_record(request, &record))
-        return;
-    cir__reply_json(request, MHD_HTTP_OK, record_json(&record));
+    cir__snapshot *snapshot = cir__context_snapshot(request->context);
+    if (cir_index_get_image(cir__snapshot_index(snapshot), request->id, &record, &err) == CIR_OK)
+        cir__reply_json(request, MHD_HTTP_OK, record_json(request->context, snapshot, &record));
+    else
+        cir__reply_failure(request, &err, false);
     cir_image_record_done(&record);
+    cir__snapshot_drop(snapshot);
 }
 
 /* ---- lists ---- */
 
 /* Photos [offset, offset + limit) of those in the mask, newest first. */
-static cir_status list(cir__snapshot *snapshot, const cir__blob *mask, size_t offset, size_t limit,
-                       json_t *images, cir_error *err)
+static cir_status list(const cir__context *context, cir__snapshot *snapshot, const cir__blob *mask,
+                       size_t offset, size_t limit, json_t *images, cir_error *err)
 {
     size_t n;
     const uint32_t *newest = cir__snapshot_newest(snapshot, &n);
@@ -62,7 +56,7 @@ static cir_status list(cir__snapshot *snapshot, const cir__blob *mask, size_t of
         cir_image_record record;
         status = cir_index_get_image(cir__snapshot_index(snapshot), newest[i], &record, err);
         if (status == CIR_OK)
-            json_array_append_new(images, record_json(&record));
+            json_array_append_new(images, record_json(context, snapshot, &record));
         cir_image_record_done(&record);
         limit--;
     }
@@ -105,9 +99,11 @@ void cir__images_get_list(cir__request *request)
     if (status == CIR_OK)
         status = read_filter(&request->params, &filter, &err);
     if (status == CIR_OK)
-        status = cir__snapshot_mask(snapshot, &filter, &mask, &n_matching, &err);
+        status = cir__snapshot_mask(snapshot, &filter,
+                                    cir__cameras_number(request->context->cameras, filter.camera), &mask,
+                                    &n_matching, &err);
     if (status == CIR_OK)
-        status = list(snapshot, mask, offset, limit, images, &err);
+        status = list(request->context, snapshot, mask, offset, limit, images, &err);
     if (status == CIR_OK)
         cir__reply_json(request, MHD_HTTP_OK,
                         json_pack("{s:I, s:I, s:O}", "n", (json_int_t)n_matching, "offset",
@@ -204,8 +200,11 @@ void cir__images_get_file(cir__request *request)
         cir__reply_failure(request, &err, false);
         return;
     }
-    if (!get_record(request, &record))
-        return;
-    reply_file(request, &record, is_download != 0);
+    cir__snapshot *snapshot = cir__context_snapshot(request->context);
+    if (cir_index_get_image(cir__snapshot_index(snapshot), request->id, &record, &err) == CIR_OK)
+        reply_file(request, &record, is_download != 0);
+    else
+        cir__reply_failure(request, &err, false);
     cir_image_record_done(&record);
+    cir__snapshot_drop(snapshot);
 }

@@ -15,7 +15,8 @@ enum { FORMAT = 1, MAX_BYTES = 512 << 20 };
 struct cir__pictures {
     pthread_mutex_t lock;
     sqlite3 *db;
-    sqlite3_stmt *find, *put, *drop;
+    sqlite3_stmt *find, *put, *drop, *find_camera, *put_camera;
+    bool has_begun; /* a transaction of cameras */
     size_t n_bytes;
 };
 
@@ -41,7 +42,9 @@ static void close_database(cir__pictures *self)
     sqlite3_finalize(self->find);
     sqlite3_finalize(self->put);
     sqlite3_finalize(self->drop);
-    self->find = self->put = self->drop = NULL;
+    sqlite3_finalize(self->find_camera);
+    sqlite3_finalize(self->put_camera);
+    self->find = self->put = self->drop = self->find_camera = self->put_camera = NULL;
     sqlite3_close(self->db);
     self->db = NULL;
 }
@@ -58,17 +61,23 @@ static bool open_database(cir__pictures *self, const char *path)
         sqlite3_busy_timeout(self->db, 1000);
         sqlite3_int64 format = ask(self, "PRAGMA user_version");
         if ((format == 0 || format == FORMAT) &&
-            sqlite3_exec(self->db,
-                         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                         "CREATE TABLE IF NOT EXISTS thumbnail(id INTEGER PRIMARY KEY AUTOINCREMENT, "
-                         "key TEXT NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT",
-                         NULL, NULL, NULL) == SQLITE_OK &&
+            sqlite3_exec(
+                self->db,
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                "CREATE TABLE IF NOT EXISTS thumbnail(id INTEGER PRIMARY KEY AUTOINCREMENT, "
+                "key TEXT NOT NULL UNIQUE, bytes BLOB NOT NULL) STRICT;"
+                "CREATE TABLE IF NOT EXISTS camera(id INTEGER PRIMARY KEY, modified_ns INTEGER NOT NULL, "
+                "name TEXT NOT NULL) STRICT",
+                NULL, NULL, NULL) == SQLITE_OK &&
             sqlite3_exec(self->db, version, NULL, NULL, NULL) == SQLITE_OK &&
             prepare(self, "SELECT bytes FROM thumbnail WHERE key = ?1", &self->find) &&
             prepare(self, "INSERT OR REPLACE INTO thumbnail(key, bytes) VALUES(?1, ?2)", &self->put) &&
             prepare(self,
                     "DELETE FROM thumbnail WHERE id IN (SELECT id FROM thumbnail ORDER BY id LIMIT 1000)",
-                    &self->drop)) {
+                    &self->drop) &&
+            prepare(self, "SELECT name FROM camera WHERE id = ?1 AND modified_ns = ?2", &self->find_camera) &&
+            prepare(self, "INSERT OR REPLACE INTO camera(id, modified_ns, name) VALUES(?1, ?2, ?3)",
+                    &self->put_camera)) {
             sqlite3_int64 n_bytes = ask(self, "SELECT coalesce(sum(length(bytes)), 0) FROM thumbnail");
             self->n_bytes = n_bytes > 0 ? (size_t)n_bytes : 0;
             return n_bytes >= 0;
@@ -132,6 +141,8 @@ void cir__pictures_close(cir__pictures *self)
 {
     if (self == NULL)
         return;
+    if (self->db != NULL)
+        cir__pictures_commit(self);
     close_database(self);
     pthread_mutex_destroy(&self->lock);
     free(self);
@@ -172,5 +183,51 @@ void cir__pictures_put(cir__pictures *self, const char *key, const cir__blob *bl
     if (self->n_bytes + blob->size <= MAX_BYTES && sqlite3_step(self->put) == SQLITE_DONE)
         self->n_bytes += blob->size;
     (void)sqlite3_reset(self->put);
+    pthread_mutex_unlock(&self->lock);
+}
+
+bool cir__pictures_find_camera(cir__pictures *self, size_t id, int64_t modified_ns,
+                               char name_out[CIR__CAMERA_SIZE])
+{
+    bool is_found = false;
+    name_out[0] = '\0';
+    if (self == NULL)
+        return false;
+    pthread_mutex_lock(&self->lock);
+    (void)sqlite3_bind_int64(self->find_camera, 1, (sqlite3_int64)id);
+    (void)sqlite3_bind_int64(self->find_camera, 2, modified_ns);
+    if (sqlite3_step(self->find_camera) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(self->find_camera, 0);
+        (void)snprintf(name_out, CIR__CAMERA_SIZE, "%s", name != NULL ? name : "");
+        is_found = true;
+    }
+    (void)sqlite3_reset(self->find_camera);
+    pthread_mutex_unlock(&self->lock);
+    return is_found;
+}
+
+void cir__pictures_put_camera(cir__pictures *self, size_t id, int64_t modified_ns, const char *name)
+{
+    if (self == NULL)
+        return;
+    pthread_mutex_lock(&self->lock);
+    if (!self->has_begun)
+        self->has_begun = sqlite3_exec(self->db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK;
+    (void)sqlite3_bind_int64(self->put_camera, 1, (sqlite3_int64)id);
+    (void)sqlite3_bind_int64(self->put_camera, 2, modified_ns);
+    (void)sqlite3_bind_text(self->put_camera, 3, name, -1, SQLITE_STATIC);
+    (void)sqlite3_step(self->put_camera);
+    (void)sqlite3_reset(self->put_camera);
+    pthread_mutex_unlock(&self->lock);
+}
+
+void cir__pictures_commit(cir__pictures *self)
+{
+    if (self == NULL)
+        return;
+    pthread_mutex_lock(&self->lock);
+    if (self->has_begun)
+        (void)sqlite3_exec(self->db, "COMMIT", NULL, NULL, NULL);
+    self->has_begun = false;
     pthread_mutex_unlock(&self->lock);
 }

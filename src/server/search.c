@@ -95,11 +95,13 @@ static bool find_upload(search *self)
 
 static char *make_key(const search *self)
 {
+    /* What a filter by camera lets through changes while cameras are being found. */
+    size_t n_cameras = self->request->filter.camera != NULL ? cir__snapshot_n_cameras_set(self->snapshot) : 0;
     char *of_request = cir__search_request_key(self->request);
     char *key = NULL;
     if (of_request == NULL ||
-        asprintf(&key, "search %llu %s", (unsigned long long)cir__snapshot_serial(self->snapshot),
-                 of_request) < 0)
+        asprintf(&key, "search %llu %zu %s", (unsigned long long)cir__snapshot_serial(self->snapshot),
+                 n_cameras, of_request) < 0)
         key = NULL;
     free(of_request);
     return key;

@@ -13,6 +13,7 @@
 #include "server/fail.h"
 #include "server/flights.h"
 #include "server/http.h"
+#include "server/looking.h"
 #include "server/route.h"
 #include "server/update.h"
 
@@ -21,6 +22,7 @@ struct cir__server {
     cir__http *http;
     pthread_t keeper; /* looks after deadlines, listeners and other processes' updates */
     bool has_keeper;
+    cir__looking *looking;
     pthread_mutex_t lock;
     pthread_cond_t ended;
     bool is_ending;
@@ -129,7 +131,8 @@ static cir_status make_parts(cir__context *context, cir_error *err)
                     context->small_pictures != NULL && context->update != NULL && context->searches != NULL &&
                     context->thumbnails != NULL;
     context->kept_pictures = cir__pictures_open(context->index_path);
-    return is_whole ? CIR_OK : cir__refuse_memory(err);
+    context->cameras = cir__cameras_new(context->kept_pictures);
+    return is_whole && context->cameras != NULL ? CIR_OK : cir__refuse_memory(err);
 }
 
 static void *keep(void *argument)
@@ -210,7 +213,8 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
         status = start_http(self, options, address, err);
     if (status == CIR_OK) {
         self->has_keeper = pthread_create(&self->keeper, NULL, keep, self) == 0;
-        if (!self->has_keeper)
+        self->looking = cir__looking_start(context);
+        if (!self->has_keeper || self->looking == NULL)
             status = cir__refuse(err, CIR_NO_MEMORY, "server: a thread cannot be started");
     }
     if (status != CIR_OK) {
@@ -235,6 +239,7 @@ void cir__server_stop(cir__server *self)
     pthread_mutex_unlock(&self->lock);
     if (self->has_keeper)
         pthread_join(self->keeper, NULL);
+    cir__looking_stop(self->looking);
     if (context->update != NULL)
         cir__update_stop(context->update);
     if (self->http != NULL)
@@ -243,6 +248,7 @@ void cir__server_stop(cir__server *self)
     cir__queue_free(context->thumbnails);
     cir__http_stop(self->http);
     cir__update_free(context->update);
+    cir__cameras_free(context->cameras);
     cir__pictures_close(context->kept_pictures);
     cir__cache_free(context->uploads);
     cir__cache_free(context->features);

@@ -24,10 +24,12 @@ struct cir__snapshot {
     const cir_model *model;
     cir_index *index;
     size_t n_rows;
-    int64_t *taken;     /* [n_rows], INT64_MIN: not known */
-    int64_t *when;      /* [n_rows] that, or when the file was modified; only while opening */
-    uint32_t *folder;   /* [n_rows] numbers of folders */
-    uint8_t *shape;     /* [n_rows] cir__orientation */
+    int64_t *taken;           /* [n_rows], INT64_MIN: not known */
+    int64_t *when;            /* [n_rows] that, or when the file was modified; only while opening */
+    uint32_t *folder;         /* [n_rows] numbers of folders */
+    uint8_t *shape;           /* [n_rows] cir__orientation */
+    _Atomic uint16_t *camera; /* [n_rows] */
+    atomic_size_t n_cameras_set;
     GPtrArray *folders; /* their paths by number; owned by numbers */
     GHashTable *numbers;
     size_t *n_in_folder; /* [folders->len] */
@@ -130,9 +132,10 @@ cir_status cir__snapshot_open(const char *index_path, const cir_model *model, ui
         self->when = calloc(n + 1, sizeof *self->when);
         self->folder = calloc(n + 1, sizeof *self->folder);
         self->shape = calloc(n + 1, sizeof *self->shape);
+        self->camera = calloc(n + 1, sizeof *self->camera);
         self->masks = cir__cache_new(MASK_CACHE_BYTES);
         if (self->taken == NULL || self->when == NULL || self->folder == NULL || self->shape == NULL ||
-            self->masks == NULL || n > UINT32_MAX)
+            self->camera == NULL || self->masks == NULL || n > UINT32_MAX)
             status = cir__refuse_memory(err);
     }
     if (status == CIR_OK)
@@ -176,6 +179,7 @@ void cir__snapshot_drop(cir__snapshot *self)
     free(self->when);
     free(self->folder);
     free(self->shape);
+    free(self->camera);
     free(self->n_in_folder);
     free(self->by_path);
     free(self->newest);
@@ -286,7 +290,7 @@ static size_t count_set(const cir__blob *mask)
     return n;
 }
 
-static cir__blob *make_mask(const cir__snapshot *self, const cir__filter *filter)
+static cir__blob *make_mask(const cir__snapshot *self, const cir__filter *filter, uint16_t camera)
 {
     size_t n_folders = self->folders->len;
     uint8_t *is_inside = calloc(n_folders + 1, 1);
@@ -305,21 +309,24 @@ static cir__blob *make_mask(const cir__snapshot *self, const cir__filter *filter
                          (!filter->has_before || (taken < filter->before && taken != INT64_MIN));
         mask->data[id] =
             ready[id] && is_timely && is_inside[self->folder[id]] &&
+            (filter->camera == NULL || (camera != 0 && cir__snapshot_camera(self, id) == camera)) &&
             (filter->orientation == CIR__ANY_ORIENTATION || filter->orientation == self->shape[id]);
     }
     free(is_inside);
     return mask;
 }
 
-cir_status cir__snapshot_mask(cir__snapshot *self, const cir__filter *filter, cir__blob **blob_out,
-                              size_t *n_matching_out, cir_error *err)
+cir_status cir__snapshot_mask(cir__snapshot *self, const cir__filter *filter, uint16_t camera,
+                              cir__blob **blob_out, size_t *n_matching_out, cir_error *err)
 {
     *n_matching_out = 0;
+    /* Cameras are still being found: such a mask is made each time. */
+    bool is_kept = filter->camera == NULL;
     char *key = cir__filter_key(filter);
-    *blob_out = key != NULL ? cir__cache_find(self->masks, key) : NULL;
+    *blob_out = key != NULL && is_kept ? cir__cache_find(self->masks, key) : NULL;
     if (*blob_out == NULL && key != NULL) {
-        *blob_out = make_mask(self, filter);
-        if (*blob_out != NULL)
+        *blob_out = make_mask(self, filter, camera);
+        if (*blob_out != NULL && is_kept)
             cir__cache_put(self->masks, key, *blob_out);
     }
     free(key);
@@ -327,6 +334,22 @@ cir_status cir__snapshot_mask(cir__snapshot *self, const cir__filter *filter, ci
         return cir__refuse_memory(err);
     *n_matching_out = count_set(*blob_out);
     return CIR_OK;
+}
+
+uint16_t cir__snapshot_camera(const cir__snapshot *snapshot, size_t id)
+{
+    return atomic_load_explicit(&snapshot->camera[id], memory_order_relaxed);
+}
+
+void cir__snapshot_set_camera(cir__snapshot *snapshot, size_t id, uint16_t number)
+{
+    atomic_store_explicit(&snapshot->camera[id], number, memory_order_relaxed);
+    atomic_fetch_add(&snapshot->n_cameras_set, 1);
+}
+
+size_t cir__snapshot_n_cameras_set(const cir__snapshot *snapshot)
+{
+    return atomic_load(&snapshot->n_cameras_set);
 }
 
 /* ---- what the page offers ---- */

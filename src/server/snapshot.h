@@ -31,9 +31,17 @@ CIR_MUST_CHECK cir_status cir__snapshot_lend_composer(cir__snapshot *snapshot, c
 void cir__snapshot_return_composer(cir__snapshot *snapshot, cir__kept_composer *kept);
 const cir_composer *cir__kept_composer_get(const cir__kept_composer *kept);
 
-/* One byte a row: whether it is ready and passes. *blob_out: drop it. */
+/* One byte a row: whether it is ready and passes. camera: the number of the filter's. *blob_out: drop it. */
 CIR_MUST_CHECK cir_status cir__snapshot_mask(cir__snapshot *snapshot, const cir__filter *filter,
-                                             cir__blob **blob_out, size_t *n_matching_out, cir_error *err);
+                                             uint16_t camera, cir__blob **blob_out, size_t *n_matching_out,
+                                             cir_error *err);
+
+/* The camera of a row by number (cameras.h), 0: not known, or not as yet. Any thread. */
+uint16_t cir__snapshot_camera(const cir__snapshot *snapshot, size_t id);
+void cir__snapshot_set_camera(cir__snapshot *snapshot, size_t id, uint16_t number);
+
+/* How many cameras were set: a filter by camera means the same as long as that stays. */
+size_t cir__snapshot_n_cameras_set(const cir__snapshot *snapshot);
 
 /* Ready rows, newest first: [n_ready], as long as the view. Photos without a time of their own go by their
  * file's. */
