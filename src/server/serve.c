@@ -107,7 +107,13 @@ static cir_status open_model(cir__context *context, const cir__serve_options *op
         return status;
     const char *path =
         options->model_path != NULL ? options->model_path : cir_index_get_info(index)->model->path;
-    status = cir_model_open(path, &context->model, err);
+    cir_error why;
+    status = cir_model_open(path, &context->model, &why);
+    if (status != CIR_OK)
+        (void)cir__refuse(err, status, "%.900s%s", why.message,
+                          options->model_path == NULL
+                              ? "; the index was made with that model: say where it lies now with --model DIR"
+                              : "");
     cir_index_close(index);
     return status;
 }
