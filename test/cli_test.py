@@ -57,7 +57,7 @@ def test_wrong_usage_is_told_and_leaves_with_2(cir, arguments, says):
     assert result.out == ""
 
 
-@pytest.mark.parametrize("command", ["index", "search", "info", "check", "encode", "eval"])
+@pytest.mark.parametrize("command", ["index", "search", "info", "check", "encode", "eval", "serve"])
 def test_every_command_has_help(cir, command):
     result = cir(command, "--help")
     assert result.status == 0

@@ -22,6 +22,9 @@ typedef struct cir_image_options {
     size_t max_megapixels;      /* refuse larger pictures before taking memory; 0 means 512 */
     bool ignores_exif_rotation; /* leave EXIF orientations unapplied, as the reference does (TIFF's own is
                                    always applied: Pillow does so) */
+    size_t enough_px; /* for thumbnails: a JPEG may come at a half, a quarter or an eighth of its size,
+                         decoded in a fraction of the time, as long as its longer side has so many pixels; 0:
+                         as it is. Its facts stay those of the whole */
 } cir_image_options;
 
 /* What a picture's file says about it beside its pixels. */
@@ -31,7 +34,14 @@ typedef struct cir_image_facts {
     int64_t taken_at; /* EXIF DateTimeOriginal as seconds since 1970 of the camera's local clock; INT64_MIN
                          unknown */
     char kind[8];     /* "jpeg", "png", "webp", "tiff", "gif", "heif", … recognised from the bytes */
+    char camera[96];  /* EXIF's maker and model, "Canon EOS R5"; "" unknown */
 } cir_image_facts;
+
+/* What a file says about its picture, from its first 64 KiB and without decoding a pixel: a fraction of a
+ * millisecond. Kinds that keep it elsewhere in the file are an error here, CIR_FORMAT. Errors: those of
+ * cir_image_read. */
+CIR_MUST_CHECK CIR_API cir_status cir_image_read_facts(const char *path, cir_image_facts *facts_out,
+                                                       cir_error *err);
 
 /* Decodes a file's first picture to RGB: JPEG, PNG, WebP, TIFF, GIF, and HEIC and AVIF where libvips has
  * them. The kind is recognised from the bytes, never from the name; grey, palette, CMYK, 16-bit and alpha

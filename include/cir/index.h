@@ -106,6 +106,22 @@ typedef bool cir_image_visit(void *context, const cir_image_record *record);
 CIR_MUST_CHECK CIR_API cir_status cir_index_list(const cir_index *index, cir_image_state state,
                                                  cir_image_visit *visit, void *context, cir_error *err);
 
+/* The same for the images of all states in one pass over the catalogue: for callers that keep something about
+ * every image. record is lent until visit returns, its error is NULL, and visit must not use the index. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_list_all(const cir_index *index, cir_image_visit *visit,
+                                                     void *context, cir_error *err);
+
+/* Whether nothing was committed since the index was opened. Errors: CIR_BUSY, CIR_DAMAGED, CIR_IO,
+ * CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_is_current(const cir_index *index, bool *is_current_out,
+                                                       cir_error *err);
+
+/* The folders and files that the index' updates were given, ready to be given again: *paths_out [*n_out];
+ * free with cir_images_list_free. None for an index that an older version made. Errors: CIR_BUSY,
+ * CIR_DAMAGED, CIR_IO, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_list_roots(const cir_index *index, char ***paths_out,
+                                                       size_t *n_out, cir_error *err);
+
 /* The picture files at or below paths as an update would visit them: files in the order given, folders
  * recursively and sorted. *files_out: [*n_out] paths; free both with cir_images_list_free. Errors:
  * CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_NO_MEMORY. */

@@ -121,6 +121,27 @@ CIR_MUST_CHECK CIR_API cir_status cir_composer_compose(const cir_composer *compo
                                                        cir_composed *composed_out, cir_error *err);
 CIR_API void cir_composed_done(cir_composed *composed);
 
+/* For callers that keep features of words, which take longest to make: the words' feature as composing uses
+ * it, contextualised where the settings ask for that; feature_out: [dim]; n_cut_out may be NULL. Errors:
+ * CIR_ARGUMENT (FREEDOM, whose words depend on the photo), CIR_FORMAT, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_composer_encode_text(const cir_composer *composer, cir_pool *pool,
+                                                           const char *text, float *feature_out,
+                                                           size_t *n_cut_out, cir_error *err);
+
+/* Names all that such a feature depends on beside the text: where two composers of one model have the same
+ * key, they make the same features. "" where the words have no feature of their own (FREEDOM). Lives as long
+ * as the composer. */
+CIR_API const char *cir_composer_get_text_key(const cir_composer *composer);
+
+/* Composes from the words' feature [dim], or NULL for an image query. now: what lambda, weight, fuse, expand,
+ * neighbours and beta are this time, the other settings stay the composer's; NULL: they stay too. Errors:
+ * those of cir_composer_compose, CIR_ARGUMENT for FREEDOM. */
+CIR_MUST_CHECK CIR_API cir_status cir_composer_compose_features(const cir_composer *composer, cir_pool *pool,
+                                                                const float *image_feature,
+                                                                const float *text_feature,
+                                                                const cir_settings *now,
+                                                                cir_composed *composed_out, cir_error *err);
+
 /* The settings in force, the minima filled in. Lives as long as the composer. */
 CIR_API const cir_settings *cir_composer_get_settings(const cir_composer *composer);
 

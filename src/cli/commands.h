@@ -6,6 +6,7 @@
 
 extern const cir__command cir__command_index;
 extern const cir__command cir__command_search;
+extern const cir__command cir__command_serve;
 extern const cir__command cir__command_info;
 extern const cir__command cir__command_check;
 extern const cir__command cir__command_encode;

@@ -5,15 +5,10 @@
 #include <jansson.h>
 
 #include "cir/cir.h"
-
-/* A JSON string of bytes that may not be UTF-8: what is not becomes U+FFFD. NULL becomes null. */
-json_t *cir__json_text(const char *bytes);
+#include "server/json.h"
 
 /* A new member, whatever the bytes of its name; takes value over. */
 void cir__json_set(json_t *object, const char *name, json_t *value);
-
-/* All settings as an object: numbers where they are numbers. */
-json_t *cir__settings_json(const cir_settings *settings);
 
 /* Prints one document and gives it up. */
 void cir__json_print(json_t *document);

@@ -7,8 +7,9 @@
 #include "cli/answer.h"
 #include "cli/destination.h"
 #include "cli/page_data.h"
+#include "server/embedded.h"
 
-extern const unsigned char cir__page_html[]; /* page.html, made by embed.py */
+extern const cir__embedded_file cir__page_files[]; /* page.html alone */
 
 static const char marker[] = "@CIR_DATA@";
 static const char what[] = "the page";
@@ -35,7 +36,7 @@ static int write_escaped(const char *text, size_t size, void *context)
 static bool fill(FILE *file, void *context)
 {
     const json_t *data = context;
-    const char *page = (const char *)cir__page_html;
+    const char *page = (const char *)cir__page_files[0].bytes;
     const char *place = strstr(page, marker);
     size_t n_before = (size_t)(place - page);
     return fwrite(page, 1, n_before, file) == n_before &&

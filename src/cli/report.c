@@ -6,8 +6,9 @@
 #include "cli/destination.h"
 #include "cli/markup.h"
 #include "cli/report_parts.h"
+#include "server/embedded.h"
 
-extern const unsigned char cir__report_html[]; /* report.html, made by embed.py */
+extern const cir__embedded_file cir__report_files[]; /* report.html alone */
 
 static void put_fact(FILE *file, const char *name, const char *value)
 {
@@ -59,7 +60,7 @@ static bool put_body(FILE *file, const cir__report *report)
 static bool fill(FILE *file, void *context)
 {
     const cir__report *report = context;
-    const char *page = (const char *)cir__report_html;
+    const char *page = (const char *)cir__report_files[0].bytes;
     static const char title_marker[] = "@CIR_TITLE@", body_marker[] = "@CIR_BODY@";
     const char *title = strstr(page, title_marker), *body = strstr(page, body_marker);
 

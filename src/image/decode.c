@@ -11,9 +11,13 @@
  * TIFFs in LAB or bare YCbCr are refused.
  *
  * libvips' error texts are not passed on: it keeps them in one buffer for all threads. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <vips/vips.h>
 
@@ -21,6 +25,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cir/image.h"
+#include "image/exif.h"
 #include "image/gif.h"
 #include "image/kind.h"
 #include "image/orient.h"
@@ -244,34 +249,35 @@ done:
     return status;
 }
 
-/* "2008:05:30 15:56:01" as seconds since 1970, INT64_MIN where it says no time. */
-static int64_t parse_time(const char *text)
-{
-    int year, month, day, hour, minute, second;
-    if (sscanf(text, "%4d:%2d:%2d %2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) != 6 ||
-        year < 1 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 ||
-        minute > 59 || second < 0 || second > 60)
-        return INT64_MIN;
-    struct tm parts = {.tm_year = year - 1900,
-                       .tm_mon = month - 1,
-                       .tm_mday = day,
-                       .tm_hour = hour,
-                       .tm_min = minute,
-                       .tm_sec = second};
-    return timegm(&parts);
-}
-
 static void find_facts(const source *src, cir_image_facts *facts)
 {
     bool swaps = cir__orient_swaps(src->orientation);
     facts->width_px = swaps ? src->height_px : src->width_px;
     facts->height_px = swaps ? src->width_px : src->height_px;
-    facts->taken_at = INT64_MIN;
-    const char *taken;
-    if (vips_image_get_typeof(src->image, "exif-ifd2-DateTimeOriginal") != 0 &&
-        vips_image_get_string(src->image, "exif-ifd2-DateTimeOriginal", &taken) == 0)
-        facts->taken_at = parse_time(taken);
     (void)snprintf(facts->kind, sizeof facts->kind, "%s", src->kind_name);
+    cir__exif_find(src->image, facts);
+}
+
+/* Opens a JPEG again, at a fraction of its size, where that is enough. */
+static cir_status reopen_smaller(source *src, const cir_image_options *options, cir_error *err)
+{
+    size_t longer = src->width_px > src->height_px ? src->width_px : src->height_px;
+    size_t shrink = 1;
+    if (options == NULL || options->enough_px == 0 || src->kind != CIR__KIND_JPEG)
+        return CIR_OK;
+    while (shrink < 8 && longer / (2 * shrink) >= options->enough_px)
+        shrink *= 2;
+    if (shrink == 1)
+        return CIR_OK;
+    g_object_unref(src->image);
+    src->image = NULL;
+    if (vips_jpegload_buffer((void *)(uintptr_t)src->bytes, src->size, &src->image, "access",
+                             VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, "shrink", (int)shrink,
+                             NULL) != 0)
+        return fail_in_header(src, err);
+    src->width_px = src->decoded_width_px = (size_t)vips_image_get_width(src->image);
+    src->height_px = src->decoded_height_px = (size_t)vips_image_get_height(src->image);
+    return CIR_OK;
 }
 
 cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *name,
@@ -292,6 +298,9 @@ cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *nam
     if (status != CIR_OK)
         goto done;
     find_facts(&src, &facts);
+    status = reopen_smaller(&src, options, err);
+    if (status != CIR_OK)
+        goto done;
     size_t n_bytes;
     if (!cir__size_mul(src.width_px * src.height_px, 3, &n_bytes) ||
         (rgb = cir__new_unset(n_bytes, 1)) == NULL) {
@@ -301,7 +310,8 @@ cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *nam
     status = read_pixels(&src, rgb, err);
     if (status != CIR_OK)
         goto done;
-    *image_out = (cir_image){facts.width_px, facts.height_px, rgb};
+    bool swaps = cir__orient_swaps(src.orientation);
+    *image_out = (cir_image){swaps ? src.height_px : src.width_px, swaps ? src.width_px : src.height_px, rgb};
     rgb = NULL;
     if (facts_out != NULL)
         *facts_out = facts;
@@ -327,6 +337,51 @@ cir_status cir_image_read(const char *path, const cir_image_options *options, ci
     if (status != CIR_OK)
         return status;
     status = cir_image_parse(bytes, size, path, options, image_out, facts_out, err);
+    free(bytes);
+    return status;
+}
+
+/* At most size bytes from a file's beginning; *n_out: how many there are. */
+static cir_status read_head(const char *path, uint8_t *bytes_out, size_t size, size_t *n_out, cir_error *err)
+{
+    struct stat facts;
+    cir_status status = CIR_OK;
+    *n_out = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return cir__fail_errno(err, errno, "%s: cannot be opened", path);
+    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
+        status = cir__fail(err, CIR_FORMAT, "%s: is no regular file; name a picture", path);
+    while (status == CIR_OK && *n_out < size) {
+        ssize_t n = read(fd, bytes_out + *n_out, size - *n_out);
+        if (n < 0 && errno != EINTR)
+            status = cir__fail_errno(err, errno, "%s: cannot be read", path);
+        if (n == 0)
+            break;
+        *n_out += n > 0 ? (size_t)n : 0;
+    }
+    close(fd);
+    return status;
+}
+
+cir_status cir_image_read_facts(const char *path, cir_image_facts *facts_out, cir_error *err)
+{
+    enum { HEAD_BYTES = 64 << 10 };
+    *facts_out = (cir_image_facts){.taken_at = INT64_MIN};
+    cir__error_clear(err);
+    uint8_t *bytes = cir__new_unset(HEAD_BYTES, 1);
+    source src = {.bytes = bytes, .name = path};
+    cir_status status = bytes != NULL ? cir__vips_start(err) : cir__fail_memory(err, path);
+    if (status == CIR_OK) {
+        status = read_head(path, bytes, HEAD_BYTES, &src.size, err);
+        if (status == CIR_OK)
+            status = open_source(&src, NULL, err);
+        if (status == CIR_OK)
+            find_facts(&src, facts_out);
+        if (src.image != NULL)
+            g_object_unref(src.image);
+        cir__vips_leave();
+    }
     free(bytes);
     return status;
 }

@@ -485,6 +485,46 @@ static void *read_often(void *context)
     return NULL;
 }
 
+static void test_a_jpeg_may_come_smaller(void **state)
+{
+    (void)state;
+    enum { WIDTH = 808, HEIGHT = 600 };
+    cir_image whole = {WIDTH, HEIGHT, malloc(WIDTH * HEIGHT * 3)}, small = {0}, expected = {0};
+    for (size_t i = 0; i < WIDTH * HEIGHT; i++) {
+        whole.rgb[3 * i] = (uint8_t)(i % WIDTH / 4);
+        whole.rgb[3 * i + 1] = (uint8_t)(i / WIDTH / 3);
+        whole.rgb[3 * i + 2] = (uint8_t)(i % WIDTH / 8 + i / WIDTH / 8);
+    }
+    uint8_t *jpeg;
+    size_t size;
+    cir_error err;
+    assert_int_equal(cir_image_format_jpeg(&whole, 95, &jpeg, &size, &err), CIR_OK);
+    static const size_t enough[] = {0, 405, 404, 203, 202, 101, 1};
+    static const size_t width[] = {808, 808, 404, 404, 202, 101, 101};
+    for (size_t i = 0; i < sizeof enough / sizeof enough[0]; i++) {
+        const cir_image_options options = {.enough_px = enough[i]};
+        cir_image_facts facts;
+        assert_int_equal(cir_image_parse(jpeg, size, "a.jpg", &options, &small, &facts, &err), CIR_OK);
+        assert_int_equal(small.width_px, width[i]);
+        assert_int_equal(small.height_px, HEIGHT * width[i] / WIDTH);
+        assert_int_equal(facts.width_px, WIDTH);
+        assert_int_equal(facts.height_px, HEIGHT);
+        assert_int_equal(
+            cir_image_resize(&whole, small.width_px, small.height_px, CIR_BILINEAR, &expected, &err), CIR_OK);
+        size_t sum = 0;
+        for (size_t b = 0; b < small.width_px * small.height_px * 3; b++)
+            sum += (size_t)abs(small.rgb[b] - expected.rgb[b]);
+        assert_true(sum < small.width_px * small.height_px * 3 * 2); /* two levels, on average */
+        cir_image_done(&small);
+        cir_image_done(&expected);
+    }
+    /* Half of it missing is an error at a fraction of the size too. */
+    const cir_image_options options = {.enough_px = 1};
+    assert_int_equal(cir_image_parse(jpeg, size / 2, "a.jpg", &options, &small, NULL, &err), CIR_FORMAT);
+    cir_bytes_free(jpeg);
+    cir_image_done(&whole);
+}
+
 static void test_threads_do_not_meet(void **state)
 {
     (void)state;
@@ -515,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_a_window_is_cut_from_the_whole),
         cmocka_unit_test(test_resampling_refuses_nonsense),
         cmocka_unit_test(test_jpegs_are_written),
+        cmocka_unit_test(test_a_jpeg_may_come_smaller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include "index/catalogue.h"
 #include "index/layout.h"
 #include "index/place.h"
+#include "index/roots.h"
 #include "index/rows.h"
 #include "index/vectors.h"
 #include "kernels/half.h"
@@ -358,5 +359,99 @@ cir_status cir_index_list(const cir_index *index, cir_image_state state, cir_ima
         goes_on = visit(context, &record);
         cir_image_record_done(&record);
     }
+    return CIR_OK;
+}
+
+/* A visit of all records. */
+typedef struct listing {
+    const cir_index *index;
+    cir_image_visit *visit;
+    void *context;
+    bool is_short_of_memory;
+} listing;
+
+static bool visit_row(void *context, const cir__row *row, const char *stored, size_t size)
+{
+    listing *self = context;
+    const cir_index *index = self->index;
+    if (row->id >= index->info.n_rows)
+        return false; /* added since this view was taken */
+    char *path = cir__place_opened(&index->place, stored != NULL ? stored : "", size);
+    if (path == NULL) {
+        self->is_short_of_memory = true;
+        return false;
+    }
+    const cir_image_record record = {.id = row->id,
+                                     .path = path,
+                                     .state = (cir_image_state)index->states[row->id],
+                                     .size_bytes = row->size_bytes,
+                                     .modified_ns = row->modified_ns,
+                                     .width_px = row->width_px,
+                                     .height_px = row->height_px,
+                                     .taken_at = row->taken_at};
+    bool goes_on = self->visit(self->context, &record);
+    free(path);
+    return goes_on;
+}
+
+cir_status cir_index_list_all(const cir_index *index, cir_image_visit *visit, void *context, cir_error *err)
+{
+    cir__error_clear(err);
+    listing self = {index, visit, context, false};
+    lock(index);
+    cir_status status = cir__rows_list_all(index->store, visit_row, &self, err);
+    unlock(index);
+    return self.is_short_of_memory ? cir__fail_memory(err, index->info.path) : status;
+}
+
+cir_status cir_index_is_current(const cir_index *index, bool *is_current_out, cir_error *err)
+{
+    cir__error_clear(err);
+    *is_current_out = false;
+    uint64_t revision;
+    lock(index);
+    cir_status status = cir__catalogue_get_revision(index->store, &revision, err);
+    unlock(index);
+    if (status == CIR_OK)
+        *is_current_out = revision == index->info.revision;
+    return status;
+}
+
+typedef struct root_list {
+    const cir_index *index;
+    char **paths;
+    size_t n, capacity;
+} root_list;
+
+static bool visit_root(void *context, const char *stored, size_t size)
+{
+    root_list *list = context;
+    const cir__place *place = &list->index->place;
+    /* The folder that holds the index is stored as nothing. */
+    char *path = size > 0 ? cir__place_opened(place, stored, size) : cir__copy_text(place->base);
+    if (path == NULL ||
+        !cir__grow((void **)&list->paths, &list->capacity, list->n + 1, sizeof *list->paths)) {
+        free(path);
+        return false;
+    }
+    list->paths[list->n++] = path;
+    return true;
+}
+
+cir_status cir_index_list_roots(const cir_index *index, char ***paths_out, size_t *n_out, cir_error *err)
+{
+    cir__error_clear(err);
+    *paths_out = NULL;
+    *n_out = 0;
+    root_list list = {.index = index};
+    lock(index);
+    cir_status status = cir__roots_list(index->store, visit_root, &list, err);
+    unlock(index);
+    if (status != CIR_OK) {
+        cir_images_list_free(list.paths, list.n);
+        return status;
+    }
+    *paths_out = list.paths;
+    *n_out = list.n;
     return CIR_OK;
 }

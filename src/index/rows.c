@@ -9,7 +9,7 @@
 #include "base/memory.h"
 
 /* After those of the catalogue. */
-enum { COUNT = 8, FIND_PATH, FIND_HASH, GET, PUT, SET_VANISHED, SET_FILE, LIST_STATES, LIST_PATHS };
+enum { COUNT = 8, FIND_PATH, FIND_HASH, GET, PUT, SET_VANISHED, SET_FILE, LIST_STATES, LIST_PATHS, LIST_ALL };
 
 enum { THERE = 0, FAILED = 1, VANISHED = 2 };
 
@@ -238,6 +238,27 @@ cir_status cir__rows_list_states(cir__store *store, cir__rows_visit_state *visit
         int64_t id = sqlite3_column_int64(statement, 0);
         visit(context, id >= 0 ? (size_t)id : SIZE_MAX, sqlite3_column_int64(statement, 1) == VANISHED);
     }
+    return status;
+}
+
+cir_status cir__rows_list_all(cir__store *store, cir__rows_visit_row *visit, void *context, cir_error *err)
+{
+    sqlite3_stmt *statement;
+    cir_status status =
+        cir__store_start(store, LIST_ALL, "SELECT " COLUMNS ", path FROM image ORDER BY id", &statement, err);
+    if (status != CIR_OK)
+        return status;
+    bool has_row = true;
+    while (has_row) {
+        status = cir__store_step(store, statement, &has_row, err);
+        if (!has_row)
+            break;
+        cir__row row;
+        read_row(statement, &row);
+        has_row = visit(context, &row, sqlite3_column_blob(statement, N_COLUMNS),
+                        (size_t)sqlite3_column_bytes(statement, N_COLUMNS));
+    }
+    (void)sqlite3_reset(statement);
     return status;
 }
 

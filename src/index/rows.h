@@ -60,6 +60,12 @@ typedef void cir__rows_visit_state(void *context, size_t id, bool is_vanished);
 CIR_MUST_CHECK cir_status cir__rows_list_states(cir__store *store, cir__rows_visit_state *visit,
                                                 void *context, cir_error *err);
 
+/* Calls visit for all rows by id; stored and what it lies in live until visit returns. false from visit ends
+ * it. visit must not use the store. */
+typedef bool cir__rows_visit_row(void *context, const cir__row *row, const char *stored, size_t size);
+CIR_MUST_CHECK cir_status cir__rows_list_all(cir__store *store, cir__rows_visit_row *visit, void *context,
+                                             cir_error *err);
+
 /* Calls visit for all rows whose stored path begins with prefix, which ends with a slash, or is relative,
  * where prefix is "". false from visit means that memory is short. visit must not use the store. */
 typedef bool cir__rows_visit_path(void *context, size_t id, const char *stored, size_t size);

@@ -13,6 +13,7 @@
 #include "index/feed.h"
 #include "index/pipeline.h"
 #include "index/place.h"
+#include "index/roots.h"
 #include "index/rows.h"
 #include "index/update.h"
 #include "index/writer.h"
@@ -352,6 +353,15 @@ static void free_update(update *u)
     pthread_mutex_destroy(&u->lock);
 }
 
+/* What cannot be kept is only asked for again: it is no reason to fail an update that is done. */
+static void keep_roots(update *u)
+{
+    for (size_t i = 0; i < u->n_roots; i++)
+        if (cir__roots_add(cir__writer_store(u->writer),
+                           cir__place_stored(cir__writer_place(u->writer), u->roots[i]), NULL) != CIR_OK)
+            return;
+}
+
 cir_status cir__index_update(const char *index_path, const char *const *paths, size_t n_paths,
                              const cir__encoder *encoder, cir_pool *pool, const cir_update_options *options,
                              size_t commit_changes, cir_update_progress *progress_out, cir_error *err)
@@ -378,6 +388,7 @@ cir_status cir__index_update(const char *index_path, const char *const *paths, s
     if (status == CIR_OK)
         status = commit(&u, err);
     if (status == CIR_OK) {
+        keep_roots(&u);
         bool was_stopped = u.is_stopped;
         call_watch(&u);
         if (was_stopped)

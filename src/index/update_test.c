@@ -510,16 +510,112 @@ static void test_with_model(void **state)
     testing_done(&t);
 }
 
+typedef struct seen {
+    const cir_index *index;
+    size_t n;
+    bool stops;
+} seen;
+
+static bool see(void *context, const cir_image_record *record)
+{
+    seen *self = context;
+    cir_image_record expected;
+    assert_int_equal(record->id, self->n++);
+    assert_null(record->error);
+    /* The index is in use: what it says of the row is asked for by another view. */
+    assert_int_equal(cir_index_get_image(self->index, record->id, &expected, NULL), CIR_OK);
+    assert_string_equal(record->path, expected.path);
+    assert_int_equal(record->state, expected.state);
+    assert_int_equal(record->size_bytes, expected.size_bytes);
+    assert_int_equal(record->width_px, expected.width_px);
+    assert_int_equal(record->taken_at, expected.taken_at);
+    cir_image_record_done(&expected);
+    return !self->stops;
+}
+
+static void test_listed_in_one_pass(void **state)
+{
+    (void)state;
+    testing t;
+    testing_init(&t, 2);
+    write_many(&t, 30);
+    testing_write(&t, "photos/broken.jpg", "oh");
+    testing_update(&t, CIR_OK);
+    testing_remove(&t, "photos/a/p003.jpg");
+    testing_update(&t, CIR_OK);
+    cir_index *index = testing_open(&t), *other = testing_open(&t);
+    seen all = {.index = other}, one = {.index = other, .stops = true};
+    bool is_current;
+    assert_int_equal(cir_index_list_all(index, see, &all, NULL), CIR_OK);
+    assert_int_equal(all.n, 31);
+    assert_int_equal(cir_index_list_all(index, see, &one, NULL), CIR_OK);
+    assert_int_equal(one.n, 1);
+    assert_int_equal(cir_index_is_current(index, &is_current, NULL), CIR_OK);
+    assert_true(is_current);
+    testing_write(&t, "photos/new.jpg", "PIC a new one");
+    testing_update(&t, CIR_OK);
+    assert_int_equal(cir_index_is_current(index, &is_current, NULL), CIR_OK);
+    assert_false(is_current);
+    /* A view stays what it was. */
+    all = (seen){.index = other};
+    assert_int_equal(cir_index_list_all(index, see, &all, NULL), CIR_OK);
+    assert_int_equal(all.n, 31);
+    cir_index_close(other);
+    cir_index_close(index);
+    testing_done(&t);
+}
+
+static void test_roots_are_kept(void **state)
+{
+    (void)state;
+    testing t;
+    testing_init(&t, 1);
+    testing_write(&t, "photos/a.jpg", "PIC a");
+    testing_write(&t, "photos/sub/b.jpg", "PIC b");
+    testing_write(&t, "photos/c.jpg", "PIC c");
+    char path[512];
+    testing_path(&t, "photos/sub", path);
+    testing_update_with(&t, path, NULL, CIR_OK);
+    testing_path(&t, "photos/c.jpg", path);
+    testing_update_with(&t, path, NULL, CIR_OK);
+    testing_update_with(&t, path, NULL, CIR_OK);
+    testing_update_with(&t, t.folder, NULL, CIR_OK); /* which holds the index itself */
+    cir_index *index = testing_open(&t);
+    char **paths;
+    size_t n;
+    assert_int_equal(cir_index_list_roots(index, &paths, &n, NULL), CIR_OK);
+    assert_int_equal(n, 3);
+    size_t n_found = 0;
+    static const char *const names[] = {"photos/sub", "photos/c.jpg", ""};
+    for (size_t i = 0; i < 3; i++) {
+        testing_path(&t, names[i], path);
+        char *wanted = realpath(path, NULL);
+        for (size_t j = 0; j < n; j++) {
+            char *given = realpath(paths[j], NULL);
+            assert_non_null(given);
+            n_found += strcmp(given, wanted) == 0;
+            free(given);
+        }
+        free(wanted);
+    }
+    assert_int_equal(n_found, 3);
+    cir_images_list_free(paths, n);
+    cir_index_close(index);
+    testing_assert_clean(&t);
+    testing_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_update), cmocka_unit_test(test_unchanged),
-        cmocka_unit_test(test_changed),      cmocka_unit_test(test_moved_and_copied),
-        cmocka_unit_test(test_vanished),     cmocka_unit_test(test_no_numbers),
-        cmocka_unit_test(test_empty),        cmocka_unit_test(test_second_model),
-        cmocka_unit_test(test_stopped),      cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_two_writers),  cmocka_unit_test(test_moved_together),
-        cmocka_unit_test(test_with_model),
+        cmocka_unit_test(test_first_update),   cmocka_unit_test(test_unchanged),
+        cmocka_unit_test(test_changed),        cmocka_unit_test(test_moved_and_copied),
+        cmocka_unit_test(test_vanished),       cmocka_unit_test(test_no_numbers),
+        cmocka_unit_test(test_empty),          cmocka_unit_test(test_second_model),
+        cmocka_unit_test(test_stopped),        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_two_writers),    cmocka_unit_test(test_moved_together),
+        cmocka_unit_test(test_with_model),     cmocka_unit_test(test_listed_in_one_pass),
+        cmocka_unit_test(test_roots_are_kept),
     };
     return cmocka_run_group_tests_name("index update", tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "method/baseline.h"
 #include "method/basic.h"
@@ -18,7 +19,34 @@ struct cir_composer {
     const cir_model *model;
     size_t dim;
     cir__stock stock; /* of baselines and WeiCom only settings and rows */
+    char text_key[CIR__HASH_TEXT_SIZE];
 };
+
+/* Whether words are joined with terms before they are encoded. */
+static bool contextualises(const cir_composer *composer)
+{
+    return cir__method_is_basic(composer->method) && composer->stock.settings.contextualise;
+}
+
+/* Words depend on the terms they are joined with and on nothing else of the settings. false: memory. */
+static bool text_key_make(cir_composer *composer)
+{
+    const cir__stock *const stock = &composer->stock;
+    if (cir__method_is_freedom(composer->method))
+        return true;
+    if (!contextualises(composer)) {
+        strcpy(composer->text_key, "plain");
+        return true;
+    }
+    cir__hash *hash = cir__hash_new();
+    if (hash == NULL)
+        return false;
+    for (size_t i = 0; i < stock->n_context; i++)
+        cir__hash_push(hash, stock->context[i], strlen(stock->context[i]) + 1);
+    cir__hash_format(hash, composer->text_key);
+    cir__hash_free(hash);
+    return true;
+}
 
 cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_pool *pool, cir_method method,
                             const cir_settings *settings, cir_composer **composer_out, cir_error *err)
@@ -49,6 +77,8 @@ cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_
         status = cir__stock_fill_vocabulary(&composer->stock, index, model, settings, pool, err);
     else
         composer->stock = (cir__stock){.settings = *settings, .rows = cir_rows_of_index(index)};
+    if (status == CIR_OK && !text_key_make(composer))
+        status = cir__fail_memory(err, "a composer");
     if (status != CIR_OK) {
         cir_composer_free(composer);
         return status;
@@ -83,7 +113,7 @@ static cir_status text_encode(const cir_composer *composer, cir_pool *pool, cons
 {
     const cir__stock *const stock = &composer->stock;
 
-    if (!cir__method_is_basic(composer->method) || !stock->settings.contextualise)
+    if (!contextualises(composer))
         return cir_model_encode_texts(composer->model, pool, &text, 1, feature_out, n_cut_out, err);
     return cir__contextualise(composer->model, pool, text, stock->context, stock->n_context, feature_out,
                               n_cut_out, err);
@@ -115,10 +145,29 @@ static cir_status freedom_compose(const cir_composer *composer, cir_pool *pool, 
     return status;
 }
 
+/* Neither side of FREEDOM comes here. */
+static cir_status features_compose(const cir_composer *composer, const cir_settings *settings, cir_pool *pool,
+                                   const float *image, const float *text, cir_composed *composed_out,
+                                   cir_error *err)
+{
+    const cir__stock *const stock = &composer->stock;
+
+    if (cir__method_is_baseline(composer->method))
+        return cir__baseline_compose(composer->method, settings, composer->dim, image, text, composed_out,
+                                     err);
+    if (composer->method == CIR_METHOD_WEICOM)
+        return cir__weicom_compose(settings, &stock->rows, pool, image, text, composed_out, err);
+    return cir__basic_compose(&stock->basic, settings, &stock->rows, pool, image, text, composed_out, err);
+}
+
+static cir_status refuse_empty(cir_error *err)
+{
+    return cir__fail(err, CIR_ARGUMENT, "query: has neither a photo nor words; give at least one of them");
+}
+
 cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, const float *image_feature,
                                 const char *text, cir_composed *composed_out, cir_error *err)
 {
-    const cir__stock *const stock = &composer->stock;
     const double begin = seconds_now();
     float *text_feature = NULL;
     size_t n_cut = 0;
@@ -127,8 +176,7 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
     cir__error_clear(err);
     memset(composed_out, 0, sizeof *composed_out);
     if (image_feature == NULL && text == NULL)
-        return cir__fail(err, CIR_ARGUMENT,
-                         "query: has neither a photo nor words; give at least one of them");
+        return refuse_empty(err);
     if (cir__method_is_freedom(composer->method))
         return freedom_compose(composer, pool, image_feature, text, composed_out, err);
     if (text != NULL && composer->method != CIR_METHOD_IMAGE) {
@@ -138,19 +186,65 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
         status = text_encode(composer, pool, text, text_feature, &n_cut, err);
     }
     const double encode_seconds = text_feature != NULL ? seconds_now() - begin : 0.0;
-    if (status == CIR_OK && cir__method_is_baseline(composer->method))
-        status = cir__baseline_compose(composer->method, &stock->settings, composer->dim, image_feature,
-                                       text_feature, composed_out, err);
-    else if (status == CIR_OK && composer->method == CIR_METHOD_WEICOM)
-        status = cir__weicom_compose(&stock->settings, &stock->rows, pool, image_feature, text_feature,
-                                     composed_out, err);
-    else if (status == CIR_OK)
-        status = cir__basic_compose(&stock->basic, &stock->settings, &stock->rows, pool, image_feature,
-                                    text_feature, composed_out, err);
+    if (status == CIR_OK)
+        status = features_compose(composer, &composer->stock.settings, pool, image_feature, text_feature,
+                                  composed_out, err);
     free(text_feature);
     if (status != CIR_OK)
         return status;
     composed_out->n_cut = n_cut;
     composed_out->encode_seconds = encode_seconds;
     return CIR_OK;
+}
+
+static cir_status refuse_freedom(const cir_composer *composer, cir_error *err)
+{
+    return cir__fail(err, CIR_ARGUMENT,
+                     "method %s: its words have no feature without the photo; compose from the text",
+                     cir_method_name(composer->method));
+}
+
+const char *cir_composer_get_text_key(const cir_composer *composer)
+{
+    return composer->text_key;
+}
+
+cir_status cir_composer_encode_text(const cir_composer *composer, cir_pool *pool, const char *text,
+                                    float *feature_out, size_t *n_cut_out, cir_error *err)
+{
+    size_t n_cut = 0;
+
+    cir__error_clear(err);
+    memset(feature_out, 0, composer->dim * sizeof *feature_out);
+    if (n_cut_out != NULL)
+        *n_cut_out = 0;
+    if (cir__method_is_freedom(composer->method))
+        return refuse_freedom(composer, err);
+    const cir_status status = text_encode(composer, pool, text, feature_out, &n_cut, err);
+    if (status == CIR_OK && n_cut_out != NULL)
+        *n_cut_out = n_cut;
+    return status;
+}
+
+cir_status cir_composer_compose_features(const cir_composer *composer, cir_pool *pool,
+                                         const float *image_feature, const float *text_feature,
+                                         const cir_settings *now, cir_composed *composed_out, cir_error *err)
+{
+    cir_settings settings = composer->stock.settings;
+
+    cir__error_clear(err);
+    memset(composed_out, 0, sizeof *composed_out);
+    if (image_feature == NULL && text_feature == NULL)
+        return refuse_empty(err);
+    if (cir__method_is_freedom(composer->method))
+        return refuse_freedom(composer, err);
+    if (now != NULL) {
+        settings.lambda = now->lambda;
+        settings.weight = now->weight;
+        settings.fuse = now->fuse;
+        settings.expand = now->expand;
+        settings.neighbours = now->neighbours;
+        settings.beta = now->beta;
+    }
+    return features_compose(composer, &settings, pool, image_feature, text_feature, composed_out, err);
 }

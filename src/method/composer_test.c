@@ -630,6 +630,75 @@ static void test_freedom_puts_photos_into_words(void **state)
     scene_free(made);
 }
 
+/* Whether two queries are the same to the bit. */
+static bool is_same_query(const cir_query *one, const cir_query *other)
+{
+    return memcmp(one->a, other->a, DIM * sizeof *one->a) == 0 &&
+           memcmp(one->b, other->b, DIM * sizeof *one->b) == 0 && one->a0 == other->a0 &&
+           one->b0 == other->b0 && one->fusion.kind == other->fusion.kind &&
+           one->fusion.lambda == other->fusion.lambda && one->fusion.weight == other->fusion.weight;
+}
+
+static void test_words_made_before_are_as_good(void **state)
+{
+    (void)state;
+    static const cir_method methods[] = {CIR_METHOD_BASIC, CIR_METHOD_BASIC_MINUS, CIR_METHOD_SUM,
+                                         CIR_METHOD_WEICOM};
+    scene *made = scene_new(60);
+    float image[DIM], text[DIM];
+    char key[CIR__HASH_TEXT_SIZE];
+    cir_error err;
+    text_feature("a photo", image);
+    for (size_t m = 0; m < 4; m++) {
+        cir_composer *composer = composer_new(made, methods[m]);
+        size_t n_cut = 9;
+        assert_int_equal(cir_composer_encode_text(composer, NULL, "at night", text, &n_cut, &err), CIR_OK);
+        cir_composed composed = compose(composer, image, "at night"), again;
+        assert_int_equal(n_cut, composed.n_cut);
+        assert_int_equal(cir_composer_compose_features(composer, NULL, image, text, NULL, &again, &err),
+                         CIR_OK);
+        assert_true(is_same_query(&composed.query, &again.query));
+        cir_composed_done(&again);
+        cir_composed_done(&composed);
+
+        /* Other settings of the query alone: as a composer of its own makes it. */
+        cir_settings now = made->settings;
+        now.lambda = 0.03;
+        now.weight = 0.7;
+        now.expand = !now.expand;
+        now.neighbours = 3;
+        now.beta = 0.5;
+        assert_int_equal(cir_composer_compose_features(composer, NULL, image, text, &now, &again, &err),
+                         CIR_OK);
+        cir_settings before = made->settings;
+        made->settings = now;
+        cir_composer *other = composer_new(made, methods[m]);
+        made->settings = before;
+        composed = compose(other, image, "at night");
+        assert_true(is_same_query(&composed.query, &again.query));
+        assert_string_equal(cir_composer_get_text_key(composer), cir_composer_get_text_key(other));
+        strcpy(key, cir_composer_get_text_key(composer));
+        cir_composed_done(&again);
+        cir_composed_done(&composed);
+        cir_composer_free(other);
+        cir_composer_free(composer);
+
+        made->settings.context = 7;
+        composer = composer_new(made, methods[m]);
+        made->settings = before;
+        assert_int_equal(strcmp(key, cir_composer_get_text_key(composer)) != 0, m < 2);
+        cir_composer_free(composer);
+    }
+    cir_composer *composer = composer_new(made, CIR_METHOD_FREEDOM_MINUS);
+    cir_composed composed;
+    assert_string_equal(cir_composer_get_text_key(composer), "");
+    assert_int_equal(cir_composer_encode_text(composer, NULL, "at night", text, NULL, &err), CIR_ARGUMENT);
+    assert_int_equal(cir_composer_compose_features(composer, NULL, image, text, NULL, &composed, &err),
+                     CIR_ARGUMENT);
+    cir_composer_free(composer);
+    scene_free(made);
+}
+
 static void test_external_is_not_for_an_index(void **state)
 {
     (void)state;
@@ -659,6 +728,7 @@ int main(void)
         cmocka_unit_test(test_baselines_make_nothing),
         cmocka_unit_test(test_weicom_is_percentiles),
         cmocka_unit_test(test_freedom_puts_photos_into_words),
+        cmocka_unit_test(test_words_made_before_are_as_good),
         cmocka_unit_test(test_external_is_not_for_an_index),
     };
     return cmocka_run_group_tests_name("composer", tests, NULL, NULL);

@@ -1,0 +1,12 @@
+/* What a camera wrote into a picture's file, as libvips hands it over. */
+#ifndef CIR_IMAGE_EXIF_H
+#define CIR_IMAGE_EXIF_H
+
+#include <vips/vips.h>
+
+#include "cir/image.h"
+
+/* Sets taken_at and camera. */
+void cir__exif_find(VipsImage *image, cir_image_facts *facts_out);
+
+#endif

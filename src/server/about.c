@@ -1,0 +1,194 @@
+#include "server/about.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/json.h"
+#include "server/update.h"
+
+static json_t *methods_json(void)
+{
+    json_t *methods = json_array();
+    for (int i = 0; i < CIR_N_METHODS; i++)
+        if (i != CIR_METHOD_EXTERNAL)
+            json_array_append_new(methods, json_pack("{s:s, s:s}", "name", cir_method_name((cir_method)i),
+                                                     "meaning", cir_method_meaning((cir_method)i)));
+    return methods;
+}
+
+/* Those that a request may set: not those that name files. */
+static void add_setting(void *context, const char *key, const char *value, const char *description)
+{
+    static const char *const files[] = {"image_mean", "corpus_objects", "corpus_styles"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (strcmp(files[i], key) == 0)
+            return;
+    json_array_append_new(
+        context, json_pack("{s:s, s:s, s:s}", "key", key, "value", value, "description", description));
+}
+
+static json_t *settings_json(void)
+{
+    json_t *list = json_array();
+    cir_settings *settings = malloc(sizeof *settings);
+    if (settings != NULL) {
+        cir_settings_init(settings, CIR_METHOD_BASIC_MINUS);
+        cir_settings_list(settings, add_setting, list);
+    }
+    free(settings);
+    return list;
+}
+
+static void add_year(void *context, int year, size_t n)
+{
+    json_array_append_new(context, json_pack("{s:i, s:I}", "year", year, "n", (json_int_t)n));
+}
+
+static json_t *folders_json(const cir__snapshot *snapshot)
+{
+    json_t *folders = json_array();
+    for (size_t i = 0; i < cir__snapshot_n_folders(snapshot); i++) {
+        size_t n;
+        const char *path = cir__snapshot_folder(snapshot, i, &n);
+        if (n > 0)
+            json_array_append_new(folders,
+                                  json_pack("{s:o, s:I}", "path", cir__json_text(path), "n", (json_int_t)n));
+    }
+    return folders;
+}
+
+static json_t *cameras_json(const cir__context *context, const cir__snapshot *snapshot)
+{
+    json_t *cameras = json_array();
+    size_t n;
+    const uint32_t *rows = cir__snapshot_newest(snapshot, &n);
+    size_t *counts = calloc(UINT16_MAX + 1, sizeof *counts);
+    for (size_t i = 0; i < n && counts != NULL; i++)
+        counts[cir__snapshot_camera(snapshot, rows[i])]++;
+    for (size_t number = 1; counts != NULL && number <= UINT16_MAX; number++)
+        if (counts[number] > 0)
+            json_array_append_new(
+                cameras, json_pack("{s:o, s:I}", "name",
+                                   cir__json_text(cir__cameras_name(context->cameras, (uint16_t)number)), "n",
+                                   (json_int_t)counts[number]));
+    free(counts);
+    return cameras;
+}
+
+void cir__about_get_index(cir__request *request)
+{
+    cir__context *context = request->context;
+    cir__snapshot *snapshot = cir__context_snapshot(context);
+    const cir_index_info *info = cir_index_get_info(cir__snapshot_index(snapshot));
+    const cir_model_info *model = cir_model_get_info(context->model);
+    json_t *years = json_array();
+    size_t n_undated;
+    cir__snapshot_years(snapshot, add_year, years, &n_undated);
+    json_t *document = json_pack(
+        "{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:o, s:s, s:s, s:I, s:I}}", "name",
+        cir__json_text(info->path), "version", cir_version(), "n_images", (json_int_t)info->n_ready,
+        "n_failed", (json_int_t)info->n_failed, "n_vanished", (json_int_t)info->n_vanished, "n_pending",
+        (json_int_t)info->n_pending, "revision", (json_int_t)info->revision, "size_bytes",
+        (json_int_t)info->size_bytes, "model", "name", cir__json_text(info->model->name), "key",
+        info->model->key, "fingerprint", info->model->fingerprint, "dim", (json_int_t)info->model->dim,
+        "n_tokens", (json_int_t)model->context_length);
+    json_object_set_new(document, "folders", folders_json(snapshot));
+    json_object_set_new(document, "cameras", cameras_json(context, snapshot));
+    json_object_set_new(document, "years", years);
+    json_object_set_new(document, "n_undated", cir__json_size(n_undated));
+    json_object_set_new(document, "methods", methods_json());
+    json_object_set_new(document, "settings", settings_json());
+    json_object_set_new(document, "is_updating", json_boolean(cir__update_is_running(context->update)));
+    json_object_set_new(document, "allows_update", json_boolean(context->allows_update));
+    cir__snapshot_drop(snapshot);
+    cir__reply_json(request, MHD_HTTP_OK, document);
+}
+
+void cir__about_get_health(cir__request *request)
+{
+    cir__reply_json(request, MHD_HTTP_OK, json_pack("{s:s}", "status", "ok"));
+}
+
+void cir__about_get_ready(cir__request *request)
+{
+    if (atomic_load(&request->context->is_ready)) {
+        cir__reply_json(request, MHD_HTTP_OK, json_pack("{s:s}", "status", "ready"));
+        return;
+    }
+    cir__reply_error(request, 503, "server: is still preparing the method; wait");
+    cir__reply_retry_after(request, 1);
+}
+
+static double count_resident_bytes(void)
+{
+    long n_pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%*s %ld", &n_pages) != 1)
+        n_pages = 0;
+    fclose(file);
+    return (double)n_pages * 4096;
+}
+
+void cir__about_get_metrics(cir__request *request)
+{
+    cir__context *context = request->context;
+    cir__snapshot *snapshot = cir__context_snapshot(context);
+    const cir_index_info *info = cir_index_get_info(cir__snapshot_index(snapshot));
+    cir__cache_facts answers = cir__cache_get_facts(context->answers);
+    cir__cache_facts features = cir__cache_get_facts(context->features);
+    cir__cache_facts uploads = cir__cache_get_facts(context->uploads);
+    cir__cache_facts pictures = cir__cache_get_facts(context->small_pictures);
+    const cir__metric others[] = {
+        {"cir_index_images", "Photos that can be searched.", 0, (double)info->n_ready},
+        {"cir_index_failed", "Photos that could not be read.", 0, (double)info->n_failed},
+        {"cir_index_bytes", "Size of the index on disk.", 0, (double)info->size_bytes},
+        {"cir_index_revision", "Commits of the index.", 1, (double)info->revision},
+        {"cir_index_updating", "Whether an update is running.", 0,
+         cir__update_is_running(context->update) ? 1 : 0},
+        {"cir_queue_searches", "Searches that wait for a worker.", 0,
+         (double)cir__queue_n_waiting(context->searches)},
+        {"cir_queue_thumbnails", "Thumbnails that wait for a worker.", 0,
+         (double)cir__queue_n_waiting(context->thumbnails)},
+        {"cir_connections", "Open connections.", 0, (double)cir__connections_count(context->connections)},
+        {"cir_connections_cut_total", "Connections cut for slowness.", 1,
+         (double)cir__connections_n_cut(context->connections)},
+        {"cir_cache_answer_hits_total", "Searches answered from the cache.", 1, (double)answers.n_hits},
+        {"cir_cache_answer_bytes", "Bytes of kept answers.", 0, (double)answers.n_bytes},
+        {"cir_cache_feature_hits_total", "Features taken from the cache.", 1, (double)features.n_hits},
+        {"cir_cache_feature_bytes", "Bytes of kept features.", 0, (double)features.n_bytes},
+        {"cir_cache_upload_bytes", "Bytes of kept uploads.", 0, (double)uploads.n_bytes},
+        {"cir_cache_thumbnail_hits_total", "Thumbnails taken from memory.", 1, (double)pictures.n_hits},
+        {"cir_cache_thumbnail_bytes", "Bytes of thumbnails in memory.", 0, (double)pictures.n_bytes},
+        {"process_resident_memory_bytes", "Memory of the server.", 0, count_resident_bytes()},
+    };
+    size_t size;
+    char *text = cir__metrics_format(context->metrics, others, sizeof others / sizeof others[0], &size);
+    cir__snapshot_drop(snapshot);
+    if (text == NULL) {
+        cir__reply_error(request, 503, "server: memory could not be had; try again later");
+        return;
+    }
+    cir__reply_response(request, MHD_HTTP_OK,
+                        MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE));
+    if (request->response == NULL)
+        free(text);
+    cir__reply_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+    cir__reply_header(request, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+}
+
+/* The guard has seen the token: the cookie stands for it where a page cannot send headers. */
+void cir__about_post_session(cir__request *request)
+{
+    const cir__guard *guard = &request->context->guard;
+    cir__reply_static(request, MHD_HTTP_NO_CONTENT, NULL, "", 0);
+    cir__reply_header(request, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (guard->token[0] == '\0')
+        return;
+    char cookie[200];
+    (void)snprintf(cookie, sizeof cookie, "%s=%s; Path=/; HttpOnly; SameSite=Strict%s", CIR__SESSION_COOKIE,
+                   guard->session, guard->is_tls ? "; Secure" : "");
+    cir__reply_header(request, MHD_HTTP_HEADER_SET_COOKIE, cookie);
+}

@@ -1,0 +1,48 @@
+#include "server/answer.h"
+
+#include "server/json.h"
+
+bool cir__answer_has_image_score(const cir__answer *answer)
+{
+    return answer->fusion.kind != CIR_FUSE_TEXT;
+}
+
+bool cir__answer_has_text_score(const cir__answer *answer)
+{
+    return answer->fusion.kind != CIR_FUSE_IMAGE;
+}
+
+static json_t *hit_json(const cir__answer *answer, size_t i)
+{
+    const cir__answer_hit *one = &answer->hits[i];
+    json_t *hit = json_pack("{s:I, s:I, s:o, s:f}", "rank", (json_int_t)(answer->offset + i + 1), "id",
+                            (json_int_t)one->hit.id, "path", cir__json_text(one->record.path), "score",
+                            (double)one->hit.score);
+    json_object_set_new(hit, "image_score",
+                        cir__answer_has_image_score(answer) ? json_real((double)one->hit.image_score)
+                                                            : json_null());
+    json_object_set_new(hit, "text_score",
+                        cir__answer_has_text_score(answer) ? json_real((double)one->hit.text_score)
+                                                           : json_null());
+    if (answer->has_ranks) {
+        json_object_set_new(hit, "image_rank", cir__json_size(one->rank.by_image));
+        json_object_set_new(hit, "text_rank", cir__json_size(one->rank.by_text));
+    }
+    return hit;
+}
+
+json_t *cir__answer_json(const cir__answer *answer)
+{
+    json_t *hits = json_array();
+    for (size_t i = 0; i < answer->n_hits; i++)
+        json_array_append_new(hits, hit_json(answer, i));
+    json_t *query = json_object();
+    json_object_set_new(query, "image", cir__json_text(answer->query_image_path));
+    json_object_set_new(query, "text", cir__json_text(answer->query_text));
+    return json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:I, s:{s:f, s:f, s:f}, s:o}", "index",
+                     cir__json_text(answer->index_path), "model", cir__json_text(answer->model_name),
+                     "model_fingerprint", answer->model_fingerprint, "method",
+                     cir_method_name(answer->method), "settings", cir__settings_json(answer->settings),
+                     "query", query, "n_images", (json_int_t)answer->n_images, "ms", "encode",
+                     answer->encode_ms, "search", answer->search_ms, "total", answer->total_ms, "hits", hits);
+}

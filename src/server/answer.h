@@ -1,0 +1,48 @@
+/* What a search found, gathered once and then shown: by the program as a table, JSON, a page or pictures in
+ * the terminal, by the server as JSON. */
+#ifndef CIR_SERVER_ANSWER_H
+#define CIR_SERVER_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "cir/cir.h"
+
+typedef struct cir__answer_hit {
+    cir_hit hit;
+    cir_image_record record; /* path, size, time of the photo */
+    cir_rank rank;           /* its place by either score alone; only where the answer has_ranks */
+} cir__answer_hit;
+
+/* Lends everything but hits. */
+typedef struct cir__answer {
+    const char *index_path;
+    const char *model_name;
+    const char *model_fingerprint;
+    cir_method method;
+    const cir_settings *settings;
+    cir_fusion fusion;
+    size_t n_images;              /* searchable */
+    const char *query_image_path; /* NULL: a text query */
+    const char *query_text;       /* NULL: an image query */
+    size_t n_cut;                 /* texts that were longer than the model reads */
+    double encode_ms, search_ms, total_ms;
+    size_t offset; /* hits before the first one */
+    bool has_ranks;
+    size_t n_hits;
+    cir__answer_hit *hits;
+    /* Every row's scores, [n_rows], NaN where not searched; NULL unless a page was asked for. */
+    size_t n_rows;
+    const float *image_scores;
+    const float *text_scores;
+} cir__answer;
+
+bool cir__answer_has_image_score(const cir__answer *answer);
+bool cir__answer_has_text_score(const cir__answer *answer);
+
+/* The answer as one document; NULL where memory is short. */
+json_t *cir__answer_json(const cir__answer *answer);
+
+#endif

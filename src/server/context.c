@@ -1,0 +1,26 @@
+#include "server/context.h"
+
+cir__snapshot *cir__context_snapshot(cir__context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    cir__snapshot *snapshot = cir__snapshot_share(context->snapshot);
+    pthread_mutex_unlock(&context->lock);
+    return snapshot;
+}
+
+cir_status cir__context_reopen(cir__context *context, cir_error *err)
+{
+    pthread_mutex_lock(&context->lock);
+    uint64_t serial = context->n_snapshots++;
+    pthread_mutex_unlock(&context->lock);
+    cir__snapshot *next;
+    cir_status status = cir__snapshot_open(context->index_path, context->model, serial, &next, err);
+    if (status != CIR_OK)
+        return status;
+    pthread_mutex_lock(&context->lock);
+    cir__snapshot *before = context->snapshot;
+    context->snapshot = next;
+    pthread_mutex_unlock(&context->lock);
+    cir__snapshot_drop(before);
+    return CIR_OK;
+}

@@ -1,0 +1,71 @@
+/* What all parts of the server share. */
+#ifndef CIR_SERVER_CONTEXT_H
+#define CIR_SERVER_CONTEXT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cir/cir.h"
+#include "server/cache.h"
+#include "server/cameras.h"
+#include "server/connections.h"
+#include "server/guard.h"
+#include "server/metrics.h"
+#include "server/pictures.h"
+#include "server/queue.h"
+#include "server/snapshot.h"
+
+/* Limits. A search of a million photos takes tens of milliseconds: what waits longer than a full queue is
+ * better told to come back. */
+enum {
+    CIR__MAX_DOCUMENT = 64 << 10, /* bytes of a request's JSON */
+    CIR__MAX_DRAINED = 64 << 20,  /* bytes read of a body that is refused */
+    CIR__MAX_WAIT_SECONDS = 30,   /* in a queue */
+    CIR__MAX_STREAMS = 32,        /* listeners to events */
+    CIR__SEARCH_PLACES = 128,
+    CIR__PICTURE_PLACES = 256,
+    CIR__UPLOAD_CACHE_BYTES = 128 << 20,
+    CIR__FEATURE_CACHE_BYTES = 16 << 20,
+    CIR__ANSWER_CACHE_BYTES = 32 << 20,
+    CIR__PICTURE_CACHE_BYTES = 64 << 20,
+    CIR__MAX_BODIES_BYTES = 256 << 20 /* of all bodies on their way */
+};
+
+typedef struct cir__update cir__update;   /* update.h */
+typedef struct cir__flights cir__flights; /* flights.h */
+
+typedef struct cir__context {
+    const char *index_path;
+    size_t max_upload_bytes;
+    size_t max_megapixels;
+    bool allows_update;
+    cir_pool *pool;
+    cir_model *model;
+    cir__guard guard;
+    cir__metrics *metrics;
+    cir__connections *connections;
+    cir__queue *searches, *thumbnails;
+    cir__flights *flights;
+    cir__cache *uploads;  /* bytes of pictures by SHA-256 */
+    cir__cache *features; /* of photos and words */
+    cir__cache *answers;
+    cir__cache *small_pictures;
+    cir__pictures *kept_pictures; /* thumbnails on disk; NULL: nowhere to keep them */
+    cir__cameras *cameras;
+    cir__update *update;
+    atomic_size_t n_body_bytes;
+    atomic_bool is_ready; /* the first composer is made */
+    pthread_mutex_t lock; /* guards what follows */
+    cir__snapshot *snapshot;
+    uint64_t n_snapshots;
+} cir__context;
+
+/* The view that searches use now; drop it. */
+cir__snapshot *cir__context_snapshot(cir__context *context);
+
+/* Opens the index anew and lets searches from now on use that. Errors: those of cir__snapshot_open. */
+CIR_MUST_CHECK cir_status cir__context_reopen(cir__context *context, cir_error *err);
+
+#endif

@@ -1,0 +1,56 @@
+#include "server/json.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include <glib.h>
+
+json_t *cir__json_text(const char *bytes)
+{
+    if (bytes == NULL)
+        return json_null();
+    gchar *valid = g_utf8_make_valid(bytes, -1);
+    json_t *text = json_string(valid);
+    g_free(valid);
+    return text;
+}
+
+json_t *cir__json_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_t *cir__json_size(size_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+json_t *cir__json_time(int64_t seconds)
+{
+    time_t when = (time_t)seconds;
+    struct tm parts;
+    char text[64];
+    if (seconds == INT64_MIN || gmtime_r(&when, &parts) == NULL ||
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts) == 0)
+        return json_null();
+    return json_string(text);
+}
+
+/* A number where the text is one, else a string: "0.1" → 0.1, "25" → 25, "paper" → "paper". */
+static void add_setting(void *context, const char *key, const char *value, const char *description)
+{
+    (void)description;
+    json_t *number = json_loads(value, JSON_DECODE_ANY, NULL);
+    bool is_number = json_is_number(number);
+    json_object_set_new(context, key, is_number ? number : cir__json_text(value));
+    if (!is_number)
+        json_decref(number);
+}
+
+json_t *cir__settings_json(const cir_settings *settings)
+{
+    json_t *object = json_object();
+    cir_settings_list(settings, add_setting, object);
+    return object;
+}

@@ -1,0 +1,27 @@
+/* The library's values as JSON. */
+#ifndef CIR_SERVER_JSON_H
+#define CIR_SERVER_JSON_H
+
+#include <jansson.h>
+
+#include "cir/cir.h"
+
+/* A JSON string of bytes that may not be UTF-8: what is not becomes U+FFFD. NULL becomes null. */
+json_t *cir__json_text(const char *bytes);
+
+/* A number, or null for NaN and infinity. */
+json_t *cir__json_number(double value);
+
+json_t *cir__json_size(size_t value);
+
+/* "2008-05-30T15:56:01", or null where the time is not known (INT64_MIN) or no date. */
+json_t *cir__json_time(int64_t seconds);
+
+/* All settings as an object: numbers where they are numbers. */
+json_t *cir__settings_json(const cir_settings *settings);
+
+/* How documents are written everywhere: numbers alike. */
+enum { CIR__JSON_STYLE = JSON_INDENT(1) | JSON_REAL_PRECISION(10) }; /* for people too */
+enum { CIR__JSON_WIRE = JSON_COMPACT | JSON_REAL_PRECISION(10) };
+
+#endif

@@ -1,0 +1,29 @@
+/* Thumbnails, and the cameras of photos, kept on disk between runs: one SQLite file, beside the index where
+ * that can be written, else in the user's cache. It holds nothing that cannot be made again, and at most so
+ * many bytes: what was made longest ago goes first. */
+#ifndef CIR_SERVER_PICTURES_H
+#define CIR_SERVER_PICTURES_H
+
+#include <stdbool.h>
+
+#include "server/cache.h"
+
+typedef struct cir__pictures cir__pictures;
+
+/* NULL where there is no place to keep them. A file that is damaged or of another version is made anew. */
+cir__pictures *cir__pictures_open(const char *index_path);
+void cir__pictures_close(cir__pictures *pictures); /* NULL is allowed */
+
+/* NULL where it is not there. Any thread. pictures: NULL is allowed in both. */
+cir__blob *cir__pictures_find(cir__pictures *pictures, const char *key);
+void cir__pictures_put(cir__pictures *pictures, const char *key, const cir__blob *blob);
+
+/* The camera of a photo as its file was at a time; "": it tells of none. false: that is not kept. */
+enum { CIR__CAMERA_SIZE = 96 };
+bool cir__pictures_find_camera(cir__pictures *pictures, size_t id, int64_t modified_ns,
+                               char name_out[CIR__CAMERA_SIZE]);
+/* Many of these go into one transaction, which cir__pictures_commit ends. */
+void cir__pictures_put_camera(cir__pictures *pictures, size_t id, int64_t modified_ns, const char *name);
+void cir__pictures_commit(cir__pictures *pictures);
+
+#endif

@@ -1,0 +1,400 @@
+/* One update at a time, on a thread of its own. The newest event is all that is kept: a listener that is slow
+ * misses what has been overtaken, never the end. */
+#include "server/update.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/clock.h"
+#include "server/fail.h"
+#include "server/json.h"
+
+enum { EVENT_SIZE = 2048, PING_SECONDS = 15, FOLLOW_SECONDS = 5 };
+#define PROGRESS_SECONDS 0.2
+
+typedef struct stream stream;
+struct stream {
+    cir__update *update;
+    struct MHD_Connection *connection;
+    unsigned long n_seen;
+    bool wants_ping, is_suspended;
+    char pending[EVENT_SIZE]; /* what is being sent */
+    size_t size, at;
+    stream *before, *after;
+};
+
+struct cir__update {
+    cir__context *context;
+    pthread_mutex_t lock;
+    bool is_running, is_ending, has_thread;
+    pthread_t thread;
+    char event[EVENT_SIZE]; /* the newest, ready to be sent */
+    unsigned long n_events;
+    stream *streams;
+    size_t n_streams;
+    double started_at, told_at, pinged_at, followed_at; /* told_at: the updating thread's own */
+};
+
+cir__update *cir__update_new(cir__context *context)
+{
+    cir__update *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return NULL;
+    pthread_mutex_init(&self->lock, NULL);
+    self->context = context;
+    self->pinged_at = self->followed_at = cir__clock_seconds();
+    return self;
+}
+
+/* Under the lock. */
+static void wake_streams(cir__update *self)
+{
+    for (stream *one = self->streams; one != NULL; one = one->after)
+        if (one->is_suspended) {
+            one->is_suspended = false;
+            MHD_resume_connection(one->connection);
+        }
+}
+
+void cir__update_stop(cir__update *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->is_ending = true;
+    wake_streams(self);
+    bool has_thread = self->has_thread;
+    self->has_thread = false;
+    pthread_mutex_unlock(&self->lock);
+    if (has_thread)
+        pthread_join(self->thread, NULL);
+}
+
+void cir__update_free(cir__update *self)
+{
+    if (self == NULL)
+        return;
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}
+
+bool cir__update_is_running(cir__update *self)
+{
+    pthread_mutex_lock(&self->lock);
+    bool is_running = self->is_running;
+    pthread_mutex_unlock(&self->lock);
+    return is_running;
+}
+
+/* ---- events ---- */
+
+/* Takes data over. Under the lock. */
+static void publish_locked(cir__update *self, const char *name, json_t *data)
+{
+    char *text = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    json_decref(data);
+    if (text == NULL)
+        return;
+    int size = snprintf(self->event, sizeof self->event, "event: %s\ndata: %s\n\n", name, text);
+    if (size > 0 && (size_t)size < sizeof self->event)
+        self->n_events++;
+    free(text);
+    wake_streams(self);
+}
+
+static void publish(cir__update *self, const char *name, json_t *data)
+{
+    pthread_mutex_lock(&self->lock);
+    publish_locked(self, name, data);
+    pthread_mutex_unlock(&self->lock);
+}
+
+static json_t *counts_json(const cir_update_progress *now)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "found", (json_int_t)now->n_found, "encoded",
+                     (json_int_t)now->n_encoded, "unchanged", (json_int_t)now->n_unchanged, "failed",
+                     (json_int_t)now->n_failed, "vanished", (json_int_t)now->n_vanished);
+}
+
+/* Called on a thread of the daemon: the next bytes of a stream. */
+static ssize_t read_stream(void *context, uint64_t position, char *out, size_t max)
+{
+    (void)position;
+    stream *self = context;
+    cir__update *update = self->update;
+    ssize_t result = 0;
+    pthread_mutex_lock(&update->lock);
+    if (self->at == self->size) {
+        self->at = self->size = 0;
+        if (self->n_seen != update->n_events) {
+            self->size = strlen(update->event);
+            memcpy(self->pending, update->event, self->size);
+            self->n_seen = update->n_events;
+        } else if (self->wants_ping) {
+            self->size = (size_t)snprintf(self->pending, sizeof self->pending, ": still there\n\n");
+        }
+        self->wants_ping = false;
+    }
+    if (self->at < self->size) {
+        size_t n = self->size - self->at < max ? self->size - self->at : max;
+        memcpy(out, self->pending + self->at, n);
+        self->at += n;
+        result = (ssize_t)n;
+    } else if (update->is_ending) {
+        result = MHD_CONTENT_READER_END_OF_STREAM;
+    } else {
+        self->is_suspended = true;
+        MHD_suspend_connection(self->connection);
+    }
+    pthread_mutex_unlock(&update->lock);
+    return result;
+}
+
+static void free_stream(void *context)
+{
+    stream *self = context;
+    cir__update *update = self->update;
+    pthread_mutex_lock(&update->lock);
+    if (self->before != NULL)
+        self->before->after = self->after;
+    else
+        update->streams = self->after;
+    if (self->after != NULL)
+        self->after->before = self->before;
+    update->n_streams--;
+    pthread_mutex_unlock(&update->lock);
+    free(self);
+}
+
+/* Under the lock; NULL: too many, or memory is short. */
+static stream *new_stream(cir__update *self, struct MHD_Connection *connection)
+{
+    stream *one = self->n_streams < CIR__MAX_STREAMS ? calloc(1, sizeof *one) : NULL;
+    if (one == NULL)
+        return NULL;
+    one->update = self;
+    one->connection = connection;
+    /* A listener hears of the running update at once, and of one that is over from /v1/index. */
+    one->n_seen = self->is_running && self->n_events > 0 ? self->n_events - 1 : self->n_events;
+    one->size = (size_t)snprintf(one->pending, sizeof one->pending, "retry: 3000\n\n");
+    one->after = self->streams;
+    if (self->streams != NULL)
+        self->streams->before = one;
+    self->streams = one;
+    self->n_streams++;
+    return one;
+}
+
+void cir__update_get_events(cir__request *request)
+{
+    enum { BLOCK_SIZE = 1024 };
+    cir__update *self = request->context->update;
+    pthread_mutex_lock(&self->lock);
+    stream *one = new_stream(self, request->connection);
+    pthread_mutex_unlock(&self->lock);
+    if (one == NULL) {
+        cir__reply_error(request, 503, "events: too many listen already; close some pages");
+        cir__reply_retry_after(request, 10);
+        return;
+    }
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_SIZE, read_stream, one, free_stream);
+    if (response == NULL)
+        free_stream(one);
+    cir__reply_response(request, MHD_HTTP_OK, response);
+    request->is_stream = true;
+    cir__reply_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
+    cir__reply_header(request, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    cir__reply_header(request, "X-Accel-Buffering", "no");
+}
+
+/* ---- the update ---- */
+
+static bool watch(void *context, const cir_update_progress *now)
+{
+    cir__update *self = context;
+    double seconds = cir__clock_seconds();
+    pthread_mutex_lock(&self->lock);
+    bool goes_on = !self->is_ending;
+    pthread_mutex_unlock(&self->lock);
+    if (seconds - self->told_at < PROGRESS_SECONDS)
+        return goes_on;
+    self->told_at = seconds;
+    json_t *data = counts_json(now);
+    json_object_set_new(data, "done", cir__json_size(now->n_done));
+    json_object_set_new(data, "total", cir__json_size(now->n_found));
+    json_object_set_new(data, "stage", json_string(now->is_walking ? "listing" : "encoding"));
+    json_object_set_new(data, "seconds", json_real(seconds - self->started_at));
+    publish(self, "progress", data);
+    return goes_on;
+}
+
+/* Folders that hold photos of the index and lie in none other that does: for an index that does not tell what
+ * it was made of. */
+static bool derive_roots(const cir__snapshot *snapshot, char ***roots_out, size_t *n_out)
+{
+    size_t n_folders = cir__snapshot_n_folders(snapshot);
+    char **roots = calloc(n_folders + 1, sizeof *roots);
+    size_t n = 0;
+    for (size_t i = 0; roots != NULL && i < n_folders; i++) {
+        size_t n_photos;
+        const char *folder = cir__snapshot_folder(snapshot, i, &n_photos);
+        bool is_inside = false;
+        for (size_t j = n; j > 0 && !is_inside; j--)
+            is_inside = cir__folder_holds(roots[j - 1], folder);
+        if (!is_inside && (roots[n] = strdup(folder[0] != '\0' ? folder : ".")) != NULL)
+            n++;
+    }
+    *roots_out = roots;
+    *n_out = n;
+    return roots != NULL;
+}
+
+/* Leaves out what is not there now: a drive that is not mounted must not look like photos that are gone. */
+static size_t keep_existing(char **roots, size_t n)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (access(roots[i], F_OK) == 0)
+            roots[n_kept++] = roots[i];
+        else
+            free(roots[i]);
+    }
+    return n_kept;
+}
+
+static cir_status run_update(cir__update *self, cir_update_progress *result, cir_error *err)
+{
+    cir__context *context = self->context;
+    char **roots = NULL;
+    size_t n = 0;
+    cir__snapshot *snapshot = cir__context_snapshot(context);
+    cir_status status = cir_index_list_roots(cir__snapshot_index(snapshot), &roots, &n, err);
+    if (status == CIR_OK && n == 0) {
+        free(roots);
+        if (!derive_roots(snapshot, &roots, &n))
+            status = cir__refuse_memory(err);
+    }
+    cir__snapshot_drop(snapshot);
+    n = keep_existing(roots, n);
+    if (status == CIR_OK && n == 0)
+        status = cir__refuse(err, CIR_NOT_FOUND,
+                             "%s: none of the folders it was made of is there; update it with: cir index "
+                             "FOLDER -o %s",
+                             context->index_path, context->index_path);
+    const cir_update_options options = {.watch = watch, .watch_context = self};
+    if (status == CIR_OK)
+        status = cir_index_update(context->index_path, (const char *const *)roots, n, context->model,
+                                  context->pool, &options, result, err);
+    cir_images_list_free(roots, n);
+    if (status == CIR_OK)
+        status = cir__context_reopen(context, err);
+    return status;
+}
+
+static void *run(void *argument)
+{
+    cir__update *self = argument;
+    cir_error err;
+    cir_update_progress result = {0};
+    cir_status status = run_update(self, &result, &err);
+    if (status == CIR_OK)
+        cir__update_prepare(self->context);
+    json_t *data;
+    if (status == CIR_OK) {
+        data = counts_json(&result);
+        json_object_set_new(data, "seconds", json_real(cir__clock_seconds() - self->started_at));
+    } else {
+        data =
+            json_pack("{s:s, s:o}", "code", cir_status_name(status), "message", cir__json_text(err.message));
+    }
+    pthread_mutex_lock(&self->lock);
+    self->is_running = false;
+    publish_locked(self, status == CIR_OK ? "done" : "failed", data);
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+/* Under the lock. false: the thread cannot be started. */
+static bool start(cir__update *self)
+{
+    if (self->has_thread)
+        pthread_join(self->thread, NULL); /* it is over: is_running was false */
+    self->started_at = cir__clock_seconds();
+    self->told_at = 0;
+    self->is_running = self->has_thread = pthread_create(&self->thread, NULL, run, self) == 0;
+    return self->is_running;
+}
+
+void cir__update_post(cir__request *request)
+{
+    cir__update *self = request->context->update;
+    bool is_started = false;
+    if (!request->context->allows_update) {
+        cir__reply_error(request, 403, "update: this server was started with --no-update");
+        return;
+    }
+    pthread_mutex_lock(&self->lock);
+    bool was_running = self->is_running || self->is_ending;
+    if (!was_running)
+        is_started = start(self);
+    if (is_started)
+        publish_locked(
+            self, "progress",
+            json_pack("{s:i, s:i, s:i, s:s}", "done", 0, "total", 0, "failed", 0, "stage", "listing"));
+    pthread_mutex_unlock(&self->lock);
+    if (is_started)
+        cir__reply_json(request, MHD_HTTP_ACCEPTED, json_pack("{s:b}", "is_updating", 1));
+    else if (was_running)
+        cir__reply_error(request, 409, "update: one is running already; follow it at /v1/index/events");
+    else
+        cir__reply_error(request, 500, "update: its thread cannot be started; try again later");
+}
+
+void cir__update_prepare(cir__context *context)
+{
+    cir_settings *settings = malloc(sizeof *settings);
+    cir__kept_composer *kept = NULL;
+    cir__snapshot *snapshot = cir__context_snapshot(context);
+    if (settings != NULL && cir_index_get_info(cir__snapshot_index(snapshot))->n_ready > 0) {
+        cir_settings_init(settings, CIR_METHOD_BASIC_MINUS);
+        /* What fails here fails again in a search, which says why. */
+        if (cir__snapshot_lend_composer(snapshot, context->pool, CIR_METHOD_BASIC_MINUS, settings, &kept,
+                                        NULL) == CIR_OK)
+            cir__snapshot_return_composer(snapshot, kept);
+    }
+    cir__snapshot_drop(snapshot);
+    free(settings);
+    atomic_store(&context->is_ready, true);
+}
+
+/* Another process may have updated the index. */
+static void follow(cir__update *self)
+{
+    bool is_current = true;
+    cir__snapshot *snapshot = cir__context_snapshot(self->context);
+    cir_status status = cir_index_is_current(cir__snapshot_index(snapshot), &is_current, NULL);
+    cir__snapshot_drop(snapshot);
+    if (status == CIR_OK && !is_current && cir__context_reopen(self->context, NULL) == CIR_OK)
+        cir__update_prepare(self->context);
+}
+
+void cir__update_tick(cir__update *self)
+{
+    double now = cir__clock_seconds();
+    bool is_idle;
+    pthread_mutex_lock(&self->lock);
+    if (now - self->pinged_at > PING_SECONDS) {
+        for (stream *one = self->streams; one != NULL; one = one->after)
+            one->wants_ping = true;
+        wake_streams(self);
+        self->pinged_at = now;
+    }
+    is_idle = !self->is_running;
+    pthread_mutex_unlock(&self->lock);
+    if (is_idle && now - self->followed_at > FOLLOW_SECONDS) {
+        follow(self);
+        self->followed_at = cir__clock_seconds();
+    }
+}
