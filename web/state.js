@@ -61,7 +61,10 @@ export function go(changes, {replace = false} = {}) {
     const before = current;
     current = {...current, ...changes};
     const to = address(current);
-    if (to !== address(before)) history[replace ? "replaceState" : "pushState"](null, "", to);
+    try {
+        if (to !== address(before)) history[replace ? "replaceState" : "pushState"](null, "", to);
+    } catch { /* a browser that allows so many changes a second: the next one takes this one along */
+    }
     for (const listener of listeners) listener(current, before);
 }
 

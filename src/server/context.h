@@ -34,6 +34,7 @@ enum {
 };
 
 typedef struct cir__update cir__update;   /* update.h */
+typedef struct cir__events cir__events;   /* events.h */
 typedef struct cir__flights cir__flights; /* flights.h */
 
 typedef struct cir__context {
@@ -54,6 +55,7 @@ typedef struct cir__context {
     cir__cache *small_pictures;
     cir__pictures *kept_pictures; /* thumbnails on disk; NULL: nowhere to keep them */
     cir__cameras *cameras;
+    cir__events *events;
     cir__update *update;
     atomic_size_t n_body_bytes;
     atomic_bool is_ready; /* the first composer is made */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/about.h"
+#include "server/events.h"
 #include "server/images.h"
 #include "server/search.h"
 #include "server/thumbnail.h"
@@ -19,7 +20,7 @@ static const cir__route routes[] = {
     {"GET", "/v1/images/{id}/file", cir__images_get_file, CIR__CLOSED},
     {"GET", "/v1/index", cir__about_get_index, CIR__CLOSED},
     {"POST", "/v1/index/update", cir__update_post, CIR__CLOSED},
-    {"GET", "/v1/index/events", cir__update_get_events, CIR__CLOSED},
+    {"GET", "/v1/index/events", cir__events_get, CIR__CLOSED},
     {"POST", "/v1/session", cir__about_post_session, CIR__CLOSED},
     {"GET", "/v1/openapi.json", cir__web_get_openapi, CIR__OPEN},
     {"GET", "/healthz", cir__about_get_health, CIR__OPEN},

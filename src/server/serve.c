@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 
 #include "server/context.h"
+#include "server/events.h"
 #include "server/fail.h"
 #include "server/flights.h"
 #include "server/http.h"
@@ -128,14 +129,15 @@ static cir_status make_parts(cir__context *context, cir_error *err)
     context->features = cir__cache_new(CIR__FEATURE_CACHE_BYTES);
     context->answers = cir__cache_new(CIR__ANSWER_CACHE_BYTES);
     context->small_pictures = cir__cache_new(CIR__PICTURE_CACHE_BYTES);
+    context->events = cir__events_new();
     context->update = cir__update_new(context);
     /* Two, so that one search's words are encoded while another's rows are scanned. */
     context->searches = cir__queue_new(2, CIR__SEARCH_PLACES);
     context->thumbnails = cir__queue_new(n_threads, CIR__PICTURE_PLACES);
     bool is_whole = context->connections != NULL && context->flights != NULL && context->metrics != NULL &&
                     context->uploads != NULL && context->features != NULL && context->answers != NULL &&
-                    context->small_pictures != NULL && context->update != NULL && context->searches != NULL &&
-                    context->thumbnails != NULL;
+                    context->small_pictures != NULL && context->events != NULL && context->update != NULL &&
+                    context->searches != NULL && context->thumbnails != NULL;
     context->kept_pictures = cir__pictures_open(context->index_path);
     context->cameras = cir__cameras_new(context->kept_pictures);
     return is_whole && context->cameras != NULL ? CIR_OK : cir__refuse_memory(err);
@@ -153,6 +155,7 @@ static void *keep(void *argument)
         (void)pthread_cond_timedwait(&self->ended, &self->lock, &until);
         pthread_mutex_unlock(&self->lock);
         cir__connections_cut(self->context.connections);
+        cir__events_ping(self->context.events);
         cir__update_tick(self->context.update);
         pthread_mutex_lock(&self->lock);
     }
@@ -248,12 +251,15 @@ void cir__server_stop(cir__server *self)
     cir__looking_stop(self->looking);
     if (context->update != NULL)
         cir__update_stop(context->update);
+    if (context->events != NULL)
+        cir__events_stop(context->events);
     if (self->http != NULL)
         cir__flights_close(context->flights);
     cir__queue_free(context->searches);
     cir__queue_free(context->thumbnails);
     cir__http_stop(self->http);
     cir__update_free(context->update);
+    cir__events_free(context->events);
     cir__cameras_free(context->cameras);
     cir__pictures_close(context->kept_pictures);
     cir__cache_free(context->uploads);

@@ -1,5 +1,4 @@
-/* One update at a time, on a thread of its own. The newest event is all that is kept: a listener that is slow
- * misses what has been overtaken, never the end. */
+/* One update at a time, on a thread of its own. */
 #include "server/update.h"
 
 #include <pthread.h>
@@ -9,33 +8,19 @@
 #include <unistd.h>
 
 #include "server/clock.h"
+#include "server/events.h"
 #include "server/fail.h"
 #include "server/json.h"
 
-enum { EVENT_SIZE = 2048, PING_SECONDS = 15, FOLLOW_SECONDS = 5 };
+enum { FOLLOW_SECONDS = 5 };
 #define PROGRESS_SECONDS 0.2
-
-typedef struct stream stream;
-struct stream {
-    cir__update *update;
-    struct MHD_Connection *connection;
-    unsigned long n_seen;
-    bool wants_ping, is_suspended;
-    char pending[EVENT_SIZE]; /* what is being sent */
-    size_t size, at;
-    stream *before, *after;
-};
 
 struct cir__update {
     cir__context *context;
     pthread_mutex_t lock;
     bool is_running, is_ending, has_thread;
     pthread_t thread;
-    char event[EVENT_SIZE]; /* the newest, ready to be sent */
-    unsigned long n_events;
-    stream *streams;
-    size_t n_streams;
-    double started_at, told_at, pinged_at, followed_at; /* told_at: the updating thread's own */
+    double started_at, told_at, followed_at; /* told_at: the updating thread's own */
 };
 
 cir__update *cir__update_new(cir__context *context)
@@ -45,25 +30,14 @@ cir__update *cir__update_new(cir__context *context)
         return NULL;
     pthread_mutex_init(&self->lock, NULL);
     self->context = context;
-    self->pinged_at = self->followed_at = cir__clock_seconds();
+    self->followed_at = cir__clock_seconds();
     return self;
-}
-
-/* Under the lock. */
-static void wake_streams(cir__update *self)
-{
-    for (stream *one = self->streams; one != NULL; one = one->after)
-        if (one->is_suspended) {
-            one->is_suspended = false;
-            MHD_resume_connection(one->connection);
-        }
 }
 
 void cir__update_stop(cir__update *self)
 {
     pthread_mutex_lock(&self->lock);
     self->is_ending = true;
-    wake_streams(self);
     bool has_thread = self->has_thread;
     self->has_thread = false;
     pthread_mutex_unlock(&self->lock);
@@ -87,126 +61,11 @@ bool cir__update_is_running(cir__update *self)
     return is_running;
 }
 
-/* ---- events ---- */
-
-/* Takes data over. Under the lock. */
-static void publish_locked(cir__update *self, const char *name, json_t *data)
-{
-    char *text = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    json_decref(data);
-    if (text == NULL)
-        return;
-    int size = snprintf(self->event, sizeof self->event, "event: %s\ndata: %s\n\n", name, text);
-    if (size > 0 && (size_t)size < sizeof self->event)
-        self->n_events++;
-    free(text);
-    wake_streams(self);
-}
-
-static void publish(cir__update *self, const char *name, json_t *data)
-{
-    pthread_mutex_lock(&self->lock);
-    publish_locked(self, name, data);
-    pthread_mutex_unlock(&self->lock);
-}
-
 static json_t *counts_json(const cir_update_progress *now)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I}", "found", (json_int_t)now->n_found, "encoded",
                      (json_int_t)now->n_encoded, "unchanged", (json_int_t)now->n_unchanged, "failed",
                      (json_int_t)now->n_failed, "vanished", (json_int_t)now->n_vanished);
-}
-
-/* Called on a thread of the daemon: the next bytes of a stream. */
-static ssize_t read_stream(void *context, uint64_t position, char *out, size_t max)
-{
-    (void)position;
-    stream *self = context;
-    cir__update *update = self->update;
-    ssize_t result = 0;
-    pthread_mutex_lock(&update->lock);
-    if (self->at == self->size) {
-        self->at = self->size = 0;
-        if (self->n_seen != update->n_events) {
-            self->size = strlen(update->event);
-            memcpy(self->pending, update->event, self->size);
-            self->n_seen = update->n_events;
-        } else if (self->wants_ping) {
-            self->size = (size_t)snprintf(self->pending, sizeof self->pending, ": still there\n\n");
-        }
-        self->wants_ping = false;
-    }
-    if (self->at < self->size) {
-        size_t n = self->size - self->at < max ? self->size - self->at : max;
-        memcpy(out, self->pending + self->at, n);
-        self->at += n;
-        result = (ssize_t)n;
-    } else if (update->is_ending) {
-        result = MHD_CONTENT_READER_END_OF_STREAM;
-    } else {
-        self->is_suspended = true;
-        MHD_suspend_connection(self->connection);
-    }
-    pthread_mutex_unlock(&update->lock);
-    return result;
-}
-
-static void free_stream(void *context)
-{
-    stream *self = context;
-    cir__update *update = self->update;
-    pthread_mutex_lock(&update->lock);
-    if (self->before != NULL)
-        self->before->after = self->after;
-    else
-        update->streams = self->after;
-    if (self->after != NULL)
-        self->after->before = self->before;
-    update->n_streams--;
-    pthread_mutex_unlock(&update->lock);
-    free(self);
-}
-
-/* Under the lock; NULL: too many, or memory is short. */
-static stream *new_stream(cir__update *self, struct MHD_Connection *connection)
-{
-    stream *one = self->n_streams < CIR__MAX_STREAMS ? calloc(1, sizeof *one) : NULL;
-    if (one == NULL)
-        return NULL;
-    one->update = self;
-    one->connection = connection;
-    /* A listener hears of the running update at once, and of one that is over from /v1/index. */
-    one->n_seen = self->is_running && self->n_events > 0 ? self->n_events - 1 : self->n_events;
-    one->size = (size_t)snprintf(one->pending, sizeof one->pending, "retry: 3000\n\n");
-    one->after = self->streams;
-    if (self->streams != NULL)
-        self->streams->before = one;
-    self->streams = one;
-    self->n_streams++;
-    return one;
-}
-
-void cir__update_get_events(cir__request *request)
-{
-    enum { BLOCK_SIZE = 1024 };
-    cir__update *self = request->context->update;
-    pthread_mutex_lock(&self->lock);
-    stream *one = new_stream(self, request->connection);
-    pthread_mutex_unlock(&self->lock);
-    if (one == NULL) {
-        cir__reply_error(request, 503, "events: too many listen already; close some pages");
-        cir__reply_retry_after(request, 10);
-        return;
-    }
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_SIZE, read_stream, one, free_stream);
-    if (response == NULL)
-        free_stream(one);
-    cir__reply_response(request, MHD_HTTP_OK, response);
-    request->is_stream = true;
-    cir__reply_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
-    cir__reply_header(request, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    cir__reply_header(request, "X-Accel-Buffering", "no");
 }
 
 /* ---- the update ---- */
@@ -226,7 +85,7 @@ static bool watch(void *context, const cir_update_progress *now)
     json_object_set_new(data, "total", cir__json_size(now->n_found));
     json_object_set_new(data, "stage", json_string(now->is_walking ? "listing" : "encoding"));
     json_object_set_new(data, "seconds", json_real(seconds - self->started_at));
-    publish(self, "progress", data);
+    cir__events_publish(self->context->events, "progress", data, false);
     return goes_on;
 }
 
@@ -311,7 +170,7 @@ static void *run(void *argument)
     }
     pthread_mutex_lock(&self->lock);
     self->is_running = false;
-    publish_locked(self, status == CIR_OK ? "done" : "failed", data);
+    cir__events_publish(self->context->events, status == CIR_OK ? "done" : "failed", data, true);
     pthread_mutex_unlock(&self->lock);
     return NULL;
 }
@@ -340,9 +199,9 @@ void cir__update_post(cir__request *request)
     if (!was_running)
         is_started = start(self);
     if (is_started)
-        publish_locked(
-            self, "progress",
-            json_pack("{s:i, s:i, s:i, s:s}", "done", 0, "total", 0, "failed", 0, "stage", "listing"));
+        cir__events_publish(
+            request->context->events, "progress",
+            json_pack("{s:i, s:i, s:i, s:s}", "done", 0, "total", 0, "failed", 0, "stage", "listing"), false);
     pthread_mutex_unlock(&self->lock);
     if (is_started)
         cir__reply_json(request, MHD_HTTP_ACCEPTED, json_pack("{s:b}", "is_updating", 1));
@@ -385,12 +244,6 @@ void cir__update_tick(cir__update *self)
     double now = cir__clock_seconds();
     bool is_idle;
     pthread_mutex_lock(&self->lock);
-    if (now - self->pinged_at > PING_SECONDS) {
-        for (stream *one = self->streams; one != NULL; one = one->after)
-            one->wants_ping = true;
-        wake_streams(self);
-        self->pinged_at = now;
-    }
     is_idle = !self->is_running;
     pthread_mutex_unlock(&self->lock);
     if (is_idle && now - self->followed_at > FOLLOW_SECONDS) {
