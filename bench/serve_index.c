@@ -68,7 +68,8 @@ static bool make_model(const char *folder, const char *source, size_t dim)
     const char *rest = at + sizeof key - 1;
     rest += strspn(rest, " 0123456789");
     (void)snprintf(changed, sizeof changed, "%.*s%s %zu%s", (int)(at - config), config, key, dim, rest);
-    is_made = is_made && cir__made_write(folder, "config.json", changed) && cir__made_weights_write(folder, false);
+    is_made =
+        is_made && cir__made_write(folder, "config.json", changed) && cir__made_weights_write(folder, false);
     return is_made || fail("the model cannot be written", NULL);
 }
 
