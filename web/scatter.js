@@ -121,11 +121,11 @@ async function showTip(point, x, y) {
 
 const clampX = (x) => Math.min(scale.right, Math.max(scale.left, x)),
       clampY = (y) => Math.min(scale.bottom, Math.max(scale.top, y));
+/* Half a pixel larger than drawn, so that the mark that a frame starts from is inside however its place is rounded. */
 function setFrame(from, to) {
-    frame = [
-        scale.v(Math.min(from[0], to[0])), scale.t(Math.max(from[1], to[1])), scale.v(Math.max(from[0], to[0])),
-        scale.t(Math.min(from[1], to[1]))
-    ];
+    const [left, right] = [Math.min(from[0], to[0]) - 0.5, Math.max(from[0], to[0]) + 0.5],
+                 [top, bottom] = [Math.min(from[1], to[1]) - 0.5, Math.max(from[1], to[1]) + 0.5];
+    frame = [scale.v(left), scale.t(bottom), scale.v(right), scale.t(top)];
     drawFrame();
 }
 
