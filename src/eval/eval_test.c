@@ -124,6 +124,47 @@ static void translate(const char *option, const json_t *value, cir_settings *set
         fail_msg("unknown option %s", option);
 }
 
+/* All methods in one run are what they are alone, to the bit. */
+static void test_together_as_alone(void **state)
+{
+    (void)state;
+    static const cir_method methods[] = {CIR_METHOD_TEXT,  CIR_METHOD_IMAGE,  CIR_METHOD_PRODUCT,
+                                         CIR_METHOD_BASIC, CIR_METHOD_WEICOM, CIR_METHOD_BASIC_MINUS,
+                                         CIR_METHOD_SUM,   CIR_METHOD_BASIC};
+    enum { N_METHODS = sizeof methods / sizeof methods[0] };
+    static cir_settings settings[N_METHODS];
+    cir_dataset *dataset = open_features(path_in("CIR_TEST_DATA", "method/small"));
+    cir_contestant contestants[N_METHODS];
+    cir_eval_result together[N_METHODS], alone;
+    cir_pool *pool = NULL;
+    cir_error err;
+    assert_int_equal(cir_pool_new(2, &pool, &err), CIR_OK);
+    for (size_t m = 0; m < N_METHODS; m++) {
+        cir_settings_init(&settings[m], methods[m]);
+        if (m == 3)
+            set(&settings[m], "project=0");
+        contestants[m] = (cir_contestant){methods[m], &settings[m]};
+    }
+    assert_int_equal(cir_eval_run_all(dataset, contestants, N_METHODS, pool, together, &err), CIR_OK);
+    for (size_t m = 0; m < N_METHODS; m++) {
+        assert_int_equal(cir_eval_run(dataset, methods[m], &settings[m], NULL, &alone, &err), CIR_OK);
+        const size_t n = alone.n_queries;
+        assert_memory_equal(together[m].AP, alone.AP, n * sizeof *alone.AP);
+        assert_memory_equal(together[m].top, alone.top, n * CIR_N_TOP * sizeof *alone.top);
+        assert_true(together[m].mmAP == alone.mmAP &&
+                    together[m].mmAP_interval.low == alone.mmAP_interval.low);
+        cir_eval_result_done(&alone);
+        cir_eval_result_done(&together[m]);
+    }
+    /* One that cannot run leaves nothing of the others. */
+    contestants[1].method = CIR_METHOD_FREEDOM;
+    assert_int_equal(cir_eval_run_all(dataset, contestants, N_METHODS, pool, together, &err), CIR_ARGUMENT);
+    for (size_t m = 0; m < N_METHODS; m++)
+        assert_null(together[m].AP_forms);
+    cir_pool_free(pool);
+    cir_dataset_close(dataset);
+}
+
 static void test_golden_as_the_reference(void **state)
 {
     (void)state;
@@ -161,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_set_as_numpy),
+        cmocka_unit_test(test_together_as_alone),
         cmocka_unit_test(test_golden_as_the_reference),
     };
     return cmocka_run_group_tests_name("eval", tests, NULL, NULL);
