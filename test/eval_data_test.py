@@ -30,8 +30,6 @@ def ask(*arguments, **keywords):
     answer = run(*arguments, "--json", "-", "-q", **keywords)
     assert answer.returncode == 0, answer.stderr
     document = json.loads(answer.stdout)
-    for method in document["methods"]:
-        del method["seconds"]
     del document["seconds"]
     return document
 

@@ -36,16 +36,6 @@ typedef struct cir_dataset_info {
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_features(const char *folder, cir_pool *pool,
                                                             cir_dataset **dataset_out, cir_error *err);
 
-/* A data set in i-CIR's layout (query_files.csv, database_files.csv, images beside them), encoded with a
- * model, which is lent and must outlive it: runs of BASIC encode corpora and contextualised texts, once each.
- * The image mean is that of the whole database, the minima are estimated as a composer does. watch, which may
- * be NULL, is told how many of how many pictures are encoded; false stops it (CIR_INTERRUPTED). Errors: as
- * above, and those of cir_model_encode_files. */
-CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_images(const char *folder, const cir_model *model,
-                                                          cir_pool *pool, cir_encode_watch *watch,
-                                                          void *context, cir_dataset **dataset_out,
-                                                          cir_error *err);
-
 /* The four benchmarks of domain conversion by FREEDOM's lists ("path domain class", separated by spaces):
  * imagenet_r and ltll (full_files.csv, the queries are the database; for imagenet_r also its source
  * imgnet_targets.txt), nico and minidn (query_files.csv and database_files.csv). Every listed image is
@@ -56,14 +46,11 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_images(const char *folder, co
  * Features that somebody else computed lie beside the lists, as for cir_dataset_open_features, except:
  * database_image.npy has one row a database row, query_image.npy one row a listed query image (not read where
  * the queries are the database), query_text.npy and the optional query_text_context.npy one row a domain, in
- * the benchmark's order. Errors: CIR_ARGUMENT (no such benchmark), and those of the other two. */
+ * the benchmark's order. Errors: CIR_ARGUMENT (no such benchmark), and those of
+ * cir_dataset_open_features. */
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_domain_features(const char *folder, const char *benchmark,
                                                                    cir_pool *pool, cir_dataset **dataset_out,
                                                                    cir_error *err);
-CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_domain_images(const char *folder, const char *benchmark,
-                                                                 const cir_model *model, cir_pool *pool,
-                                                                 cir_encode_watch *watch, void *context,
-                                                                 cir_dataset **dataset_out, cir_error *err);
 
 /* CIRR, CIRCO and FashionIQ: pairs of a reference image and a text, and what is relevant to each, in the
  * files in which they are published. The reference images are part of what is ranked. */
@@ -74,12 +61,12 @@ typedef struct cir_triplets_options {
                                all images of the split's lists */
 } cir_triplets_options;
 
-/* What lies below the folder, SPLIT being val or test (test1 of CIRR):
- *   cirr       captions/cap.rc2.SPLIT.json, image_splits/split.rc2.SPLIT.json; pictures in img_raw/
- *   circo      annotations/SPLIT.json, COCO2017_unlabeled/annotations/image_info_unlabeled2017.json; pictures
- * in COCO2017_unlabeled/unlabeled2017/ fashioniq  captions/cap.CATEGORY.SPLIT.json,
+/* What lies below the folder, SPLIT being val or test (test1 of CIRR). CIRR: captions/cap.rc2.SPLIT.json and
+ * image_splits/split.rc2.SPLIT.json; pictures in img_raw/. CIRCO: annotations/SPLIT.json and
+ * COCO2017_unlabeled/annotations/image_info_unlabeled2017.json; pictures in
+ * COCO2017_unlabeled/unlabeled2017/. FashionIQ: captions/cap.CATEGORY.SPLIT.json and
  * image_splits/split.CATEGORY.SPLIT.json for dress, shirt and toptee, each with a gallery of its own;
- * pictures in images/ A query's own image is ranked but for CIRR, as their evaluations do. FashionIQ's
+ * pictures in images/. A query's own image is ranked but for CIRR, as their evaluations do. FashionIQ's
  * captions of one pair are joined by " and ", blanks and ".?," taken off their ends. Intervals and breakdowns
  * go by image sets (CIRR) or reference images.
  *
@@ -87,7 +74,7 @@ typedef struct cir_triplets_options {
  * of the split's list, in its order (FashionIQ: dress, shirt and toptee one after another; with
  * ranks_used_images those images alone), query_text.npy and the like with one row for each query in the order
  * of the captions. query_image.npy is not read. Errors: CIR_ARGUMENT (no such benchmark or split; FashionIQ's
- * test split, whose targets nobody tells), and those of cir_dataset_open_features and _images. */
+ * test split, whose targets nobody tells), and those of cir_dataset_open_features. */
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_triplet_features(const char *folder,
                                                                     const cir_triplets_options *options,
                                                                     cir_pool *pool, cir_dataset **dataset_out,
@@ -110,11 +97,14 @@ typedef struct cir_cache_report {
     char problem[256];         /* why it could not be written, though all was encoded; "": it could */
 } cir_cache_report;
 
-/* Opens pictures of any of these data sets as cir_dataset_open_images does. i-CIR may also be WebDataset
- * shards (query/ and database/ with *.tar, in the folder or in webdataset/ below it), which are read where
- * there is no query_files.csv and never unpacked. With a cache, a picture whose feature is kept is not
- * encoded again: it is known by its bytes, and by path, inode, size and times of change where these were told
- * seconds after the last change. An interrupted run is continued. report_out: may be NULL. Errors: as above,
+/* A data set of pictures, encoded with a model, which is lent and must outlive it: runs of BASIC encode
+ * corpora and contextualised texts, once each. The image mean is that of the whole database, the minima are
+ * estimated as a composer does. i-CIR's layout is query_files.csv and database_files.csv with the images
+ * beside them, or, where there is no query_files.csv, WebDataset shards (query/ and database/ with *.tar, in
+ * the folder or in webdataset/ below it), which are never unpacked. With a cache, a picture whose feature is
+ * kept is not encoded again: it is known by its bytes, and by path, inode, size and times of change where
+ * these were told seconds after the last change. An interrupted run is continued; watch returning false stops
+ * it (CIR_INTERRUPTED). report_out: may be NULL. Errors: those of the lists and of cir_model_encode_files,
  * and those of the cache's folder. */
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_pictures(const char *folder,
                                                             const cir_pictures_options *options,
@@ -251,7 +241,6 @@ typedef struct cir_eval_result {
     double *query_figures; /* of each query, 0–1: what the figures are means of */
     size_t *best;          /* [n_queries, CIR_N_BEST] as top */
     size_t *best_members;  /* [n_queries, CIR_N_BEST_MEMBERS] of CIRR's image set alone */
-    double seconds;
 } cir_eval_result;
 
 /* Evaluates one method: every query ranks the database of its own instance.
@@ -266,10 +255,10 @@ typedef struct cir_contestant {
     const cir_settings *settings;
 } cir_contestant;
 
-/* Evaluates several methods in one pass: as cir_eval_run for each, but for rounding, at less than their sum,
+/* Evaluates several methods in one pass: as cir_eval_run for each, to the bit, in less time than their sum,
  * as the features are read once and what methods have in common is computed once. results_out:
- * [n_contestants]; seconds is that of the whole run in each. Memory: what cir_eval_run takes, and the
- * figures. Errors: as cir_eval_run, and no result is left. */
+ * [n_contestants]. Memory: what cir_eval_run takes, and the figures. Errors: as cir_eval_run, and no result
+ * is left. */
 CIR_MUST_CHECK CIR_API cir_status cir_eval_run_all(const cir_dataset *dataset,
                                                    const cir_contestant *contestants, size_t n_contestants,
                                                    cir_pool *pool, cir_eval_result *results_out,

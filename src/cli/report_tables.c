@@ -49,7 +49,7 @@ static void put_method(FILE *file, const json_t *method, double axis_high, bool 
         cir__report_cell(file, cir__report_number(json_object_get(method, "recall"), ranks[i]));
     cir__report_cell(file, cir__report_number(json_object_get(method, "precision"), "1"));
     cir__report_cell(file, cir__report_number(json_object_get(method, "precision"), "10"));
-    fprintf(file, "<td>%.2f</td></tr>\n", cir__report_number(method, "seconds"));
+    fputs("</tr>\n", file);
 }
 
 /* Methods, or the ablation's steps; nothing where there are none. */
@@ -71,9 +71,7 @@ static void put_methods(FILE *file, const json_t *document, bool of_steps)
             of_steps ? "step" : "method");
     for (size_t k = 0; k < N_RANKS; k++)
         fprintf(file, "<th scope=\"col\">R@%s</th>", ranks[k]);
-    fputs("<th scope=\"col\">P@1</th><th scope=\"col\">P@10</th><th "
-          "scope=\"col\">seconds</th></tr></thead>\n<tbody>\n",
-          file);
+    fputs("<th scope=\"col\">P@1</th><th scope=\"col\">P@10</th></tr></thead>\n<tbody>\n", file);
     json_array_foreach(methods, i, method) if (cir__report_is_step(method) == of_steps)
         put_method(file, method, high, method == best && n > 1);
     fputs("</tbody></table></div></section>\n", file);

@@ -98,14 +98,14 @@ json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_resu
             json_array_append_new(rows, json_integer((json_int_t)result->top[q * CIR_N_TOP + i]));
         json_array_append_new(top, rows);
     }
-    json_t *document = json_pack(
-        "{s:s, s:o, s:f, s:f, s:f, s:f, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "method",
-        cir_method_name(result->method), "settings", cir__settings_json(&result->settings), "seconds",
-        result->seconds, "mAP", result->mAP, "mmAP", result->mmAP, "minmAP", result->minmAP, "interval",
-        "mAP", interval_json(result->mAP_interval), "mmAP", interval_json(result->mmAP_interval), "recall",
-        at_ranks_json(result->recall), "precision", at_ranks_json(result->precision), "per_instance",
-        breakdown_json(dataset, result, false), "per_text", breakdown_json(dataset, result, true), "AP", AP,
-        "n_relevant", n_relevant, "top", top);
+    json_t *document =
+        json_pack("{s:s, s:o, s:f, s:f, s:f, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "method",
+                  cir_method_name(result->method), "settings", cir__settings_json(&result->settings), "mAP",
+                  result->mAP, "mmAP", result->mmAP, "minmAP", result->minmAP, "interval", "mAP",
+                  interval_json(result->mAP_interval), "mmAP", interval_json(result->mmAP_interval), "recall",
+                  at_ranks_json(result->recall), "precision", at_ranks_json(result->precision),
+                  "per_instance", breakdown_json(dataset, result, false), "per_text",
+                  breakdown_json(dataset, result, true), "AP", AP, "n_relevant", n_relevant, "top", top);
     json_t *curve = json_array();
     for (size_t i = 0; i < CIR_N_CURVE; i++)
         json_array_append_new(curve, json_real(result->curve[i]));

@@ -178,19 +178,3 @@ cir_status cir_dataset_open_pictures(const char *folder, const cir_pictures_opti
         cir_dataset_close(dataset);
     return status;
 }
-
-cir_status cir_dataset_open_images(const char *folder, const cir_model *model, cir_pool *pool,
-                                   cir_encode_watch *watch, void *context, cir_dataset **dataset_out,
-                                   cir_error *err)
-{
-    const cir_pictures_options options = {.watch = watch, .context = context};
-    return cir_dataset_open_pictures(folder, &options, model, pool, NULL, dataset_out, err);
-}
-
-cir_status cir_dataset_open_domain_images(const char *folder, const char *benchmark, const cir_model *model,
-                                          cir_pool *pool, cir_encode_watch *watch, void *context,
-                                          cir_dataset **dataset_out, cir_error *err)
-{
-    const cir_pictures_options options = {.domains = benchmark, .watch = watch, .context = context};
-    return cir_dataset_open_pictures(folder, &options, model, pool, NULL, dataset_out, err);
-}

@@ -216,6 +216,14 @@ static bool watch_it(void *context, size_t n_done, size_t n_total)
     return n_done != self->stop_at;
 }
 
+/* Opens a folder with the stand-in; watched may be NULL. */
+static cir_status open_watched(const char *place, watching *watched, cir_dataset **dataset_out,
+                               cir_error *err)
+{
+    const cir_pictures_options options = {.watch = watched != NULL ? watch_it : NULL, .context = watched};
+    return cir_dataset_open_pictures(place, &options, &model, NULL, NULL, dataset_out, err);
+}
+
 static cir_eval_result run(const cir_dataset *dataset, cir_method method, const char *key_value)
 {
     cir_settings settings;
@@ -237,7 +245,7 @@ static void test_pictures_are_encoded_once(void **state)
     watching watched = {0};
     char trailing[70];
     snprintf(trailing, sizeof trailing, "%s/", folder);
-    if (cir_dataset_open_images(trailing, &model, NULL, watch_it, &watched, &dataset, &err) != CIR_OK)
+    if (open_watched(trailing, &watched, &dataset, &err) != CIR_OK)
         fail_msg("%s", err.message);
     const cir_dataset_info *info = cir_dataset_get_info(dataset);
     assert_string_equal(info->name, strrchr(folder, '/') + 1);
@@ -256,7 +264,7 @@ static void test_composing_pays(void **state)
 {
     (void)state;
     cir_dataset *dataset;
-    assert_int_equal(cir_dataset_open_images(folder, &model, NULL, NULL, NULL, &dataset, NULL), CIR_OK);
+    assert_int_equal(open_watched(folder, NULL, &dataset, NULL), CIR_OK);
     cir_eval_result image = run(dataset, CIR_METHOD_IMAGE, NULL), text = run(dataset, CIR_METHOD_TEXT, NULL);
     cir_eval_result sum = run(dataset, CIR_METHOD_SUM, NULL);
     assert_true(sum.mAP > image.mAP + 10 && sum.mAP > text.mAP + 10);
@@ -270,7 +278,7 @@ static void test_texts_are_encoded_once_a_corpus(void **state)
 {
     (void)state;
     cir_dataset *dataset;
-    assert_int_equal(cir_dataset_open_images(folder, &model, NULL, NULL, NULL, &dataset, NULL), CIR_OK);
+    assert_int_equal(open_watched(folder, NULL, &dataset, NULL), CIR_OK);
     n_texts = 0;
     cir_eval_result first = run(dataset, CIR_METHOD_BASIC_MINUS, "contextualise=0");
     const size_t n_corpora = n_texts;
@@ -296,16 +304,13 @@ static void test_stopping_and_failing(void **state)
     cir_dataset *dataset;
     cir_error err;
     watching watched = {.stop_at = 32};
-    assert_int_equal(cir_dataset_open_images(folder, &model, NULL, watch_it, &watched, &dataset, &err),
-                     CIR_INTERRUPTED);
+    assert_int_equal(open_watched(folder, &watched, &dataset, &err), CIR_INTERRUPTED);
     assert_null(dataset);
     assert_int_equal(unlink(path_of("database/thing1_night_2.jpg")), 0);
-    assert_int_equal(cir_dataset_open_images(folder, &model, NULL, NULL, NULL, &dataset, &err),
-                     CIR_NOT_FOUND);
+    assert_int_equal(open_watched(folder, NULL, &dataset, &err), CIR_NOT_FOUND);
     assert_non_null(strstr(err.message, "database/thing1_night_2.jpg"));
     assert_int_equal(unlink(path_of("database_files.csv")), 0);
-    assert_int_equal(cir_dataset_open_images(folder, &model, NULL, NULL, NULL, &dataset, &err),
-                     CIR_NOT_FOUND);
+    assert_int_equal(open_watched(folder, NULL, &dataset, &err), CIR_NOT_FOUND);
     assert_non_null(strstr(err.message, "database_files.csv"));
 }
 

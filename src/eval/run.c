@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -41,13 +40,6 @@ typedef struct run {
     size_t failed_batch; /* the first that failed; SIZE_MAX: none */
     cir_error failure;   /* its error */
 } run;
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* What ranking one batch of queries takes, by all methods that rank the same rows. */
 typedef struct batch {
@@ -268,7 +260,6 @@ cir_status cir_eval_run_all(const cir_dataset *dataset, const cir_contestant *co
                             size_t n_contestants, cir_pool *pool, cir_eval_result *results_out,
                             cir_error *err)
 {
-    const double begin = seconds_now();
     run job = {.dataset = dataset,
                .n_methods = n_contestants,
                .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -287,11 +278,8 @@ cir_status cir_eval_run_all(const cir_dataset *dataset, const cir_contestant *co
     }
     if (status == CIR_OK)
         status = run_summarise(&job, pool, err);
-    for (size_t m = 0; m < n_contestants; m++)
-        if (status == CIR_OK)
-            results_out[m].seconds = seconds_now() - begin;
-        else
-            cir_eval_result_done(&results_out[m]);
+    for (size_t m = 0; m < n_contestants && status != CIR_OK; m++)
+        cir_eval_result_done(&results_out[m]);
     run_done(&job);
     return status;
 }
