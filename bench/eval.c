@@ -53,7 +53,7 @@ typedef struct instance {
     size_t n_rows, n_photos, n_texts, n_queries;
 } instance;
 
-static void stop(const char *what)
+static _Noreturn void stop(const char *what)
 {
     (void)fprintf(stderr, "bench_eval: %s: %s\n", what, strerror(errno));
     exit(1);
@@ -294,7 +294,7 @@ static taken command_run(const char *const *argv)
     posix_spawn_file_actions_t actions;
     struct rusage usage;
     pid_t child;
-    int status;
+    int status = 0;
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     const double begin = cir__now_ms();
@@ -320,7 +320,7 @@ typedef struct limits {
 static limits limits_measure(const char *path)
 {
     limits found = {0};
-    int ends[2], status;
+    int ends[2], status = 0;
     if (pipe(ends) != 0)
         stop("pipe");
     const pid_t child = fork();

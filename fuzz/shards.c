@@ -51,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 abort();
             for (size_t b = 0; b < picture.size; b++)
                 sum += picture.bytes[b];
+            (void)sum;
         }
     cir_dataset_close(dataset);
     return 0;
