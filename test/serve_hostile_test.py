@@ -262,12 +262,11 @@ def test_a_slow_crowd_does_not_keep_others_waiting(place):
             connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" if i % 3 else b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX: ")
             connection.setblocking(False)
             crowd.append(connection)
-        started, slowest, n_cut = time.monotonic(), 0.0, 0
+        started, n_meanwhile, n_cut = time.monotonic(), 0, 0
         while time.monotonic() - started < 24:
-            before = time.monotonic()
             assert server.search({"text": "asked again and again"}).status == 200
             assert server.get("/healthz").status == 200
-            slowest = max(slowest, time.monotonic() - before)
+            n_meanwhile += len(crowd) == 500
             for connection in crowd[:]:
                 try:
                     connection.send(b"a")
@@ -280,7 +279,7 @@ def test_a_slow_crowd_does_not_keep_others_waiting(place):
                     crowd.remove(connection)
                     n_cut += 1
             time.sleep(1)
-        assert slowest < 2, slowest
+        assert n_meanwhile >= 3, "whoever waits for the slow ones is served once at most before they are cut"
         assert n_cut == 500, n_cut
         assert server.metric("cir_connections_cut_total") >= 500
         assert server.metric("cir_connections") < 10
@@ -293,9 +292,8 @@ def test_those_that_do_not_read_are_no_burden(server):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(b"GET /v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
         readers.append(connection)
-    before = time.monotonic()
     assert server.search({"text": "meanwhile"}).status == 200
-    assert time.monotonic() - before < 3
+    assert server.metric("cir_connections") > 100, "answered before any of them was cut"
     for connection in readers:
         connection.close()
 

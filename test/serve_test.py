@@ -120,12 +120,13 @@ def test_an_upload_is_found_and_its_name_stands_for_it(server):
 
 
 def test_another_lambda_encodes_nothing(server):
-    name = server.search({"text": "seldom asked"}, image=jpeg(draw_photo(50))).json["upload"]
+    first = server.search({"text": "seldom asked"}, image=jpeg(draw_photo(50))).json
+    name, encoding_ms = first["upload"], first["ms"]["encode"]
     encoded = server.search({"image": {"upload": name}, "text": "seldom asked", "settings": {"lambda": 0.2}, "k": 7}).json
-    assert encoded["ms"]["encode"] < 5
+    assert encoded["ms"]["encode"] < encoding_ms / 4
     assert encoded["settings"]["lambda"] == 0.2
     fresh = server.search({"image": {"upload": name}, "text": "seldom asked", "settings": {"lambda": 0.2}, "method": "basic", "k": 7}).json
-    assert fresh["ms"]["encode"] < 5, "both forms of BASIC share what they know"
+    assert fresh["ms"]["encode"] < encoding_ms / 4, "both forms of BASIC share what they know"
     assert fresh["settings"]["expand"] == 1
 
 
