@@ -368,6 +368,11 @@ def test_encode_writes_unit_rows(cir, photos, tmp_path):
     assert (texts[0] == texts[1]).all() and not (texts[0] == texts[3]).all()
 
 
+def test_an_index_in_a_folder_that_is_not_there(cir, photos, tmp_path):
+    result = cir("index", photos, "-o", tmp_path / "no" / "photos.cir")
+    assert result.status == 1 and "its folder is not there; make that first" in result.err
+
+
 @pytest.mark.skipif(not (SHARED / "data" / "golden").exists(), reason="the golden features are not at hand")
 def test_eval_agrees_with_the_reference(cir, tmp_path):
     golden = SHARED / "data" / "golden"

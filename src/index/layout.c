@@ -38,6 +38,9 @@ cir_status cir__layout_make(const char *path, cir_error *err)
 {
     if (mkdir(path, 0777) == 0)
         return cir__folder_sync(path, err);
+    if (errno == ENOENT)
+        return cir__fail(err, CIR_NOT_FOUND, "%s: cannot be made: its folder is not there; make that first",
+                         path);
     if (errno != EEXIST)
         return cir__fail_errno(err, errno, "%s: cannot be made", path);
     struct stat facts;
