@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -45,6 +46,7 @@ def update(cir, photos, index, *more):
     (["index", "photos"], "-o INDEX is missing"),
     (["index", "-o", "x.cir"], "a folder of photos is missing"),
     (["index", "photos", "-o", "x.cir", "--threads", "0"], "whole number"),
+    (["index", "photos", "-o", "x.cir", "--precision", "int9"], "neither f32 nor bf16"),
     (["encode", "-o", "x.npy"], "either --images"),
     (["encode", "--texts", "/dev/null", "-o", "x.npy", "--precision", "f16"], "neither f32 nor bf16"),
     (["eval"], "DATASET"),
@@ -63,6 +65,19 @@ def test_every_command_has_help(cir, command):
     assert result.status == 0
     assert f"Usage: cir {command}" in result.out
     assert command in cir("--help").out
+    flags = re.findall(r"^ +(?:-\w, )?(--[\w-]+)", result.out, re.MULTILINE)
+    assert len(flags) == len(set(flags)) > 0, "every flag once"
+
+
+def test_an_index_in_bf16_is_close_to_one_in_f32(cir, photos, tmp_path):
+    plain, rounded = tmp_path / "plain.cir", tmp_path / "rounded.cir"
+    assert cir("index", photos, "-o", plain, "-q").status == 0
+    made = cir("index", photos, "-o", rounded, "-q", "--precision", "bf16")
+    if made.status == 1 and "bf16" in made.err:
+        pytest.skip("this processor has no bf16: " + made.err)
+    assert made.status == 0, made.err
+    a, b = (numpy.load(next(index.glob("features/*/vectors.npy"))).astype(float) for index in (plain, rounded))
+    assert not (a == b).all() and ((a * b).sum(1) / numpy.linalg.norm(a, axis=1) / numpy.linalg.norm(b, axis=1)).min() > 0.999
 
 
 # -- index ---------------------------------------------------------------------------------------------------------

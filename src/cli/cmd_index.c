@@ -10,7 +10,6 @@ static const cir__flag flags[] = {
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default: the index' own, else demo)"},
     {"precision", 0, "f32|bf16",
      "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
-    {"precision", 0, "f32", "the encoder's arithmetic"},
     {"batch", 0, "N", "pictures encoded together (default 16)"},
     {"max-megapixels", 0, "N", "refuse larger pictures (default 512)"},
     {"no-exif-rotation", 0, NULL, "leave EXIF orientations unapplied, as the reference code does"},
@@ -98,10 +97,6 @@ static int run(const cir__arguments *arguments)
         return cir__arguments_refuse(arguments, "-o INDEX is missing");
     if (n_paths == 0)
         return cir__arguments_refuse(arguments, "a folder of photos is missing");
-    const char *precision = cir__arguments_get(arguments, "precision");
-    if (precision != NULL && strcmp(precision, "f32") != 0)
-        return cir__arguments_refuse(arguments, "--precision: \"%s\" is not known here; known: f32",
-                                     precision);
     cir__progress progress;
     cir_update_options options = {
         .image.ignores_exif_rotation = cir__arguments_has(arguments, "no-exif-rotation"),

@@ -108,22 +108,43 @@ int cir__experiments_check_flags(const cir__arguments *arguments)
     return CIR__DONE;
 }
 
+/* What --distractors asks for; lends itself to options and methods. */
+typedef struct wanted {
+    cir_distract_options options;
+    size_t sizes[CIR_N_POOLS];
+    cir_settings settings[CIR_N_METHODS];
+    cir_distracted methods[CIR_N_METHODS];
+    size_t n_methods;
+} wanted;
+
+/* plain: as choose has it. free() it; NULL after a message, with the exit status. */
+static wanted *wanted_new(const cir__experiment *experiment, const json_t *plain, int *status_out)
+{
+    wanted *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        fprintf(stderr, "cir: memory could not be had\n");
+        *status_out = CIR__FAILED;
+        return NULL;
+    }
+    *status_out = read_options(experiment->arguments, experiment->ap, self->sizes, &self->options);
+    if (*status_out == CIR__DONE)
+        *status_out = choose(experiment, plain, self->settings, self->methods, &self->n_methods);
+    if (*status_out == CIR__DONE)
+        return self;
+    free(self);
+    return NULL;
+}
+
 int cir__experiments_check_distractors(const cir__experiment *experiment)
 {
-    cir_distracted methods[CIR_N_METHODS];
-    cir_distract_options options;
-    size_t sizes[CIR_N_POOLS], n = 0;
+    int status = CIR__DONE;
     cir_error err;
     if (!cir__arguments_has(experiment->arguments, "distractors"))
         return CIR__DONE;
-    cir_settings *settings = calloc(CIR_N_METHODS, sizeof *settings);
-    int status =
-        settings != NULL ? read_options(experiment->arguments, experiment->ap, sizes, &options) : CIR__FAILED;
-    if (status == CIR__DONE)
-        status = choose(experiment, NULL, settings, methods, &n);
-    free(settings);
-    if (status == CIR__DONE && cir_distract_check_pool(experiment->dataset, &options, &err) != CIR_OK)
+    wanted *self = wanted_new(experiment, NULL, &status);
+    if (self != NULL && cir_distract_check_pool(experiment->dataset, &self->options, &err) != CIR_OK)
         status = cir__session_fail(&err);
+    free(self);
     return status;
 }
 
@@ -201,36 +222,29 @@ static void print_distraction(const char *path, const cir_distraction *pool, con
 
 int cir__experiments_distract(const cir__experiment *experiment, const json_t *plain, json_t *results)
 {
-    cir_distracted methods[CIR_N_METHODS];
-    cir_distract_options options;
+    int status = CIR__DONE;
     cir_distraction pool;
-    size_t sizes[CIR_N_POOLS], n = 0;
     cir_error err;
     cir__progress progress;
     if (!cir__arguments_has(experiment->arguments, "distractors"))
         return CIR__DONE;
-    cir_settings *settings = calloc(CIR_N_METHODS, sizeof *settings);
-    int status =
-        settings != NULL ? read_options(experiment->arguments, experiment->ap, sizes, &options) : CIR__FAILED;
-    if (status == CIR__DONE)
-        status = choose(experiment, plain, settings, methods, &n);
-    if (status == CIR__DONE) {
-        cir__progress_init(&progress, experiment->arguments, "reading distractors");
-        cir__session_catch_interrupts();
-        options.watch = watch;
-        options.watch_context = &progress;
-        if (cir_eval_distract(experiment->dataset, &options, methods, n, experiment->pool, &pool, &err) !=
-            CIR_OK)
-            status = CIR__FAILED;
-        cir__progress_clear(&progress);
-        if (status != CIR__DONE)
-            cir__session_fail(&err);
-    }
-    if (status == CIR__DONE) {
+    wanted *self = wanted_new(experiment, plain, &status);
+    if (self == NULL)
+        return status;
+    cir__progress_init(&progress, experiment->arguments, "reading distractors");
+    cir__session_catch_interrupts();
+    self->options.watch = watch;
+    self->options.watch_context = &progress;
+    const bool is_done = cir_eval_distract(experiment->dataset, &self->options, self->methods,
+                                           self->n_methods, experiment->pool, &pool, &err) == CIR_OK;
+    cir__progress_clear(&progress);
+    if (is_done) {
+        const char *path = self->options.pool_path;
         if (experiment->prints_table)
-            print_distraction(options.pool_path, &pool, methods, n);
-        json_object_set_new(results, "distractors", distraction_json(options.pool_path, &pool, methods, n));
+            print_distraction(path, &pool, self->methods, self->n_methods);
+        json_object_set_new(results, "distractors",
+                            distraction_json(path, &pool, self->methods, self->n_methods));
     }
-    free(settings);
-    return status;
+    free(self);
+    return is_done ? CIR__DONE : cir__session_fail(&err);
 }
