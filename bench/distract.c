@@ -3,9 +3,9 @@
  * A seeded pool of float16 rows lies in memory, as a file that is mapped; a data set in the shape of i-CIR
  * (1,883 queries of 202 instances, 750 photos, 600 texts, 10 positives a query) beside it in a folder of
  * /tmp. Timed is cir_eval_distract by the method product, composing included; its operations are those of the
- * products of every row with every distinct photo and text. The limit is
- * oneDNN's product of matrices, one on each thread; it takes turns with the experiment, the best of the
- * repeats counts. Prints a table; --json also appends one line of JSON to a file.
+ * products of every row with every distinct photo and text. The limit is oneDNN's product of matrices, one on
+ * each thread; it takes turns with the experiment, the best of the repeats counts. Prints a table; --json
+ * also appends one line of JSON to a file.
  *
  *   bench_distract [--n ROWS] [--dim D] [--repeats R] [--threads T] [--json FILE] */
 #include <stdbool.h>

@@ -119,7 +119,7 @@ static int show_result(evaluating *self, cir_eval_result *result, const char *la
 
 /* What is evaluated in one go: methods, and behind them the rows of the ablation. */
 typedef struct line_up {
-    size_t n_methods, n;
+    size_t n;
     cir_contestant contestants[CIR_N_METHODS + N_ABLATION];
     cir_settings settings[CIR_N_METHODS + N_ABLATION];
     cir_eval_result results[CIR_N_METHODS + N_ABLATION];
@@ -129,7 +129,6 @@ static int line_up_fill(const evaluating *self, const cir_method *methods, size_
 {
     const size_t n_ablation = cir__arguments_has(self->arguments, "ablation") ? N_ABLATION : 0;
     int status = CIR__DONE;
-    all->n_methods = n_methods;
     all->n = n_methods + n_ablation;
     for (size_t i = 0; i < all->n && status == CIR__DONE; i++) {
         const bool is_method = i < n_methods;

@@ -44,7 +44,6 @@ typedef struct run {
 /* What ranking one batch of queries takes, by all methods that rank the same rows. */
 typedef struct batch {
     const cir_dataset *dataset;
-    size_t begin, end; /* queries */
     cir_rows rows;
     cir_composed *composed; /* [methods, end − begin] */
     cir__scores scores;
@@ -124,8 +123,6 @@ static cir_status rank_some(const run *job, size_t begin, size_t end, bool is_ex
 {
     const size_t instance = job->dataset->queries[begin].instance, n_queries = end - begin;
     batch self = {.dataset = job->dataset,
-                  .begin = begin,
-                  .end = end,
                   .rows = is_external ? cir__dataset_get_composed_rows(job->dataset, instance)
                                       : cir__dataset_get_rows(job->dataset, instance)};
     size_t n_composed = 0;

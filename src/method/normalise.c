@@ -1,13 +1,12 @@
 #include "method/normalise.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/pool.h"
-#include "linalg/blas.h"
+#include "kernels/kernels.h"
 
 /* Rows of a block of similarities: small enough to stay in a cache. */
 #define BLOCK 128
@@ -29,16 +28,16 @@ static void pair_block(void *context, size_t i_task, size_t i_thread)
     const pairing *const job = context;
     float *const block = job->block + i_thread * BLOCK * BLOCK;
     const size_t begin = i_task * BLOCK, n_rows = smaller(BLOCK, job->n_left - begin);
+    const cir__kernels *const kernels = cir__kernels_get();
     double smallest = INFINITY;
 
     for (size_t at = 0; at < job->n_right; at += BLOCK) {
         const size_t n_columns = smaller(BLOCK, job->n_right - at);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n_rows, (int)n_columns, (int)job->dim, 1.0f,
-                    job->left + begin * job->dim, (int)job->dim, job->right + at * job->dim, (int)job->dim,
-                    0.0f, block, BLOCK);
-        for (size_t r = 0; r < n_rows; r++)
-            for (size_t c = 0; c < n_columns; c++)
-                smallest = fmin(smallest, (double)block[r * BLOCK + c]);
+        kernels->product_f32(job->left + begin * job->dim, n_rows, job->dim, job->dim,
+                             job->right + at * job->dim, n_columns, job->dim, block, BLOCK);
+        for (size_t c = 0; c < n_columns; c++)
+            for (size_t r = 0; r < n_rows; r++)
+                smallest = fmin(smallest, (double)block[c * BLOCK + r]);
     }
     job->minimum[i_task] = smallest;
 }
@@ -95,11 +94,6 @@ cir_status cir__minima_fit(const float *images, size_t n_images, const float *te
         status = cir__fail_memory(err, "similarities of a sample");
         goto exit;
     }
-    if (!cir__blas_fits(dim)) {
-        status = cir__fail(err, CIR_LIMIT, "similarities of a sample: dimension %zu is too large", dim);
-        goto exit;
-    }
-    cir__blas_init();
     status =
         pair_minimum(centred_images, n_images, centred_images, n_images, dim, pool, &minima_out->image, err);
     if (status == CIR_OK)
