@@ -66,6 +66,11 @@ CIR_API const cir_index_info *cir_index_get_info(const cir_index *index);
 /* The features: float16 bits [n_rows, dim], mapped; rows of images that are not ready are to be skipped. */
 CIR_API const uint16_t *cir_index_get_vectors(const cir_index *index);
 
+/* Compact codes of the features, which searches estimate similarities from; NULL where the index has none, as
+ * small ones have, or none that can be trusted: searches then read all features. */
+typedef struct cir_codes cir_codes;
+CIR_API const cir_codes *cir_index_get_codes(const cir_index *index);
+
 /* One byte a row: 1 where the image is ready, else 0. [n_rows]. */
 CIR_API const uint8_t *cir_index_get_ready(const cir_index *index);
 

@@ -48,10 +48,11 @@ typedef struct cir_query {
 typedef struct cir_rows {
     size_t n_rows;
     size_t dim;
-    const uint16_t *f16;  /* [n_rows, dim] IEEE half bits */
-    const float *f32;     /* [n_rows, dim] */
-    const float *scales;  /* [n_rows], row r stands for itself times scales[r]; NULL: for itself */
-    const uint8_t *ready; /* [n_rows], rows with 0 are skipped; NULL: all count */
+    const uint16_t *f16;    /* [n_rows, dim] IEEE half bits */
+    const float *f32;       /* [n_rows, dim] */
+    const float *scales;    /* [n_rows], row r stands for itself times scales[r]; NULL: for itself */
+    const uint8_t *ready;   /* [n_rows], rows with 0 are skipped; NULL: all count */
+    const cir_codes *codes; /* compact codes of f16's rows; NULL: none */
 } cir_rows;
 
 /* An index' rows as the search takes them; lent as long as the index is open. */
@@ -79,6 +80,39 @@ CIR_MUST_CHECK CIR_API cir_status cir_search_top(const cir_rows *rows, const cir
 CIR_MUST_CHECK CIR_API cir_status cir_search_top_batch(const cir_rows *rows, const cir_query *queries,
                                                        size_t n_queries, size_t k, cir_pool *pool,
                                                        cir_hit *hits_out, size_t *n_hits_out, cir_error *err);
+
+/* How cir_search_find goes about it. Zeroed fields mean the defaults. */
+typedef struct cir_search_options {
+    double recall; /* the share of the exact answers aimed at, [0.5, 1]; 0: CIR_SEARCH_RECALL. 1: exact, see
+                      below */
+    bool scans;    /* read all rows, whether there are codes or not */
+} cir_search_options;
+
+#define CIR_SEARCH_RECALL 0.99
+
+/* What cir_search_find did, of all its queries together. */
+typedef struct cir_search_report {
+    bool used_codes;     /* else all rows were read */
+    size_t n_candidates; /* rows whose estimate did not rule them out */
+    size_t n_rescored;   /* of them: rows whose features were read */
+    double codes_ms;     /* estimating */
+    double rescore_ms;   /* reading features and scoring them */
+} cir_search_report;
+
+/* The k best rows of each of n_queries queries of one dimension, by the rows' codes where they have any: the
+ * codes give both of a row's scores with their errors' deviations, and with them an interval of the fused
+ * score; rows whose upper end reaches the k-th best score are read and scored exactly. Scores that come out
+ * are exact; rows may be missing. The interval is that of both scores within z deviations, z the quantile of
+ * the normal distribution that the recall is, so that the recall is reached even by rows at the very end of
+ * the answer; of 1, z = 6: each interval fails with a probability of about 2·10⁻⁹. Without codes, for more
+ * candidates than pay, or where memory is short for them, all rows are read (cir_search_top_batch). options,
+ * report_out may be NULL. hits_out: [n_queries, k]; n_hits_out: [n_queries]. Errors: those of
+ * cir_search_top_batch, CIR_ARGUMENT (recall out of range), CIR_IO and CIR_DAMAGED (the rows' file). */
+CIR_MUST_CHECK CIR_API cir_status cir_search_find(const cir_rows *rows, const cir_query *queries,
+                                                  size_t n_queries, size_t k,
+                                                  const cir_search_options *options, cir_pool *pool,
+                                                  cir_hit *hits_out, size_t *n_hits_out,
+                                                  cir_search_report *report_out, cir_error *err);
 
 /* Every row's scores: scores_out, image_scores_out, text_scores_out: [n_rows] each, each may be NULL; NaN for
  * rows that are not searched. Errors: as above. */
