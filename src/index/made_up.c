@@ -1,5 +1,6 @@
-/* Features are made in rounds, many rows at once on all threads, and go one after another through the writer
- * that updates use: what comes out is an index like any other, and a test of how large one may become. */
+/* Everything goes through the writer that updates use: what comes out is an index like any other, and a test
+ * of how large one may become. Rounds of rows overlap on the pool's threads: while one round's catalogue rows
+ * are written by one task and its features by another, the next round's features are made by many. */
 #include "index/made_up.h"
 
 #include <inttypes.h>
@@ -33,75 +34,113 @@ typedef struct making {
     cir__writer *writer;
     cir__made_rows *made;
     size_t n_rows, dim;
-    size_t first;    /* row of the round */
-    uint16_t *rows;  /* [ROUND_ROWS, dim] */
-    float *scratch;  /* [n_threads, dim] */
-    size_t n_rounds; /* since the last commit */
+    size_t written, first; /* rows so far in the writer, and made */
+    uint16_t *rows[2];     /* [ROUND_ROWS, dim]: of rounds that are even and odd */
+    float *scratch;        /* [n_threads, dim] */
+    cir_status catalogue_status, features_status;
+    cir_error catalogue_err, features_err;
 } making;
 
-static size_t n_of_round(const making *self)
+static uint16_t *rows_of_round(const making *self, size_t first)
 {
-    return self->n_rows - self->first < ROUND_ROWS ? self->n_rows - self->first : ROUND_ROWS;
+    return self->rows[first / ROUND_ROWS % 2];
 }
 
-static void make_rows(void *context, size_t i_task, size_t i_thread)
+static size_t n_of_round(const making *self, size_t first)
 {
-    making *const self = context;
-    const size_t n = n_of_round(self);
+    return self->n_rows - first < ROUND_ROWS ? self->n_rows - first : ROUND_ROWS;
+}
+
+static void make_features(making *self, size_t i_task, float *scratch)
+{
+    const size_t n = n_of_round(self, self->first);
     for (size_t r = i_task * TASK_ROWS; r < (i_task + 1) * TASK_ROWS && r < n; r++)
-        cir__made_rows_get(self->made, self->first + r, self->scratch + i_thread * self->dim,
-                           self->rows + r * self->dim);
+        cir__made_rows_get(self->made, self->first + r, scratch,
+                           rows_of_round(self, self->first) + r * self->dim);
 }
 
 /* Names in the order of their ids, so that the catalogue's tree of paths only grows at its end. */
-static cir_status write_rows(making *self, cir_error *err)
+static cir_status write_catalogue(making *self, cir_error *err)
 {
-    cir__store *store = cir__writer_store(self->writer);
-    cir_status status = cir__writer_begin(self->writer, err);
-    for (size_t r = 0; r < n_of_round(self) && status == CIR_OK; r++) {
-        const size_t id = cir__writer_add_row(self->writer);
-        char name[32];
-        (void)snprintf(name, sizeof name, "photos/%09zu.jpg", id);
+    cir_status status = CIR_OK;
+    const size_t end = self->written + n_of_round(self, self->written);
+    for (size_t id = self->written; id < end && status == CIR_OK; id++) {
         const int64_t taken_at = FIRST_TIME + (int64_t)id * 600;
-        const cir__row row = {.id = id,
+        const cir__row row = {.id = cir__writer_add_row(self->writer),
                               .size_bytes = 100000 + id % 4000000,
                               .modified_ns = taken_at * 1000000000,
                               .width_px = 640,
                               .height_px = 480,
                               .taken_at = taken_at};
-        status = cir__rows_put(store, &row, name, NULL, err);
-        if (status == CIR_OK)
-            status = cir__writer_put_feature(self->writer, id, self->rows + r * self->dim, err);
+        char name[32];
+        (void)snprintf(name, sizeof name, "photos/%09zu.jpg", id);
+        status = cir__rows_put(cir__writer_store(self->writer), &row, name, NULL, err);
     }
     return status;
 }
 
-static cir_status commit(making *self, cir_error *err)
+static cir_status write_features(making *self, cir_error *err)
 {
-    self->n_rounds = 0;
-    return cir__writer_commit(self->writer, err);
+    cir_status status = CIR_OK;
+    const size_t n = n_of_round(self, self->written);
+    for (size_t r = 0; r < n && status == CIR_OK; r++)
+        status = cir__writer_put_feature(self->writer, self->written + r,
+                                         rows_of_round(self, self->written) + r * self->dim, err);
+    return status;
+}
+
+enum { WRITE_CATALOGUE, WRITE_FEATURES, MAKE_FEATURES }; /* the third and all behind it */
+
+static void run_task(void *context, size_t i_task, size_t i_thread)
+{
+    making *const self = context;
+    if (i_task == WRITE_CATALOGUE)
+        self->catalogue_status = write_catalogue(self, &self->catalogue_err);
+    else if (i_task == WRITE_FEATURES)
+        self->features_status = write_features(self, &self->features_err);
+    else
+        make_features(self, i_task - MAKE_FEATURES, self->scratch + i_thread * self->dim);
+}
+
+/* Writes what is made, and makes the next round. */
+static cir_status run_round(making *self, cir_pool *pool, cir_error *err)
+{
+    const size_t n_next = n_of_round(self, self->first), n_written = n_of_round(self, self->written);
+    cir_status status = cir__writer_begin(self->writer, err);
+    if (status != CIR_OK)
+        return status;
+    cir__pool_run(pool, MAKE_FEATURES + n_next / TASK_ROWS + (n_next % TASK_ROWS != 0), run_task, self);
+    self->first += n_next;
+    self->written += n_written;
+    if (self->catalogue_status != CIR_OK || self->features_status != CIR_OK) {
+        const bool is_catalogue = self->catalogue_status != CIR_OK;
+        if (err != NULL)
+            *err = is_catalogue ? self->catalogue_err : self->features_err;
+        return is_catalogue ? self->catalogue_status : self->features_status;
+    }
+    return CIR_OK;
 }
 
 static cir_status make_all(making *self, cir_pool *pool, const cir_update_options *options, cir_error *err)
 {
     cir_status status = CIR_OK;
     cir_update_progress progress = {.n_found = self->n_rows};
-    while (self->first < self->n_rows && status == CIR_OK) {
-        const size_t n = n_of_round(self);
-        cir__pool_run(pool, n / TASK_ROWS + (n % TASK_ROWS != 0), make_rows, self);
-        status = write_rows(self, err);
-        self->first += n;
-        if (status == CIR_OK && (++self->n_rounds == COMMIT_ROUNDS || self->first == self->n_rows))
-            status = commit(self, err);
-        progress.n_done = progress.n_encoded = self->first;
-        if (status == CIR_OK && options != NULL && options->watch != NULL &&
-            !options->watch(options->watch_context, &progress) && self->first < self->n_rows) {
-            status = commit(self, err);
-            if (status == CIR_OK)
-                status = cir__fail(err, CIR_INTERRUPTED, "%s: stopped on request; it holds %zu of %zu rows",
-                                   cir__writer_place(self->writer)->index, self->first, self->n_rows);
-        }
+    bool is_stopped = false;
+    for (size_t i = 0; i * TASK_ROWS < ROUND_ROWS; i++)
+        make_features(self, i, self->scratch);
+    self->first = n_of_round(self, 0);
+    for (size_t n_rounds = 1; self->written < self->n_rows && status == CIR_OK && !is_stopped; n_rounds++) {
+        status = run_round(self, pool, err);
+        progress.n_done = progress.n_encoded = self->written;
+        if (status == CIR_OK && options != NULL && options->watch != NULL)
+            is_stopped = !options->watch(options->watch_context, &progress) && self->written < self->n_rows;
+        if (status == CIR_OK &&
+            (n_rounds % COMMIT_ROUNDS == 0 || self->written == self->n_rows || is_stopped))
+            status = cir__writer_commit(self->writer, err);
     }
+    if (status == CIR_OK && is_stopped)
+        status = cir__fail(err, CIR_INTERRUPTED, "%s: stopped on request; it holds %zu of %zu rows",
+                           cir__writer_place(self->writer)->index, self->written, self->n_rows);
     return status;
 }
 
@@ -140,10 +179,12 @@ cir_status cir__made_up_write(const char *index_path, const cir__encoder *encode
     if (status != CIR_OK)
         return status;
     making self = {.n_rows = n_rows, .dim = encoder->dim};
-    self.rows = cir__new_unset(ROUND_ROWS, self.dim * sizeof *self.rows);
+    uint16_t *rows = cir__new_unset(2 * ROUND_ROWS, self.dim * sizeof *rows);
     self.scratch = cir__new_unset(cir_pool_n_threads(pool), self.dim * sizeof *self.scratch);
-    if (self.rows == NULL || self.scratch == NULL)
+    if (rows == NULL || self.scratch == NULL)
         status = cir__fail_memory(err, index_path);
+    else
+        self.rows[0] = rows, self.rows[1] = rows + ROUND_ROWS * self.dim;
     if (status == CIR_OK)
         status = cir__made_rows_new(n_rows, self.dim, seed, &self.made, err);
     if (status == CIR_OK)
@@ -153,7 +194,7 @@ cir_status cir__made_up_write(const char *index_path, const cir__encoder *encode
     cir__writer_close(self.writer);
     cir__made_rows_free(self.made);
     free(self.scratch);
-    free(self.rows);
+    free(rows);
     return status;
 }
 
