@@ -27,8 +27,7 @@
 #include <stdint.h>
 
 #include "cir/status.h"
-
-#define CIR__CODE_ROWS 64
+#include "kernels/kernels.h" /* CIR__CODE_ROWS */
 
 /* Largest dimension that codes are made for: sums of table entries fit into 16 bits. */
 #define CIR__CODE_MAX_DIM 4096

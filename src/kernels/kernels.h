@@ -50,6 +50,32 @@ typedef void cir__product_f32(const float *rows, size_t n_rows, size_t dim, size
 typedef void cir__half_to_float_n(const uint16_t *in, size_t n, float *out);
 typedef void cir__half_from_float_n(const float *in, size_t n, uint16_t *out);
 
+/* Rows of a block of compact codes, whose sums these go for at a time. */
+#define CIR__CODE_ROWS 64
+
+/* The largest entry of a table, so that four of them fit into a byte. */
+#define CIR__CODE_LEVELS 63
+
+/* The most groups, so that sums of entries fit into 16 bits. */
+#define CIR__CODE_MAX_GROUPS 1024
+
+/* For each row of a block of codes and each of n_sides sets of tables the sum of the entries that the row's
+ * groups of four bits choose, exactly. lines: [⌈n_groups/2⌉, 64], byte r of line j has group 2j of row r in
+ * its low four bits and group 2j + 1 in its high ones, which count for nothing where there is no such group.
+ * tables: [n_groups, n_sides, 16], entries ≤ CIR__CODE_LEVELS. sums_out: [n_sides, 64]. n_groups: 1 …
+ * CIR__CODE_MAX_GROUPS. Asks for memory CIR__PREFETCH_BYTES after what it reads: blocks follow one
+ * another. */
+typedef void cir__code_sums(const uint8_t *lines, size_t n_groups, const uint8_t *tables, size_t n_sides,
+                            uint16_t *sums_out);
+
+/* What the sums say of one side, see index/coder.h:
+ *   values_out[r] = base + (step·sums[r] + bottom)·factors[r]
+ *   reaches_out[r] = reach·spreads[r] + slack·|factors[r]|
+ * everything [64], factors and spreads halves; the same bits at every level. */
+typedef void cir__code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *spreads,
+                                 float base, float step, float bottom, float reach, float slack,
+                                 float *values_out, float *reaches_out);
+
 typedef struct cir__kernels {
     cir__level level;
     const char *name; /* as CIR_CPU spells it */
@@ -61,6 +87,8 @@ typedef struct cir__kernels {
     cir__product_f32 *product_f32;
     cir__half_to_float_n *half_to_float;
     cir__half_from_float_n *half_from_float;
+    cir__code_sums *code_sums;
+    cir__code_estimates *code_estimates;
 } cir__kernels;
 
 /* The best table that this processor runs. CIR_CPU=scalar|avx2|avx512|neon in the environment lowers it,

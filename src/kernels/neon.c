@@ -9,6 +9,7 @@
 #define LANES 4
 #define N_SUMS 4
 #define TILE_QUERIES 4 /* 16 registers of sums, 4 of queries, 1 of a row */
+#define CODE_SIDES 4
 
 CIR__ALWAYS_INLINE float32x4_t load(const void *row, size_t i, bool is_half)
 {
@@ -132,6 +133,92 @@ static void half_from_float(const float *in, size_t n, uint16_t *out)
         vst1_u16(out + i, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(in + i))));
     for (; i < n; i++)
         out[i] = cir__half_from_float(in[i]);
+}
+
+/* Adds to bytes [n] the entries that a quarter of a line's groups choose, two of each side; has_high: or only
+ * one. */
+CIR__ALWAYS_INLINE void add_line(const uint8_t *line, const uint8_t *tables, size_t n, size_t n_sides,
+                                 bool has_high, uint8x16_t *bytes)
+{
+    const uint8x16_t both = vld1q_u8(line), low = vandq_u8(both, vdupq_n_u8(15)), high = vshrq_n_u8(both, 4);
+    for (size_t s = 0; s < n; s++) {
+        bytes[s] = vaddq_u8(bytes[s], vqtbl1q_u8(vld1q_u8(tables + s * 16), low));
+        if (has_high)
+            bytes[s] = vaddq_u8(bytes[s], vqtbl1q_u8(vld1q_u8(tables + (n_sides + s) * 16), high));
+    }
+}
+
+/* n is known to the compiler; a quarter of a line at a time. The entries of two lines are added in bytes, as
+ * four of them fit. */
+CIR__ALWAYS_INLINE void code_sums_of(const uint8_t *lines, size_t n_groups, const uint8_t *tables, size_t n,
+                                     size_t n_sides, uint16_t *sums_out)
+{
+    const size_t group_bytes = n_sides * 16;
+    for (size_t r = 0; r < CIR__CODE_ROWS; r += sizeof(uint8x16_t)) {
+        uint16x8_t first[CODE_SIDES], second[CODE_SIDES];
+        for (size_t s = 0; s < n; s++)
+            first[s] = second[s] = vdupq_n_u16(0);
+        for (size_t g = 0; g < n_groups; g += 4) {
+            const uint8_t *const line = lines + g / 2 * CIR__CODE_ROWS + r, *const table =
+                                                                                tables + g * group_bytes;
+            uint8x16_t bytes[CODE_SIDES];
+            for (size_t s = 0; s < n; s++)
+                bytes[s] = vdupq_n_u8(0);
+            if (g + 4 <= n_groups) {
+                add_line(line, table, n, n_sides, true, bytes);
+                add_line(line + CIR__CODE_ROWS, table + 2 * group_bytes, n, n_sides, true, bytes);
+            } else {
+                add_line(line, table, n, n_sides, g + 1 < n_groups, bytes);
+                if (g + 2 < n_groups)
+                    add_line(line + CIR__CODE_ROWS, table + 2 * group_bytes, n, n_sides, false, bytes);
+            }
+            for (size_t s = 0; s < n; s++) {
+                first[s] = vaddw_u8(first[s], vget_low_u8(bytes[s]));
+                second[s] = vaddw_high_u8(second[s], bytes[s]);
+            }
+        }
+        for (size_t s = 0; s < n; s++) {
+            vst1q_u16(sums_out + s * CIR__CODE_ROWS + r, first[s]);
+            vst1q_u16(sums_out + s * CIR__CODE_ROWS + r + 8, second[s]);
+        }
+    }
+}
+
+static void code_sums(const uint8_t *lines, size_t n_groups, const uint8_t *tables, size_t n_sides,
+                      uint16_t *sums_out)
+{
+    for (size_t s = 0; s < n_sides; s += CODE_SIDES) {
+        const uint8_t *const some = tables + s * 16;
+        uint16_t *const sums = sums_out + s * CIR__CODE_ROWS;
+        switch (n_sides - s) {
+        case 1:
+            code_sums_of(lines, n_groups, some, 1, n_sides, sums);
+            break;
+        case 2:
+            code_sums_of(lines, n_groups, some, 2, n_sides, sums);
+            break;
+        case 3:
+            code_sums_of(lines, n_groups, some, 3, n_sides, sums);
+            break;
+        default:
+            code_sums_of(lines, n_groups, some, CODE_SIDES, n_sides, sums);
+        }
+    }
+}
+
+/* Products and sums rounded one by one, as everywhere. */
+static void code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *spreads, float base,
+                           float step, float bottom, float reach, float slack, float *values_out,
+                           float *reaches_out)
+{
+    for (size_t r = 0; r < CIR__CODE_ROWS; r += LANES) {
+        const float32x4_t sum = vcvtq_f32_u32(vmovl_u16(vld1_u16(sums + r)));
+        const float32x4_t factor = load(factors, r, true), spread = load(spreads, r, true);
+        const float32x4_t side = vaddq_f32(vmulq_n_f32(sum, step), vdupq_n_f32(bottom));
+        vst1q_f32(values_out + r, vaddq_f32(vdupq_n_f32(base), vmulq_f32(side, factor)));
+        vst1q_f32(reaches_out + r,
+                  vaddq_f32(vmulq_n_f32(spread, reach), vmulq_n_f32(vabsq_f32(factor), slack)));
+    }
 }
 
 CIR__DEFINE_KERNELS(neon, CIR__NEON)

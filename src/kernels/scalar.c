@@ -1,5 +1,6 @@
 /* The definition of right: plain C. LANES partial sums, so that the error stays small and compilers may use
  * whatever the processor family's baseline has. */
+#include <math.h>
 #include <stdbool.h>
 
 #include "kernels/half.h"
@@ -71,6 +72,31 @@ static void half_from_float(const float *in, size_t n, uint16_t *out)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = cir__half_from_float(in[i]);
+}
+
+static void code_sums(const uint8_t *lines, size_t n_groups, const uint8_t *tables, size_t n_sides,
+                      uint16_t *sums_out)
+{
+    memset(sums_out, 0, n_sides * CIR__CODE_ROWS * sizeof *sums_out);
+    for (size_t g = 0; g < n_groups; g++)
+        for (size_t s = 0; s < n_sides; s++) {
+            const uint8_t *const line = lines + g / 2 * CIR__CODE_ROWS, *const table =
+                                                                            tables + (g * n_sides + s) * 16;
+            for (size_t r = 0; r < CIR__CODE_ROWS; r++)
+                sums_out[s * CIR__CODE_ROWS + r] =
+                    (uint16_t)(sums_out[s * CIR__CODE_ROWS + r] + table[line[r] >> g % 2 * 4 & 15]);
+        }
+}
+
+static void code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *spreads, float base,
+                           float step, float bottom, float reach, float slack, float *values_out,
+                           float *reaches_out)
+{
+    for (size_t r = 0; r < CIR__CODE_ROWS; r++) {
+        const float factor = cir__half_to_float(factors[r]);
+        values_out[r] = base + (step * (float)sums[r] + bottom) * factor;
+        reaches_out[r] = reach * cir__half_to_float(spreads[r]) + slack * fabsf(factor);
+    }
 }
 
 CIR__DEFINE_KERNELS(scalar, CIR__SCALAR)

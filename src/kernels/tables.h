@@ -77,7 +77,8 @@ CIR__ALWAYS_INLINE void cir__product_rows(cir__tile *tile, size_t tile_queries, 
  *   dot_rows(rows, is_half, n_rows, dim, stride, a, b, out_a, out_b), where b and out_b may be NULL,
  *   tile(rows, is_half, dim, queries, n_queries, query_stride, next, sums), see cir__tile,
  * of which the compiler makes one function for each kind of row and number of queries, and from its
- * TILE_QUERIES, which divides CIR__PRODUCT_QUERIES, half_to_float and half_from_float. */
+ * TILE_QUERIES, which divides CIR__PRODUCT_QUERIES, half_to_float, half_from_float, code_sums and
+ * code_estimates. */
 #define CIR__DEFINE_KERNELS(isa, isa_level)                                                                  \
     static void dot1_f16(const uint16_t *rows, size_t n_rows, size_t dim, size_t stride, const float *a,     \
                          float *out_a)                                                                       \
@@ -136,6 +137,8 @@ CIR__ALWAYS_INLINE void cir__product_rows(cir__tile *tile, size_t tile_queries, 
         .product_f32 = product_f32,                                                                          \
         .half_to_float = half_to_float,                                                                      \
         .half_from_float = half_from_float,                                                                  \
+        .code_sums = code_sums,                                                                              \
+        .code_estimates = code_estimates,                                                                    \
     };
 
 #endif
