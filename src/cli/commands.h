@@ -16,5 +16,7 @@ extern const cir__command cir__command_model;
 extern const cir__command cir__command_model_list; /* these three in cmd_model.c, too */
 extern const cir__command cir__command_model_pull;
 extern const cir__command cir__command_model_check;
+extern const cir__command cir__command_bench;
+extern const cir__command cir__command_make_index; /* bench make-index */
 
 #endif

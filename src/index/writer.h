@@ -6,7 +6,8 @@
  * catalogue. A row that holds a committed feature is overwritten in two steps: the first commit says that it
  * has none, then the vector is written and synced, then a second commit says that it has one again.
  *
- * Used by one thread at a time; the caller sees to that. */
+ * Used by one thread at a time; the caller sees to that. But between begin and commit one thread may put
+ * features while another writes catalogue rows through the store. */
 #ifndef CIR_INDEX_WRITER_H
 #define CIR_INDEX_WRITER_H
 
