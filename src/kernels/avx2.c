@@ -3,13 +3,13 @@
 #include <immintrin.h>
 #include <stdbool.h>
 
+#include "kernels/codes_256.h"
 #include "kernels/half.h"
 #include "kernels/tables.h"
 
 #define LANES 8
 #define N_SUMS 4
 #define TILE_QUERIES 3 /* 12 registers of sums, 3 of queries, 1 of a row */
-#define CODE_SIDES 4
 
 CIR__ALWAYS_INLINE __m256 load(const void *row, size_t i, bool is_half)
 {
@@ -151,90 +151,6 @@ static void half_from_float(const float *in, size_t n, uint16_t *out)
                          _mm256_cvtps_ph(_mm256_loadu_ps(in + i), _MM_FROUND_TO_NEAREST_INT));
     for (; i < n; i++)
         out[i] = cir__half_from_float(in[i]);
-}
-
-CIR__ALWAYS_INLINE __m256i look_up(const uint8_t *table, __m256i indices)
-{
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)table)), indices);
-}
-
-/* Adds to bytes [n] the entries that half a line's groups choose, two of each side; has_high: or only one. */
-CIR__ALWAYS_INLINE void add_line(const uint8_t *line, const uint8_t *tables, size_t n, size_t n_sides,
-                                 bool has_high, __m256i *bytes)
-{
-    const __m256i low_bits = _mm256_set1_epi8(15), both = _mm256_loadu_si256((const void *)line);
-    const __m256i low = _mm256_and_si256(both, low_bits);
-    const __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), low_bits);
-    for (size_t s = 0; s < n; s++) {
-        bytes[s] = _mm256_add_epi8(bytes[s], look_up(tables + s * 16, low));
-        if (has_high)
-            bytes[s] = _mm256_add_epi8(bytes[s], look_up(tables + (n_sides + s) * 16, high));
-    }
-}
-
-/* n is known to the compiler; half a line at a time. The entries of two lines are added in bytes, as four of
- * them fit; odd rows, the high bytes of pairs, are then summed once more by themselves, to be taken from the
- * pairs' sums. */
-CIR__ALWAYS_INLINE void code_sums_of(const uint8_t *lines, size_t n_groups, const uint8_t *tables, size_t n,
-                                     size_t n_sides, uint16_t *sums_out)
-{
-    const size_t group_bytes = n_sides * 16;
-    for (size_t r = 0; r < CIR__CODE_ROWS; r += sizeof(__m256i)) {
-        __m256i pairs[CODE_SIDES], odd[CODE_SIDES];
-        for (size_t s = 0; s < n; s++)
-            pairs[s] = odd[s] = _mm256_setzero_si256();
-        for (size_t g = 0; g < n_groups; g += 4) {
-            const uint8_t *const line = lines + g / 2 * CIR__CODE_ROWS + r, *const table =
-                                                                                tables + g * group_bytes;
-            __m256i bytes[CODE_SIDES];
-            for (size_t s = 0; s < n; s++)
-                bytes[s] = _mm256_setzero_si256();
-            _mm_prefetch((const char *)line + r * 2 + CIR__PREFETCH_BYTES, _MM_HINT_T0);
-            if (g + 4 <= n_groups) {
-                add_line(line, table, n, n_sides, true, bytes);
-                add_line(line + CIR__CODE_ROWS, table + 2 * group_bytes, n, n_sides, true, bytes);
-            } else {
-                add_line(line, table, n, n_sides, g + 1 < n_groups, bytes);
-                if (g + 2 < n_groups)
-                    add_line(line + CIR__CODE_ROWS, table + 2 * group_bytes, n, n_sides, false, bytes);
-            }
-            for (size_t s = 0; s < n; s++) {
-                pairs[s] = _mm256_add_epi16(pairs[s], bytes[s]);
-                odd[s] = _mm256_add_epi16(odd[s], _mm256_srli_epi16(bytes[s], 8));
-            }
-        }
-        /* Every lane of 128 bits has 16 rows, of which unpacking gives 8 and 8. */
-        for (size_t s = 0; s < n; s++) {
-            const __m256i even = _mm256_sub_epi16(pairs[s], _mm256_slli_epi16(odd[s], 8));
-            const __m256i low = _mm256_unpacklo_epi16(even, odd[s]),
-                          high = _mm256_unpackhi_epi16(even, odd[s]);
-            uint16_t *const out = sums_out + s * CIR__CODE_ROWS + r;
-            _mm256_storeu_si256((void *)out, _mm256_permute2x128_si256(low, high, 0x20));
-            _mm256_storeu_si256((void *)(out + 16), _mm256_permute2x128_si256(low, high, 0x31));
-        }
-    }
-}
-
-static void code_sums(const uint8_t *lines, size_t n_groups, const uint8_t *tables, size_t n_sides,
-                      uint16_t *sums_out)
-{
-    for (size_t s = 0; s < n_sides; s += CODE_SIDES) {
-        const uint8_t *const some = tables + s * 16;
-        uint16_t *const sums = sums_out + s * CIR__CODE_ROWS;
-        switch (n_sides - s) {
-        case 1:
-            code_sums_of(lines, n_groups, some, 1, n_sides, sums);
-            break;
-        case 2:
-            code_sums_of(lines, n_groups, some, 2, n_sides, sums);
-            break;
-        case 3:
-            code_sums_of(lines, n_groups, some, 3, n_sides, sums);
-            break;
-        default:
-            code_sums_of(lines, n_groups, some, CODE_SIDES, n_sides, sums);
-        }
-    }
 }
 
 /* Products and sums rounded one by one, as everywhere. */

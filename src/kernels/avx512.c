@@ -3,12 +3,12 @@
 #include <immintrin.h>
 #include <stdbool.h>
 
+#include "kernels/codes_256.h"
 #include "kernels/tables.h"
 
 #define LANES 16
 #define N_SUMS 4
 #define TILE_QUERIES 6 /* 24 registers of sums, 4 of rows, 1 of a query */
-#define CODE_SIDES 4
 
 CIR__ALWAYS_INLINE __m512 load(const void *row, size_t i, bool is_half)
 {
@@ -164,87 +164,6 @@ static void half_from_float(const float *in, size_t n, uint16_t *out)
     __mmask16 mask = (__mmask16)((1u << (n - i)) - 1);
     __m256i tail = _mm512_cvtps_ph(_mm512_maskz_loadu_ps(mask, in + i), _MM_FROUND_TO_NEAREST_INT);
     _mm256_mask_storeu_epi16(out + i, mask, tail);
-}
-
-CIR__ALWAYS_INLINE __m512i look_up(const uint8_t *table, __m512i indices)
-{
-    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const void *)table)), indices);
-}
-
-/* Adds to bytes [n] the entries that a line's groups choose, two of each side; has_high: or only one. */
-CIR__ALWAYS_INLINE void add_line(const uint8_t *line, const uint8_t *tables, size_t n, size_t n_sides,
-                                 bool has_high, __m512i *bytes)
-{
-    const __m512i low_bits = _mm512_set1_epi8(15), both = _mm512_loadu_si512(line);
-    const __m512i low = _mm512_and_si512(both, low_bits);
-    const __m512i high = _mm512_and_si512(_mm512_srli_epi16(both, 4), low_bits);
-    _mm_prefetch((const char *)line + CIR__PREFETCH_BYTES, _MM_HINT_T0);
-    for (size_t s = 0; s < n; s++) {
-        bytes[s] = _mm512_add_epi8(bytes[s], look_up(tables + s * 16, low));
-        if (has_high)
-            bytes[s] = _mm512_add_epi8(bytes[s], look_up(tables + (n_sides + s) * 16, high));
-    }
-}
-
-/* n is known to the compiler. The entries of two lines are added in bytes, as four of them fit; odd rows,
- * the high bytes of pairs, are then summed once more by themselves, to be taken from the pairs' sums. */
-CIR__ALWAYS_INLINE void code_sums_of(const uint8_t *lines, size_t n_groups, const uint8_t *tables, size_t n,
-                                     size_t n_sides, uint16_t *sums_out)
-{
-    const size_t group_bytes = n_sides * 16;
-    __m512i pairs[CODE_SIDES], odd[CODE_SIDES];
-    for (size_t s = 0; s < n; s++)
-        pairs[s] = odd[s] = _mm512_setzero_si512();
-    for (size_t g = 0; g < n_groups; g += 4) {
-        const uint8_t *const line = lines + g / 2 * CIR__CODE_ROWS, *const table = tables + g * group_bytes;
-        __m512i bytes[CODE_SIDES];
-        for (size_t s = 0; s < n; s++)
-            bytes[s] = _mm512_setzero_si512();
-        if (g + 4 <= n_groups) {
-            add_line(line, table, n, n_sides, true, bytes);
-            add_line(line + CIR__CODE_ROWS, table + 2 * group_bytes, n, n_sides, true, bytes);
-        } else {
-            add_line(line, table, n, n_sides, g + 1 < n_groups, bytes);
-            if (g + 2 < n_groups)
-                add_line(line + CIR__CODE_ROWS, table + 2 * group_bytes, n, n_sides, false, bytes);
-        }
-        for (size_t s = 0; s < n; s++) {
-            pairs[s] = _mm512_add_epi16(pairs[s], bytes[s]);
-            odd[s] = _mm512_add_epi16(odd[s], _mm512_srli_epi16(bytes[s], 8));
-        }
-    }
-    /* Every lane of 128 bits has 16 rows, of which unpacking gives 8 and 8. */
-    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-    const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-    for (size_t s = 0; s < n; s++) {
-        const __m512i even = _mm512_sub_epi16(pairs[s], _mm512_slli_epi16(odd[s], 8));
-        const __m512i low = _mm512_unpacklo_epi16(even, odd[s]), high = _mm512_unpackhi_epi16(even, odd[s]);
-        uint16_t *const out = sums_out + s * CIR__CODE_ROWS;
-        _mm512_storeu_si512(out, _mm512_permutex2var_epi64(low, first, high));
-        _mm512_storeu_si512(out + 32, _mm512_permutex2var_epi64(low, second, high));
-    }
-}
-
-static void code_sums(const uint8_t *lines, size_t n_groups, const uint8_t *tables, size_t n_sides,
-                      uint16_t *sums_out)
-{
-    for (size_t s = 0; s < n_sides; s += CODE_SIDES) {
-        const uint8_t *const some = tables + s * 16;
-        uint16_t *const sums = sums_out + s * CIR__CODE_ROWS;
-        switch (n_sides - s) {
-        case 1:
-            code_sums_of(lines, n_groups, some, 1, n_sides, sums);
-            break;
-        case 2:
-            code_sums_of(lines, n_groups, some, 2, n_sides, sums);
-            break;
-        case 3:
-            code_sums_of(lines, n_groups, some, 3, n_sides, sums);
-            break;
-        default:
-            code_sums_of(lines, n_groups, some, CODE_SIDES, n_sides, sums);
-        }
-    }
 }
 
 /* Products and sums rounded one by one, as everywhere. */
