@@ -63,6 +63,7 @@ typedef struct cir_settings {
      * words that are kept; each 1 … CIR_MAX_FREEDOM */
     size_t freedom_images, freedom_nearest, freedom_words;
     uint64_t seed;
+    bool forgets_texts; /* no method's: keep nothing of what words were asked for, see cir_composer_new */
     /* A .npy file; "index": the mean of the searched images; empty: that of the data's own where it comes
      * with one, else "index". */
     char image_mean[CIR_SETTING_PATH_SIZE];
@@ -94,7 +95,12 @@ CIR_API void cir_settings_list(const cir_settings *settings, cir_settings_visit 
  * object terms with them, all drawn by the seed; they stay what the first full sample gave while the index
  * grows. Smaller indexes take what they have, and estimate again at twice the size; a minimum nearer to 0
  * than 0.01 counts as −0.01, and without a pair of images the paper's values stand (CLIP ViT-L/14: −0.077,
- * −0.117). */
+ * −0.117).
+ *
+ * Features of the 4,096 texts that were used last are kept beside the vectors too, in texts.bin, whichever
+ * process and method made them, so that a text is encoded once; by digests, never the words themselves.
+ * Whoever may read the file can find out whether given words were asked for: settings.forgets_texts leaves it
+ * alone. */
 typedef struct cir_composer cir_composer;
 
 /* Errors: CIR_ARGUMENT, CIR_MISMATCH (the index shows another model), CIR_NOT_FOUND (a file of the settings),

@@ -23,6 +23,8 @@ static const cir__flag flags[] = {
     {"model", 0, "MODEL", "where the index' model lies now, or which of its models to use"},
     {"precision", 0, "f32|bf16",
      "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
+    {"forget-texts", 0, NULL,
+     "keep nothing of the words beside the index; else the same words are quick again"},
     {"no-exif-rotation", 0, NULL, "leave the query photo's EXIF orientation unapplied"},
     {0},
 };
@@ -245,6 +247,7 @@ static int run(const cir__arguments *arguments)
     int status = cir__session_read_settings(arguments, CIR_METHOD_BASIC_MINUS, &self.method, &self.settings);
     if (status != CIR__DONE)
         return status;
+    self.settings.forgets_texts = cir__arguments_has(arguments, "forget-texts");
     if ((self.method == CIR_METHOD_TEXT && !cir__arguments_has(arguments, "text")) ||
         (self.method == CIR_METHOD_IMAGE && image == NULL))
         return cir__arguments_refuse(arguments, "method %s needs --%s", cir_method_name(self.method),

@@ -16,6 +16,7 @@ static const cir__flag flags[] = {
     {"model", 0, "MODEL", "where the index' model lies now, or which of its models to use"},
     {"max-upload", 0, "MB", "largest picture that may be uploaded (default 32)"},
     {"max-megapixels", 0, "N", "and how many it may have (default 100)"},
+    {"forget-texts", 0, NULL, "keep nothing beside the index of the words that were asked for"},
     {"no-update", 0, NULL, "do not let the page update the index"},
     {0},
 };
@@ -66,6 +67,7 @@ static int run(const cir__arguments *arguments)
         .max_upload_megabytes = 32,
         .max_megapixels = 100,
         .allows_update = !cir__arguments_has(arguments, "no-update"),
+        .forgets_texts = cir__arguments_has(arguments, "forget-texts"),
     };
     if (cir__arguments_n_operands(arguments) != 1)
         return cir__arguments_refuse(arguments, "name one index");

@@ -57,11 +57,12 @@ cir_status cir__words_compose(const cir__words *words, const cir_dataset *datase
     const cir__item *const query = &dataset->queries[q];
     const cir_rows rows = cir__dataset_get_rows(dataset, query->instance);
     const bool is_inside = words->are_inside != NULL && words->are_inside[query->instance];
+    const cir__recent nothing_kept = {dataset->model, NULL};
     cir__described described;
     const cir_status status = cir__freedom_describe(&words->vocabulary, settings, is_inside, &rows, NULL,
                                                     cir__dataset_get_image(dataset, q), &described, err);
 
-    return status == CIR_OK ? cir__freedom_compose(dataset->model, &words->vocabulary, &described, NULL,
+    return status == CIR_OK ? cir__freedom_compose(&nothing_kept, &words->vocabulary, &described, NULL,
                                                    dataset->texts.names[query->text], composed_out, err)
                             : status;
 }

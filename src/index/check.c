@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "cir/index.h"
 #include "index/catalogue.h"
@@ -15,6 +16,7 @@
 #include "index/layout.h"
 #include "index/place.h"
 #include "index/rows.h"
+#include "index/texts.h"
 
 #define MAX_TEXTS 100
 
@@ -66,14 +68,29 @@ static cir_status check_catalogue(check *c, cir_error *err)
     return CIR_OK;
 }
 
+/* Derived: mending it is to do without it. */
+static void check_texts(check *c, const cir_index_model *model)
+{
+    char *folder = cir__layout_of_model(&c->place, model->key);
+    char *path = folder != NULL ? cir__path_join(folder, CIR__TEXTS_NAME) : NULL;
+    const char *finding = path != NULL ? cir__texts_examine(folder, model->dim) : NULL;
+    if (finding != NULL)
+        cir__findings_add(&c->findings, c->repairs && unlink(path) == 0, "%s: %s", path, finding);
+    free(path);
+    free(folder);
+}
+
 static cir_status check_models(check *c, cir_pool *pool, cir_error *err)
 {
     cir_status status = cir__rows_count(c->store, &c->findings.result.n_rows, err);
     if (status == CIR_OK)
         status = cir__catalogue_list_models(c->store, &c->models, &c->n_models, err);
-    for (size_t i = 0; status == CIR_OK && i < c->n_models; i++)
+    for (size_t i = 0; status == CIR_OK && i < c->n_models; i++) {
         status =
             cir__check_features(&c->place, c->store, i, &c->models[i], c->repairs, pool, &c->findings, err);
+        if (status == CIR_OK)
+            check_texts(c, &c->models[i]);
+    }
     return status;
 }
 

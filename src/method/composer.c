@@ -11,6 +11,7 @@
 #include "method/basic.h"
 #include "method/contextualise.h"
 #include "method/freedom.h"
+#include "method/recent.h"
 #include "method/stock.h"
 #include "method/weicom.h"
 
@@ -20,6 +21,7 @@ struct cir_composer {
     size_t dim;
     cir__stock stock; /* of baselines and WeiCom only settings and rows */
     char text_key[CIR__HASH_TEXT_SIZE];
+    cir__recent recent;
 };
 
 /* Whether words are joined with terms before they are encoded. */
@@ -70,7 +72,12 @@ cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_
     cir_composer *composer = cir__new(1, sizeof *composer);
     if (composer == NULL)
         return cir__fail_memory(err, "a composer");
-    *composer = (cir_composer){.method = method, .model = model, .dim = info->model->dim};
+    *composer = (cir_composer){
+        .method = method,
+        .model = model,
+        .dim = info->model->dim,
+        .recent = {model, settings->forgets_texts ? NULL : cir_index_get_folder(index)},
+    };
     if (cir__method_is_basic(method))
         status = cir__stock_fill(&composer->stock, index, model, settings, pool, err);
     else if (cir__method_is_freedom(method))
@@ -107,16 +114,21 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* The words' feature: alone, or among object terms. */
+/* The words' feature: alone, or among object terms; kept, or made now and kept. */
 static cir_status text_encode(const cir_composer *composer, cir_pool *pool, const char *text,
                               float *feature_out, size_t *n_cut_out, cir_error *err)
 {
     const cir__stock *const stock = &composer->stock;
 
     if (!contextualises(composer))
-        return cir_model_encode_texts(composer->model, pool, &text, 1, feature_out, n_cut_out, err);
-    return cir__contextualise(composer->model, pool, text, stock->context, stock->n_context, feature_out,
-                              n_cut_out, err);
+        return cir__recent_encode(&composer->recent, pool, &text, 1, feature_out, n_cut_out, err);
+    if (cir__recent_find(&composer->recent, composer->text_key, text, feature_out, n_cut_out))
+        return CIR_OK;
+    const cir_status status = cir__contextualise(composer->model, pool, text, stock->context,
+                                                 stock->n_context, feature_out, n_cut_out, err);
+    if (status == CIR_OK)
+        cir__recent_keep(&composer->recent, composer->text_key, text, feature_out, *n_cut_out);
+    return status;
 }
 
 static cir_status freedom_compose(const cir_composer *composer, cir_pool *pool, const float *image,
@@ -140,7 +152,7 @@ static cir_status freedom_compose(const cir_composer *composer, cir_pool *pool, 
     if (status != CIR_OK)
         return status;
     const double begin = seconds_now();
-    status = cir__freedom_compose(composer->model, &vocabulary, &described, pool, text, composed_out, err);
+    status = cir__freedom_compose(&composer->recent, &vocabulary, &described, pool, text, composed_out, err);
     composed_out->encode_seconds = seconds_now() - begin;
     return status;
 }

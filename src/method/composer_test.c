@@ -325,7 +325,8 @@ static void test_what_was_made_is_kept(void **state)
         if (i == 2)
             assert_true(each_kept(made, "", erase) >= 5);
         if (i == 3)
-            assert_int_equal(each_kept(made, "", spoil), 5); /* two corpora, projection, mean, minima */
+            assert_int_equal(each_kept(made, "", spoil),
+                             6); /* two corpora, projection, mean, minima, texts */
         if (i == 5)
             strcpy(made->index.folder,
                    "/nonexistent/folder"); /* stands for read-only media: root may write all */
@@ -533,7 +534,60 @@ static void test_baselines_make_nothing(void **state)
     assert_memory_equal(composed.query.a, image, sizeof image);
     cir_composed_done(&composed);
     cir_composer_free(composer);
-    assert_int_equal(each_kept(made, "", NULL), 0);
+    assert_int_equal(each_kept(made, "", NULL), 1);
+    assert_int_equal(each_kept(made, "texts.bin", NULL), 1);
+    scene_free(made);
+}
+
+/* How many texts the model encodes for one query of a composer of its own. */
+static size_t count_encoded(const scene *made, cir_method method, const float *image, const char *text,
+                            cir_composed *composed_out)
+{
+    cir_composer *composer = composer_new(made, method);
+    n_texts = 0;
+    *composed_out = compose(composer, image, text);
+    cir_composer_free(composer);
+    return n_texts;
+}
+
+static void test_words_are_encoded_once(void **state)
+{
+    (void)state;
+    static const cir_method methods[] = {CIR_METHOD_BASIC, CIR_METHOD_TEXT, CIR_METHOD_FREEDOM_MINUS};
+    static const size_t n_wanted[] = {80, 1, 1};
+    scene *made = scene_new(50);
+    float image[DIM];
+    text_feature("thing 13", image);
+    made->settings.freedom_words = 1; /* of several the stand-in says that half were cut, and not which */
+    for (size_t m = 0; m < 3; m++) {
+        cir_composed first, again;
+        assert_int_equal(count_encoded(made, methods[m], image, "at night", &first), n_wanted[m]);
+        assert_int_equal(count_encoded(made, methods[m], image, "at night", &again), 0);
+        assert_memory_equal(first.query.b, again.query.b, DIM * sizeof(float));
+        assert_int_equal(first.n_cut, again.n_cut);
+        cir_composed_done(&again);
+        /* Other words, another precision, and on request. */
+        assert_int_equal(count_encoded(made, methods[m], image, "at noon", &again), n_wanted[m]);
+        cir_composed_done(&again);
+        made->model.info.precision = CIR_PRECISION_BF16;
+        assert_int_equal(count_encoded(made, methods[m], image, "at night", &again), n_wanted[m]);
+        cir_composed_done(&again);
+        made->model.info.precision = CIR_PRECISION_F32;
+        made->settings.forgets_texts = true;
+        assert_int_equal(count_encoded(made, methods[m], image, "at night", &again), n_wanted[m]);
+        cir_composed_done(&again);
+        assert_int_equal(count_encoded(made, methods[m], image, "at dawn", &again), n_wanted[m]);
+        cir_composed_done(&again);
+        made->settings.forgets_texts = false;
+        assert_int_equal(count_encoded(made, methods[m], image, "at dawn", &again), n_wanted[m]);
+        cir_composed_done(&again);
+        cir_composed_done(&first);
+    }
+    /* Among other terms the same words have another feature. */
+    cir_composed composed;
+    made->settings.context = 7;
+    assert_int_equal(count_encoded(made, CIR_METHOD_BASIC, image, "at night", &composed), 14);
+    cir_composed_done(&composed);
     scene_free(made);
 }
 
@@ -726,6 +780,7 @@ int main(void)
         cmocka_unit_test(test_rows_of_nonsense_do_not_spread),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
         cmocka_unit_test(test_baselines_make_nothing),
+        cmocka_unit_test(test_words_are_encoded_once),
         cmocka_unit_test(test_weicom_is_percentiles),
         cmocka_unit_test(test_freedom_puts_photos_into_words),
         cmocka_unit_test(test_words_made_before_are_as_good),

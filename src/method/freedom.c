@@ -115,11 +115,11 @@ cir_status cir__freedom_describe(const cir__vocabulary *vocabulary, const cir_se
     return status;
 }
 
-cir_status cir__freedom_compose(const cir_model *model, const cir__vocabulary *vocabulary,
+cir_status cir__freedom_compose(const cir__recent *recent, const cir__vocabulary *vocabulary,
                                 const cir__described *described, cir_pool *pool, const char *text,
                                 cir_composed *composed_out, cir_error *err)
 {
-    const size_t dim = cir_model_get_info(model)->dim;
+    const size_t dim = cir_model_get_info(recent->model)->dim;
     char *texts[CIR_MAX_FREEDOM] = {0};
     float *features = cir__new(described->n, dim * sizeof *features);
     double *sum = cir__new(dim, sizeof *sum);
@@ -137,8 +137,8 @@ cir_status cir__freedom_compose(const cir_model *model, const cir__vocabulary *v
             snprintf(texts[i], size, "%s %s", word, text);
     }
     if (status == CIR_OK && described->n > 0)
-        status = cir_model_encode_texts(model, pool, (const char *const *)texts, described->n, features,
-                                        &n_cut, err);
+        status =
+            cir__recent_encode(recent, pool, (const char *const *)texts, described->n, features, &n_cut, err);
     if (status != CIR_OK)
         goto exit;
     for (size_t i = 0; i < described->n; i++)

@@ -5,6 +5,7 @@
 
 #include "cir/method.h"
 #include "cir/search.h"
+#include "method/recent.h"
 
 /* Queries belong to the rows that they search if the smallest of their best similarities is at least this. */
 #define CIR__FREEDOM_INSIDE 0.98
@@ -41,7 +42,7 @@ CIR_MUST_CHECK cir_status cir__freedom_describe(const cir__vocabulary *vocabular
 
 /* The query: ⟨Σ w·t, x⟩ with t the unit features of "word text". *composed_out: end with cir_composed_done.
  * Errors: those of cir_model_encode_texts, CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__freedom_compose(const cir_model *model, const cir__vocabulary *vocabulary,
+CIR_MUST_CHECK cir_status cir__freedom_compose(const cir__recent *recent, const cir__vocabulary *vocabulary,
                                                const cir__described *described, cir_pool *pool,
                                                const char *text, cir_composed *composed_out, cir_error *err);
 

@@ -42,6 +42,7 @@ typedef struct cir__context {
     size_t max_upload_bytes;
     size_t max_megapixels;
     bool allows_update;
+    bool forgets_texts;
     cir_pool *pool;
     cir_model *model;
     cir__guard guard;

@@ -91,8 +91,10 @@ static cir_status compose(finding *self, cir__blob *upload, cir_error *err)
     size_t n_cut = 0;
     cir_status status =
         cir__features_of_image(self->context, self->snapshot, request, upload, &self->image_feature, err);
+    cir_settings settings = request->settings;
+    settings.forgets_texts = self->context->forgets_texts;
     if (status == CIR_OK)
-        status = cir__snapshot_lend_composer(self->snapshot, pool, request->method, &request->settings,
+        status = cir__snapshot_lend_composer(self->snapshot, pool, request->method, &settings,
                                              &self->composer, err);
     if (status != CIR_OK)
         return status;

@@ -210,6 +210,7 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
     context->max_upload_bytes = options->max_upload_megabytes << 20;
     context->max_megapixels = options->max_megapixels;
     context->allows_update = options->allows_update;
+    context->forgets_texts = options->forgets_texts;
     context->pool = pool;
     cir_status status = set_up_guard(self, options, address, err);
     if (status == CIR_OK)

@@ -20,6 +20,7 @@ typedef struct cir__serve_options {
     const char *certificate_file, *key_file; /* both or neither */
     size_t max_upload_megabytes, max_megapixels;
     bool allows_update;
+    bool forgets_texts; /* as in cir_settings */
 } cir__serve_options;
 
 typedef struct cir__server cir__server;
