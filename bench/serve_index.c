@@ -121,7 +121,7 @@ static cir_status add_row(cir__writer *writer, const char *folder, size_t i, siz
     return status == CIR_OK ? cir__writer_put_feature(writer, row.id, half, err) : status;
 }
 
-static bool make_index(const char *folder, const cir_model *model, size_t n_rows, size_t n_photos)
+bool bench__rows_make(const char *folder, const cir_model *model, size_t n_rows, size_t n_photos)
 {
     const cir_model_info *info = cir_model_get_info(model);
     const cir__encoder encoder = {
@@ -174,7 +174,7 @@ bool bench__index_make(const char *folder, const char *source, size_t n_rows, si
         return false;
     if (cir_model_open(path, &model, &err) != CIR_OK)
         return fail("the model", &err);
-    bool is_made = make_index(folder, model, n_rows, n_photos);
+    bool is_made = bench__rows_make(folder, model, n_rows, n_photos);
     cir_model_close(model);
     return is_made;
 }
