@@ -75,7 +75,7 @@ static bool make_photo(const char *path, size_t number)
     return is_written || fail(path, status != CIR_OK ? &err : NULL);
 }
 
-static bool make_index(const char *folder, const cir_model *model, size_t n_rows)
+bool bench__rows_make(const char *folder, const cir_model *model, size_t n_rows)
 {
     const cir_model_info *info = cir_model_get_info(model);
     const cir__encoder encoder = {
@@ -115,7 +115,7 @@ bool bench__index_make(const char *folder, const char *source, size_t n_rows, si
         return false;
     if (cir_model_open(path, &model, &err) != CIR_OK)
         return fail("the model", &err);
-    bool is_made = make_index(folder, model, n_rows);
+    bool is_made = bench__rows_make(folder, model, n_rows);
     cir_model_close(model);
     return is_made;
 }

@@ -192,7 +192,12 @@ def test_search_answers_by_the_contract(cir, photos, index):
     assert set(answer) >= {"index", "model", "method", "settings", "n_images", "ms", "hits"}
     assert answer["method"] == "basic-" and answer["n_images"] == 12
     assert answer["settings"]["lambda"] == 0.1
-    assert set(answer["ms"]) == {"encode", "search", "total"}
+    ms = answer["ms"]
+    stages = {"open_index", "open_model", "encode_image", "prepare", "encode_text", "compose", "look_up"}
+    assert set(ms) == {"encode", "search", "total"} | stages
+    assert ms["encode"] == pytest.approx(ms["encode_image"] + ms["encode_text"])
+    assert all(ms[stage] >= 0 for stage in stages) and min(ms["encode_image"], ms["encode_text"], ms["search"]) > 0
+    assert sum(ms[stage] for stage in stages) + ms["search"] <= ms["total"], "no time is told twice"
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4, 5]
     scores = [hit["score"] for hit in answer["hits"]]
     assert scores == sorted(scores, reverse=True)

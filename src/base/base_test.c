@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,41 @@ static void count_task(void *context, size_t i_task, size_t i_thread)
     atomic_fetch_add(&counts->seen[i_task], i_thread < counts->n_threads ? 1 : 1000);
     if (i_task % 100 == 0)
         cir__pool_run(counts->pool, 3, count_nested, counts);
+}
+
+/* Whether the kernel says that the memory may have huge pages ("hg"). */
+static bool is_advised_huge(const void *memory)
+{
+    FILE *file = fopen("/proc/self/smaps", "r");
+    char line[1024];
+    unsigned long long begin, end;
+    bool is_inside = false, is_advised = false;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "%llx-%llx ", &begin, &end) == 2)
+            is_inside = (uintptr_t)memory >= begin && (uintptr_t)memory < end;
+        else if (is_inside && strncmp(line, "VmFlags:", 8) == 0)
+            is_advised = strstr(line, " hg") != NULL;
+    }
+    if (file != NULL)
+        (void)fclose(file);
+    return is_advised;
+}
+
+static void test_large_blocks_ask_for_huge_pages(void **state)
+{
+    (void)state;
+    const size_t large = ((size_t)64 << 20) + 1;
+    uint8_t *memory = cir__new(large, 1);
+    assert_non_null(memory);
+    assert_int_equal((uintptr_t)memory % CIR__ALIGNMENT, 0);
+    assert_int_equal(memory[0] | memory[large - 1], 0);
+    if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) == 0) {
+        assert_true(is_advised_huge(memory));
+        uint8_t *small = cir__new((size_t)4 << 20, 1);
+        assert_false(is_advised_huge(small));
+        free(small);
+    }
+    free(memory);
 }
 
 static void test_pool_runs_each_task_once(void **state)
@@ -163,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_messages_are_cut_and_made_printable),
         cmocka_unit_test(test_every_status_has_its_texts),
         cmocka_unit_test(test_sizes_are_checked),
+        cmocka_unit_test(test_large_blocks_ask_for_huge_pages),
         cmocka_unit_test(test_pool_runs_each_task_once),
         cmocka_unit_test(test_files_are_replaced_and_mapped),
         cmocka_unit_test(test_hash_does_not_depend_on_the_cuts),

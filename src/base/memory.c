@@ -3,6 +3,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* Blocks of many huge pages ask for them: a tower's packed weights then cost 600 page faults instead of
+ * 300,000, when they are written as when they are given back. */
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+#define MIN_HUGE_PAGES 16
 
 bool cir__size_mul(size_t a, size_t b, size_t *out)
 {
@@ -26,6 +32,15 @@ void *cir__new_unset(size_t n_items, size_t item_bytes)
     if (!cir__size_mul(n_items, item_bytes, &size) || size > PTRDIFF_MAX - CIR__ALIGNMENT)
         return NULL;
     size = (size + CIR__ALIGNMENT) / CIR__ALIGNMENT * CIR__ALIGNMENT;
+#ifdef MADV_HUGEPAGE
+    if (size >= MIN_HUGE_PAGES * HUGE_PAGE_BYTES) {
+        size_t whole = size / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+        void *memory = aligned_alloc(HUGE_PAGE_BYTES, size);
+        if (memory != NULL)
+            (void)madvise(memory, whole, MADV_HUGEPAGE); /* where it is refused, small pages do */
+        return memory;
+    }
+#endif
     return aligned_alloc(CIR__ALIGNMENT, size);
 }
 

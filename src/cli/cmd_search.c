@@ -29,6 +29,11 @@ static const cir__flag flags[] = {
     {0},
 };
 
+/* What a search does, one after the other, beside what is told as "search". */
+enum { OPEN_INDEX, OPEN_MODEL, ENCODE_IMAGE, PREPARE, ENCODE_TEXT, COMPOSE, LOOK_UP, N_STAGES };
+static const char *const stage_names[N_STAGES] = {"open_index",  "open_model", "encode_image", "prepare",
+                                                  "encode_text", "compose",    "look_up"};
+
 /* Everything a search takes hold of, released in one place. */
 typedef struct searching {
     const cir__arguments *arguments;
@@ -41,8 +46,9 @@ typedef struct searching {
     cir_settings settings;
     float *image_feature;
     cir_image_record query_record; /* of a query by id */
-    double encode_seconds;
-    double search_seconds;
+    double mark;                   /* when the latest stage ended */
+    double search_ms;
+    cir__answer_stage stages[N_STAGES];
     float *image_scores;
     float *text_scores;
     cir__answer answer;
@@ -64,14 +70,24 @@ static void release(searching *self)
     cir_pool_free(self->pool);
 }
 
+/* Milliseconds since this was last asked for. */
+static double pass(searching *self)
+{
+    double begin = self->mark;
+    self->mark = cir__session_seconds();
+    return 1e3 * (self->mark - begin);
+}
+
 /* The index is opened to learn its model, and again for the model at hand if that is another one. */
 static int open_index_and_model(searching *self, const char *path)
 {
     cir_error err;
     if (cir_index_open(path, NULL, &self->index, &err) != CIR_OK)
         return cir__session_fail(&err);
+    self->stages[OPEN_INDEX].ms = pass(self);
     const cir_index_model *first = cir_index_get_info(self->index)->model;
     int status = cir__session_open_model(self->arguments, first->path, &self->model);
+    self->stages[OPEN_MODEL].ms = pass(self);
     if (status != CIR__DONE) {
         if (!cir__arguments_has(self->arguments, "model"))
             fprintf(stderr, "cir: %s was made with that model; say where it lies now: --model DIR\n", path);
@@ -81,8 +97,10 @@ static int open_index_and_model(searching *self, const char *path)
     if (strcmp(fingerprint, first->fingerprint) == 0)
         return CIR__DONE;
     cir_index_close(self->index);
-    return cir_index_open(path, fingerprint, &self->index, &err) == CIR_OK ? CIR__DONE
-                                                                           : cir__session_fail(&err);
+    if (cir_index_open(path, fingerprint, &self->index, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    self->stages[OPEN_INDEX].ms += pass(self);
+    return CIR__DONE;
 }
 
 static bool is_id(const char *text, size_t *id_out)
@@ -101,7 +119,6 @@ static int encode_query_image(searching *self, const char *image)
     cir_error err;
     cir_status status;
     size_t id;
-    double start = cir__session_seconds();
     self->image_feature = calloc(cir_model_get_info(self->model)->dim, sizeof *self->image_feature);
     if (self->image_feature == NULL) {
         fprintf(stderr, "cir: memory could not be had\n");
@@ -119,7 +136,7 @@ static int encode_query_image(searching *self, const char *image)
                                         NULL, NULL, &err);
         self->answer.query_image_path = image;
     }
-    self->encode_seconds += cir__session_seconds() - start;
+    self->stages[ENCODE_IMAGE].ms = pass(self);
     return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
 }
 
@@ -128,11 +145,14 @@ static int compose(searching *self)
     cir_error err;
     const char *text = cir__arguments_get(self->arguments, "text");
     if (cir_composer_new(self->index, self->model, self->pool, self->method, &self->settings, &self->composer,
-                         &err) != CIR_OK ||
-        cir_composer_compose(self->composer, self->pool, self->image_feature, text, &self->composed, &err) !=
-            CIR_OK)
+                         &err) != CIR_OK)
         return cir__session_fail(&err);
-    self->encode_seconds += self->composed.encode_seconds;
+    self->stages[PREPARE].ms = pass(self);
+    if (cir_composer_compose(self->composer, self->pool, self->image_feature, text, &self->composed, &err) !=
+        CIR_OK)
+        return cir__session_fail(&err);
+    self->stages[ENCODE_TEXT].ms = 1e3 * self->composed.encode_seconds;
+    self->stages[COMPOSE].ms = pass(self) - self->stages[ENCODE_TEXT].ms;
     self->answer.query_text = text;
     if (self->composed.n_cut > 0)
         fprintf(stderr, "cir: the text is longer than the %zu tokens the model reads; its end was cut off\n",
@@ -187,10 +207,9 @@ static int search(searching *self, size_t k)
         fprintf(stderr, "cir: memory could not be had\n");
         return CIR__FAILED;
     }
-    double start = cir__session_seconds();
     size_t n_hits = 0;
     cir_status status = cir_search_top(&rows, &self->composed.query, k, self->pool, hits, &n_hits, &err);
-    self->search_seconds = cir__session_seconds() - start;
+    self->search_ms = pass(self);
     for (size_t i = 0; i < n_hits && status == CIR_OK; i++) {
         answer->hits[i].hit = hits[i];
         status = cir_index_get_image(self->index, hits[i].id, &answer->hits[i].record, &err);
@@ -201,6 +220,7 @@ static int search(searching *self, size_t k)
     if (status == CIR_OK && cir__arguments_has(self->arguments, "html"))
         status = score_all(self, &rows, &err);
     free(hits);
+    self->stages[LOOK_UP].ms = pass(self);
     return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
 }
 
@@ -216,8 +236,12 @@ static int print(searching *self, double started)
     answer->fusion = self->composed.query.fusion;
     answer->n_images = info->n_ready;
     answer->n_cut = self->composed.n_cut;
-    answer->encode_ms = 1e3 * self->encode_seconds;
-    answer->search_ms = 1e3 * self->search_seconds;
+    for (size_t i = 0; i < N_STAGES; i++)
+        self->stages[i].name = stage_names[i];
+    answer->stages = self->stages;
+    answer->n_stages = N_STAGES;
+    answer->encode_ms = self->stages[ENCODE_IMAGE].ms + self->stages[ENCODE_TEXT].ms;
+    answer->search_ms = self->search_ms;
     answer->total_ms = 1e3 * (cir__session_seconds() - started);
     if (cir__arguments_has(self->arguments, "json"))
         cir__answer_print_json(answer);
@@ -253,6 +277,7 @@ static int run(const cir__arguments *arguments)
         return cir__arguments_refuse(arguments, "method %s needs --%s", cir_method_name(self.method),
                                      cir_method_name(self.method));
     status = cir__session_open_pool(arguments, &self.pool);
+    self.mark = cir__session_seconds();
     if (status == CIR__DONE)
         status = open_index_and_model(&self, cir__arguments_operands(arguments)[0]);
     if (status == CIR__DONE && image != NULL)
@@ -263,6 +288,7 @@ static int run(const cir__arguments *arguments)
         status = search(&self, k);
     if (status == CIR__DONE)
         status = print(&self, started);
+    fflush(stdout); /* now: giving back a gigabyte of weights takes its time; main looks for errors */
     release(&self);
     return status;
 }

@@ -31,6 +31,15 @@ static json_t *hit_json(const cir__answer *answer, size_t i)
     return hit;
 }
 
+static json_t *times_json(const cir__answer *answer)
+{
+    json_t *ms = json_pack("{s:f, s:f, s:f}", "encode", answer->encode_ms, "search", answer->search_ms,
+                           "total", answer->total_ms);
+    for (size_t i = 0; i < answer->n_stages; i++)
+        json_object_set_new(ms, answer->stages[i].name, json_real(answer->stages[i].ms));
+    return ms;
+}
+
 json_t *cir__answer_json(const cir__answer *answer)
 {
     json_t *hits = json_array();
@@ -39,10 +48,9 @@ json_t *cir__answer_json(const cir__answer *answer)
     json_t *query = json_object();
     json_object_set_new(query, "image", cir__json_text(answer->query_image_path));
     json_object_set_new(query, "text", cir__json_text(answer->query_text));
-    return json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:I, s:{s:f, s:f, s:f}, s:o}", "index",
-                     cir__json_text(answer->index_path), "model", cir__json_text(answer->model_name),
-                     "model_fingerprint", answer->model_fingerprint, "method",
-                     cir_method_name(answer->method), "settings", cir__settings_json(answer->settings),
-                     "query", query, "n_images", (json_int_t)answer->n_images, "ms", "encode",
-                     answer->encode_ms, "search", answer->search_ms, "total", answer->total_ms, "hits", hits);
+    return json_pack(
+        "{s:o, s:o, s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "index", cir__json_text(answer->index_path), "model",
+        cir__json_text(answer->model_name), "model_fingerprint", answer->model_fingerprint, "method",
+        cir_method_name(answer->method), "settings", cir__settings_json(answer->settings), "query", query,
+        "n_images", (json_int_t)answer->n_images, "ms", times_json(answer), "hits", hits);
 }

@@ -16,6 +16,12 @@ typedef struct cir__answer_hit {
     cir_rank rank;           /* its place by either score alone; only where the answer has_ranks */
 } cir__answer_hit;
 
+/* A part of the time that an answer took. */
+typedef struct cir__answer_stage {
+    const char *name; /* a key in the JSON's "ms" */
+    double ms;
+} cir__answer_stage;
+
 /* Lends everything but hits. */
 typedef struct cir__answer {
     const char *index_path;
@@ -29,6 +35,8 @@ typedef struct cir__answer {
     const char *query_text;       /* NULL: an image query */
     size_t n_cut;                 /* texts that were longer than the model reads */
     double encode_ms, search_ms, total_ms;
+    const cir__answer_stage *stages; /* [n_stages], told beside these three */
+    size_t n_stages;
     size_t offset; /* hits before the first one */
     bool has_ranks;
     size_t n_hits;
