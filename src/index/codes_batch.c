@@ -113,13 +113,9 @@ static cir_status code_run(cir__codes_batch *batch, size_t i_block, size_t first
     if (status != CIR_OK)
         return status;
     cir__coder_write(batch->coder, rows, end - first, first, block);
-    for (size_t i = first; i < end; i++) {
+    /* Of the row as it was read: should that contradict the catalogue, the code is not trusted. */
+    for (size_t i = first; i < end; i++)
         sums[i] = cir__vectors_checksum(rows + (i - first) * dim, dim);
-        if (sums[i] != cir__checksums_get(batch->checksums, id + i - first)) {
-            sums[i] = 0;
-            clear_row(batch, block, i);
-        }
-    }
     return CIR_OK;
 }
 
@@ -137,6 +133,9 @@ static cir_status code_block(cir__codes_batch *batch, size_t i_block, uint16_t *
         status = cir__codes_pair_read_blocks(batch->pair, batch->first_block + i_block, 1, block, err);
     else
         memset(block, 0, batch->pair->header.block_bytes);
+    /* Left-overs of an interrupted run go: codes of the same features are the same bytes. */
+    for (size_t i = n_counted - first_id; first_id < n_counted && i < CIR__CODE_ROWS; i++)
+        clear_row(batch, block, i);
     size_t first = 0;
     for (size_t i = 0; status == CIR_OK && i <= n; i++) {
         if (i < n && has_changed[i] && cir__checksums_get(batch->checksums, first_id + i) != 0)
@@ -144,8 +143,7 @@ static cir_status code_block(cir__codes_batch *batch, size_t i_block, uint16_t *
         if (i > first)
             status = code_run(batch, i_block, first, i, rows, err);
         first = i + 1;
-        /* Left-overs of an interrupted run go too: codes of the same features are the same bytes. */
-        if (i < n && (has_changed[i] || first_id + i >= n_counted)) {
+        if (i < n && has_changed[i]) {
             clear_row(batch, block, i);
             sums[i] = 0;
         }

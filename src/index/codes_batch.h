@@ -52,8 +52,8 @@ size_t cir__codes_batch_n_held(const cir__codes_batch *batch);
 CIR_MUST_CHECK cir_status cir__codes_batch_compare(cir__codes_batch *batch, size_t *n_changed_out,
                                                    cir_error *err);
 
-/* Codes the rows that change of blocks first … first + n − 1 of the batch: blocks, sums. Rows that contradict
- * their checksum get none. Errors: CIR_IO, CIR_DAMAGED. */
+/* Codes the rows that change of blocks first … first + n − 1 of the batch: blocks, sums: those of
+ * the rows as they are, should they contradict the catalogue. Errors: CIR_IO, CIR_DAMAGED. */
 CIR_MUST_CHECK cir_status cir__codes_batch_code(cir__codes_batch *batch, size_t first, size_t n,
                                                 cir_error *err);
 
