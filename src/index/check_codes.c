@@ -41,7 +41,7 @@ static bool is_same_code(const check *c, const uint8_t *a, const uint8_t *b, siz
     return memcmp(a + factor, b + factor, 2) == 0 && memcmp(a + spread, b + spread, 2) == 0;
 }
 
-static uint8_t judge(const check *c, size_t id, uint64_t sum, const uint8_t *held, uint8_t *made)
+static uint8_t judge(const check *c, size_t id, uint64_t sum, const uint8_t *held, const uint8_t *made)
 {
     size_t dim = c->job->model->dim;
     const uint16_t *row = c->job->rows + id * dim;
@@ -50,7 +50,6 @@ static uint8_t judge(const check *c, size_t id, uint64_t sum, const uint8_t *hel
         return c->is_vouched ? WRONG_SUM : SOUND; /* else it is known to be out of date */
     if (sum == 0)
         return SOUND;
-    cir__coder_write(c->coder, row, 1, id % CIR__CODE_ROWS, made);
     /* A damaged feature has been told of. */
     return is_same_code(c, held, made, id % CIR__CODE_ROWS) || cir__vectors_checksum(row, dim) != sum
                ? SOUND
@@ -69,6 +68,7 @@ static void judge_block(void *context, size_t i_block, size_t i_thread)
     if (failure->status != CIR_OK || cir__codes_pair_read_sums(&c->pair, first, n, sums, failure) != CIR_OK ||
         cir__codes_pair_read_blocks(&c->pair, i_block, 1, held, failure) != CIR_OK)
         return;
+    cir__coder_write(c->coder, c->job->rows + first * c->job->model->dim, n, 0, held + block_bytes);
     for (size_t i = 0; i < n; i++)
         c->verdicts[first + i] = judge(c, first + i, sums[i], held, held + block_bytes);
 }

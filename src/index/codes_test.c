@@ -13,6 +13,7 @@
 #include "index/checksums.h"
 #include "index/codes.h"
 #include "index/codes_file.h"
+#include "index/codes_pair.h"
 #include "index/codes_update.h"
 #include "index/layout.h"
 #include "index/testing.h"
@@ -487,6 +488,64 @@ static void test_one_writer(void **state)
     testing_done(&t);
 }
 
+/* Behind what the header counts lies whatever an interrupted run left: it goes when rows come there. */
+static void test_left_overs(void **state)
+{
+    (void)state;
+    testing t;
+    make_index(&t, 100);
+    size_t block_bytes = read_header(&t).block_bytes;
+    char path[512];
+    testing_path(&t, BIN, path);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    off_t at = (off_t)(cir__codes_start(TESTING_DIM) + block_bytes);
+    for (size_t i = 0; i < block_bytes; i++)
+        if (i % CIR__CODE_ROWS >= 100 - CIR__CODE_ROWS && i < block_bytes - 256)
+            assert_int_equal(pwrite(fd, "x", 1, at + (off_t)i), 1);
+    close(fd);
+    cir_index *index = testing_open(&t);
+    testing_assert_codes(index, false);
+    cir_index_close(index);
+    write_photo(&t, 100, "broken");
+    write_photo(&t, 101, "PIC");
+    assert_int_equal(testing_update(&t, CIR_OK).n_coded, 1);
+    assert_whole(&t);
+    testing_done(&t);
+}
+
+/* A run that ended when codes.bin had the next serial and codes.sums not yet, twice. */
+static void test_two_false_starts(void **state)
+{
+    (void)state;
+    testing t;
+    make_index(&t, 100);
+    char folder[512];
+    testing_path(&t, KEY_FOLDER, folder);
+    const cir_index_model model = {.fingerprint = t.encoder.fingerprint, .dim = TESTING_DIM};
+    cir__codes_pair pair;
+    assert_int_equal(cir__codes_pair_open(folder, &model, true, &pair, NULL), CIR_OK);
+    uint64_t serial = pair.serial;
+    for (int i = 0; i < 2; i++) {
+        pair.header.serial = pair.serial + 1;
+        pair.header.digest = 0;
+        assert_int_equal(cir__codes_pair_put_header(&pair, NULL), CIR_OK);
+        cir__codes_pair_close(&pair);
+        cir_index *index = testing_open(&t);
+        testing_assert_codes(index, true);
+        cir_index_close(index);
+        assert_int_equal(cir__codes_pair_open(folder, &model, true, &pair, NULL), CIR_OK);
+        assert_int_equal(pair.serial, serial);
+    }
+    assert_int_equal(cir__codes_pair_begin(&pair, NULL), CIR_OK);
+    assert_int_equal(pair.header.serial, serial + 1);
+    assert_int_equal(pair.serial, serial + 1);
+    cir__codes_pair_close(&pair);
+    assert_int_equal(testing_update(&t, CIR_OK).n_to_code, 0);
+    assert_whole(&t);
+    testing_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +557,8 @@ int main(void)
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_growing_while_open),
         cmocka_unit_test(test_one_writer),
+        cmocka_unit_test(test_left_overs),
+        cmocka_unit_test(test_two_false_starts),
     };
     return cmocka_run_group_tests_name("index codes", tests, NULL, NULL);
 }

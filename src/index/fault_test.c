@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "index/codes_update.h"
 #include "index/testing.h"
 #include "index/update.h"
 
@@ -427,6 +428,91 @@ static void test_power_cut_from_the_start(void **state)
     cut_power_at_every_write(false, 1000);
 }
 
+static bool stop_before_coding(void *context, const cir_update_progress *now)
+{
+    (void)context;
+    return now->n_to_code == 0;
+}
+
+static void assert_codes(const testing *t, bool is_whole)
+{
+    cir_index *index = testing_open(t);
+    testing_assert_codes(index, is_whole);
+    cir_index_close(index);
+}
+
+/* Gives the index the photos' rows and features of another, and leaves it its codes. */
+static void take_features(const testing *t, const char *from)
+{
+    char command[1024];
+    snprintf(command, sizeof command,
+             "cp %s/catalogue.sqlite %s && cp %s/features/fake-model-01234567/vectors.npy "
+             "%s/features/fake-model-01234567",
+             from, t->index, from, t->index);
+    assert_int_equal(system(command), 0);
+}
+
+/* Two photos become others; power is cut at every write of their new codes; and then the photos are what they
+ * were again, before any update. */
+static void cut_power_while_coding(unsigned seed)
+{
+    testing t;
+    char old[128];
+    char new[128];
+    testing_init(&t, 1);
+    for (int i = 0; i < 70; i++) {
+        char name[64];
+        char text[32];
+        snprintf(name, sizeof name, "photos/p%02d.jpg", i);
+        snprintf(text, sizeof text, "PIC %d", i);
+        testing_write(&t, name, text);
+    }
+    testing_update(&t, CIR_OK);
+    snprintf(old, sizeof old, "%s/old.cir", t.folder);
+    copy_index(t.index, old);
+    testing_write(&t, "photos/p03.jpg", "PIC other");
+    testing_write(&t, "photos/p66.jpg", "PIC another");
+    const cir_update_options stopped = {.min_coded = 1, .watch = stop_before_coding};
+    testing_update_with(&t, t.photos, &stopped, CIR_INTERRUPTED);
+    snprintf(new, sizeof new, "%s/new.cir", t.folder);
+    copy_index(t.index, new);
+    size_t n = 0;
+    int how = 1;
+    while (how != 0) {
+        assert_true(++n < MAX_CALLS);
+        copy_index(new, t.index);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            disk.fails_at = n;
+            disk.n_calls = 0;
+            disk.cuts_power = true;
+            disk.seed = seed > 1 ? seed + (unsigned)n : seed;
+            disk.is_armed = true;
+            _exit(cir__index_update_codes(t.index, NULL, NULL, 1, NULL) == CIR_OK ? 0 : 1);
+        }
+        assert_int_equal(waitpid(child, &how, 0), child);
+        assert_true(WIFEXITED(how) && (WEXITSTATUS(how) == 0 || WEXITSTATUS(how) == 77));
+        assert_codes(&t, false);
+        take_features(&t, old);
+        assert_codes(&t, false);
+        take_features(&t, new);
+        assert_int_equal(cir__index_update_codes(t.index, NULL, NULL, 1, NULL), CIR_OK);
+        assert_codes(&t, true);
+    }
+    print_message("power was cut at %zu calls in turn\n", n - 1);
+    assert_in_range(n, 15, MAX_CALLS);
+    testing_done(&t);
+}
+
+static void test_power_cut_while_coding(void **state)
+{
+    (void)state;
+    cut_power_while_coding(0);
+    cut_power_while_coding(1);
+    cut_power_while_coding(1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_power_cut_after_all_reached_the_disk),
         cmocka_unit_test(test_power_cut_after_some_reached_the_disk),
         cmocka_unit_test(test_power_cut_from_the_start),
+        cmocka_unit_test(test_power_cut_while_coding),
     };
     return cmocka_run_group_tests_name("index faults", tests, NULL, NULL);
 }

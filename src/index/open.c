@@ -146,15 +146,20 @@ done:
     return status;
 }
 
+static size_t count_state(const cir_index *index, cir_image_state state)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < index->info.n_rows; i++)
+        n += index->states[i] == state ? 1 : 0;
+    return n;
+}
+
 static void count_states(cir_index *index)
 {
-    size_t counts[CIR_IMAGE_PENDING + 1] = {0};
-    for (size_t i = 0; i < index->info.n_rows; i++)
-        counts[index->states[i]]++;
-    index->info.n_ready = counts[CIR_IMAGE_READY];
-    index->info.n_failed = counts[CIR_IMAGE_FAILED];
-    index->info.n_vanished = counts[CIR_IMAGE_VANISHED];
-    index->info.n_pending = counts[CIR_IMAGE_PENDING];
+    index->info.n_ready = count_state(index, CIR_IMAGE_READY);
+    index->info.n_failed = count_state(index, CIR_IMAGE_FAILED);
+    index->info.n_vanished = count_state(index, CIR_IMAGE_VANISHED);
+    index->info.n_pending = count_state(index, CIR_IMAGE_PENDING);
 }
 
 static cir_status map_vectors(cir_index *index, cir_error *err)
