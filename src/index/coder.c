@@ -15,7 +15,9 @@
  * vectors, however compilers and processors do them. */
 #define LANES 4
 
-/* Rounds of the rotation. */
+/* Rounds of the rotation. Deviation of errors, over rotations, at 3 … 1152 dimensions (coder_test.c tells
+ * how), as a part of what is stated: with two rounds up to 1.6, with three 1.07, with four and with six 1.03.
+ */
 #define N_ROUNDS 4
 
 /* Components that steps of the transform go through together. */
@@ -141,7 +143,7 @@ static void transform(float (*x)[LANES], size_t n)
 
 /* Rotates x [code_dim] in place. Every round turns signs and transforms as much as a power of two covers, the
  * first components and the last ones by turns; where that is not everything, both halves are mixed too, as
- * they would share too little when code_dim is just short of a power of two. */
+ * they would share too little when code_dim is just short of a power of two (960: a deviation of 2.6). */
 static void rotate(const cir__coder *coder, float (*x)[LANES])
 {
     const size_t n = coder->code_dim;
