@@ -1,6 +1,5 @@
 #include "serve_index.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,38 +7,15 @@
 #include <sys/stat.h>
 
 #include "cir/cir.h"
-#include "index/place.h"
-#include "index/rows.h"
-#include "index/vectors.h"
-#include "index/writer.h"
+#include "index/made_up.h"
 #include "model/made_model.h"
 
-enum { PATH_SIZE = 1024, COMMIT_ROWS = 50000 };
+enum { PATH_SIZE = 1024 };
 
 static bool fail(const char *what, const cir_error *err)
 {
     fprintf(stderr, "bench_serve: %s%s%s\n", what, err != NULL ? ": " : "", err != NULL ? err->message : "");
     return false;
-}
-
-static uint64_t random_bits(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-static void random_unit(uint64_t seed, size_t dim, float *out)
-{
-    uint64_t state = (seed + 1) * 0x9e3779b97f4a7c15u;
-    double square = 0;
-    for (size_t i = 0; i < dim; i++) {
-        out[i] = (float)(random_bits(&state) >> 40) * 0x1p-23f - 1;
-        square += (double)out[i] * (double)out[i];
-    }
-    for (size_t i = 0; i < dim; i++)
-        out[i] = (float)((double)out[i] / sqrt(square));
 }
 
 /* The demo encoder's configuration with another dimension, and random weights for it. */
@@ -99,52 +75,19 @@ static bool make_photo(const char *path, size_t number)
     return is_written || fail(path, status != CIR_OK ? &err : NULL);
 }
 
-static cir_status add_row(cir__writer *writer, const char *folder, size_t i, size_t dim, size_t n_photos,
-                          float *feature, uint16_t *half, cir_error *err)
-{
-    char name[64], path[PATH_SIZE];
-    struct stat facts = {.st_size = 100000};
-    (void)snprintf(name, sizeof name, "photos/%03zu/%07zu.jpg", i / 10000, i);
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (i < n_photos)
-        (void)stat(path, &facts);
-    const cir__row row = {.id = cir__writer_add_row(writer),
-                          .size_bytes = (uint64_t)facts.st_size,
-                          .modified_ns = (int64_t)facts.st_mtim.tv_sec * 1000000000 + facts.st_mtim.tv_nsec,
-                          .width_px = 640,
-                          .height_px = 480,
-                          .taken_at = 1000000000 + (int64_t)(i * 600)};
-    cir_status status = cir__rows_put(cir__writer_store(writer), &row, name, NULL, err);
-    random_unit(i, dim, feature);
-    if (!cir__vectors_format_row(feature, dim, half))
-        abort();
-    return status == CIR_OK ? cir__writer_put_feature(writer, row.id, half, err) : status;
-}
-
-static bool make_index(const char *folder, const cir_model *model, size_t n_rows, size_t n_photos)
+static bool make_index(const char *folder, const cir_model *model, size_t n_rows)
 {
     const cir_model_info *info = cir_model_get_info(model);
     const cir__encoder encoder = {
         .name = info->name, .path = info->path, .fingerprint = info->fingerprint, .dim = info->dim};
     char path[PATH_SIZE];
+    cir_pool *pool = NULL;
     cir_error err;
-    cir__writer *writer = NULL;
-    float *feature = calloc(info->dim, sizeof *feature);
-    uint16_t *half = calloc(info->dim, sizeof *half);
     (void)snprintf(path, sizeof path, "%s/photos.cir", folder);
-    cir_status status = cir__writer_open(path, &encoder, &writer, &err);
-    for (size_t i = cir__writer_n_rows(writer); i < n_rows && status == CIR_OK; i++) {
-        status = cir__writer_begin(writer, &err);
-        if (status == CIR_OK)
-            status = add_row(writer, folder, i, info->dim, n_photos, feature, half, &err);
-        if (status == CIR_OK && (i + 1) % COMMIT_ROWS == 0)
-            status = cir__writer_commit(writer, &err);
-    }
+    cir_status status = cir_pool_new(0, &pool, &err);
     if (status == CIR_OK)
-        status = cir__writer_commit(writer, &err);
-    cir__writer_close(writer);
-    free(feature);
-    free(half);
+        status = cir__made_up_write(path, &encoder, n_rows, 0, pool, NULL, &err);
+    cir_pool_free(pool);
     return status == CIR_OK || fail("the index cannot be written", &err);
 }
 
@@ -161,10 +104,8 @@ bool bench__index_make(const char *folder, const char *source, size_t n_rows, si
     (void)mkdir(folder, 0777);
     (void)snprintf(path, sizeof path, "%s/photos", folder);
     (void)mkdir(path, 0777);
-    (void)snprintf(path, sizeof path, "%s/photos/000", folder);
-    (void)mkdir(path, 0777);
     for (size_t i = 0; i < n_photos; i++) {
-        (void)snprintf(path, sizeof path, "%s/photos/000/%07zu.jpg", folder, i);
+        (void)snprintf(path, sizeof path, "%s/photos/%09zu.jpg", folder, i);
         if (!make_photo(path, i))
             return false;
     }
@@ -174,7 +115,7 @@ bool bench__index_make(const char *folder, const char *source, size_t n_rows, si
         return false;
     if (cir_model_open(path, &model, &err) != CIR_OK)
         return fail("the model", &err);
-    bool is_made = make_index(folder, model, n_rows, n_photos);
+    bool is_made = make_index(folder, model, n_rows);
     cir_model_close(model);
     return is_made;
 }

@@ -1,8 +1,8 @@
 /* An index: a directory NAME.cir that holds, for every photo, a catalogue row and one unit feature a model.
  *
  *   NAME.cir/catalogue.sqlite           one row an image, the models, the settings
- *   NAME.cir/features/KEY/vectors.npy   float16 [n_rows, dim], unit rows, row i ↔ image id i; KEY names the
- * model NAME.cir/features/KEY/…             derived files, which can always be rebuilt
+ *   NAME.cir/features/KEY/vectors.npy   float16 [n_rows, dim], unit rows, row i ↔ image id i; KEY: a model's
+ *   NAME.cir/features/KEY/…             derived files, which can always be rebuilt
  *
  * Ids count from 0, are never reused, and stay for the life of the index. An open index is a view of what was
  * committed when it was opened: any number of threads and processes may read it while one process updates it.
@@ -45,8 +45,10 @@ typedef struct cir_index_info {
     size_t n_failed;
     size_t n_vanished;
     size_t n_pending;
-    uint64_t revision;   /* grows with every commit: names the state that derived files belong to */
-    uint64_t size_bytes; /* of all files in the directory */
+    size_t n_coded;            /* of the ready ones: those that searches have a compact code of */
+    const char *codes_problem; /* why there are codes that are not used, for people; else NULL */
+    uint64_t revision;         /* grows with every commit: names the state that derived files belong to */
+    uint64_t size_bytes;       /* of all files in the directory */
     size_t n_models;
     const cir_index_model *models;
     const cir_index_model *model; /* whose features this view shows */
@@ -143,6 +145,8 @@ typedef struct cir_update_progress {
     size_t n_encoded;
     size_t n_failed; /* of them, and folders that could not be listed */
     size_t n_vanished;
+    size_t n_to_code;          /* compact codes to be made, once all else is done; 0 before */
+    size_t n_coded;            /* of them */
     const char *failed_path;   /* non-NULL when this call reports a failure */
     const char *failed_reason; /* then */
 } cir_update_progress;
@@ -151,10 +155,14 @@ typedef struct cir_update_progress {
  * stop. */
 typedef bool cir_update_watch(void *context, const cir_update_progress *progress);
 
+/* Below, reading all features takes a few milliseconds anyway. */
+#define CIR_INDEX_MIN_CODED 100000
+
 typedef struct cir_update_options {
     cir_image_options image;
     size_t batch;        /* pictures encoded together; 0 means 16 */
     bool retries_failed; /* try again what failed although its file has not changed */
+    size_t min_coded;    /* photos from which on compact codes are made; 0: CIR_INDEX_MIN_CODED */
     cir_update_watch *watch;
     void *watch_context;
 } cir_update_options;
@@ -163,13 +171,22 @@ typedef struct cir_update_options {
  * encodes what is new or changed, keeps what is unchanged (by size and time, else by content hash, so a moved
  * file is not encoded again), marks what has vanished below the given paths. A picture that cannot be read is
  * recorded with its reason and never stops the run. Commits every few seconds: whatever stops the process,
- * what was committed is kept and the next run continues. progress_out may be NULL. Errors: CIR_BUSY (another
- * process updates this index), CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND (a given path), CIR_MISMATCH,
- * CIR_VERSION, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY. */
+ * what was committed is kept and the next run continues. At the end compact codes are brought up to
+ * date (cir_index_update_codes); a failure of that comes when all else is committed. progress_out may be
+ * NULL. Errors: CIR_BUSY (another process updates this index), CIR_FULL, CIR_PERMISSION, CIR_IO,
+ * CIR_NOT_FOUND (a given path), CIR_MISMATCH, CIR_VERSION, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_update(const char *index_path, const char *const *paths,
                                                    size_t n_paths, const cir_model *model, cir_pool *pool,
                                                    const cir_update_options *options,
                                                    cir_update_progress *progress_out, cir_error *err);
+
+/* Makes the compact codes of every model's features, or brings them up to date: what an update does at its
+ * end, for an index that was made or interrupted otherwise. Of options, which may be NULL, min_coded and
+ * watch count; the watch hears of n_to_code and n_coded. A stopped run keeps what it coded. Errors: CIR_BUSY
+ * (another process updates this index), CIR_NOT_FOUND, CIR_FORMAT, CIR_VERSION, CIR_FULL, CIR_PERMISSION,
+ * CIR_IO, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_update_codes(const char *path, cir_pool *pool,
+                                                         const cir_update_options *options, cir_error *err);
 
 /* Limits of cir_index_make_up. */
 #define CIR_MADE_UP_MAX_ROWS 1000000000

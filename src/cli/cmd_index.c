@@ -21,6 +21,14 @@ static const cir__flag flags[] = {
 static bool watch(void *context, const cir_update_progress *now)
 {
     cir__progress *progress = context;
+    if (now->n_to_code > 0) {
+        if (strcmp(progress->verb, "coding") != 0) {
+            progress->verb = "coding";
+            progress->started = cir__session_seconds();
+        }
+        cir__progress_draw(progress, now->n_coded, now->n_to_code, now->n_coded, NULL);
+        return !cir__session_is_interrupted();
+    }
     if (now->failed_path != NULL) {
         cir__progress_clear(progress);
         if (!progress->is_quiet)
@@ -41,9 +49,9 @@ static void print_result(const cir__arguments *arguments, const cir_update_progr
 {
     if (cir__arguments_has(arguments, "json")) {
         printf("{\"found\": %zu, \"encoded\": %zu, \"unchanged\": %zu, \"failed\": %zu, \"vanished\": %zu, "
-               "\"seconds\": %.3f}\n",
+               "\"coded\": %zu, \"seconds\": %.3f}\n",
                result->n_found, result->n_encoded, result->n_unchanged, result->n_failed, result->n_vanished,
-               seconds);
+               result->n_coded, seconds);
         return;
     }
     char encoded[32];
@@ -55,6 +63,8 @@ static void print_result(const cir__arguments *arguments, const cir_update_progr
            cir__count_text(result->n_failed, failed), cir__count_text(result->n_vanished, vanished), seconds);
     if (result->n_encoded > 0 && seconds > 0)
         printf(" (%.1f photos/s)", (double)result->n_encoded / seconds);
+    if (result->n_coded > 0)
+        printf(", %s compact codes made", cir__count_text(result->n_coded, encoded));
     printf("\n");
     if (result->n_failed > 0)
         printf("what failed and why: cir info %s --failed\n", index_path);
@@ -118,6 +128,7 @@ static int run(const cir__arguments *arguments)
     if (status == CIR__DONE) {
         cir__session_catch_interrupts();
         cir__progress_init(&progress, arguments, "indexing");
+        double started = progress.started;
         cir_error err;
         cir_update_progress result;
         cir_status updated = cir_index_update(index_path, cir__arguments_operands(arguments), n_paths, model,
@@ -126,7 +137,7 @@ static int run(const cir__arguments *arguments)
         if (updated != CIR_OK)
             status = cir__session_fail(&err);
         else {
-            double seconds = cir__session_seconds() - progress.started;
+            double seconds = cir__session_seconds() - started;
             prepare_search(index_path, model, pool);
             print_result(arguments, &result, seconds, index_path);
         }

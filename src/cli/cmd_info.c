@@ -49,11 +49,13 @@ static json_t *describe_index(const cir_index_info *info)
                                         cir__json_text(info->models[i].name), "path",
                                         cir__json_text(info->models[i].path), "fingerprint",
                                         info->models[i].fingerprint, "dim", (json_int_t)info->models[i].dim));
-    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "index", cir__json_text(info->path),
-                     "n_rows", (json_int_t)info->n_rows, "n_ready", (json_int_t)info->n_ready, "n_failed",
-                     (json_int_t)info->n_failed, "n_vanished", (json_int_t)info->n_vanished, "n_pending",
-                     (json_int_t)info->n_pending, "revision", (json_int_t)info->revision, "size_bytes",
-                     (json_int_t)info->size_bytes, "models", models);
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o}", "index",
+                     cir__json_text(info->path), "n_rows", (json_int_t)info->n_rows, "n_ready",
+                     (json_int_t)info->n_ready, "n_failed", (json_int_t)info->n_failed, "n_vanished",
+                     (json_int_t)info->n_vanished, "n_pending", (json_int_t)info->n_pending, "n_coded",
+                     (json_int_t)info->n_coded, "codes_problem", cir__json_text(info->codes_problem),
+                     "revision", (json_int_t)info->revision, "size_bytes", (json_int_t)info->size_bytes,
+                     "models", models);
 }
 
 static void print_index(const cir_index_info *info)
@@ -67,6 +69,12 @@ static void print_index(const cir_index_info *info)
         printf(", %zu vanished", info->n_vanished);
     if (info->n_pending > 0)
         printf(", %zu to be encoded again", info->n_pending);
+    if (info->n_coded > 0)
+        printf("\ncodes       %s photos", cir__count_text(info->n_coded, ready));
+    if (info->n_coded > 0 && info->n_coded < info->n_ready)
+        printf("; %zu are to be coded by the next cir index", info->n_ready - info->n_coded);
+    if (info->codes_problem != NULL)
+        printf("\ncodes       not used: %s", info->codes_problem);
     printf("\nsize        %.1f MB\nrevision    %llu\n", (double)info->size_bytes / 1e6,
            (unsigned long long)info->revision);
     for (size_t i = 0; i < info->n_models; i++)

@@ -9,7 +9,9 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "index/catalogue.h"
+#include "index/check_codes.h"
 #include "index/checksums.h"
+#include "index/codes_file.h"
 #include "index/layout.h"
 #include "index/rows.h"
 #include "index/vectors.h"
@@ -137,7 +139,9 @@ static void visit_derived(void *context, const char *path, const char *name, boo
 {
     (void)context;
     (void)size;
-    if (!is_folder && strcmp(name, CIR__VECTORS_NAME) != 0)
+    /* Codes know which rows they are of, and are dear. */
+    if (!is_folder && strcmp(name, CIR__VECTORS_NAME) != 0 && strcmp(name, CIR__CODES_NAME) != 0 &&
+        strcmp(name, CIR__CODES_SUMS_NAME) != 0)
         (void)unlink(path);
 }
 
@@ -170,7 +174,17 @@ static cir_status check_rows(check *c, cir_pool *pool, cir_error *err)
     size_t n_wrong = 0;
     if (status == CIR_OK)
         status = report_rows(c, &n_wrong, err);
-    return status == CIR_OK && c->repairs ? save(c, n_wrong, err) : status;
+    if (status == CIR_OK && c->repairs)
+        status = save(c, n_wrong, err);
+    const cir__check_codes_job job = {.place = c->place,
+                                      .folder = c->folder,
+                                      .model = c->model,
+                                      .checksums = &c->checksums,
+                                      .n_rows = c->n_rows,
+                                      .rows = c->map.rows,
+                                      .repairs = c->repairs,
+                                      .pool = pool};
+    return status == CIR_OK ? cir__check_codes(&job, c->findings, err) : status;
 }
 
 cir_status cir__check_features(const cir__place *place, cir__store *store, size_t i_model,

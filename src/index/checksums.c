@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "index/catalogue.h"
 
@@ -98,6 +99,31 @@ size_t cir__checksums_n_needed(const cir__checksums *checksums)
     while (n > 0 && checksums->values[n - 1] == 0)
         n--;
     return n;
+}
+
+size_t cir__checksums_n_features(const cir__checksums *checksums)
+{
+    size_t n = 0;
+    for (size_t id = 0; id < checksums->n_blocks * CIR__BLOCK_ROWS; id++)
+        n += checksums->values[id] != 0 ? 1 : 0;
+    return n;
+}
+
+uint64_t cir__checksums_digest_block(size_t i_block, const uint64_t *values)
+{
+    size_t size = CIR__BLOCK_ROWS * sizeof *values;
+    if (values[0] == 0 && memcmp(values, values + 1, size - sizeof *values) == 0)
+        return 0;
+    const uint64_t block[2] = {i_block, cir__hash64(values, size)};
+    return cir__hash64(block, sizeof block);
+}
+
+uint64_t cir__checksums_digest(const cir__checksums *checksums)
+{
+    uint64_t digest = 0;
+    for (size_t i = 0; i < checksums->n_blocks; i++)
+        digest += cir__checksums_digest_block(i, checksums->values + i * CIR__BLOCK_ROWS);
+    return digest;
 }
 
 cir_status cir__checksums_store(cir__checksums *checksums, cir__store *store, cir_error *err)

@@ -37,6 +37,15 @@ CIR_MUST_CHECK bool cir__checksums_set(cir__checksums *checksums, size_t id, uin
 /* One more than the last id with a feature. */
 size_t cir__checksums_n_needed(const cir__checksums *checksums);
 
+/* Rows with a feature. */
+size_t cir__checksums_n_features(const cir__checksums *checksums);
+
+/* A number that tells which features a model has: summed over the blocks (overflowing, in any order), it is
+ * the same for the same checksums of the same rows and else, but for chance, another. 0 for a block without
+ * a feature, so that it does not matter whether that is stored. values: [CIR__BLOCK_ROWS]. */
+uint64_t cir__checksums_digest_block(size_t i_block, const uint64_t *values);
+uint64_t cir__checksums_digest(const cir__checksums *checksums);
+
 /* Writes what has changed, within the store's transaction. Errors: those of writing. */
 CIR_MUST_CHECK cir_status cir__checksums_store(cir__checksums *checksums, cir__store *store, cir_error *err);
 

@@ -38,7 +38,7 @@ static bool update_and_kill(testing *t, unsigned after_us)
     assert_true(child >= 0);
     if (child == 0) {
         const char *paths[] = {t->photos};
-        cir_update_options options = {.batch = 8};
+        cir_update_options options = {.batch = 8, .min_coded = 1};
         cir_pool *pool = NULL;
         if (cir_pool_new(2, &pool, NULL) != CIR_OK)
             _exit(2);
@@ -60,7 +60,10 @@ static void ignore_finding(void *context, const char *finding, bool was_repaired
     (void)was_repaired;
     /* Left-overs behind the committed rows are what a killed process may leave; nothing else. */
     if (strstr(finding, "longer than the catalogue tells") == NULL &&
-        strstr(finding, "belongs to no model") == NULL)
+        strstr(finding, "belongs to no model") == NULL &&
+        /* Of two new files of codes there is but the first. */
+        strstr(finding, "codes.bin: cannot be opened: No such file") == NULL &&
+        strstr(finding, "codes.sums: belongs to other codes") == NULL)
         fail_msg("%s", finding);
     ++*(size_t *)context;
 }
@@ -84,6 +87,7 @@ static void assert_sound(const testing *t, const history *past, size_t *n_ready_
         cir_image_record_done(&record);
     }
     *n_ready_out = cir_index_get_info(index)->n_ready;
+    testing_assert_codes(index, false);
     cir_index_close(index);
     size_t n_findings = 0;
     if (cir_index_check(t->index, false, NULL, ignore_finding, &n_findings, NULL, &err) != CIR_OK)
@@ -144,6 +148,7 @@ static void test_kill(void **state)
         else
             testing_assert_state(&t, index, name, CIR_IMAGE_FAILED);
     }
+    testing_assert_codes(index, true);
     cir_index_close(index);
     testing_assert_clean(&t);
     testing_done(&t);

@@ -270,6 +270,8 @@ static void test_damaged_vectors(void **state)
     assert_mended(&t, "missing", 1, N_PHOTOS - 1);
 
     testing_remove(&t, VECTORS);
+    testing_remove(&t, "photos.cir/features/fake-model-01234567/codes.bin");
+    testing_remove(&t, "photos.cir/features/fake-model-01234567/codes.sums");
     testing_remove(&t, "photos.cir/features/fake-model-01234567");
     testing_remove(&t, "photos.cir/features");
     assert_open_fails(&t, CIR_DAMAGED, "missing");

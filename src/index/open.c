@@ -11,6 +11,8 @@
 #include "base/memory.h"
 #include "cir/index.h"
 #include "index/catalogue.h"
+#include "index/checksums.h"
+#include "index/codes_open.h"
 #include "index/layout.h"
 #include "index/place.h"
 #include "index/roots.h"
@@ -26,9 +28,12 @@ struct cir_index {
     cir_index_model *models;
     uint8_t *ready;
     uint8_t *states; /* cir_image_state */
-    size_t n_needed; /* rows up to the last ready one */
+    size_t n_needed; /* rows up to the last with a feature */
+    uint64_t digest; /* of all checksums */
     char *folder;
     cir__vectors_map map;
+    cir__codes_view codes;
+    char *codes_problem;
 };
 
 static void visit_block(void *context, size_t i_block, const uint64_t *values)
@@ -38,13 +43,16 @@ static void visit_block(void *context, size_t i_block, const uint64_t *values)
     if (i_block > n_rows / CIR__BLOCK_ROWS)
         return;
     size_t first = i_block * CIR__BLOCK_ROWS;
-    for (size_t i = 0; i < CIR__BLOCK_ROWS && first + i < n_rows; i++)
-        if (values[i] != 0) {
-            index->ready[first + i] = 1;
-            index->states[first + i] = CIR_IMAGE_READY;
-            if (first + i >= index->n_needed)
-                index->n_needed = first + i + 1;
-        }
+    size_t n = n_rows - first < CIR__BLOCK_ROWS ? n_rows - first : CIR__BLOCK_ROWS;
+    for (size_t i = 0; i < n; i++) {
+        index->ready[first + i] = values[i] != 0;
+        index->states[first + i] = values[i] != 0 ? CIR_IMAGE_READY : CIR_IMAGE_PENDING;
+    }
+    while (n > 0 && values[n - 1] == 0)
+        n--;
+    if (n > 0 && first + n > index->n_needed)
+        index->n_needed = first + n;
+    index->digest += cir__checksums_digest_block(i_block, values);
 }
 
 static void visit_state(void *context, size_t id, bool is_vanished)
@@ -81,7 +89,26 @@ static cir_status choose_model(cir_index *index, const char *fingerprint, size_t
                      info->path, info->models[0].name, info->models[0].fingerprint, fingerprint, info->path);
 }
 
-/* Everything that the catalogue says now. */
+/* Codes that cannot be used make searches slower, nothing else: what is wrong with them is told by info. */
+static cir_status open_codes(cir_index *index, size_t i_model, cir_error *err)
+{
+    const cir__codes_reader reader = {.folder = index->folder,
+                                      .model = index->info.model,
+                                      .i_model = i_model,
+                                      .store = index->store,
+                                      .n_rows = index->info.n_rows,
+                                      .ready = index->ready,
+                                      .digest = index->digest};
+    cir_error why;
+    cir_status status = cir__codes_open(&reader, &index->codes, &why);
+    index->info.n_coded = index->codes.n_coded;
+    if (status == CIR_OK || status == CIR_NOT_FOUND)
+        return CIR_OK;
+    index->info.codes_problem = index->codes_problem = cir__copy_text(why.message);
+    return index->codes_problem != NULL ? CIR_OK : cir__fail_memory(err, index->info.path);
+}
+
+/* Everything that the catalogue says now, and the codes that fit it. */
 static cir_status read_catalogue(cir_index *index, const char *fingerprint, cir_error *err)
 {
     cir_index_info *info = &index->info;
@@ -111,6 +138,9 @@ static cir_status read_catalogue(cir_index *index, const char *fingerprint, cir_
     status = cir__catalogue_list_blocks(store, i_model, visit_block, index, err);
     if (status == CIR_OK)
         status = cir__rows_list_states(store, visit_state, index, err);
+    index->folder = cir__layout_of_model(&index->place, info->model->key);
+    if (status == CIR_OK)
+        status = index->folder != NULL ? open_codes(index, i_model, err) : cir__fail_memory(err, info->path);
 done:
     cir__store_rollback(store);
     return status;
@@ -130,8 +160,7 @@ static void count_states(cir_index *index)
 static cir_status map_vectors(cir_index *index, cir_error *err)
 {
     const cir_index_model *model = index->info.model;
-    index->folder = cir__layout_of_model(&index->place, model->key);
-    char *path = index->folder != NULL ? cir__path_join(index->folder, CIR__VECTORS_NAME) : NULL;
+    char *path = cir__path_join(index->folder, CIR__VECTORS_NAME);
     if (path == NULL)
         return cir__fail_memory(err, index->info.path);
     cir_status status =
@@ -153,6 +182,7 @@ cir_status cir_index_open(const char *path, const char *model_fingerprint, cir_i
     if (index == NULL)
         return cir__fail_memory(err, path);
     pthread_mutex_init(&index->lock, NULL);
+    index->codes.codes.vectors_fd = -1;
     cir_status status = cir__place_init(&index->place, path, err);
     if (status == CIR_OK) {
         index->info.path = index->place.index;
@@ -177,6 +207,7 @@ void cir_index_close(cir_index *index)
 {
     if (index == NULL)
         return;
+    cir__codes_close(&index->codes);
     cir__vectors_map_close(&index->map);
     cir__store_close(index->store);
     cir__catalogue_free_models(index->models, index->info.n_models);
@@ -185,6 +216,7 @@ void cir_index_close(cir_index *index)
     free(index->ready);
     free(index->states);
     free(index->folder);
+    free(index->codes_problem);
     free(index);
 }
 
@@ -196,6 +228,11 @@ const cir_index_info *cir_index_get_info(const cir_index *index)
 const uint16_t *cir_index_get_vectors(const cir_index *index)
 {
     return index->map.rows;
+}
+
+const cir_codes *cir_index_get_codes(const cir_index *index)
+{
+    return index->codes.coder != NULL ? &index->codes.codes : NULL;
 }
 
 const uint8_t *cir_index_get_ready(const cir_index *index)

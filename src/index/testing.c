@@ -13,6 +13,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "index/catalogue.h"
+#include "index/checksums.h"
+#include "index/codes.h"
 #include "index/update.h"
 
 static void make_feature(const char *text, size_t size, float *out)
@@ -158,8 +161,9 @@ cir_update_progress testing_update_with(testing *t, const char *path, const cir_
     cir_error err = {0};
     cir_update_progress progress;
     const char *paths[] = {path};
-    cir_status status =
-        cir__index_update(t->index, paths, 1, &t->encoder, t->pool, options, 0, &progress, &err);
+    const cir_update_options coded = {.min_coded = 1};
+    cir_status status = cir__index_update(t->index, paths, 1, &t->encoder, t->pool,
+                                          options != NULL ? options : &coded, 0, &progress, &err);
     if (status != expected)
         fail_msg("update: %s, expected %s: %s", cir_status_name(status), cir_status_name(expected),
                  err.message);
@@ -233,6 +237,75 @@ void testing_assert_state(const testing *t, const cir_index *index, const char *
     cir_image_record_done(&record);
 }
 
+static bool is_trusted(const cir_codes *codes, size_t row)
+{
+    for (size_t i = 0; i < codes->n_stale; i++)
+        if (codes->stale[i] == row)
+            return false;
+    return row < codes->n_rows;
+}
+
+static void load_checksums(const cir_index_info *info, cir__checksums *checksums_out)
+{
+    cir__place place;
+    cir__store *store;
+    assert_int_equal(cir__place_init(&place, info->path, NULL), CIR_OK);
+    assert_int_equal(cir__catalogue_open(&place, CIR__CATALOGUE_READ, &store, NULL), CIR_OK);
+    assert_int_equal(cir__checksums_load(store, (size_t)(info->model - info->models),
+                                         SIZE_MAX - CIR__BLOCK_ROWS, NULL, checksums_out, NULL),
+                     CIR_OK);
+    cir__store_close(store);
+    cir__place_done(&place);
+}
+
+void testing_assert_codes(const cir_index *index, bool is_whole)
+{
+    const cir_index_info *info = cir_index_get_info(index);
+    const cir_codes *codes = cir_index_get_codes(index);
+    size_t dim = info->model->dim;
+    if (codes == NULL) {
+        if (is_whole)
+            fail_msg("no codes: %s", info->codes_problem != NULL ? info->codes_problem : "no reason");
+        return;
+    }
+    size_t block_bytes = cir__coder_block_bytes(codes->coder);
+    size_t n_lines = block_bytes / CIR__CODE_ROWS; /* of a byte for each row, but for the order of halves */
+    size_t n_trusted = 0;
+    uint8_t *block = calloc(1, block_bytes);
+    assert_non_null(block);
+    cir__checksums checksums;
+    load_checksums(info, &checksums);
+    for (size_t first = 0; first < codes->n_rows; first += CIR__CODE_ROWS) {
+        const uint8_t *held = codes->blocks + first / CIR__CODE_ROWS * block_bytes;
+        memset(block, 0, block_bytes);
+        for (size_t i = 0; i < CIR__CODE_ROWS && first + i < codes->n_rows; i++) {
+            const uint16_t *row = cir_index_get_vectors(index) + (first + i) * dim;
+            bool is_ready = cir_index_get_ready(index)[first + i] && is_trusted(codes, first + i);
+            n_trusted += is_ready ? 1 : 0;
+            /* Photos that have vanished keep feature and code. */
+            if (is_ready || (is_whole && cir__checksums_get(&checksums, first + i) != 0))
+                cir__coder_write(codes->coder, row, 1, i, block);
+            for (size_t j = 0; is_ready && j < n_lines - 4; j++)
+                if (held[j * CIR__CODE_ROWS + i] != block[j * CIR__CODE_ROWS + i])
+                    fail_msg("row %zu: byte %zu of its code is not as made anew", first + i, j);
+            for (size_t j = 0; is_ready && j < 2; j++) {
+                size_t at = (n_lines - 4 + 2 * j) * CIR__CODE_ROWS + i * 2;
+                if (memcmp(held + at, block + at, 2) != 0)
+                    fail_msg("row %zu: number %zu of its code is not as made anew", first + i, j);
+            }
+        }
+        if (is_whole && memcmp(held, block, block_bytes) != 0)
+            fail_msg("rows from %zu: bytes of no row's code are set", first);
+    }
+    free(block);
+    cir__checksums_done(&checksums);
+    assert_int_equal(n_trusted, info->n_coded);
+    if (is_whole) {
+        assert_int_equal(codes->n_stale, 0);
+        assert_int_equal(info->n_coded, info->n_ready);
+    }
+}
+
 static void fail_on_finding(void *context, const char *finding, bool was_repaired)
 {
     (void)context;
@@ -249,5 +322,6 @@ void testing_assert_clean(const testing *t)
         fail_msg("check: %s", err.message);
     assert_int_equal(result.n_rows, cir_index_get_info(index)->n_rows);
     assert_int_equal(result.n_findings, 0);
+    testing_assert_codes(index, false);
     cir_index_close(index);
 }

@@ -41,7 +41,8 @@ void testing_rename(const testing *t, const char *from, const char *to);
 void testing_link(const testing *t, const char *target, const char *name);
 void testing_path(const testing *t, const char *name, char path_out[512]);
 
-/* Updates the index from photos/, or from one given path, and asserts the status. */
+/* Updates the index from photos/, or from one given path, and asserts the status. Without options of its own
+ * it makes compact codes of however few photos. */
 cir_update_progress testing_update(testing *t, cir_status expected);
 cir_update_progress testing_update_with(testing *t, const char *path, const cir_update_options *options,
                                         cir_status expected);
@@ -58,6 +59,10 @@ void testing_assert_feature(const cir_index *index, size_t id, const char *text,
 /* Asserts that a file is in, ready, and has the feature of its content now. Returns its id. */
 size_t testing_assert_ready(const testing *t, const cir_index *index, const char *name);
 void testing_assert_state(const testing *t, const cir_index *index, const char *name, cir_image_state state);
+
+/* Asserts that every code that is trusted is, to the bit, one that is made anew of the feature as it is.
+ * is_whole: that all features have one, and nothing else does. */
+void testing_assert_codes(const cir_index *index, bool is_whole);
 
 /* Asserts that everything in the index is consistent: every ready row has the feature of some content, check
  * finds nothing. */

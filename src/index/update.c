@@ -353,6 +353,28 @@ static void free_update(update *u)
     pthread_mutex_destroy(&u->lock);
 }
 
+static bool watch_codes(void *context, size_t n_coded, size_t n_to_code)
+{
+    update *u = context;
+    u->progress.n_coded = n_coded;
+    u->progress.n_to_code = n_to_code;
+    if (now_ms() - u->watched_ms >= WATCH_MS || n_coded == 0 || n_coded == n_to_code)
+        call_watch(u);
+    return !u->is_stopped;
+}
+
+/* The photos are committed by now: a failure tells so. */
+static cir_status update_codes(update *u, const char *index_path, cir_error *err)
+{
+    cir_error why;
+    cir_status status =
+        cir__writer_update_codes(u->writer, u->options->min_coded, u->pool, watch_codes, u, &why);
+    if (status == CIR_OK || status == CIR_INTERRUPTED)
+        return CIR_OK; /* interruptions are told of below */
+    return cir__fail(err, status, "%s: the photos are in, but not all of their compact codes: %s", index_path,
+                     why.message);
+}
+
 /* What cannot be kept is only asked for again: it is no reason to fail an update that is done. */
 static void keep_roots(update *u)
 {
@@ -389,6 +411,10 @@ cir_status cir__index_update(const char *index_path, const char *const *paths, s
         status = commit(&u, err);
     if (status == CIR_OK) {
         keep_roots(&u);
+        if (!u.is_stopped)
+            status = update_codes(&u, index_path, err);
+    }
+    if (status == CIR_OK) {
         bool was_stopped = u.is_stopped;
         call_watch(&u);
         if (was_stopped)

@@ -147,26 +147,41 @@ cir_status cir__vectors_create(const char *path, size_t dim, cir_error *err)
     return cir__vectors_repair(path, dim, 0, err);
 }
 
-cir_status cir__vectors_open(const char *path, size_t dim, size_t n_rows, size_t n_needed,
-                             cir__vectors *vectors_out, cir_error *err)
+static cir_status open_file(const char *path, size_t dim, size_t n_rows, size_t n_needed, int flags,
+                            cir__vectors *vectors_out, cir_error *err)
 {
     *vectors_out = (cir__vectors){.fd = -1};
     cir_status status = check_file(path, dim, n_rows, n_needed, err);
     if (status != CIR_OK)
         return status;
-    cir__vectors vectors = {.fd = -1, .path = cir__copy_text(path), .dim = dim, .n_rows = n_rows};
-    if (vectors.path == NULL)
+    *vectors_out = (cir__vectors){.fd = -1, .path = cir__copy_text(path), .dim = dim, .n_rows = n_rows};
+    if (vectors_out->path == NULL)
         return cir__fail_memory(err, path);
-    vectors.fd = open(path, O_RDWR | O_CLOEXEC);
-    if (vectors.fd < 0)
-        status = cir__fail_errno(err, errno, "%s: cannot be written", path);
-    else
-        /* Left-overs of a crash go now, so that rows that will not be written are zero. */
-        status = cut_or_fill(vectors.fd, path, dim, n_rows, err);
-    if (status != CIR_OK)
-        cir__vectors_close(&vectors);
-    *vectors_out = vectors;
+    vectors_out->fd = open(path, flags | O_CLOEXEC);
+    if (vectors_out->fd >= 0)
+        return CIR_OK;
+    status = cir__fail_errno(err, errno, "%s: cannot be %s", path, flags == O_RDONLY ? "opened" : "written");
+    cir__vectors_close(vectors_out);
     return status;
+}
+
+cir_status cir__vectors_open(const char *path, size_t dim, size_t n_rows, size_t n_needed,
+                             cir__vectors *vectors_out, cir_error *err)
+{
+    cir_status status = open_file(path, dim, n_rows, n_needed, O_RDWR, vectors_out, err);
+    if (status != CIR_OK)
+        return status;
+    /* Left-overs of a crash go now, so that rows that will not be written are zero. */
+    status = cut_or_fill(vectors_out->fd, path, dim, n_rows, err);
+    if (status != CIR_OK)
+        cir__vectors_close(vectors_out);
+    return status;
+}
+
+cir_status cir__vectors_open_to_read(const char *path, size_t dim, size_t n_rows, size_t n_needed,
+                                     cir__vectors *vectors_out, cir_error *err)
+{
+    return open_file(path, dim, n_rows, n_needed, O_RDONLY, vectors_out, err);
 }
 
 void cir__vectors_close(cir__vectors *vectors)
@@ -183,20 +198,27 @@ cir_status cir__vectors_write(cir__vectors *vectors, size_t id, const uint16_t *
                               vectors->path, err);
 }
 
-cir_status cir__vectors_read(const cir__vectors *vectors, size_t id, uint16_t *row_out, cir_error *err)
+cir_status cir__vectors_read_run(const cir__vectors *vectors, size_t first, size_t n, uint16_t *rows_out,
+                                 cir_error *err)
 {
-    size_t size = vectors->dim * sizeof *row_out;
+    size_t size = n * vectors->dim * sizeof *rows_out;
     size_t at = 0;
     while (at < size) {
-        ssize_t n = pread(vectors->fd, (char *)row_out + at, size - at,
-                          (off_t)(offset_of_row(id, vectors->dim) + at));
-        if (n == 0)
+        ssize_t n_read = pread(vectors->fd, (char *)rows_out + at, size - at,
+                               (off_t)(offset_of_row(first, vectors->dim) + at));
+        if (n_read == 0)
             return fail_damaged(vectors->path, "it ends before rows that the catalogue tells of", err);
-        if (n < 0 && errno != EINTR)
-            return cir__fail_errno(err, errno, "%s: row %zu cannot be read", vectors->path, id);
-        at += n > 0 ? (size_t)n : 0;
+        if (n_read < 0 && errno != EINTR)
+            return cir__fail_errno(err, errno, "%s: row %zu cannot be read", vectors->path,
+                                   first + at / (vectors->dim * sizeof *rows_out));
+        at += n_read > 0 ? (size_t)n_read : 0;
     }
     return CIR_OK;
+}
+
+cir_status cir__vectors_read(const cir__vectors *vectors, size_t id, uint16_t *row_out, cir_error *err)
+{
+    return cir__vectors_read_run(vectors, id, 1, row_out, err);
 }
 
 cir_status cir__vectors_commit(cir__vectors *vectors, size_t n_rows, cir_error *err)

@@ -31,6 +31,11 @@ CIR_MUST_CHECK cir_status cir__vectors_create(const char *path, size_t dim, cir_
  */
 CIR_MUST_CHECK cir_status cir__vectors_open(const char *path, size_t dim, size_t n_rows, size_t n_needed,
                                             cir__vectors *vectors_out, cir_error *err);
+
+/* Opens it for reading alone; its length stays as it is. Errors: as cir__vectors_open. */
+CIR_MUST_CHECK cir_status cir__vectors_open_to_read(const char *path, size_t dim, size_t n_rows,
+                                                    size_t n_needed, cir__vectors *vectors_out,
+                                                    cir_error *err);
 void cir__vectors_close(cir__vectors *vectors); /* a zeroed one is allowed */
 
 /* Writes or reads row id; row: [dim]. Reading beyond the end is CIR_DAMAGED. */
@@ -38,6 +43,10 @@ CIR_MUST_CHECK cir_status cir__vectors_write(cir__vectors *vectors, size_t id, c
                                              cir_error *err);
 CIR_MUST_CHECK cir_status cir__vectors_read(const cir__vectors *vectors, size_t id, uint16_t *row_out,
                                             cir_error *err);
+
+/* Reads rows first … first + n − 1: rows_out [n, dim]. Thread-safe. */
+CIR_MUST_CHECK cir_status cir__vectors_read_run(const cir__vectors *vectors, size_t first, size_t n,
+                                                uint16_t *rows_out, cir_error *err);
 
 /* Makes what was written durable and the file n_rows long, header last. */
 CIR_MUST_CHECK cir_status cir__vectors_commit(cir__vectors *vectors, size_t n_rows, cir_error *err);

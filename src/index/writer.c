@@ -367,3 +367,22 @@ cir_status cir__writer_commit(cir__writer *writer, cir_error *err)
         status = cir__writer_begin(writer, err);
     return status == CIR_OK ? commit_catalogue(writer, err) : status;
 }
+
+cir_status cir__writer_update_codes(cir__writer *writer, size_t min_coded, cir_pool *pool,
+                                    cir__codes_watch *watch, void *watch_context, cir_error *err)
+{
+    char *folder = cir__layout_of_model(&writer->place, own_model(writer)->key);
+    if (folder == NULL)
+        return cir__fail_memory(err, writer->place.index);
+    const cir__codes_job job = {.folder = folder,
+                                .model = own_model(writer),
+                                .checksums = &writer->checksums[writer->i_model],
+                                .n_rows = writer->n_rows,
+                                .min_rows = min_coded,
+                                .pool = pool,
+                                .watch = watch,
+                                .watch_context = watch_context};
+    cir_status status = cir__codes_update(&job, err);
+    free(folder);
+    return status;
+}

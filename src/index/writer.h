@@ -15,7 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cir/pool.h"
 #include "cir/status.h"
+#include "index/codes_build.h"
 #include "index/encoder.h"
 #include "index/place.h"
 #include "index/store.h"
@@ -53,6 +55,12 @@ CIR_MUST_CHECK cir_status cir__writer_get_feature(const cir__writer *writer, siz
 /* Stores the model's feature of a row: row [dim]. Other models' features of it stay. */
 CIR_MUST_CHECK cir_status cir__writer_put_feature(cir__writer *writer, size_t id, const uint16_t *row,
                                                   cir_error *err);
+
+/* Brings the model's compact codes up to date with what is committed; nothing may have begun. min_coded,
+ * watch: as in cir__codes_job. Errors: those of cir__codes_update. */
+CIR_MUST_CHECK cir_status cir__writer_update_codes(cir__writer *writer, size_t min_coded, cir_pool *pool,
+                                                   cir__codes_watch *watch, void *watch_context,
+                                                   cir_error *err);
 
 /* Forgets every model's features of a row whose content has changed. */
 CIR_MUST_CHECK cir_status cir__writer_clear_features(cir__writer *writer, size_t id, cir_error *err);
