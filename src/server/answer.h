@@ -37,7 +37,8 @@ typedef struct cir__answer {
     double encode_ms, search_ms, total_ms;
     const cir__answer_stage *stages; /* [n_stages], told beside these three */
     size_t n_stages;
-    size_t offset; /* hits before the first one */
+    cir_search_report report; /* how the hits were found */
+    size_t offset;            /* hits before the first one */
     bool has_ranks;
     size_t n_hits;
     cir__answer_hit *hits;
