@@ -1,0 +1,168 @@
+/* Upper bounds of fused scores against dense samples of the boxes, fused as the search does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above first. */
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdbool.h>
+
+#include "search/bound.h"
+#include "search/fuse.h"
+
+enum { GRID = 17, N_BOXES = 300, N_POINTS = GRID * GRID };
+
+typedef struct boxes {
+    float v[N_BOXES], v_reach[N_BOXES], t[N_BOXES], t_reach[N_BOXES];
+} boxes;
+
+static float random_float(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (float)(*state >> 40) * 0x1p-23f - 1;
+}
+
+/* Every fusion that is allowed, clamped and not. */
+static size_t list_fusions(cir_fusion *out)
+{
+    static const float lambdas[] = {0, 0.1f, 0.25f, 0.5f, 3, 1e-8f, -0.1f, -0.25f, -2};
+    static const float weights[] = {0, 0.25f, 0.5f, 0.8f, 1};
+    size_t n = 0;
+    for (int clamps = 0; clamps < 2; clamps++) {
+        out[n++] = (cir_fusion){.kind = CIR_FUSE_IMAGE, .clamps = clamps};
+        out[n++] = (cir_fusion){.kind = CIR_FUSE_TEXT, .clamps = clamps};
+        for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
+            out[n++] = (cir_fusion){.kind = CIR_FUSE_SUM, .clamps = clamps, .weight = weights[i]};
+            out[n++] = (cir_fusion){.kind = CIR_FUSE_GAUSS, .clamps = clamps, .weight = weights[i]};
+            if (clamps || weights[i] == 0.5f)
+                out[n++] = (cir_fusion){.kind = CIR_FUSE_PRODUCT, .clamps = clamps, .weight = weights[i]};
+        }
+        for (size_t i = 0; i < sizeof lambdas / sizeof *lambdas; i++)
+            out[n++] = (cir_fusion){.kind = CIR_FUSE_HARRIS, .clamps = clamps, .lambda = lambdas[i]};
+    }
+    return n;
+}
+
+/* Boxes of all sizes: far from the axes, across one or both of them, points, lines. */
+static void boxes_make(uint64_t *random, boxes *out)
+{
+    for (size_t i = 0; i < N_BOXES; i++) {
+        const float scale = i % 3 == 0 ? 1 : i % 3 == 1 ? 4 : 0.05f, most = scale / (i % 7 == 0 ? 1 : 8);
+        out->v[i] = scale * random_float(random);
+        out->t[i] = i % 13 == 0 ? out->v[i] : scale * random_float(random); /* the ridge of λ = ¼ */
+        out->v_reach[i] = i % 5 == 0 ? 0 : most * (1 + random_float(random));
+        out->t_reach[i] = i % 11 == 0 ? 0 : most * (1 + random_float(random));
+        if (i % 17 == 0) /* at the origin */
+            out->v[i] = out->v_reach[i];
+    }
+}
+
+/* Number i of a grid from low to high, kept inside where floats round out. */
+static float grid_point(double low, double high, int i)
+{
+    const float x = (float)(low + (high - low) * i / (GRID - 1));
+    return (double)x > high ? nextafterf(x, -INFINITY) : (double)x < low ? nextafterf(x, INFINITY) : x;
+}
+
+/* The largest fused score on a grid over box b, its corners and, where it is inside, the origin among them.
+ */
+static float sampled_high(const cir_fusion *fusion, const boxes *of, size_t b)
+{
+    const double v_low = (double)of->v[b] - (double)of->v_reach[b],
+                 v_high = (double)of->v[b] + (double)of->v_reach[b];
+    const double t_low = (double)of->t[b] - (double)of->t_reach[b],
+                 t_high = (double)of->t[b] + (double)of->t_reach[b];
+    float v[N_POINTS + 1] = {0}, t[N_POINTS + 1] = {0}, scores[N_POINTS + 1], high = -INFINITY;
+    const bool has_origin = v_low <= 0 && v_high >= 0 && t_low <= 0 && t_high >= 0;
+
+    for (int i = 0; i < N_POINTS; i++) {
+        v[i] = grid_point(v_low, v_high, i / GRID);
+        t[i] = grid_point(t_low, t_high, i % GRID);
+    }
+    cir__fuse(fusion, N_POINTS + 1, v, t, scores);
+    for (int i = 0; i < N_POINTS + has_origin; i++)
+        high = fmaxf(high, scores[i]);
+    return high;
+}
+
+/* How far the largest value may be above the grid's: vertices of parabolas lie between its points, where they
+ * are off by at most an eighth of their curvature times the square of the distance; and rounding. */
+static double tolerance_of(const cir_fusion *fusion, const boxes *of, size_t b)
+{
+    const double lambda = fabs((double)fusion->lambda);
+    const double step = 2 * fmax((double)of->v_reach[b], (double)of->t_reach[b]) / (GRID - 1);
+    const double size =
+        fabs((double)of->v[b]) + (double)of->v_reach[b] + fabs((double)of->t[b]) + (double)of->t_reach[b];
+    const double bend = fusion->kind == CIR_FUSE_HARRIS ? (1 + 2 * lambda) * step * step / 4 : 0;
+    const double cell = fusion->kind == CIR_FUSE_GAUSS ? 0.4 * 16 / CIR__BOUND_CELLS : 0;
+    return bend + cell + 0x1p-17 * (1 + lambda) * fmax(size, size * size);
+}
+
+static void test_no_point_of_the_box_is_above(void **state)
+{
+    (void)state;
+    static const float thresholds[] = {-INFINITY, -1, 0, 0.02f, 2};
+    static boxes of;
+    static cir__bound bound;
+    float bounds[N_BOXES];
+    cir_fusion fusions[128];
+    const size_t n_fusions = list_fusions(fusions);
+    uint64_t random = 7;
+    size_t n_near = 0;
+
+    for (size_t f = 0; f < n_fusions; f++) {
+        const cir_fusion *const fusion = &fusions[f];
+        cir__bound_init(&bound, fusion);
+        for (size_t i = 0; i < sizeof thresholds / sizeof *thresholds; i++) {
+            boxes_make(&random, &of);
+            cir__bound_many(&bound, N_BOXES, of.v, of.v_reach, of.t, of.t_reach, thresholds[i], bounds);
+            for (size_t b = 0; b < N_BOXES; b++) {
+                const float high = sampled_high(fusion, &of, b);
+                if (high >= thresholds[i] && !(bounds[b] >= high))
+                    fail_msg("fusion %zu (kind %d, lambda %g), box %zu: the bound is %.9g, a point has %.9g",
+                             f, (int)fusion->kind, (double)fusion->lambda, b, (double)bounds[b],
+                             (double)high);
+                /* And it is no higher than it has to be where it matters. */
+                const double most = fmax((double)high, (double)thresholds[i]);
+                if ((double)bounds[b] > most + tolerance_of(fusion, &of, b))
+                    fail_msg("fusion %zu (kind %d, lambda %g), box %zu: the bound is %.9g, the points have "
+                             "%.9g at most",
+                             f, (int)fusion->kind, (double)fusion->lambda, b, (double)bounds[b],
+                             (double)high);
+                n_near += bounds[b] >= thresholds[i];
+            }
+        }
+    }
+    assert_true(n_near > n_fusions * N_BOXES);
+}
+
+/* An estimate that is no number rules nothing out, whatever the fusion. */
+static void test_no_number_has_no_bound(void **state)
+{
+    (void)state;
+    static cir__bound bound;
+    cir_fusion fusions[128];
+    const size_t n_fusions = list_fusions(fusions);
+    const float odd[] = {NAN, INFINITY, -INFINITY};
+
+    for (size_t f = 0; f < n_fusions; f++)
+        for (int i = 0; i < 3; i++)
+            for (int place = 0; place < 4; place++) {
+                float rows[4] = {0.5f, 0.1f, 0.5f, 0.1f}, bounds[1];
+                rows[place] = odd[i];
+                cir__bound_init(&bound, &fusions[f]);
+                cir__bound_many(&bound, 1, &rows[0], &rows[1], &rows[2], &rows[3], 1e30f, bounds);
+                assert_true(isnan(bounds[0]));
+            }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_point_of_the_box_is_above),
+        cmocka_unit_test(test_no_number_has_no_bound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

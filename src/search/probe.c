@@ -1,0 +1,144 @@
+#include "search/probe.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "kernels/kernels.h"
+
+/* Components of a group, and the patterns of their signs. */
+#define GROUP 4
+#define N_PATTERNS 16
+
+double cir__probe_deviations(double recall)
+{
+    double low = 0, high = CIR__PROBE_EXACT;
+
+    /* The normal distribution function grows: halving finds its argument to the last bit or so. */
+    for (int i = 0; i < 60; i++) {
+        const double middle = (low + high) / 2;
+        if (0.5 * erfc(middle * -0.70710678118654752440) < recall)
+            low = middle;
+        else
+            high = middle;
+    }
+    return high;
+}
+
+/* What a group adds for each pattern of signs: bit i set means +rotated[i]. */
+static void group_sums(const float *rotated, float sums[N_PATTERNS])
+{
+    for (size_t pattern = 0; pattern < N_PATTERNS; pattern++) {
+        sums[pattern] = 0;
+        for (size_t i = 0; i < GROUP; i++)
+            sums[pattern] += (pattern >> i & 1) != 0 ? rotated[i] : -rotated[i];
+    }
+}
+
+/* Rounds a side's sums to whole numbers of steps above each group's least, which is −Σ|rotated| of it.
+ * *worst_out: the largest error that all groups' rounding can add up to. */
+static void tables_fill(const float *rotated, size_t n_groups, size_t n_sides, uint8_t *tables,
+                        cir__probe_side *side, double *worst_out)
+{
+    float sums[N_PATTERNS], widest = 0;
+    double bottom = 0, worst = 0;
+
+    for (size_t g = 0; g < n_groups; g++) {
+        float half_width = 0;
+        for (size_t i = 0; i < GROUP; i++)
+            half_width += fabsf(rotated[GROUP * g + i]);
+        widest = fmaxf(widest, 2 * half_width);
+    }
+    const float step = widest / CIR__CODE_LEVELS;
+    for (size_t g = 0; g < n_groups; g++) {
+        float least = 0;
+        double group_worst = 0;
+        for (size_t i = 0; i < GROUP; i++)
+            least -= fabsf(rotated[GROUP * g + i]);
+        group_sums(rotated + GROUP * g, sums);
+        for (size_t pattern = 0; pattern < N_PATTERNS; pattern++) {
+            const float level = step > 0 ? rintf((sums[pattern] - least) / step) : 0;
+            const float kept = level < 0 ? 0 : level > CIR__CODE_LEVELS ? CIR__CODE_LEVELS : level;
+            tables[g * n_sides * N_PATTERNS + pattern] = (uint8_t)kept;
+            group_worst =
+                fmax(group_worst, fabs((double)least + (double)kept * (double)step - (double)sums[pattern]));
+        }
+        bottom += (double)least;
+        worst += group_worst;
+    }
+    side->step = step;
+    side->bottom = (float)bottom;
+    *worst_out = worst;
+}
+
+static double norm(const float *vector, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)vector[i] * (double)vector[i];
+    return sqrt(sum);
+}
+
+/* rotated: [code_dim] scratch. */
+static void side_fill(const cir__coder *coder, const float *weights, float offset, double deviations,
+                      size_t n_sides, float *rotated, uint8_t *tables, cir__probe_side *side)
+{
+    const size_t dim = cir__coder_dim(coder), code_dim = cir__coder_code_dim(coder);
+    const float *const centre = cir__coder_centre(coder);
+    const double length = norm(weights, dim), root = sqrt((double)code_dim);
+    double base = (double)offset, sum_of_sizes = 0, worst;
+
+    cir__coder_rotate(coder, weights, rotated);
+    tables_fill(rotated, code_dim / GROUP, n_sides, tables, side, &worst);
+    for (size_t i = 0; i < dim; i++)
+        base += (double)weights[i] * (double)centre[i];
+    for (size_t i = 0; i < code_dim; i++)
+        sum_of_sizes += fabs((double)rotated[i]);
+    const double rounded = deviations < CIR__PROBE_EXACT
+                               ? deviations * (double)side->step * sqrt((double)code_dim / GROUP / 12)
+                               : worst;
+    /* Partial sums of a sixteenth of the products each (kernels.h), and some more to join them. ‖x − c‖ is at
+     * most √code_dim · factor. */
+    const double of_exact = ((double)dim / 16 + 16) * 0x1p-24;
+    side->base = (float)base;
+    side->reach = (float)(deviations * length);
+    /* A half's rounding is 2⁻¹¹ of the factor or, of the smallest, 2⁻²⁵; the rotation's is a few of its
+     * floats'. */
+    side->slack = (float)(rounded + 0x1p-11 * sum_of_sizes + (0x1p-18 + of_exact) * root * length);
+    side->margin = (float)(of_exact * (length * norm(centre, dim) + fabs((double)offset)) +
+                           0x1p-25 * sum_of_sizes + 0x1p-22 * fabs(base));
+}
+
+cir_status cir__probe_init(cir__probe *probe, const cir__coder *coder, const cir_query *query,
+                           double deviations, cir_error *err)
+{
+    const size_t code_dim = cir__coder_code_dim(coder);
+    const bool reads_image = query->fusion.kind != CIR_FUSE_TEXT;
+    const bool reads_text = query->fusion.kind != CIR_FUSE_IMAGE;
+
+    *probe = (cir__probe){.query = query, .n_groups = code_dim / GROUP};
+    probe->n_sides = (size_t)reads_image + (size_t)reads_text;
+    cir__bound_init(&probe->bound, &query->fusion);
+    probe->tables = cir__new_unset(probe->n_groups, probe->n_sides * N_PATTERNS);
+    float *const rotated = cir__new_unset(code_dim, sizeof *rotated);
+    if (probe->tables == NULL || rotated == NULL) {
+        free(rotated);
+        return cir__fail_memory(err, "search");
+    }
+    if (reads_image)
+        side_fill(coder, query->a, query->a0, deviations, probe->n_sides, rotated, probe->tables,
+                  &probe->sides[0]);
+    if (reads_text)
+        side_fill(coder, query->b, query->b0, deviations, probe->n_sides, rotated,
+                  probe->tables + (probe->n_sides - 1) * N_PATTERNS, &probe->sides[probe->n_sides - 1]);
+    free(rotated);
+    return CIR_OK;
+}
+
+void cir__probe_done(cir__probe *probe)
+{
+    free(probe->tables);
+    memset(probe, 0, sizeof *probe);
+}

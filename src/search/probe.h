@@ -1,0 +1,49 @@
+/* A query as codes are asked by it: its sides rotated as the rows were, and rounded into tables of what each
+ * group of four bits adds to an inner product (coder.h).
+ *
+ * A side ⟨a, x⟩ + a0 of a coded row is estimated as
+ *
+ *   base + (step·Σ entries + bottom)·factor,   base = ⟨a, c⟩ + a0,
+ *
+ * and lies within reach·spread + slack·factor + margin of that: reach is the code's error, slack what
+ * rounding the tables and the factor adds, margin the rounding of the exact score, which is computed in
+ * floats, too. */
+#ifndef CIR_SEARCH_PROBE_H
+#define CIR_SEARCH_PROBE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cir/search.h"
+#include "index/coder.h"
+#include "search/bound.h"
+
+/* Deviations that stand for a recall of 1: a normal variable exceeds them with a probability of 10⁻⁹. */
+#define CIR__PROBE_EXACT 6.0
+
+typedef struct cir__probe_side {
+    float base, step, bottom, reach, slack, margin;
+} cir__probe_side;
+
+/* Lends the query. */
+typedef struct cir__probe {
+    const cir_query *query;
+    cir__bound bound;
+    size_t n_groups;
+    size_t n_sides; /* those that the fusion reads: 1 or 2, image before text */
+    cir__probe_side sides[2];
+    uint8_t *tables; /* [n_groups, n_sides, 16] */
+} cir__probe;
+
+/* The deviations that a normal variable stays below with probability recall, [0.5, 1]; CIR__PROBE_EXACT at
+ * most. */
+double cir__probe_deviations(double recall);
+
+/* Makes tables for intervals of so many deviations; from CIR__PROBE_EXACT on, rounding is bounded by its
+ * largest value instead of its deviation. End with cir__probe_done, also where its making failed. Errors:
+ * CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__probe_init(cir__probe *probe, const cir__coder *coder, const cir_query *query,
+                                          double deviations, cir_error *err);
+void cir__probe_done(cir__probe *probe); /* a zeroed one is allowed */
+
+#endif

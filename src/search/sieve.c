@@ -1,0 +1,221 @@
+#include "search/sieve.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/pool.h"
+
+/* A run is a task: enough bytes of codes that starting one costs nothing beside it, few enough that they stay
+ * in a second-level cache while several queries go over them; and at least MIN_RUNS, for a fair sample. */
+#define RUN_BYTES ((size_t)128 << 10)
+#define MIN_RUNS 256
+
+/* The first pass' runs at least, so that threads share them. */
+#define MIN_FIRST_RUNS 16
+
+bool cir__sieve_can(const cir_rows *rows)
+{
+    const cir_codes *const codes = rows->codes;
+
+    return codes != NULL && rows->f16 != NULL && rows->scales == NULL && codes->n_rows > 0 &&
+           cir__coder_dim(codes->coder) == rows->dim && rows->n_rows <= CIR__SIEVE_MAX_ROWS;
+}
+
+cir_status cir__sieve_init(cir__sieve *sieve, const cir_rows *rows, const cir_query *queries,
+                           size_t n_queries, double deviations, cir_pool *pool, cir_error *err)
+{
+    const cir_codes *const codes = rows->codes;
+    size_t n_gathered;
+    cir_status status = CIR_OK;
+
+    *sieve = (cir__sieve){.rows = rows,
+                          .codes = codes,
+                          .kernels = cir__kernels_get(),
+                          .n_coded = codes->n_rows < rows->n_rows ? codes->n_rows : rows->n_rows,
+                          .block_bytes = cir__coder_block_bytes(codes->coder),
+                          .n_threads = cir_pool_n_threads(pool),
+                          .n_probes = n_queries};
+    const size_t n_blocks = (sieve->n_coded + CIR__CODE_ROWS - 1) / CIR__CODE_ROWS;
+    const size_t most = n_blocks / MIN_RUNS + 1, wanted = RUN_BYTES / sieve->block_bytes + 1;
+    sieve->run_blocks = wanted < most ? wanted : most;
+    sieve->n_runs = (n_blocks + sieve->run_blocks - 1) / sieve->run_blocks;
+    sieve->probes = cir__new(n_queries, sizeof *sieve->probes);
+    sieve->thresholds = cir__new(n_queries, sizeof *sieve->thresholds);
+    sieve->is_left_out = cir__new(n_queries, sizeof *sieve->is_left_out);
+    if (cir__size_mul(sieve->n_threads, n_queries, &n_gathered))
+        sieve->gathered = cir__new(n_gathered, sizeof *sieve->gathered);
+    if (sieve->probes == NULL || sieve->thresholds == NULL || sieve->is_left_out == NULL ||
+        sieve->gathered == NULL)
+        return cir__fail_memory(err, "search");
+    for (size_t q = 0; q < n_queries && status == CIR_OK; q++) {
+        sieve->thresholds[q] = -INFINITY;
+        status = cir__probe_init(&sieve->probes[q], codes->coder, &queries[q], deviations, err);
+    }
+    return status;
+}
+
+void cir__sieve_done(cir__sieve *sieve)
+{
+    for (size_t q = 0; q < sieve->n_probes && sieve->probes != NULL; q++)
+        cir__probe_done(&sieve->probes[q]);
+    for (size_t i = 0; i < sieve->n_threads * sieve->n_probes && sieve->gathered != NULL; i++)
+        free(sieve->gathered[i].items);
+    free(sieve->probes);
+    free(sieve->thresholds);
+    free(sieve->is_left_out);
+    free(sieve->gathered);
+    memset(sieve, 0, sizeof *sieve);
+}
+
+/* ---- lists ---- */
+
+static void push(cir__candidates *to, cir__candidate item)
+{
+    if (to->is_short)
+        return;
+    if (to->n == to->capacity &&
+        !cir__grow((void **)&to->items, &to->capacity, to->n + 256, sizeof *to->items)) {
+        to->is_short = true;
+        return;
+    }
+    to->items[to->n++] = item;
+}
+
+void cir__sieve_take(cir__sieve *sieve, size_t q, cir__candidates *to)
+{
+    for (size_t i = 0; i < sieve->n_threads; i++) {
+        cir__candidates *const from = &sieve->gathered[i * sieve->n_probes + q];
+        to->is_short = to->is_short || from->is_short ||
+                       !cir__grow((void **)&to->items, &to->capacity, to->n + from->n, sizeof *to->items);
+        if (!to->is_short && from->n > 0) {
+            memcpy(to->items + to->n, from->items, from->n * sizeof *from->items);
+            to->n += from->n;
+        }
+        from->n = 0;
+        from->is_short = false;
+    }
+}
+
+void cir__sieve_take_uncoded(const cir__sieve *sieve, cir__candidates *to)
+{
+    const uint8_t *const ready = sieve->rows->ready;
+    const cir_codes *const codes = sieve->codes;
+
+    for (size_t i = 0; i < codes->n_stale && codes->stale[i] < sieve->n_coded; i++)
+        if (ready == NULL || ready[codes->stale[i]] != 0)
+            push(to, (cir__candidate){(uint32_t)codes->stale[i], INFINITY});
+    for (size_t row = sieve->n_coded; row < sieve->rows->n_rows; row++)
+        if (ready == NULL || ready[row] != 0)
+            push(to, (cir__candidate){(uint32_t)row, INFINITY});
+}
+
+static int compare_rows(const void *x, const void *y)
+{
+    const size_t a = *(const size_t *)x, b = *(const size_t *)y;
+    return (a > b) - (a < b);
+}
+
+static bool is_stale(const cir_codes *codes, size_t row)
+{
+    return codes->n_stale > 0 &&
+           bsearch(&row, codes->stale, codes->n_stale, sizeof row, compare_rows) != NULL;
+}
+
+/* ---- a pass ---- */
+
+/* A block's estimates; [0] of the image, [1] of the text, zeros for a side that is not read. */
+typedef struct estimates {
+    float values[2][CIR__CODE_ROWS], reaches[2][CIR__CODE_ROWS], bounds[CIR__CODE_ROWS];
+} estimates;
+
+static void estimate(const cir__sieve *sieve, const cir__probe *probe, const uint8_t *block, estimates *out)
+{
+    const uint16_t *const factors = (const void *)(block + probe->n_groups / 2 * CIR__CODE_ROWS);
+    const uint16_t *const spreads = factors + CIR__CODE_ROWS;
+    const size_t first = probe->query->fusion.kind == CIR_FUSE_TEXT ? 1 : 0;
+    uint16_t sums[2 * CIR__CODE_ROWS];
+
+    sieve->kernels->code_sums(block, probe->n_groups, probe->tables, probe->n_sides, sums);
+    for (size_t s = 0; s < probe->n_sides; s++) {
+        const cir__probe_side *const side = &probe->sides[s];
+        float *const reaches = out->reaches[first + s];
+        sieve->kernels->code_estimates(sums + s * CIR__CODE_ROWS, factors, spreads, side->base, side->step,
+                                       side->bottom, side->reach, side->slack, out->values[first + s],
+                                       reaches);
+        for (size_t r = 0; r < CIR__CODE_ROWS; r++)
+            reaches[r] += side->margin;
+    }
+}
+
+static bool reaches_any(const float *bounds, float threshold)
+{
+    uint32_t any = 0;
+    for (size_t r = 0; r < CIR__CODE_ROWS; r++)
+        any |= (uint32_t) !(bounds[r] < threshold); /* NaN does */
+    return any != 0;
+}
+
+static void collect(const cir__sieve *sieve, size_t first, const float *bounds, float threshold,
+                    cir__candidates *to)
+{
+    const size_t left = sieve->n_coded - first, n = left < CIR__CODE_ROWS ? left : CIR__CODE_ROWS;
+    const uint8_t *const ready = sieve->rows->ready;
+
+    for (size_t r = 0; r < n; r++) {
+        const size_t row = first + r;
+        if (bounds[r] < threshold || (ready != NULL && ready[row] == 0) || is_stale(sieve->codes, row))
+            continue;
+        push(to, (cir__candidate){(uint32_t)row, isnan(bounds[r]) ? INFINITY : bounds[r]});
+    }
+}
+
+static void run_task(void *context, size_t i_task, size_t i_thread)
+{
+    const cir__sieve *const sieve = context;
+    const size_t n_blocks = (sieve->n_coded + CIR__CODE_ROWS - 1) / CIR__CODE_ROWS;
+    const size_t n_new = CIR__SIEVE_GROWTH - 1; /* of so many strides, all but the first one */
+    const size_t place =
+        sieve->coarser == 0 ? i_task : i_task / n_new * CIR__SIEVE_GROWTH + i_task % n_new + 1;
+    const size_t first = place * sieve->stride * sieve->run_blocks, left = n_blocks - first;
+    const size_t end = first + (left < sieve->run_blocks ? left : sieve->run_blocks);
+
+    for (size_t q = 0; q < sieve->n_probes; q++) {
+        const cir__probe *const probe = &sieve->probes[q];
+        const float threshold = sieve->thresholds[q];
+        cir__candidates *const to = &sieve->gathered[i_thread * sieve->n_probes + q];
+        estimates of;
+        memset(&of, 0, sizeof of);
+        for (size_t b = first; b < end && !sieve->is_left_out[q]; b++) {
+            estimate(sieve, probe, sieve->codes->blocks + b * sieve->block_bytes, &of);
+            cir__bound_many(&probe->bound, CIR__CODE_ROWS, of.values[0], of.reaches[0], of.values[1],
+                            of.reaches[1], threshold, of.bounds);
+            if (reaches_any(of.bounds, threshold))
+                collect(sieve, b * CIR__CODE_ROWS, of.bounds, threshold, to);
+        }
+    }
+}
+
+size_t cir__sieve_first_stride(const cir__sieve *sieve, size_t n_rows)
+{
+    const size_t n_runs = n_rows / (sieve->run_blocks * CIR__CODE_ROWS) + 1;
+    size_t stride = 1;
+
+    while (sieve->n_runs / (stride * CIR__SIEVE_GROWTH) >=
+           (n_runs > MIN_FIRST_RUNS ? n_runs : MIN_FIRST_RUNS))
+        stride *= CIR__SIEVE_GROWTH;
+    return stride;
+}
+
+void cir__sieve_run(cir__sieve *sieve, size_t stride, bool is_first, cir_pool *pool)
+{
+    const size_t coarser = is_first ? 0 : stride * CIR__SIEVE_GROWTH;
+    const size_t n_all = (sieve->n_runs + stride - 1) / stride;
+    const size_t n_before = is_first ? 0 : (sieve->n_runs + coarser - 1) / coarser;
+
+    sieve->stride = stride;
+    sieve->coarser = coarser;
+    cir__pool_run(pool, n_all - n_before, run_task, sieve);
+}
