@@ -25,7 +25,7 @@ def made(tmp_path_factory):
     done = subprocess.run([CIR, "bench", "make-index", "--n", str(N), "--dim", str(DIM), "--seed", "7", index],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "20,000 made-up features of dimension 96" in done.stdout
+    assert "20,000 made-up features of dimension 96 in" in done.stdout
     return index
 
 

@@ -34,7 +34,10 @@ static const cir__flag make_index_flags[] = {
 
 static bool watch(void *context, const cir_update_progress *now)
 {
-    cir__progress_draw(context, now->n_done, now->n_found, now->n_encoded, NULL);
+    if (now->n_to_code > 0)
+        cir__progress_draw(context, now->n_coded, now->n_to_code, now->n_coded, NULL);
+    else
+        cir__progress_draw(context, now->n_done, now->n_found, now->n_encoded, NULL);
     return !cir__session_is_interrupted();
 }
 
@@ -57,15 +60,19 @@ static int run_make_index(const cir__arguments *arguments)
     cir__progress_init(&progress, arguments, "making up");
     const cir_update_options options = {.watch = watch, .watch_context = &progress};
     cir_error err;
-    const cir_status made = cir_index_make_up(path, n_rows, dim, seed, pool, &options, &err);
+    cir_status made = cir_index_make_up(path, n_rows, dim, seed, pool, &options, &err);
+    const double seconds = cir__session_seconds() - progress.started;
+    cir__progress_clear(&progress);
+    cir__progress_init(&progress, arguments, "coding");
+    if (made == CIR_OK)
+        made = cir_index_update_codes(path, pool, &options, &err);
     cir__progress_clear(&progress);
     if (made != CIR_OK) {
         status = cir__session_fail(&err);
     } else {
         char count[32];
-        const double seconds = cir__session_seconds() - progress.started;
-        printf("%s: %s made-up features of dimension %zu in %.1f s\n", path, cir__count_text(n_rows, count),
-               dim, seconds);
+        printf("%s: %s made-up features of dimension %zu in %.1f s, compact codes in %.1f s\n", path,
+               cir__count_text(n_rows, count), dim, seconds, cir__session_seconds() - progress.started);
     }
     cir_pool_free(pool);
     return status;
