@@ -262,10 +262,13 @@ static void find_facts(const source *src, cir_image_facts *facts)
 static cir_status reopen_smaller(source *src, const cir_image_options *options, cir_error *err)
 {
     size_t longer = src->width_px > src->height_px ? src->width_px : src->height_px;
+    size_t shorter = src->width_px > src->height_px ? src->height_px : src->width_px;
     size_t shrink = 1;
-    if (options == NULL || options->enough_px == 0 || src->kind != CIR__KIND_JPEG)
+    if (options == NULL || (options->enough_px == 0 && options->enough_shorter_px == 0) ||
+        src->kind != CIR__KIND_JPEG)
         return CIR_OK;
-    while (shrink < 8 && longer / (2 * shrink) >= options->enough_px)
+    while (shrink < 8 && longer / (2 * shrink) >= options->enough_px &&
+           shorter / (2 * shrink) >= options->enough_shorter_px)
         shrink *= 2;
     if (shrink == 1)
         return CIR_OK;
