@@ -118,7 +118,7 @@ static cir_status add_row(cir__writer *writer, const char *folder, size_t i, siz
     random_unit(i, dim, feature);
     if (!cir__vectors_format_row(feature, dim, half))
         abort();
-    return status == CIR_OK ? cir__writer_put_feature(writer, row.id, half, err) : status;
+    return status == CIR_OK ? cir__writer_put_feature(writer, 0, row.id, half, err) : status;
 }
 
 static bool make_index(const char *folder, const cir_model *model, size_t n_rows, size_t n_photos)
@@ -132,7 +132,8 @@ static bool make_index(const char *folder, const cir_model *model, size_t n_rows
     float *feature = calloc(info->dim, sizeof *feature);
     uint16_t *half = calloc(info->dim, sizeof *half);
     (void)snprintf(path, sizeof path, "%s/photos.cir", folder);
-    cir_status status = cir__writer_open(path, &encoder, &writer, &err);
+    const cir__encoders encoders = {.items = &encoder, .n = 1};
+    cir_status status = cir__writer_open(path, &encoders, &writer, &err);
     for (size_t i = cir__writer_n_rows(writer); i < n_rows && status == CIR_OK; i++) {
         status = cir__writer_begin(writer, &err);
         if (status == CIR_OK)
