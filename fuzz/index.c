@@ -58,6 +58,15 @@ static cir_status read_picture(const void *context, const void *bytes, size_t si
     return CIR_OK;
 }
 
+static size_t weigh(const void *context, const void *bytes, size_t size_bytes,
+                    const cir_image_options *options)
+{
+    (void)context;
+    (void)bytes;
+    (void)options;
+    return size_bytes;
+}
+
 static cir_status prepare(const void *context, const cir_image *image, float *tensor_out, cir_error *err)
 {
     (void)context;
@@ -84,7 +93,7 @@ static const cir__encoder encoder = {.name = "fuzz",
                                      .tensor_floats = DIM,
                                      .prepare = prepare,
                                      .encode = encode};
-static const cir__encoders encoders = {.items = &encoder, .n = 1, .read = read_picture};
+static const cir__encoders encoders = {.items = &encoder, .n = 1, .read = read_picture, .weigh = weigh};
 
 static void write_file(const char *path, const void *bytes, size_t size)
 {

@@ -10,6 +10,7 @@
 #include "cir/image.h"
 #include "cir/status.h"
 #include "index/encoder.h"
+#include "index/gate.h"
 #include "index/rows.h"
 
 typedef enum cir__job_result {
@@ -47,6 +48,7 @@ typedef cir__encoder_set cir__job_find_known(void *context, const cir__job *job)
 typedef struct cir__job_settings {
     const cir__encoders *encoders;
     const cir_image_options *image;
+    cir__gate *gate; /* that pictures pass to be decoded */
     bool retries_failed;
     cir__job_find_known *find_known;
     void *context;
