@@ -40,17 +40,39 @@ static struct {
     size_t sizes[2];
 } scene;
 
-static cir_status prepare(const void *context, const void *bytes, size_t size_bytes, const char *name,
-                          const cir_image_options *options, float *tensor_out, cir_image_facts *facts_out,
-                          cir_error *err)
+/* Of one pixel, whose red is the file's first byte. */
+static cir_status read_picture(const void *context, const void *bytes, size_t size_bytes, const char *name,
+                               const cir_image_options *options, cir_image *image_out,
+                               cir_image_facts *facts_out, cir_error *err)
 {
     (void)context;
     (void)options;
     if (size_bytes == 0 || *(const char *)bytes == '?')
         return cir__fail(err, CIR_FORMAT, "%s: is no picture", name);
-    for (size_t i = 0; i < DIM; i++)
-        tensor_out[i] = i == *(const uint8_t *)bytes % DIM ? 1 : 0;
+    uint8_t *rgb = calloc(3, 1);
+    if (rgb == NULL)
+        abort();
+    rgb[0] = *(const uint8_t *)bytes;
+    *image_out = (cir_image){1, 1, rgb};
     *facts_out = (cir_image_facts){.width_px = 1, .height_px = 1, .taken_at = INT64_MIN};
+    return CIR_OK;
+}
+
+static size_t weigh(const void *context, const void *bytes, size_t size_bytes,
+                    const cir_image_options *options)
+{
+    (void)context;
+    (void)bytes;
+    (void)options;
+    return size_bytes;
+}
+
+static cir_status prepare(const void *context, const cir_image *image, float *tensor_out, cir_error *err)
+{
+    (void)context;
+    (void)err;
+    for (size_t i = 0; i < DIM; i++)
+        tensor_out[i] = i == image->rgb[0] % DIM ? 1 : 0;
     return CIR_OK;
 }
 
@@ -71,6 +93,7 @@ static const cir__encoder encoder = {.name = "fuzz",
                                      .tensor_floats = DIM,
                                      .prepare = prepare,
                                      .encode = encode};
+static const cir__encoders encoders = {.items = &encoder, .n = 1, .read = read_picture, .weigh = weigh};
 
 static void write_file(const char *path, const void *bytes, size_t size)
 {
@@ -84,7 +107,7 @@ static void update(void)
 {
     const char *paths[] = {scene.photos};
     cir_error err;
-    (void)!cir__index_update(scene.index, paths, 1, &encoder, NULL, NULL, 0, NULL, &err);
+    (void)!cir__index_update(scene.index, paths, 1, &encoders, NULL, NULL, 0, NULL, &err);
 }
 
 static void clean_up(void)

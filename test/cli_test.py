@@ -117,6 +117,104 @@ def test_bad_photos_are_recorded_and_never_stop_the_run(cir, photos, tmp_path):
     assert update(cir, photos, index)["encoded"] == 1
 
 
+# -- several models, and large photos ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A tiny CLIP model with random weights."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    quick = SOURCE / "test" / "data" / "model" / "quick"
+    for name in ("config.json", "vocab.json", "merges.txt", "preprocessor_config.json"):
+        (folder / name).write_bytes((quick / name).read_bytes())
+    (folder / "model.safetensors").write_bytes((quick / "weights_f32.safetensors").read_bytes())
+    return folder
+
+
+def vectors(index, model):
+    return numpy.load(next((index / "features").glob(f"{model}-*")) / "vectors.npy").astype(numpy.float32)
+
+
+def test_two_models_in_one_run_are_as_one_after_the_other(cir, photos, tiny, tmp_path):
+    together, apart = tmp_path / "together.cir", tmp_path / "apart.cir"
+    assert update(cir, photos, together, "--model", "demo", "--model", tiny)["encoded"] == 12
+    assert update(cir, photos, apart, "--model", "demo")["encoded"] == 12
+    added = cir("index", apart, "--model", tiny, "--json", "-q")
+    assert added.status == 0 and counts(added) == {"encoded": 12, "unchanged": 0, "failed": 0, "vanished": 0}
+    for model in ("demo", "tiny"):
+        assert numpy.array_equal(vectors(together, model), vectors(apart, model))
+    # Later updates keep both in step, whichever way they are asked for.
+    draw_photo(77).save(photos / "new.jpg")
+    for more in (["index", together], ["index", "-o", apart]):
+        result = cir(*more, "--json", "-q")
+        assert result.status == 0 and counts(result)["encoded"] == 1
+    for index in (together, apart):
+        assert len(cir("info", index, "--json").json["models"]) == 2
+        assert cir("check", index).status == 0
+        for model in ("demo", tiny):
+            answer = cir("search", index, "--image", photos / "new.jpg", "--model", model, "-m", "image", "--json")
+            assert pathlib.Path(answer.json["hits"][0]["path"]).name == "new.jpg"
+            assert answer.json["hits"][0]["score"] > 0.999
+    twice = cir("index", photos, "-o", together, "--model", tiny, "--model", tiny)
+    assert twice.status == 1 and "named twice" in twice.err
+    (tiny / "config.json").unlink()
+    gone = cir("index", together)
+    assert gone.status == 1 and "--model" in gone.err
+
+
+def test_an_index_knows_its_folders(cir, photos, tmp_path):
+    index = tmp_path / "a.cir"
+    other = tmp_path / "other"
+    other.mkdir()
+    draw_photo(5).save(other / "a.jpg")
+    assert cir("index", photos, other, "-o", index, "-q").status == 0
+    os.rename(other, tmp_path / "away")
+    result = cir("index", index, "--json")
+    assert result.status == 0 and counts(result) == {"encoded": 0, "unchanged": 12, "failed": 0, "vanished": 0}
+    assert f"{other}: is not there now" in result.err
+    os.rename(photos, tmp_path / "gone")
+    result = cir("index", index)
+    assert result.status == 1 and "none of the folders" in result.err and "cir index FOLDER -o" in result.err
+    fresh = cir("index", "-o", tmp_path / "b.cir")
+    assert fresh.status == 2 and "no index yet" in fresh.err
+
+
+def test_large_photos_are_decoded_at_a_reduced_scale(cir, tmp_path):
+    """The features hardly change, unlike the pixels, which are exact on request."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    for i in range(3):
+        draw_photo(90 + i, size=(96, 80)).resize((1920, 1600), Image.BICUBIC).save(folder / f"{i}.jpg", quality=90)
+    reduced, exact, plain = tmp_path / "reduced.cir", tmp_path / "exact.cir", tmp_path / "exact.npy"
+    assert update(cir, folder, reduced)["encoded"] == 3
+    assert update(cir, folder, exact, "--exact-decode")["encoded"] == 3
+    assert cir("encode", "--model", "demo", "--images", folder, "-o", plain).status == 0
+    whole = numpy.load(plain)
+    assert numpy.array_equal(vectors(exact, "demo"), whole.astype(numpy.float16).astype(numpy.float32))
+    assert not numpy.array_equal(vectors(reduced, "demo"), vectors(exact, "demo"))
+    assert (vectors(reduced, "demo") * whole).sum(axis=1).min() > 0.999
+    for index, more in ((reduced, []), (exact, ["--exact-decode"])):
+        answer = cir("search", index, "--image", folder / "1.jpg", "-m", "image", "--json", *more).json["hits"][0]
+        assert pathlib.Path(answer["path"]).name == "1.jpg" and abs(answer["score"] - 1) < 1e-3
+    info = cir("search", reduced, "--image", "1", "-m", "image", "--json").json["hits"][0]
+    assert info["id"] == 1
+
+
+def test_words_are_remembered_unless_told_otherwise(cir, index):
+    ask = ["search", index, "--text", "at night", "--json"]
+    texts = next((index / "features").glob("demo-*")) / "texts.bin"
+    assert cir(*ask, "--forget-texts").status == 0 and not texts.exists()
+    first = cir(*ask).json
+    assert texts.exists() and texts.stat().st_mode & 0o777 == 0o600
+    again = cir(*ask).json
+    assert again["hits"] == first["hits"]
+    texts.write_bytes(b"nonsense")
+    assert cir("check", index).status == 1
+    assert cir(*ask).json["hits"] == first["hits"]
+    assert cir("check", index).status == 0
+
+
 def test_names_that_are_no_text_and_loops_of_folders(cir, photos, tmp_path):
     name = os.fsencode(photos) + b"/caf\xe9 \x1b[31m.jpg"
     with open(name, "wb") as file:

@@ -25,6 +25,11 @@ typedef struct cir_image_options {
     size_t enough_px; /* for thumbnails: a JPEG may come at a half, a quarter or an eighth of its size,
                          decoded in a fraction of the time, as long as its longer side has so many pixels; 0:
                          as it is. Its facts stay those of the whole */
+    size_t enough_shorter_px; /* the same of the shorter side; where both are given, both must hold */
+    bool allows_shrinking; /* for cir_index_update and cir_model_encode_files, which know how large a picture
+                              their models take: the same, and the shorter side stays at least four times
+                              that. Features of photographs change by a cosine of less than 0.001; without
+                              it pixels are bit-exact with Pillow's. cir_image_read takes no notice of it */
 } cir_image_options;
 
 /* What a picture's file says about it beside its pixels. */

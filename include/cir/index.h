@@ -180,6 +180,16 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_update(const char *index_path, const
                                                    const cir_update_options *options,
                                                    cir_update_progress *progress_out, cir_error *err);
 
+/* The same with several models at once, 1 … 16: each photo is decoded once, and what is missing of each
+ * model's features is encoded; they are committed together, so that whatever stops it, the next run continues
+ * with all of them. A model that fails on a picture leaves it without its feature alone: it stays searchable
+ * by the others'. Errors: also CIR_ARGUMENT (no model, or one twice). */
+CIR_MUST_CHECK CIR_API cir_status cir_index_update_models(const char *index_path, const char *const *paths,
+                                                          size_t n_paths, const cir_model *const *models,
+                                                          size_t n_models, cir_pool *pool,
+                                                          const cir_update_options *options,
+                                                          cir_update_progress *progress_out, cir_error *err);
+
 /* Makes the compact codes of every model's features, or brings them up to date: what an update does at its
  * end, for an index that was made or interrupted otherwise. Of options, which may be NULL, min_coded and
  * watch count; the watch hears of n_to_code and n_coded. A stopped run keeps what it coded. Errors: CIR_BUSY

@@ -99,8 +99,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_keep_beginnings(const cir_model *mod
 typedef bool cir_encode_watch(void *context, size_t n_done, size_t n_total);
 
 /* Unit features of picture files, decoded in parallel with encoding: features_out [n, dim]. The first file
- * that cannot be read ends the call with its error. options, watch: may be NULL. Errors: those of
- * cir_image_read and cir_model_encode_tensors, CIR_INTERRUPTED. */
+ * that cannot be read ends the call with its error. options (allows_shrinking!), watch: may be NULL. Errors:
+ * those of cir_image_read and cir_model_encode_tensors, CIR_INTERRUPTED. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool,
                                                          const char *const *paths, size_t n,
                                                          const cir_image_options *options,

@@ -1,17 +1,20 @@
 /* cir index: creates or updates an index of photos. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/session.h"
 
 static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
-    {"model", 0, "MODEL", "a model folder, or \"demo\" (default: the index' own, else demo)"},
+    {"model", 0, "MODEL",
+     "a model's folder or name, or \"demo\"; may be repeated (default: the index' own, else demo)"},
     {"precision", 0, "f32|bf16",
      "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
     {"batch", 0, "N", "pictures encoded together (default 16)"},
     {"max-megapixels", 0, "N", "refuse larger pictures (default 512)"},
+    {"exact-decode", 0, NULL, "decode JPEGs whole: features are bit-exact with the reference's"},
     {"no-exif-rotation", 0, NULL, "leave EXIF orientations unapplied, as the reference code does"},
     {"retry-failed", 0, NULL, "try again what could not be read and has not changed since"},
     {"json", 0, NULL, "print what was done as JSON"},
@@ -70,18 +73,99 @@ static void print_result(const cir__arguments *arguments, const cir_update_progr
         printf("what failed and why: cir info %s --failed\n", index_path);
 }
 
-/* The path of the model that an existing index was made with; false when there is no index yet. */
-static bool find_model_of_index(const char *index_path, char path_out[4096])
+#define MAX_MODELS 16 /* of one update */
+
+/* What an update is made of, released in one place. */
+typedef struct indexing {
+    const cir__arguments *arguments;
+    const char *index_path;
+    const char *const *paths; /* [n_paths]: as given, or else roots */
+    size_t n_paths;
+    char **roots; /* [n_roots] of the index; those that are there are the first n_paths */
+    size_t n_roots;
+    cir_pool *pool;
+    cir_index *before; /* the index as it was; NULL: there was none */
+    cir_model *models[MAX_MODELS];
+    size_t n_models;
+} indexing;
+
+static void release(indexing *self)
 {
-    cir_index *index;
-    if (cir_index_open(index_path, NULL, &index, NULL) != CIR_OK)
-        return false;
-    const cir_index_info *info = cir_index_get_info(index);
-    bool is_found = info->n_models > 0 && strlen(info->models[0].path) < 4096;
-    if (is_found)
-        strcpy(path_out, info->models[0].path);
-    cir_index_close(index);
-    return is_found;
+    for (size_t i = 0; i < self->n_models; i++)
+        cir_model_close(self->models[i]);
+    cir_images_list_free(self->roots, self->n_roots);
+    cir_index_close(self->before);
+    cir_pool_free(self->pool);
+}
+
+static bool is_index(const char *path)
+{
+    char catalogue[4096];
+    int n = snprintf(catalogue, sizeof catalogue, "%s/catalogue.sqlite", path);
+    return n > 0 && (size_t)n < sizeof catalogue && access(catalogue, F_OK) == 0;
+}
+
+/* Without folders, those that the index was made of; what is not there now, as a drive that is not mounted,
+ * is left alone. */
+static int choose_paths(indexing *self)
+{
+    cir_error err;
+    if (self->n_paths > 0)
+        return CIR__DONE;
+    if (self->before == NULL)
+        return cir__arguments_refuse(self->arguments, "%s is no index yet: a folder of photos is missing",
+                                     self->index_path);
+    if (cir_index_list_roots(self->before, &self->roots, &self->n_roots, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    for (size_t i = 0; i < self->n_roots; i++) {
+        char *root = self->roots[i];
+        if (access(root, F_OK) != 0) {
+            fprintf(stderr, "cir: %s: is not there now; its photos stay as they are\n", root);
+            continue;
+        }
+        self->roots[i] = self->roots[self->n_paths];
+        self->roots[self->n_paths++] = root;
+    }
+    self->paths = (const char *const *)self->roots;
+    if (self->n_paths > 0)
+        return CIR__DONE;
+    fprintf(stderr,
+            "cir: %s: none of the folders it was made of is there; name them: cir index FOLDER -o %s\n",
+            self->index_path, self->index_path);
+    return CIR__FAILED;
+}
+
+static int open_one(indexing *self, const char *path)
+{
+    cir_model *model = NULL;
+    if (self->n_models == MAX_MODELS)
+        return cir__arguments_refuse(self->arguments, "--model: at most %d at once", MAX_MODELS);
+    int status = cir__session_open_model_at(self->arguments, path, &model);
+    if (status == CIR__DONE)
+        self->models[self->n_models++] = model;
+    return status;
+}
+
+/* Those named, else all that the index has, else the embedded one. */
+static int open_models(indexing *self)
+{
+    int status = CIR__DONE;
+    const char *path;
+    for (size_t i = 0;
+         status == CIR__DONE && (path = cir__arguments_next(self->arguments, "model", &i)) != NULL;)
+        status = open_one(self, path);
+    if (status != CIR__DONE || self->n_models > 0)
+        return status;
+    const cir_index_info *info = self->before != NULL ? cir_index_get_info(self->before) : NULL;
+    for (size_t i = 0; status == CIR__DONE && info != NULL && i < info->n_models; i++) {
+        status = open_one(self, info->models[i].path);
+        if (status != CIR__DONE)
+            fprintf(stderr,
+                    "cir: %s has features of %s; say with --model which models to update, and where they lie "
+                    "now\n",
+                    self->index_path, info->models[i].name);
+    }
+    return status == CIR__DONE && self->n_models == 0 ? open_one(self, NULL) : status;
 }
 
 /* Encodes the method's corpora now, so that the first search need not: with a large model that takes a while.
@@ -99,66 +183,90 @@ static void prepare_search(const char *index_path, const cir_model *model, cir_p
     cir_index_close(index);
 }
 
+static int update(indexing *self, cir_update_options *options)
+{
+    cir__progress progress;
+    cir_error err;
+    cir_update_progress result;
+    options->watch = watch;
+    options->watch_context = &progress;
+    cir__session_catch_interrupts();
+    cir__progress_init(&progress, self->arguments, "indexing");
+    const double started = progress.started; /* coding starts the progress anew */
+    cir_status updated = cir_index_update_models(self->index_path, self->paths, self->n_paths,
+                                                 (const cir_model *const *)self->models, self->n_models,
+                                                 self->pool, options, &result, &err);
+    cir__progress_clear(&progress);
+    if (updated != CIR_OK)
+        return cir__session_fail(&err);
+    double seconds = cir__session_seconds() - started;
+    for (size_t i = 0; i < self->n_models; i++)
+        prepare_search(self->index_path, self->models[i], self->pool);
+    print_result(self->arguments, &result, seconds, self->index_path);
+    return CIR__DONE;
+}
+
 static int run(const cir__arguments *arguments)
 {
-    const char *index_path = cir__arguments_get(arguments, "output");
-    size_t n_paths = cir__arguments_n_operands(arguments);
-    if (index_path == NULL)
-        return cir__arguments_refuse(arguments, "-o INDEX is missing");
-    if (n_paths == 0)
-        return cir__arguments_refuse(arguments, "a folder of photos is missing");
-    cir__progress progress;
+    indexing self = {
+        .arguments = arguments,
+        .index_path = cir__arguments_get(arguments, "output"),
+        .paths = cir__arguments_operands(arguments),
+        .n_paths = cir__arguments_n_operands(arguments),
+    };
     cir_update_options options = {
         .image.ignores_exif_rotation = cir__arguments_has(arguments, "no-exif-rotation"),
+        .image.allows_shrinking = !cir__arguments_has(arguments, "exact-decode"),
         .retries_failed = cir__arguments_has(arguments, "retry-failed"),
-        .watch = watch,
-        .watch_context = &progress,
     };
+    if (self.index_path == NULL && self.n_paths == 1 && is_index(self.paths[0])) {
+        self.index_path = self.paths[0];
+        self.n_paths = 0;
+    }
+    if (self.index_path == NULL)
+        return cir__arguments_refuse(arguments, "-o INDEX is missing");
     if (!cir__arguments_count(arguments, "batch", 1, 1024, &options.batch) ||
         !cir__arguments_count(arguments, "max-megapixels", 1, 100000, &options.image.max_megapixels))
         return CIR__USAGE;
-
-    cir_pool *pool = NULL;
-    cir_model *model = NULL;
-    char model_path[4096];
-    bool has_model = find_model_of_index(index_path, model_path);
-    int status = cir__session_open_pool(arguments, &pool);
+    /* What cannot be opened is found out by the update, which says what to do. */
+    if (cir_index_open(self.index_path, NULL, &self.before, NULL) != CIR_OK)
+        self.before = NULL;
+    int status = choose_paths(&self);
     if (status == CIR__DONE)
-        status = cir__session_open_model(arguments, has_model ? model_path : NULL, &model);
-    if (status == CIR__DONE) {
-        cir__session_catch_interrupts();
-        cir__progress_init(&progress, arguments, "indexing");
-        double started = progress.started;
-        cir_error err;
-        cir_update_progress result;
-        cir_status updated = cir_index_update(index_path, cir__arguments_operands(arguments), n_paths, model,
-                                              pool, &options, &result, &err);
-        cir__progress_clear(&progress);
-        if (updated != CIR_OK)
-            status = cir__session_fail(&err);
-        else {
-            double seconds = cir__session_seconds() - started;
-            prepare_search(index_path, model, pool);
-            print_result(arguments, &result, seconds, index_path);
-        }
-    }
-    cir_model_close(model);
-    cir_pool_free(pool);
+        status = cir__session_open_pool(arguments, &self.pool);
+    if (status == CIR__DONE)
+        status = open_models(&self);
+    cir_index_close(self.before);
+    self.before = NULL;
+    if (status == CIR__DONE)
+        status = update(&self, &options);
+    release(&self);
     return status;
 }
 
 const cir__command cir__command_index = {
     .name = "index",
-    .synopsis = "PATH... -o INDEX [options]",
+    .synopsis = "[PATH...] -o INDEX [options]",
     .summary = "create or update an index of photos",
     .flags = flags,
-    .notes = "New and changed photos are encoded, moved ones are recognised, vanished ones are marked. A "
-             "photo that\n"
-             "cannot be read is recorded and never stops the run. Interrupt it as you like: what was "
-             "committed is\n"
-             "kept, and the next run continues.\n\n"
-             "Examples:\n"
-             "  cir index ~/Pictures -o photos.cir --model ~/models/clip-vit-large-patch14\n"
-             "  cir index ~/Pictures -o photos.cir          update it later, with the same model\n",
+    .notes =
+        "New and changed photos are encoded, moved ones are recognised, vanished ones are marked. A "
+        "photo that\n"
+        "cannot be read is recorded and never stops the run. Interrupt it as you like: what was "
+        "committed is\n"
+        "kept, and the next run continues. Without PATH the folders that the index was made of are looked "
+        "through.\n"
+        "An index holds features of several models, and cir search --model chooses; with several each photo "
+        "is\n"
+        "decoded once. Large JPEGs are decoded at a reduced scale of at least four times what the models "
+        "take, "
+        "which\n"
+        "changes features by a cosine of less than 0.001, unless --exact-decode is given.\n\n"
+        "Examples:\n"
+        "  cir index ~/Pictures -o photos.cir --model ~/models/clip-vit-large-patch14\n"
+        "  cir index ~/Pictures -o photos.cir          update it later, with the same models\n"
+        "  cir index photos.cir                        the same\n"
+        "  cir index photos.cir --model siglip         add the features of another model\n"
+        "  cir index ~/Pictures -o photos.cir --model clip --model siglip\n",
     .run = run,
 };

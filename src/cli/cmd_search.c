@@ -27,6 +27,7 @@ static const cir__flag flags[] = {
      "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
     {"forget-texts", 0, NULL,
      "keep nothing of the words beside the index; else the same words are quick again"},
+    {"exact-decode", 0, NULL, "decode a large JPEG whole (default: at a reduced scale, as cir index does)"},
     {"no-exif-rotation", 0, NULL, "leave the query photo's EXIF orientation unapplied"},
     {0},
 };
@@ -132,8 +133,9 @@ static int encode_query_image(searching *self, const char *image)
             status = cir_index_get_feature(self->index, id, self->image_feature, &err);
         self->answer.query_image_path = self->query_record.path;
     } else {
-        cir_image_options options = {.ignores_exif_rotation =
-                                         cir__arguments_has(self->arguments, "no-exif-rotation")};
+        cir_image_options options = {
+            .ignores_exif_rotation = cir__arguments_has(self->arguments, "no-exif-rotation"),
+            .allows_shrinking = !cir__arguments_has(self->arguments, "exact-decode")};
         status = cir_model_encode_files(self->model, self->pool, &image, 1, &options, self->image_feature,
                                         NULL, NULL, &err);
         self->answer.query_image_path = image;

@@ -27,14 +27,17 @@ int cir__session_open_pool(const cir__arguments *arguments, cir_pool **pool_out)
 int cir__session_open_model(const cir__arguments *arguments, const char *fallback_path, cir_model **model_out)
 {
     const char *path = cir__arguments_get(arguments, "model");
+    return cir__session_open_model_at(arguments, path != NULL ? path : fallback_path, model_out);
+}
+
+int cir__session_open_model_at(const cir__arguments *arguments, const char *path, cir_model **model_out)
+{
     const char *precision = cir__arguments_get(arguments, "precision");
     cir_model_options options = {CIR_PRECISION_F32};
     if (precision != NULL && strcmp(precision, "bf16") == 0)
         options.precision = CIR_PRECISION_BF16;
     else if (precision != NULL && strcmp(precision, "f32") != 0)
         return cir__arguments_refuse(arguments, "--precision: %s: is neither f32 nor bf16", precision);
-    if (path == NULL)
-        path = fallback_path;
     if (path == NULL) {
         path = CIR_MODEL_DEMO;
         if (!cir__arguments_has(arguments, "quiet"))

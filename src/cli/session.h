@@ -19,6 +19,9 @@ int cir__session_open_pool(const cir__arguments *arguments, cir_pool **pool_out)
 int cir__session_open_model(const cir__arguments *arguments, const char *fallback_path,
                             cir_model **model_out);
 
+/* Opens the model at path, or the embedded one for NULL, with the --precision asked for. */
+int cir__session_open_model_at(const cir__arguments *arguments, const char *path, cir_model **model_out);
+
 /* Reads --method (default) and every --set into settings. */
 int cir__session_read_settings(const cir__arguments *arguments, cir_method default_method,
                                cir_method *method_out, cir_settings *settings_out);

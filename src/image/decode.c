@@ -25,6 +25,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cir/image.h"
+#include "image/decode.h"
 #include "image/exif.h"
 #include "image/gif.h"
 #include "image/kind.h"
@@ -258,15 +259,25 @@ static void find_facts(const source *src, cir_image_facts *facts)
     cir__exif_find(src->image, facts);
 }
 
+/* By how much a JPEG may be reduced: 1, 2, 4 or 8. */
+static size_t find_shrink(const source *src, const cir_image_options *options)
+{
+    size_t longer = src->width_px > src->height_px ? src->width_px : src->height_px;
+    size_t shorter = src->width_px > src->height_px ? src->height_px : src->width_px;
+    size_t shrink = 1;
+    if (options == NULL || (options->enough_px == 0 && options->enough_shorter_px == 0) ||
+        src->kind != CIR__KIND_JPEG)
+        return 1;
+    while (shrink < 8 && longer / (2 * shrink) >= options->enough_px &&
+           shorter / (2 * shrink) >= options->enough_shorter_px)
+        shrink *= 2;
+    return shrink;
+}
+
 /* Opens a JPEG again, at a fraction of its size, where that is enough. */
 static cir_status reopen_smaller(source *src, const cir_image_options *options, cir_error *err)
 {
-    size_t longer = src->width_px > src->height_px ? src->width_px : src->height_px;
-    size_t shrink = 1;
-    if (options == NULL || options->enough_px == 0 || src->kind != CIR__KIND_JPEG)
-        return CIR_OK;
-    while (shrink < 8 && longer / (2 * shrink) >= options->enough_px)
-        shrink *= 2;
+    const size_t shrink = find_shrink(src, options);
     if (shrink == 1)
         return CIR_OK;
     g_object_unref(src->image);
@@ -278,6 +289,29 @@ static cir_status reopen_smaller(source *src, const cir_image_options *options, 
     src->width_px = src->decoded_width_px = (size_t)vips_image_get_width(src->image);
     src->height_px = src->decoded_height_px = (size_t)vips_image_get_height(src->image);
     return CIR_OK;
+}
+
+size_t cir__image_decoded_bytes(const void *bytes, size_t size_bytes, const cir_image_options *options)
+{
+    enum { WHOLE_COPY = 8 }; /* bytes a pixel that a codec without strips holds: RGBA, and its own planes */
+    size_t n_bytes = 0;
+    source src = {.bytes = bytes, .size = size_bytes, .name = "picture"};
+    if (cir__vips_start(NULL) != CIR_OK)
+        return 0;
+    if (open_source(&src, options, NULL) == CIR_OK) {
+        const size_t n_px = src.width_px * src.height_px; /* checked against the budget */
+        const size_t shrink = find_shrink(&src, options);
+        /* Ones of several scans keep all coefficients, whatever the scale. */
+        int has_scans = 0;
+        if (vips_image_get_typeof(src.image, "jpeg-multiscan") != 0)
+            (void)vips_image_get_int(src.image, "jpeg-multiscan", &has_scans);
+        const bool is_whole = src.kind != CIR__KIND_JPEG || has_scans != 0;
+        n_bytes = 3 * (n_px / (shrink * shrink)) + (is_whole ? WHOLE_COPY * n_px : 0);
+    }
+    if (src.image != NULL)
+        g_object_unref(src.image);
+    cir__vips_leave();
+    return n_bytes;
 }
 
 cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *name,

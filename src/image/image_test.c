@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "cir/image.h"
+#include "image/decode.h"
 #include "image/kind.h"
 #include "image/resample.h"
 
@@ -518,6 +519,41 @@ static void test_a_jpeg_may_come_smaller(void **state)
         cir_image_done(&small);
         cir_image_done(&expected);
     }
+    /* Of the shorter side, alone and with the other: both must be left. */
+    static const struct {
+        size_t longer, shorter, width;
+    } sides[] = {{0, HEIGHT / 2 + 1, 808},
+                 {0, HEIGHT / 2, 404},
+                 {1, HEIGHT / 8, 101},
+                 {405, 1, 808},
+                 {1, HEIGHT, 808}};
+    for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
+        const cir_image_options both = {.enough_px = sides[i].longer, .enough_shorter_px = sides[i].shorter};
+        assert_int_equal(cir_image_parse(jpeg, size, "a.jpg", &both, &small, NULL, &err), CIR_OK);
+        assert_int_equal(small.width_px, sides[i].width);
+        cir_image_done(&small);
+    }
+    /* What is taken is told before. */
+    const cir_image_options quarter = {.enough_shorter_px = HEIGHT / 4};
+    assert_int_equal(cir__image_decoded_bytes(jpeg, size, NULL), 3 * WIDTH * HEIGHT);
+    assert_int_equal(cir__image_decoded_bytes(jpeg, size, &quarter), 3 * WIDTH * HEIGHT / 16);
+    assert_int_equal(cir__image_decoded_bytes("no picture", 10, NULL), 0);
+    static const char *const kept_whole[] = {"progressive.jpg", "interlaced.png"};
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t *bytes;
+        size_t n_bytes;
+        cir_image_facts facts;
+        assert_int_equal(cir__file_read(data_path(kept_whole[i]), 1 << 20, &bytes, &n_bytes, &err), CIR_OK);
+        assert_int_equal(cir_image_parse(bytes, n_bytes, "a", NULL, &small, &facts, &err), CIR_OK);
+        assert_true(cir__image_decoded_bytes(bytes, n_bytes, NULL) > 6 * facts.width_px * facts.height_px);
+        cir_image_done(&small);
+        free(bytes);
+    }
+    /* Which reads without a model cannot know. */
+    const cir_image_options allowed = {.allows_shrinking = true};
+    assert_int_equal(cir_image_parse(jpeg, size, "a.jpg", &allowed, &small, NULL, &err), CIR_OK);
+    assert_int_equal(small.width_px, WIDTH);
+    cir_image_done(&small);
     /* Half of it missing is an error at a fraction of the size too. */
     const cir_image_options options = {.enough_px = 1};
     assert_int_equal(cir_image_parse(jpeg, size / 2, "a.jpg", &options, &small, NULL, &err), CIR_FORMAT);

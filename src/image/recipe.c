@@ -248,6 +248,13 @@ static void find_resized(const cir__recipe *recipe, const cir_image *image, size
     }
 }
 
+size_t cir__recipe_resized_px(const cir__recipe *recipe)
+{
+    if (recipe->resize == CIR__RESIZE_NONE)
+        return 0;
+    return recipe->width_px > recipe->height_px ? recipe->width_px : recipe->height_px;
+}
+
 /* The centre crop along one axis: what of the resized picture is wanted, and where it goes in the output.
  * transformers takes the offset down to whole pixels, and up where the picture is smaller and padded;
  * torchvision (open_clip, and the original CLIP) rounds a half to even instead, so that the two differ by a

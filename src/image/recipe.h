@@ -57,6 +57,9 @@ CIR_MUST_CHECK cir_status cir__recipe_output_px(const cir__recipe *recipe, const
 CIR_MUST_CHECK cir_status cir__recipe_check(const cir__recipe *recipe, const char *name, size_t image_px,
                                             cir_error *err);
 
+/* The shorter side to which a recipe resizes a picture; 0 where it takes pictures as they are. */
+size_t cir__recipe_resized_px(const cir__recipe *recipe);
+
 /* Makes a picture into what the model takes. tensor_out: [3, height, width] of cir__recipe_output_px, red
  * first; each value is (float(pixel·rescale_factor) − mean) / std in float, or (pixel/255 − mean) / std with
  * is_torchvision, pixels beyond the picture being 0 before the scaling. Thread-safe. Errors: CIR_UNSUPPORTED,

@@ -30,7 +30,9 @@ cir_status cir__apply_init(cir__apply *apply, cir__writer *writer, const cir__jo
 {
     *apply = (cir__apply){.writer = writer, .settings = settings, .pool = pool};
     size_t n_rows = cir__writer_n_rows(writer);
-    size_t dim = settings->encoder->dim;
+    size_t dim = 0;
+    for (size_t i = 0; i < settings->encoders->n; i++)
+        dim = settings->encoders->items[i].dim > dim ? settings->encoders->items[i].dim : dim;
     bool is_fine = cir__grow((void **)&apply->flags, &apply->flags_capacity, n_rows + 1, 1);
     apply->row = cir__new(dim, sizeof *apply->row);
     apply->feature = cir__new(dim, sizeof *apply->feature);
@@ -74,7 +76,7 @@ static bool is_unchanged(const cir__apply *apply, const cir__walk_entry *entry, 
     /* What could not even be read may have been allowed, mounted or mended since, without a trace. */
     if (row->is_failed)
         return row->has_hash && !apply->settings->retries_failed;
-    return cir__writer_has_feature(apply->writer, row->id);
+    return cir__writer_get_features(apply->writer, row->id) == cir__encoders_all(apply->settings->encoders);
 }
 
 static cir_status set_there(cir__apply *apply, size_t id, cir_error *err)
@@ -122,7 +124,7 @@ cir_status cir__apply_plan(cir__apply *apply, const cir__walk_entry *entry, cir_
         *is_settled_out = true;
         return set_there(apply, job->row.id, err);
     }
-    job->has_feature = job->has_row && cir__writer_has_feature(apply->writer, job->row.id);
+    job->has_features = job->has_row ? cir__writer_get_features(apply->writer, job->row.id) : 0;
     return fill_job(job, entry, err);
 }
 
@@ -166,9 +168,10 @@ static cir_status find_moved(cir__apply *apply, const cir__job *job, cir__row *r
     return CIR_OK;
 }
 
-/* The first other row of the job's content with a sound feature, which is read into apply->row. */
-static cir_status find_twin(cir__apply *apply, const cir__job *job, size_t own_id, cir__row *row_out,
-                            bool *is_found_out, cir_error *err)
+/* The first other row of the job's content with a sound feature of encoder i, which is read into apply->row.
+ */
+static cir_status find_twin(cir__apply *apply, const cir__job *job, size_t i_encoder, size_t own_id,
+                            cir__row *row_out, bool *is_found_out, cir_error *err)
 {
     size_t id = 0;
     for (int i = 0; i < MAX_TWINS; i++) {
@@ -179,7 +182,8 @@ static cir_status find_twin(cir__apply *apply, const cir__job *job, size_t own_i
         id = row_out->id + 1;
         if (row_out->id == own_id)
             continue;
-        status = cir__writer_get_feature(apply->writer, row_out->id, apply->row, is_found_out, err);
+        status =
+            cir__writer_get_feature(apply->writer, i_encoder, row_out->id, apply->row, is_found_out, err);
         if (status != CIR_OK || *is_found_out)
             return status;
     }
@@ -211,42 +215,61 @@ static cir_status put_row(cir__apply *apply, const cir__job *job, cir__row *row,
                          is_failed ? reason_of(job) : NULL, err);
 }
 
-static cir_status put_encoded(cir__apply *apply, cir__job *job, cir__row *row, const float *feature,
-                              cir__applied *applied_out, cir_error *err)
+static void set_facts(cir__row *row, size_t width_px, size_t height_px, int64_t taken_at)
 {
-    row->width_px = job->facts.width_px;
-    row->height_px = job->facts.height_px;
-    row->taken_at = job->facts.taken_at;
-    if (!cir__vectors_format_row(feature, apply->settings->encoder->dim, apply->row)) {
-        cir__fail(
-            &job->why, CIR_FORMAT,
-            "%s: its feature holds no numbers or is not of unit length; check the model with: cir model "
-            "check",
-            job->path);
-        *applied_out = CIR__APPLIED_FAILED;
-        return put_row(apply, job, row, true, err);
-    }
-    *applied_out = CIR__APPLIED_ENCODED;
-    cir_status status = put_row(apply, job, row, false, err);
-    return status == CIR_OK ? cir__writer_put_feature(apply->writer, row->id, apply->row, err) : status;
+    row->width_px = width_px;
+    row->height_px = height_px;
+    row->taken_at = taken_at;
 }
 
-/* Decodes and encodes here and now: the twin that a decoding thread relied on turned out not to be usable. */
-static cir_status encode_alone(cir__apply *apply, cir__job *job, const float **feature_out, cir_error *err)
+/* Decodes and encodes here and now: the twin that a decoding thread relied on turned out not to be usable.
+ * NULL, with job->why, where that fails. */
+static cir_status encode_alone(cir__apply *apply, cir__job *job, size_t i_encoder, const float **feature_out,
+                               cir_error *err)
 {
-    const cir__encoder *encoder = apply->settings->encoder;
+    const cir__encoder *encoder = &apply->settings->encoders->items[i_encoder];
     *feature_out = NULL;
-    cir__job_run(job, apply->settings, true);
+    cir__job_run_again(job, apply->settings, i_encoder);
     if (job->result != CIR__JOB_DECODED)
         return CIR_OK;
     cir_status status =
-        encoder->encode(encoder->context, apply->pool, job->tensor, 1, apply->feature, &job->why);
-    *feature_out = apply->feature;
-    if (status == CIR_FORMAT)
-        job->result = CIR__JOB_FAILED;
-    else if (status != CIR_OK)
+        encoder->encode(encoder->context, apply->pool, job->tensors[i_encoder], 1, apply->feature, &job->why);
+    if (status == CIR_OK)
+        *feature_out = apply->feature;
+    else if (status != CIR_FORMAT)
         return cir__fail(err, status, "%s", job->why.message);
     return CIR_OK;
+}
+
+/* Stores the feature of one model, encoded or a twin's. *is_stored_out: false, with job->why, where it
+ * failed. row's facts are set. */
+static cir_status put_one(cir__apply *apply, cir__job *job, cir__row *row, size_t i_encoder,
+                          const float *feature, bool *is_stored_out, cir_error *err)
+{
+    const cir__encoder *encoder = &apply->settings->encoders->items[i_encoder];
+    bool is_decoded = (job->decoded >> i_encoder & 1) != 0;
+    bool is_found = false;
+    cir__row twin;
+    cir_status status = CIR_OK;
+    *is_stored_out = false;
+    if (!is_decoded)
+        status = find_twin(apply, job, i_encoder, row->id, &twin, &is_found, err);
+    if (status == CIR_OK && is_found && job->decoded == 0)
+        set_facts(row, twin.width_px, twin.height_px, twin.taken_at);
+    if (status == CIR_OK && !is_decoded && !is_found)
+        status = encode_alone(apply, job, i_encoder, &feature, err);
+    if (status != CIR_OK || (feature == NULL && !is_found))
+        return status;
+    if (!is_found && !cir__vectors_format_row(feature, encoder->dim, apply->row)) {
+        cir__fail(
+            &job->why, CIR_FORMAT,
+            "%s: its feature holds no numbers or is not of unit length; check the model with: cir model "
+            "check %s",
+            job->path, encoder->path);
+        return CIR_OK;
+    }
+    *is_stored_out = true;
+    return cir__writer_put_feature(apply->writer, i_encoder, row->id, apply->row, err);
 }
 
 /* Chooses the row: that of the path, that of the same content moved here, or a new one. */
@@ -271,9 +294,32 @@ static cir_status choose_row(cir__apply *apply, const cir__job *job, cir__row *r
     return CIR_OK;
 }
 
-cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *feature, cir__applied *applied_out,
-                          cir_error *err)
+/* Stores what the row lacks of every model. *n_stored_out, *n_failed_out: of how many models. */
+static cir_status put_missing(cir__apply *apply, cir__job *job, cir__row *row, const float *const *features,
+                              size_t *n_stored_out, size_t *n_failed_out, cir_error *err)
 {
+    const cir__encoder_set has = cir__writer_get_features(apply->writer, row->id);
+    const cir__encoder_set decoded = job->decoded; /* encoding alone changes the job's */
+    cir_status status = CIR_OK;
+    for (size_t i = 0; status == CIR_OK && i < apply->settings->encoders->n; i++) {
+        const float *feature = (decoded >> i & 1) != 0 ? features[i] : NULL;
+        bool is_stored;
+        if ((has >> i & 1) != 0)
+            continue;
+        status = put_one(apply, job, row, i, feature, &is_stored, err);
+        *(is_stored ? n_stored_out : n_failed_out) += 1;
+    }
+    if (job->result == CIR__JOB_DECODED)
+        set_facts(row, job->facts.width_px, job->facts.height_px, job->facts.taken_at);
+    return status;
+}
+
+cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *features,
+                          cir__applied *applied_out, cir_error *err)
+{
+    const cir__job_result result = job->result;
+    size_t n_stored = 0;
+    size_t n_failed = 0;
     *applied_out = CIR__APPLIED_UNCHANGED;
     cir__row row;
     bool is_new;
@@ -284,36 +330,30 @@ cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *feature
         return status;
     bool is_same_content =
         !is_new && row.has_hash && job->has_hash && memcmp(row.hash, job->hash, CIR__HASH_SIZE) == 0;
-    if (job->result == CIR__JOB_SAME ||
-        (is_same_content && job->result == CIR__JOB_KNOWN && cir__writer_has_feature(apply->writer, row.id)))
+    if (result == CIR__JOB_SAME ||
+        (is_same_content && result == CIR__JOB_KNOWN &&
+         cir__writer_get_features(apply->writer, row.id) == cir__encoders_all(apply->settings->encoders)))
         return cir__rows_set_file(cir__writer_store(apply->writer), row.id,
                                   cir__place_stored(cir__writer_place(apply->writer), job->path),
                                   job->size_bytes, job->modified_ns, err);
     if (!is_new && !is_same_content)
         status = cir__writer_clear_features(apply->writer, row.id, err);
-    if (status == CIR_OK && job->result == CIR__JOB_KNOWN) {
-        cir__row twin;
-        bool is_found;
-        status = find_twin(apply, job, row.id, &twin, &is_found, err);
-        if (status == CIR_OK && is_found) {
-            row.width_px = twin.width_px;
-            row.height_px = twin.height_px;
-            row.taken_at = twin.taken_at;
-            status = put_row(apply, job, &row, false, err);
-            return status == CIR_OK ? cir__writer_put_feature(apply->writer, row.id, apply->row, err)
-                                    : status;
-        }
-        if (status == CIR_OK)
-            status = encode_alone(apply, job, &feature, err);
-    }
     if (status != CIR_OK)
         return status;
-    if (job->result == CIR__JOB_DECODED)
-        return put_encoded(apply, job, &row, feature, applied_out, err);
-    *applied_out = CIR__APPLIED_FAILED;
-    row.width_px = row.height_px = 0;
-    row.taken_at = INT64_MIN;
-    return put_row(apply, job, &row, true, err);
+    if (result == CIR__JOB_FAILED)
+        n_failed = 1;
+    else
+        status = put_missing(apply, job, &row, features, &n_stored, &n_failed, err);
+    if (status != CIR_OK)
+        return status;
+    if (n_failed > 0)
+        *applied_out = CIR__APPLIED_FAILED;
+    else if (job->result == CIR__JOB_DECODED)
+        *applied_out = CIR__APPLIED_ENCODED;
+    bool is_failed = n_failed > 0 && n_stored == 0 && !cir__writer_has_any_feature(apply->writer, row.id);
+    if (is_failed && job->result == CIR__JOB_FAILED)
+        set_facts(&row, 0, 0, INT64_MIN);
+    return put_row(apply, job, &row, is_failed, err);
 }
 
 /* Rows that a round of vanishing met. */

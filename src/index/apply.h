@@ -1,10 +1,14 @@
 /* What becomes of a file: the rules by which an update changes the catalogue, one file at a time.
  *
- *   size and time as they were, and a feature     → kept, without reading the file
+ *   size and time as they were, and all features  → kept, without reading the file
  *   the same content (by hash)                    → kept; its size, time or path are put right
  *   new path, the content of a file that is gone  → that row moves along: the same id
- *   new path or content, known from another file  → the feature is copied
+ *   new path or content, known from another file  → the features are copied
  *   anything else                                 → encoded, or failed with its reason
+ *
+ * With several models each feature that is missing is copied or encoded. Where only some of them fail on a
+ * picture, or its content has a feature of a model already, the row does not count as failed: it stays
+ * searchable by what it has, and what it lacks is tried again by every update.
  *
  * Used by one thread at a time. */
 #ifndef CIR_INDEX_APPLY_H
@@ -27,8 +31,8 @@ typedef struct cir__apply {
     cir_pool *pool;
     uint8_t *flags; /* [n_rows]: what is known of each row in this run */
     size_t flags_capacity;
-    uint16_t *row;    /* [dim] */
-    float *feature;   /* [dim] */
+    uint16_t *row;    /* [largest dim] */
+    float *feature;   /* [largest dim] */
     size_t n_changes; /* since the last commit */
 } cir__apply;
 
@@ -44,10 +48,10 @@ CIR_MUST_CHECK cir_status cir__apply_plan(cir__apply *apply, const cir__walk_ent
 
 typedef enum cir__applied { CIR__APPLIED_UNCHANGED, CIR__APPLIED_ENCODED, CIR__APPLIED_FAILED } cir__applied;
 
-/* Applies an answered job. feature: [dim], of a decoded job, NULL otherwise. A failed job's why is the
- * reason.
+/* Applies an answered job. features: [n_encoders] of [dim], of those in job->decoded, NULL where the model
+ * failed, for which job->why is the reason then. CIR__APPLIED_FAILED: something failed, and job->why is what.
  */
-CIR_MUST_CHECK cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *feature,
+CIR_MUST_CHECK cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *features,
                                          cir__applied *applied_out, cir_error *err);
 
 /* Marks the rows at or below root (absolute) that were not met in this run, unless they lie below one of the

@@ -42,7 +42,7 @@ static bool update_and_kill(testing *t, unsigned after_us)
         cir_pool *pool = NULL;
         if (cir_pool_new(2, &pool, NULL) != CIR_OK)
             _exit(2);
-        _exit(cir__index_update(t->index, paths, 1, &t->encoder, pool, &options, 30, NULL, NULL) == CIR_OK
+        _exit(cir__index_update(t->index, paths, 1, &t->encoders, pool, &options, 30, NULL, NULL) == CIR_OK
                   ? 0
                   : 1);
     }
@@ -68,13 +68,14 @@ static void ignore_finding(void *context, const char *finding, bool was_repaired
     ++*(size_t *)context;
 }
 
-static void assert_sound(const testing *t, const history *past, size_t *n_ready_out)
+/* Every ready photo has the feature of what it shows, as the model makes it. */
+static void assert_sound(const testing *t, const char *fingerprint, const history *past, size_t *n_ready_out)
 {
     cir_index *index;
     cir_error err;
-    cir_status status = cir_index_open(t->index, NULL, &index, &err);
+    cir_status status = cir_index_open(t->index, fingerprint, &index, &err);
     *n_ready_out = 0;
-    if (status == CIR_NOT_FOUND || status == CIR_FORMAT)
+    if (status == CIR_NOT_FOUND || status == CIR_FORMAT || status == CIR_MISMATCH)
         return; /* killed before the first commit */
     if (status != CIR_OK)
         fail_msg("%s", err.message);
@@ -94,11 +95,12 @@ static void assert_sound(const testing *t, const history *past, size_t *n_ready_
         fail_msg("%s", err.message);
 }
 
-static void test_kill(void **state)
+static void kill_often(bool uses_both)
 {
-    (void)state;
     testing t;
     testing_init(&t, 2);
+    if (uses_both)
+        testing_use_both(&t);
     history past = {.texts = calloc(MAX_WRITES, sizeof *past.texts)};
     assert_non_null(past.texts);
     for (int i = 0; i < N_PHOTOS; i++)
@@ -108,13 +110,16 @@ static void test_kill(void **state)
     size_t n_before = 0;
     int n_kills = 0;
     int n_ended = 0;
-    while (n_kills < N_KILLS || n_ended < 2) {
+    while (n_kills < (uses_both ? N_KILLS / 2 : N_KILLS) || n_ended < 2) {
         random = random * 1664525u + 1013904223u;
         bool has_ended = update_and_kill(&t, 3000 + random % 120000);
         n_kills += has_ended ? 0 : 1;
         n_ended += has_ended ? 1 : 0;
         size_t n_ready;
-        assert_sound(&t, &past, &n_ready);
+        size_t n_ready_second;
+        assert_sound(&t, t.encoder.fingerprint, &past, &n_ready);
+        assert_sound(&t, t.second.fingerprint, &past, &n_ready_second);
+        assert_int_equal(n_ready_second, uses_both ? n_ready : 0);
         if (n_ended == 0)
             assert_true(n_ready >= n_before);
         n_before = n_ready;
@@ -155,8 +160,22 @@ static void test_kill(void **state)
     free(past.texts);
 }
 
+static void test_kill(void **state)
+{
+    (void)state;
+    kill_often(false);
+}
+
+/* Each photo has both models' features, or neither's. */
+static void test_kill_with_two_models(void **state)
+{
+    (void)state;
+    kill_often(true);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kill)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_kill),
+                                       cmocka_unit_test(test_kill_with_two_models)};
     return cmocka_run_group_tests_name("index crash", tests, NULL, NULL);
 }

@@ -141,7 +141,7 @@ static void test_not_an_index(void **state)
     /* What an interrupted beginning leaves is gone on with. */
     testing_update(&t, CIR_OK);
     testing_assert_clean(&t);
-    assert_int_equal(cir__index_update(t.index, paths, 0, &t.encoder, NULL, NULL, 0, NULL, &err),
+    assert_int_equal(cir__index_update(t.index, paths, 0, &t.encoders, NULL, NULL, 0, NULL, &err),
                      CIR_ARGUMENT);
     run_sql(&t, "PRAGMA application_id = 7");
     assert_open_fails(&t, CIR_FORMAT, "another program");

@@ -324,7 +324,7 @@ static cir_status update(const scene *s, cir_error *err)
 {
     const char *paths[] = {s->t.photos};
     cir_update_options options = {.batch = 2, .min_coded = 1};
-    return cir__index_update(s->t.index, paths, 1, &s->t.encoder, NULL, &options, 4, NULL, err);
+    return cir__index_update(s->t.index, paths, 1, &s->t.encoders, NULL, &options, 4, NULL, err);
 }
 
 static void fail_every_write(bool has_index, bool fails_onwards)

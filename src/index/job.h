@@ -10,12 +10,13 @@
 #include "cir/image.h"
 #include "cir/status.h"
 #include "index/encoder.h"
+#include "index/gate.h"
 #include "index/rows.h"
 
 typedef enum cir__job_result {
     CIR__JOB_SAME,    /* the content is the row's, which needs nothing */
-    CIR__JOB_KNOWN,   /* some other row has a feature of this content */
-    CIR__JOB_DECODED, /* tensor and facts are set */
+    CIR__JOB_KNOWN,   /* other rows have all features of this content that the row lacks */
+    CIR__JOB_DECODED, /* facts are set, and the tensors of encoders in decoded; others are known */
     CIR__JOB_FAILED   /* why says why */
 } cir__job_result;
 
@@ -25,9 +26,9 @@ typedef struct cir__job {
     size_t path_capacity;
     uint64_t size_bytes;
     int64_t modified_ns;
-    int errno_value;  /* the file cannot be examined: nothing to read */
-    bool has_row;     /* the catalogue knows the path */
-    bool has_feature; /* and the model has a feature of it */
+    int errno_value;               /* the file cannot be examined: nothing to read */
+    bool has_row;                  /* the catalogue knows the path */
+    cir__encoder_set has_features; /* and which models have a feature of it */
     cir__row row;
 
     /* Answered. */
@@ -35,23 +36,28 @@ typedef struct cir__job {
     bool has_hash;
     uint8_t hash[CIR__HASH_SIZE];
     cir_image_facts facts;
-    float *tensor; /* [tensor_floats], kept from job to job */
+    cir__encoder_set decoded;
+    float *tensors[CIR__MAX_ENCODERS]; /* [tensor_floats] each, kept from job to job */
     cir_error why;
 } cir__job;
 
-/* Whether another row than the job's has a feature of this content. Called on decoding threads. */
-typedef bool cir__job_is_known(void *context, const cir__job *job);
+/* Of which models some row has a feature of the job's content. Called on decoding threads. */
+typedef cir__encoder_set cir__job_find_known(void *context, const cir__job *job);
 
 /* What all jobs of an update share. */
 typedef struct cir__job_settings {
-    const cir__encoder *encoder;
+    const cir__encoders *encoders;
     const cir_image_options *image;
+    cir__gate *gate; /* that pictures pass to be decoded */
     bool retries_failed;
-    cir__job_is_known *is_known;
+    cir__job_find_known *find_known;
     void *context;
 } cir__job_settings;
 
-/* Answers a job; its failure is an answer. decodes: even if the content is known. */
-void cir__job_run(cir__job *job, const cir__job_settings *settings, bool decodes);
+/* Answers a job; its failure is an answer. The picture is decoded at most once. */
+void cir__job_run(cir__job *job, const cir__job_settings *settings);
+
+/* Decodes for one encoder, even if the content is known: as if decoded were that one alone. */
+void cir__job_run_again(cir__job *job, const cir__job_settings *settings, size_t i_encoder);
 
 #endif

@@ -84,7 +84,7 @@ static cir_status write_features(making *self, cir_error *err)
     cir_status status = CIR_OK;
     const size_t n = n_of_round(self, self->written);
     for (size_t r = 0; r < n && status == CIR_OK; r++)
-        status = cir__writer_put_feature(self->writer, self->written + r,
+        status = cir__writer_put_feature(self->writer, 0, self->written + r,
                                          rows_of_round(self, self->written) + r * self->dim, err);
     return status;
 }
@@ -179,6 +179,7 @@ cir_status cir__made_up_write(const char *index_path, const cir__encoder *encode
     if (status != CIR_OK)
         return status;
     making self = {.n_rows = n_rows, .dim = encoder->dim};
+    const cir__encoders encoders = {.items = encoder, .n = 1};
     uint16_t *rows = cir__new_unset(2 * ROUND_ROWS, self.dim * sizeof *rows);
     self.scratch = cir__new_unset(cir_pool_n_threads(pool), self.dim * sizeof *self.scratch);
     if (rows == NULL || self.scratch == NULL)
@@ -188,7 +189,7 @@ cir_status cir__made_up_write(const char *index_path, const cir__encoder *encode
     if (status == CIR_OK)
         status = cir__made_rows_new(n_rows, self.dim, seed, &self.made, err);
     if (status == CIR_OK)
-        status = cir__writer_open(index_path, encoder, &self.writer, err);
+        status = cir__writer_open(index_path, &encoders, &self.writer, err);
     if (status == CIR_OK)
         status = make_all(&self, pool, options, err);
     cir__writer_close(self.writer);

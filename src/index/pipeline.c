@@ -11,7 +11,7 @@ struct cir__pipeline {
     cir__bell *bell;
     cir__job *jobs; /* [n_jobs] */
     size_t n_jobs;
-    float *tensors; /* [n_jobs, tensor_floats] */
+    float *tensors; /* [n_jobs, the encoders' tensors one behind another] */
     pthread_t *threads;
     size_t n_threads;
     size_t first;         /* the feeding thread's: the oldest job, counted from the start of time */
@@ -34,7 +34,7 @@ static void *run(void *argument)
             break;
         size_t i = pipeline->claimed++ % pipeline->n_jobs;
         pthread_mutex_unlock(&pipeline->lock);
-        cir__job_run(&pipeline->jobs[i], pipeline->settings, false);
+        cir__job_run(&pipeline->jobs[i], pipeline->settings);
         pthread_mutex_lock(&pipeline->lock);
         pipeline->is_done[i] = true;
         pthread_mutex_unlock(&pipeline->lock);
@@ -45,9 +45,12 @@ static void *run(void *argument)
     return NULL;
 }
 
-static bool make_jobs(cir__pipeline *pipeline, size_t n_jobs, size_t tensor_floats)
+static bool make_jobs(cir__pipeline *pipeline, size_t n_jobs, const cir__encoders *encoders)
 {
     size_t n_floats;
+    size_t tensor_floats = 0;
+    for (size_t e = 0; e < encoders->n; e++)
+        tensor_floats += encoders->items[e].tensor_floats;
     pipeline->jobs = cir__new(n_jobs, sizeof *pipeline->jobs);
     pipeline->is_done = cir__new(n_jobs, sizeof *pipeline->is_done);
     pipeline->tensors = cir__size_mul(n_jobs, tensor_floats, &n_floats)
@@ -56,8 +59,12 @@ static bool make_jobs(cir__pipeline *pipeline, size_t n_jobs, size_t tensor_floa
     if (pipeline->jobs == NULL || pipeline->is_done == NULL || pipeline->tensors == NULL)
         return false;
     pipeline->n_jobs = n_jobs;
+    float *next = pipeline->tensors;
     for (size_t i = 0; i < n_jobs; i++)
-        pipeline->jobs[i].tensor = pipeline->tensors + i * tensor_floats;
+        for (size_t e = 0; e < encoders->n; e++) {
+            pipeline->jobs[i].tensors[e] = next;
+            next += encoders->items[e].tensor_floats;
+        }
     return true;
 }
 
@@ -74,7 +81,7 @@ cir_status cir__pipeline_new(size_t n_jobs, size_t n_threads, const cir__job_set
     pipeline->bell = bell;
     pipeline->threads = cir__new(n_threads, sizeof *pipeline->threads);
     cir_status status = CIR_OK;
-    if (pipeline->threads == NULL || !make_jobs(pipeline, n_jobs, settings->encoder->tensor_floats))
+    if (pipeline->threads == NULL || !make_jobs(pipeline, n_jobs, settings->encoders))
         status = cir__fail_memory(err, "pictures being read");
     while (status == CIR_OK && pipeline->n_threads < n_threads) {
         int failure = pthread_create(&pipeline->threads[pipeline->n_threads], NULL, run, pipeline);

@@ -18,37 +18,93 @@
 #include "index/codes.h"
 #include "index/update.h"
 
-static void make_feature(const char *text, size_t size, float *out)
+#define SECOND_FINGERPRINT "89abcdef0123456789abcdef01234567"
+
+static bool says(const char *text, size_t size, const char *word)
 {
-    if (size >= 6 && memcmp(text + 3, "NAN", 3) == 0) {
-        for (size_t i = 0; i < TESTING_DIM; i++)
+    return size >= 6 && memcmp(text + 3, word, 3) == 0;
+}
+
+/* dim tells the model. */
+static void make_feature(const char *text, size_t size, size_t dim, float *out)
+{
+    if (says(text, size, "NAN")) {
+        for (size_t i = 0; i < dim; i++)
             out[i] = NAN;
         return;
     }
     double sum = 0;
-    uint64_t state = cir__hash64(text, size);
-    for (size_t i = 0; i < TESTING_DIM; i++) {
+    uint64_t state = cir__hash64(text, size) + dim;
+    for (size_t i = 0; i < dim; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         out[i] = (float)(state >> 40) / (float)(1 << 24) - 0.5f;
         sum += (double)out[i] * (double)out[i];
     }
-    for (size_t i = 0; i < TESTING_DIM; i++)
+    for (size_t i = 0; i < dim; i++)
         out[i] = (float)((double)out[i] / sqrt(sum));
 }
 
-static cir_status prepare(const void *context, const void *bytes, size_t size_bytes, const char *name,
-                          const cir_image_options *options, float *tensor_out, cir_image_facts *facts_out,
-                          cir_error *err)
+/* A picture's "pixels" are its file's bytes. */
+static cir_status read_picture(const void *context, const void *bytes, size_t size_bytes, const char *name,
+                               const cir_image_options *options, cir_image *image_out,
+                               cir_image_facts *facts_out, cir_error *err)
 {
     (void)options;
     testing *t = (testing *)(uintptr_t)context;
-    const char *text = bytes;
-    if (size_bytes < 3 || memcmp(text, "PIC", 3) != 0)
+    if (size_bytes < 3 || memcmp(bytes, "PIC", 3) != 0)
         return cir__fail(err, CIR_FORMAT, "%s: is no picture", name);
-    atomic_fetch_add(&t->n_prepared, 1);
-    make_feature(text, size_bytes, tensor_out);
-    tensor_out[TESTING_DIM] = size_bytes >= 6 && memcmp(text + 3, "BAD", 3) == 0 ? 1 : 0;
+    uint8_t *copy = malloc(size_bytes);
+    if (copy == NULL)
+        return cir__fail_memory(err, name);
+    memcpy(copy, bytes, size_bytes);
+    atomic_fetch_add(&t->n_read, 1);
+    *image_out = (cir_image){.width_px = size_bytes, .height_px = 1, .rgb = copy};
     *facts_out = (cir_image_facts){.width_px = size_bytes, .height_px = 2, .taken_at = 12345, .kind = "pic"};
+    return CIR_OK;
+}
+
+static size_t weigh(const void *context, const void *bytes, size_t size_bytes,
+                    const cir_image_options *options)
+{
+    (void)context;
+    (void)bytes;
+    (void)options;
+    return size_bytes;
+}
+
+static cir_status prepare(const void *context, const cir_image *image, float *tensor_out, cir_error *err)
+{
+    (void)err;
+    testing *t = (testing *)(uintptr_t)context;
+    const char *text = (const char *)image->rgb;
+    atomic_fetch_add(&t->n_prepared, 1);
+    make_feature(text, image->width_px, TESTING_DIM, tensor_out);
+    tensor_out[TESTING_DIM] =
+        says(text, image->width_px, "BAD") || says(text, image->width_px, "1ST") ? 1 : 0;
+    return CIR_OK;
+}
+
+static cir_status prepare_second(const void *context, const cir_image *image, float *tensor_out,
+                                 cir_error *err)
+{
+    (void)context;
+    (void)err;
+    const char *text = (const char *)image->rgb;
+    make_feature(text, image->width_px, TESTING_SECOND_DIM, tensor_out);
+    tensor_out[TESTING_SECOND_DIM] =
+        says(text, image->width_px, "BAD") || says(text, image->width_px, "2ND") ? 1 : 0;
+    return CIR_OK;
+}
+
+/* tensors: features, each with whether it fails behind it. */
+static cir_status encode_any(const float *tensors, size_t n, size_t dim, float *features_out, cir_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float *tensor = tensors + i * (dim + 1);
+        if (tensor[dim] != 0)
+            return cir__fail(err, CIR_FORMAT, "weights: lead to no number");
+        memcpy(features_out + i * dim, tensor, dim * sizeof *tensor);
+    }
     return CIR_OK;
 }
 
@@ -57,16 +113,23 @@ static cir_status encode(const void *context, cir_pool *pool, const float *tenso
 {
     (void)pool;
     testing *t = (testing *)(uintptr_t)context;
-    for (size_t i = 0; i < n; i++) {
-        const float *tensor = tensors + i * (TESTING_DIM + 1);
-        if (tensor[TESTING_DIM] != 0)
-            return cir__fail(err, CIR_FORMAT, "weights: lead to no number");
-        memcpy(features_out + i * TESTING_DIM, tensor, TESTING_DIM * sizeof *tensor);
-    }
-    t->n_encoded += n;
-    if (t->delay_us > 0)
+    cir_status status = encode_any(tensors, n, TESTING_DIM, features_out, err);
+    t->n_encoded += status == CIR_OK ? n : 0;
+    if (status == CIR_OK && t->delay_us > 0)
         usleep(t->delay_us);
-    return CIR_OK;
+    return status;
+}
+
+static cir_status encode_second(const void *context, cir_pool *pool, const float *tensors, size_t n,
+                                float *features_out, cir_error *err)
+{
+    (void)pool;
+    testing *t = (testing *)(uintptr_t)context;
+    cir_status status = encode_any(tensors, n, TESTING_SECOND_DIM, features_out, err);
+    t->n_encoded_second += status == CIR_OK ? n : 0;
+    if (status == CIR_OK && t->delay_us > 0)
+        usleep(t->delay_us);
+    return status;
 }
 
 void testing_init(testing *t, size_t n_threads)
@@ -89,7 +152,25 @@ void testing_init(testing *t, size_t n_threads)
                                 .context = t,
                                 .prepare = prepare,
                                 .encode = encode};
+    t->second = (cir__encoder){.name = "second model",
+                               .path = "/models/second",
+                               .fingerprint = SECOND_FINGERPRINT,
+                               .dim = TESTING_SECOND_DIM,
+                               .tensor_floats = TESTING_SECOND_DIM + 1,
+                               .context = t,
+                               .prepare = prepare_second,
+                               .encode = encode_second};
+    t->encoders =
+        (cir__encoders){.items = &t->encoder, .n = 1, .read = read_picture, .weigh = weigh, .context = t};
     assert_int_equal(cir_pool_new(n_threads, &t->pool, NULL), CIR_OK);
+}
+
+void testing_use_both(testing *t)
+{
+    t->pair[0] = t->encoder;
+    t->pair[1] = t->second;
+    t->encoders.items = t->pair;
+    t->encoders.n = 2;
 }
 
 static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *where)
@@ -162,7 +243,7 @@ cir_update_progress testing_update_with(testing *t, const char *path, const cir_
     cir_update_progress progress;
     const char *paths[] = {path};
     const cir_update_options coded = {.min_coded = 1};
-    cir_status status = cir__index_update(t->index, paths, 1, &t->encoder, t->pool,
+    cir_status status = cir__index_update(t->index, paths, 1, &t->encoders, t->pool,
                                           options != NULL ? options : &coded, 0, &progress, &err);
     if (status != expected)
         fail_msg("update: %s, expected %s: %s", cir_status_name(status), cir_status_name(expected),
@@ -179,13 +260,23 @@ cir_update_progress testing_update(testing *t, cir_status expected)
     return testing_update_with(t, t->photos, NULL, expected);
 }
 
-cir_index *testing_open(const testing *t)
+static cir_index *open_model(const testing *t, const char *fingerprint)
 {
     cir_index *index;
     cir_error err = {0};
-    if (cir_index_open(t->index, t->encoder.fingerprint, &index, &err) != CIR_OK)
+    if (cir_index_open(t->index, fingerprint, &index, &err) != CIR_OK)
         fail_msg("open: %s", err.message);
     return index;
+}
+
+cir_index *testing_open(const testing *t)
+{
+    return open_model(t, t->encoder.fingerprint);
+}
+
+cir_index *testing_open_second(const testing *t)
+{
+    return open_model(t, t->second.fingerprint);
 }
 
 size_t testing_find(const testing *t, const cir_index *index, const char *name)
@@ -203,9 +294,10 @@ void testing_assert_feature(const cir_index *index, size_t id, const char *text,
 {
     float expected[TESTING_DIM];
     float feature[TESTING_DIM];
-    make_feature(text, size, expected);
+    const size_t dim = cir_index_get_info(index)->model->dim;
+    make_feature(text, size, dim, expected);
     assert_int_equal(cir_index_get_feature(index, id, feature, NULL), CIR_OK);
-    for (size_t i = 0; i < TESTING_DIM; i++)
+    for (size_t i = 0; i < dim; i++)
         if (fabs((double)(feature[i] - expected[i])) > 5e-4)
             fail_msg("%s: feature %zu is %f, expected %f", text, i, (double)feature[i], (double)expected[i]);
 }

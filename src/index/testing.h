@@ -17,20 +17,30 @@
 
 #define TESTING_DIM 8
 
+#define TESTING_SECOND_DIM 5
+
 /* A picture is a file that begins with "PIC"; its feature depends on all its bytes. "NAN" in it makes a
- * feature that is no number, "BAD" makes encoding its batch fail. */
+ * feature that is no number, "BAD" makes encoding its batch fail, "1ST" and "2ND" that of one encoder. */
 typedef struct testing {
     char folder[64]; /* temporary; photos/ in it */
     char index[80];  /* folder/photos.cir */
     char photos[80];
     cir__encoder encoder;
+    cir__encoder second; /* another model */
+    cir__encoder pair[2];
+    cir__encoders encoders; /* of updates: the first alone, until testing_use_both */
     cir_pool *pool;
+    atomic_size_t n_read;
     atomic_size_t n_prepared;
     size_t n_encoded;
+    size_t n_encoded_second;
     unsigned delay_us; /* of every encoding */
 } testing;
 
 void testing_init(testing *t, size_t n_threads);
+
+/* Updates are with both encoders from now on. */
+void testing_use_both(testing *t);
 void testing_done(testing *t);
 
 /* Files and folders by their path below the temporary folder; folders in between are made. Every file written
@@ -47,13 +57,14 @@ cir_update_progress testing_update(testing *t, cir_status expected);
 cir_update_progress testing_update_with(testing *t, const char *path, const cir_update_options *options,
                                         cir_status expected);
 
-/* Opens the index, which must succeed, with the features of the testing encoder. */
+/* Opens the index, which must succeed, with the features of the testing encoder, or of the second. */
 cir_index *testing_open(const testing *t);
+cir_index *testing_open_second(const testing *t);
 
 /* The id of a file by its name below the temporary folder; fails the test when it is not in. */
 size_t testing_find(const testing *t, const cir_index *index, const char *name);
 
-/* Asserts that an image's feature is that of a text. */
+/* Asserts that an image's feature is that of a text, as the shown model makes it. */
 void testing_assert_feature(const cir_index *index, size_t id, const char *text, size_t size);
 
 /* Asserts that a file is in, ready, and has the feature of its content now. Returns its id. */

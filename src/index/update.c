@@ -24,9 +24,10 @@
 #define WATCH_MS 100
 #define PARTIAL_BATCH_MS 500 /* decoding is the slower part: what is there is encoded */
 #define PLANS_AT_ONCE 256
+#define DECODED_BYTES ((size_t)512 << 20) /* of all pictures that are decoded at once */
 
 typedef struct update {
-    const cir__encoder *encoder;
+    const cir__encoders *encoders;
     cir_pool *pool;
     const cir_update_options *options;
     size_t batch;
@@ -45,13 +46,16 @@ typedef struct update {
     cir__apply apply;
     cir__job_settings settings;
     cir__bell bell;
+    cir__gate gate;
     cir__feed *feed;
     cir__pipeline *pipeline;
-    float *tensors;  /* [batch, tensor_floats] */
-    float *features; /* [batch, dim] */
+    float *tensors;                     /* [batch, largest tensor_floats] */
+    float *features[CIR__MAX_ENCODERS]; /* [batch, dim] each */
+    const float **found;                /* [batch, n_encoders]: each decoded job's features */
     int64_t committed_ms;
     int64_t watched_ms;
-    int64_t idle_ms; /* since when what is decoded waits for a full batch; 0: nothing waits */
+    size_t n_coded_before; /* codes of the models before the one that is being coded */
+    int64_t idle_ms;       /* since when what is decoded waits for a full batch; 0: nothing waits */
 } update;
 
 static int64_t now_ms(void)
@@ -84,20 +88,21 @@ static void report_failure(update *u, const char *path, const char *reason)
 }
 
 /* Called on decoding threads. */
-static bool is_known(void *context, const cir__job *job)
+static cir__encoder_set find_known(void *context, const cir__job *job)
 {
     update *u = context;
+    cir__encoder_set all = cir__encoders_all(u->encoders);
+    cir__encoder_set known = 0;
     bool is_found = true;
-    bool is_known = false;
     cir__row row = {0};
     pthread_mutex_lock(&u->lock);
-    for (size_t i = 0, id = 0; is_found && !is_known && i < 64; i++, id = row.id + 1) {
+    for (size_t i = 0, id = 0; is_found && known != all && i < 64; i++, id = row.id + 1) {
         if (cir__rows_find_hash(cir__writer_store(u->writer), job->hash, id, &row, &is_found, NULL) != CIR_OK)
             break;
-        is_known = is_found && cir__writer_has_feature(u->writer, row.id);
+        known |= is_found ? cir__writer_get_features(u->writer, row.id) : 0;
     }
     pthread_mutex_unlock(&u->lock);
-    return is_known;
+    return known;
 }
 
 static cir_status report_entry(update *u, const cir__walk_entry *entry, cir_error *err)
@@ -152,30 +157,62 @@ static cir_status plan(update *u, bool *has_moved_out, cir_error *err)
     return CIR_OK;
 }
 
-/* Features of n tensors; where the model fails on some picture, each is tried alone. failed_out: [n]. */
-static cir_status encode(update *u, size_t n, cir_error *failed_out, cir_error *err)
+/* The jobs of a batch, and what became of those that are decoded. */
+typedef struct batch {
+    cir__job **jobs; /* [n] */
+    size_t n;
+} batch;
+
+/* A model failed on a picture: what its job says of it. */
+static void fail_job(const update *u, cir__job *job, const cir__encoder *encoder, const char *reason)
 {
-    const cir__encoder *encoder = u->encoder;
+    if (u->encoders->n == 1)
+        cir__fail(&job->why, CIR_FORMAT, "%s: %s", job->path, reason);
+    else
+        cir__fail(&job->why, CIR_FORMAT, "%s: model %s: %s", job->path, encoder->name, reason);
+}
+
+/* Features of those of a batch that want them of encoder e; where the model fails on some picture, each is
+ * tried alone. */
+static cir_status encode(update *u, const batch *these, size_t e, cir_error *err)
+{
+    const cir__encoder *encoder = &u->encoders->items[e];
+    size_t n = 0;
+    for (size_t i = 0; i < these->n; i++)
+        if ((these->jobs[i]->decoded >> e & 1) != 0)
+            memcpy(u->tensors + n++ * encoder->tensor_floats, these->jobs[i]->tensors[e],
+                   encoder->tensor_floats * sizeof(float));
     if (n == 0)
         return CIR_OK;
-    cir_status status = encoder->encode(encoder->context, u->pool, u->tensors, n, u->features, err);
-    if (status != CIR_FORMAT)
-        return status;
-    for (size_t i = 0; i < n; i++) {
-        status = encoder->encode(encoder->context, u->pool, u->tensors + i * encoder->tensor_floats, 1,
-                                 u->features + i * encoder->dim, &failed_out[i]);
-        if (status != CIR_OK && status != CIR_FORMAT)
-            return cir__fail(err, status, "%s", failed_out[i].message);
-        failed_out[i].status = status;
+    cir_status together = encoder->encode(encoder->context, u->pool, u->tensors, n, u->features[e], err);
+    if (together != CIR_OK && together != CIR_FORMAT)
+        return together;
+    n = 0;
+    for (size_t i = 0; i < these->n; i++) {
+        if ((these->jobs[i]->decoded >> e & 1) == 0)
+            continue;
+        float *feature = u->features[e] + n * encoder->dim;
+        cir_error why;
+        cir_status status = CIR_OK;
+        if (together != CIR_OK)
+            status = encoder->encode(encoder->context, u->pool, u->tensors + n * encoder->tensor_floats, 1,
+                                     feature, &why);
+        if (status == CIR_OK)
+            u->found[i * u->encoders->n + e] = feature;
+        else if (status == CIR_FORMAT)
+            fail_job(u, these->jobs[i], encoder, why.message);
+        else
+            return cir__fail(err, status, "%s", why.message);
+        n++;
     }
     return CIR_OK;
 }
 
-static cir_status apply_job(update *u, cir__job *job, const float *feature, cir_error *err)
+static cir_status apply_job(update *u, cir__job *job, const float *const *features, cir_error *err)
 {
     cir__applied applied;
     pthread_mutex_lock(&u->lock);
-    cir_status status = cir__apply_job(&u->apply, job, feature, &applied, err);
+    cir_status status = cir__apply_job(&u->apply, job, features, &applied, err);
     pthread_mutex_unlock(&u->lock);
     if (status != CIR_OK)
         return status;
@@ -187,38 +224,33 @@ static cir_status apply_job(update *u, cir__job *job, const float *feature, cir_
     return CIR_OK;
 }
 
-/* Encodes and applies the n oldest jobs. */
+/* Encodes and applies the n oldest jobs, of which at most a batch are decoded. */
 static cir_status finish_jobs(update *u, size_t n, cir_error *err)
 {
-    const cir__encoder *encoder = u->encoder;
-    cir_error *failed = cir__new(u->batch, sizeof *failed);
-    if (failed == NULL)
+    size_t n_encoders = u->encoders->n;
+    batch these = {.jobs = cir__new(u->batch, sizeof *these.jobs)};
+    if (these.jobs == NULL)
         return cir__fail_memory(err, "update of an index");
-    size_t n_decoded = 0;
     for (size_t i = 0; i < n; i++) {
-        const cir__job *job = cir__pipeline_find_done(u->pipeline, i);
+        cir__job *job = cir__pipeline_find_done(u->pipeline, i);
         if (job->result == CIR__JOB_DECODED)
-            memcpy(u->tensors + n_decoded++ * encoder->tensor_floats, job->tensor,
-                   encoder->tensor_floats * sizeof(float));
+            these.jobs[these.n++] = job;
     }
-    cir_status status = encode(u, n_decoded, failed, err);
-    n_decoded = 0;
+    for (size_t i = 0; i < u->batch * n_encoders; i++)
+        u->found[i] = NULL;
+    cir_status status = CIR_OK;
+    for (size_t e = 0; status == CIR_OK && e < n_encoders; e++)
+        status = encode(u, &these, e, err);
+    size_t n_decoded = 0;
     for (size_t i = 0; status == CIR_OK && i < n; i++) {
         cir__job *job = cir__pipeline_find_done(u->pipeline, i);
-        const float *feature = NULL;
-        if (job->result == CIR__JOB_DECODED) {
-            feature = u->features + n_decoded * encoder->dim;
-            if (failed[n_decoded].status != CIR_OK) {
-                job->result = CIR__JOB_FAILED;
-                cir__fail(&job->why, CIR_FORMAT, "%s: %s", job->path, failed[n_decoded].message);
-            }
-            n_decoded++;
-        }
-        status = apply_job(u, job, feature, err);
+        const float *const *features =
+            job->result == CIR__JOB_DECODED ? u->found + n_decoded++ * n_encoders : NULL;
+        status = apply_job(u, job, features, err);
     }
     if (status == CIR_OK)
         cir__pipeline_drop(u->pipeline, n);
-    free(failed);
+    free(these.jobs);
     return status;
 }
 
@@ -313,17 +345,31 @@ static cir_status resolve_roots(update *u, const char *const *paths, size_t n_pa
     return status;
 }
 
+static cir_status make_buffers(update *u, cir_error *err)
+{
+    size_t n_encoders = u->encoders->n;
+    size_t tensor_floats = 0;
+    size_t n_floats;
+    for (size_t e = 0; e < n_encoders; e++) {
+        const cir__encoder *encoder = &u->encoders->items[e];
+        tensor_floats = encoder->tensor_floats > tensor_floats ? encoder->tensor_floats : tensor_floats;
+        u->features[e] = cir__new_unset(u->batch, encoder->dim * sizeof *u->features[e]);
+        if (u->features[e] == NULL)
+            return cir__fail_memory(err, "update of an index");
+    }
+    u->found = cir__new(u->batch * n_encoders, sizeof *u->found);
+    u->tensors = cir__size_mul(u->batch, tensor_floats, &n_floats)
+                     ? cir__new_unset(n_floats, sizeof *u->tensors)
+                     : NULL;
+    return u->tensors != NULL && u->found != NULL ? CIR_OK : cir__fail_memory(err, "update of an index");
+}
+
 static cir_status start(update *u, const char *index_path, cir_error *err)
 {
     size_t n_threads = cir_pool_n_threads(u->pool);
-    size_t n_tensor_floats;
-    u->tensors = cir__size_mul(u->batch, u->encoder->tensor_floats, &n_tensor_floats)
-                     ? cir__new_unset(n_tensor_floats, sizeof *u->tensors)
-                     : NULL;
-    u->features = cir__new_unset(u->batch * u->encoder->dim, sizeof *u->features);
-    if (u->tensors == NULL || u->features == NULL)
-        return cir__fail_memory(err, "update of an index");
-    cir_status status = cir__writer_open(index_path, u->encoder, &u->writer, err);
+    cir_status status = make_buffers(u, err);
+    if (status == CIR_OK)
+        status = cir__writer_open(index_path, u->encoders, &u->writer, err);
     if (status == CIR_OK)
         status = cir__apply_init(&u->apply, u->writer, &u->settings, u->pool, err);
     if (status == CIR_OK)
@@ -348,16 +394,19 @@ static void free_update(update *u)
         free(u->unreadable[i]);
     free(u->unreadable);
     free(u->tensors);
-    free(u->features);
+    free(u->found);
+    for (size_t e = 0; e < u->encoders->n; e++)
+        free(u->features[e]);
     cir__bell_done(&u->bell);
+    cir__gate_done(&u->gate);
     pthread_mutex_destroy(&u->lock);
 }
 
 static bool watch_codes(void *context, size_t n_coded, size_t n_to_code)
 {
     update *u = context;
-    u->progress.n_coded = n_coded;
-    u->progress.n_to_code = n_to_code;
+    u->progress.n_coded = u->n_coded_before + n_coded;
+    u->progress.n_to_code = u->n_coded_before + n_to_code;
     if (now_ms() - u->watched_ms >= WATCH_MS || n_coded == 0 || n_coded == n_to_code)
         call_watch(u);
     return !u->is_stopped;
@@ -367,8 +416,11 @@ static bool watch_codes(void *context, size_t n_coded, size_t n_to_code)
 static cir_status update_codes(update *u, const char *index_path, cir_error *err)
 {
     cir_error why;
-    cir_status status =
-        cir__writer_update_codes(u->writer, u->options->min_coded, u->pool, watch_codes, u, &why);
+    cir_status status = CIR_OK;
+    for (size_t i = 0; i < u->encoders->n && status == CIR_OK; i++) {
+        u->n_coded_before = u->progress.n_coded;
+        status = cir__writer_update_codes(u->writer, i, u->options->min_coded, u->pool, watch_codes, u, &why);
+    }
     if (status == CIR_OK || status == CIR_INTERRUPTED)
         return CIR_OK; /* interruptions are told of below */
     return cir__fail(err, status, "%s: the photos are in, but not all of their compact codes: %s", index_path,
@@ -385,16 +437,18 @@ static void keep_roots(update *u)
 }
 
 cir_status cir__index_update(const char *index_path, const char *const *paths, size_t n_paths,
-                             const cir__encoder *encoder, cir_pool *pool, const cir_update_options *options,
+                             const cir__encoders *encoders, cir_pool *pool, const cir_update_options *options,
                              size_t commit_changes, cir_update_progress *progress_out, cir_error *err)
 {
     static const cir_update_options no_options = {0};
-    update u = {.encoder = encoder, .pool = pool, .options = options != NULL ? options : &no_options};
+    update u = {.encoders = encoders, .pool = pool, .options = options != NULL ? options : &no_options};
     u.batch = u.options->batch > 0 ? u.options->batch : DEFAULT_BATCH;
     u.commit_changes = commit_changes > 0 ? commit_changes : COMMIT_CHANGES;
-    u.settings = (cir__job_settings){encoder, &u.options->image, u.options->retries_failed, is_known, &u};
+    u.settings =
+        (cir__job_settings){encoders, &u.options->image, &u.gate, u.options->retries_failed, find_known, &u};
     pthread_mutex_init(&u.lock, NULL);
     cir__bell_init(&u.bell);
+    cir__gate_init(&u.gate, DECODED_BYTES);
     cir_status status = CIR_OK;
     if (n_paths == 0)
         status =

@@ -300,6 +300,8 @@ static void test_second_model(void **state)
 
     testing other = t;
     other.encoder.context = &other;
+    other.encoders.items = &other.encoder;
+    other.encoders.context = &other;
     other.encoder.fingerprint = "0123456701234567ffffffffffffffff"; /* as long as the other's key */
     cir_index *index;
     cir_error err;
@@ -405,10 +407,11 @@ static void test_two_writers(void **state)
     testing_init(&t, 2);
     testing_write(&t, "photos/a.jpg", "PIC a");
     cir__writer *writer;
-    assert_int_equal(cir__writer_open(t.index, &t.encoder, &writer, NULL), CIR_OK);
+    assert_int_equal(cir__writer_open(t.index, &t.encoders, &writer, NULL), CIR_OK);
     cir_error err;
     const char *paths[] = {t.photos};
-    assert_int_equal(cir__index_update(t.index, paths, 1, &t.encoder, t.pool, NULL, 0, NULL, &err), CIR_BUSY);
+    assert_int_equal(cir__index_update(t.index, paths, 1, &t.encoders, t.pool, NULL, 0, NULL, &err),
+                     CIR_BUSY);
     assert_non_null(strstr(err.message, t.index));
     assert_non_null(strstr(err.message, "another process"));
     cir__writer_close(writer);
@@ -452,7 +455,7 @@ static void test_moved_together(void **state)
     const char *paths[] = {"elsewhere"};
     cir_update_progress progress;
     assert_int_equal(
-        cir__index_update("elsewhere/photos.cir/", paths, 1, &t.encoder, t.pool, NULL, 0, &progress, NULL),
+        cir__index_update("elsewhere/photos.cir/", paths, 1, &t.encoders, t.pool, NULL, 0, &progress, NULL),
         CIR_OK);
     ASSERT_PROGRESS(progress, 1, 1, 0, 0, 0);
     assert_int_equal(chdir(here), 0);

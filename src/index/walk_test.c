@@ -150,26 +150,26 @@ static int without_permission(testing *t)
     char secret[512];
     testing_path(t, "photos/locked", locked);
     testing_path(t, "photos/secret.jpg", secret);
-    if (cir__index_update(t->index, paths, 1, &t->encoder, NULL, NULL, 0, &progress, NULL) != CIR_OK ||
+    if (cir__index_update(t->index, paths, 1, &t->encoders, NULL, NULL, 0, &progress, NULL) != CIR_OK ||
         progress.n_encoded != 3)
         return 2;
     /* An unreadable folder is told of, and what was known in it has not vanished; an unreadable file that is
      * as it was is kept. */
     if (chmod(locked, 0) != 0 || chmod(secret, 0) != 0)
         return 3;
-    if (cir__index_update(t->index, paths, 1, &t->encoder, NULL, NULL, 0, &progress, NULL) != CIR_OK ||
+    if (cir__index_update(t->index, paths, 1, &t->encoders, NULL, NULL, 0, &progress, NULL) != CIR_OK ||
         progress.n_failed != 1 || progress.n_vanished != 0 || progress.n_unchanged != 2)
         return 4;
     /* One that has changed has failed, until it can be read: without its size or time changing. */
     chmod(secret, 0600);
     testing_write(t, "photos/secret.jpg", "PIC changed");
     chmod(secret, 0);
-    if (cir__index_update(t->index, paths, 1, &t->encoder, NULL, NULL, 0, &progress, NULL) != CIR_OK ||
+    if (cir__index_update(t->index, paths, 1, &t->encoders, NULL, NULL, 0, &progress, NULL) != CIR_OK ||
         progress.n_failed != 2 || progress.n_unchanged != 1)
         return 5;
     chmod(secret, 0600);
     chmod(locked, 0700);
-    if (cir__index_update(t->index, paths, 1, &t->encoder, NULL, NULL, 0, &progress, NULL) != CIR_OK ||
+    if (cir__index_update(t->index, paths, 1, &t->encoders, NULL, NULL, 0, &progress, NULL) != CIR_OK ||
         progress.n_failed != 0 || progress.n_encoded != 1 || progress.n_unchanged != 2)
         return 6;
     /* Reading works where writing is not allowed; updating and repairing say so. */
@@ -179,7 +179,7 @@ static int without_permission(testing *t)
     snprintf(command, sizeof command, "chmod -R a-w %s", t->index);
     if (system(command) != 0)
         return 7;
-    if (cir__index_update(t->index, paths, 1, &t->encoder, NULL, NULL, 0, &progress, &err) != CIR_PERMISSION)
+    if (cir__index_update(t->index, paths, 1, &t->encoders, NULL, NULL, 0, &progress, &err) != CIR_PERMISSION)
         return 8;
     if (cir_index_check(t->index, true, NULL, NULL, NULL, NULL, &err) != CIR_PERMISSION)
         return 9;
@@ -206,7 +206,7 @@ static int without_permission(testing *t)
     if (mkdir(nested, 0500) != 0)
         return 17;
     strcat(nested, "/new.cir");
-    if (cir__index_update(nested, paths, 1, &t->encoder, NULL, NULL, 0, NULL, &err) != CIR_PERMISSION)
+    if (cir__index_update(nested, paths, 1, &t->encoders, NULL, NULL, 0, NULL, &err) != CIR_PERMISSION)
         return 18;
     return result;
 }

@@ -1,20 +1,30 @@
-/* The public update: the encoder of a cir_model. */
+/* The public updates: the encoders of cir_models. */
 #include "base/error.h"
 #include "cir/index.h"
+#include "image/decode.h"
 #include "index/encoder.h"
 #include "index/update.h"
+#include "model/model.h"
 
-static cir_status prepare(const void *context, const void *bytes, size_t size_bytes, const char *name,
-                          const cir_image_options *options, float *tensor_out, cir_image_facts *facts_out,
-                          cir_error *err)
+/* Every model takes what one decoding gives. */
+static cir_status read_picture(const void *context, const void *bytes, size_t size_bytes, const char *name,
+                               const cir_image_options *options, cir_image *image_out,
+                               cir_image_facts *facts_out, cir_error *err)
 {
-    const cir_model *model = context;
-    cir_image image;
-    cir_status status = cir_image_parse(bytes, size_bytes, name, options, &image, facts_out, err);
-    if (status == CIR_OK)
-        status = cir_model_preprocess(model, &image, tensor_out, err);
-    cir_image_done(&image);
-    return status;
+    (void)context;
+    return cir_image_parse(bytes, size_bytes, name, options, image_out, facts_out, err);
+}
+
+static size_t weigh(const void *context, const void *bytes, size_t size_bytes,
+                    const cir_image_options *options)
+{
+    (void)context;
+    return cir__image_decoded_bytes(bytes, size_bytes, options);
+}
+
+static cir_status prepare(const void *context, const cir_image *image, float *tensor_out, cir_error *err)
+{
+    return cir_model_preprocess(context, image, tensor_out, err);
 }
 
 static cir_status encode(const void *context, cir_pool *pool, const float *tensors, size_t n,
@@ -36,13 +46,29 @@ static cir__encoder encoder_of_model(const cir_model *model)
                           .encode = encode};
 }
 
+cir_status cir_index_update_models(const char *index_path, const char *const *paths, size_t n_paths,
+                                   const cir_model *const *models, size_t n_models, cir_pool *pool,
+                                   const cir_update_options *options, cir_update_progress *progress_out,
+                                   cir_error *err)
+{
+    cir__encoder items[CIR__MAX_ENCODERS];
+    cir__error_clear(err);
+    if (progress_out != NULL)
+        *progress_out = (cir_update_progress){0};
+    if (n_models == 0 || n_models > CIR__MAX_ENCODERS)
+        return cir__fail(err, CIR_ARGUMENT, "%s: %zu models are named; name 1 to %d", index_path, n_models,
+                         CIR__MAX_ENCODERS);
+    for (size_t i = 0; i < n_models; i++)
+        items[i] = encoder_of_model(models[i]);
+    cir_update_options fitted = options != NULL ? *options : (cir_update_options){0};
+    fitted.image = cir__model_fit_reading(models, n_models, &fitted.image);
+    const cir__encoders encoders = {.items = items, .n = n_models, .read = read_picture, .weigh = weigh};
+    return cir__index_update(index_path, paths, n_paths, &encoders, pool, &fitted, 0, progress_out, err);
+}
+
 cir_status cir_index_update(const char *index_path, const char *const *paths, size_t n_paths,
                             const cir_model *model, cir_pool *pool, const cir_update_options *options,
                             cir_update_progress *progress_out, cir_error *err)
 {
-    cir__error_clear(err);
-    if (progress_out != NULL)
-        *progress_out = (cir_update_progress){0};
-    cir__encoder encoder = encoder_of_model(model);
-    return cir__index_update(index_path, paths, n_paths, &encoder, pool, options, 0, progress_out, err);
+    return cir_index_update_models(index_path, paths, n_paths, &model, 1, pool, options, progress_out, err);
 }

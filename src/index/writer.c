@@ -28,24 +28,31 @@ typedef struct overwrites {
     size_t rows_capacity;
 } overwrites;
 
+/* An encoder's model. */
+typedef struct own {
+    size_t i_model;
+    size_t dim;
+    cir__vectors vectors;
+    overwrites later;
+} own;
+
 struct cir__writer {
     cir__place place;
     int lock;
     cir__store *store;
+    const cir__encoders *encoders;
+    own owns[CIR__MAX_ENCODERS]; /* [encoders->n] */
     cir_index_model *models;
     size_t n_models;
-    size_t i_model;
     cir__checksums *checksums; /* [n_models] */
-    cir__vectors vectors;
     size_t n_rows;
     bool has_begun;
     bool is_doubtful; /* a commit failed that may have come through */
-    overwrites later;
 };
 
-static cir_index_model *own_model(const cir__writer *writer)
+static cir__checksums *own_checksums(const cir__writer *writer, size_t i)
 {
-    return &writer->models[writer->i_model];
+    return &writer->checksums[writer->owns[i].i_model];
 }
 
 static bool has_key(const cir__writer *writer, const char *key)
@@ -114,28 +121,51 @@ static cir_status add_model(cir__writer *writer, const cir__encoder *encoder, ci
     return cir__catalogue_list_models(writer->store, &writer->models, &writer->n_models, err);
 }
 
-static bool find_model(cir__writer *writer, const cir__encoder *encoder)
+static bool find_model(const cir__writer *writer, const cir__encoder *encoder, own *own_out)
 {
-    for (writer->i_model = 0; writer->i_model < writer->n_models; writer->i_model++)
-        if (strcmp(own_model(writer)->fingerprint, encoder->fingerprint) == 0)
+    for (size_t m = 0; m < writer->n_models; m++)
+        if (strcmp(writer->models[m].fingerprint, encoder->fingerprint) == 0) {
+            own_out->i_model = m;
+            own_out->dim = writer->models[m].dim;
             return true;
+        }
     return false;
 }
 
-static cir_status choose_model(cir__writer *writer, const cir__encoder *encoder, cir_error *err)
+static cir_status choose_model(cir__writer *writer, const cir__encoder *encoder, own *own_out, cir_error *err)
 {
-    cir_status status = cir__catalogue_list_models(writer->store, &writer->models, &writer->n_models, err);
-    if (status == CIR_OK && !find_model(writer, encoder)) {
+    cir_status status = CIR_OK;
+    if (!find_model(writer, encoder, own_out)) {
         status = add_model(writer, encoder, err);
-        if (status == CIR_OK && !find_model(writer, encoder))
+        if (status == CIR_OK && !find_model(writer, encoder, own_out))
             status = cir__store_fail_damaged(writer->store, "a model's row is out of range", err);
     }
-    if (status == CIR_OK && own_model(writer)->dim != encoder->dim)
-        status = cir__fail(
-            err, CIR_DAMAGED,
-            "%s: features of %s have dimension %zu in the catalogue, %zu in the model; run: cir "
-            "check %s",
-            writer->place.index, encoder->name, own_model(writer)->dim, encoder->dim, writer->place.index);
+    if (status == CIR_OK && own_out->dim != encoder->dim)
+        status =
+            cir__fail(err, CIR_DAMAGED,
+                      "%s: features of %s have dimension %zu in the catalogue, %zu in the model; run: cir "
+                      "check %s",
+                      writer->place.index, encoder->name, own_out->dim, encoder->dim, writer->place.index);
+    return status;
+}
+
+/* Two numbers of one model would write to one file. */
+static cir_status refuse_twice(const char *index_path, const cir__encoders *encoders, cir_error *err)
+{
+    for (size_t i = 1; i < encoders->n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(encoders->items[i].fingerprint, encoders->items[j].fingerprint) == 0)
+                return cir__fail(err, CIR_ARGUMENT, "%s: model %s is named twice (%s, %s); name each once",
+                                 index_path, encoders->items[i].name, encoders->items[j].path,
+                                 encoders->items[i].path);
+    return CIR_OK;
+}
+
+static cir_status choose_models(cir__writer *writer, const cir__encoders *encoders, cir_error *err)
+{
+    cir_status status = cir__catalogue_list_models(writer->store, &writer->models, &writer->n_models, err);
+    for (size_t i = 0; status == CIR_OK && i < encoders->n; i++)
+        status = choose_model(writer, &encoders->items[i], &writer->owns[i], err);
     return status;
 }
 
@@ -147,36 +177,41 @@ static cir_status open_features(cir__writer *writer, cir_error *err)
     cir_status status = cir__rows_count(writer->store, &writer->n_rows, err);
     for (size_t i = 0; status == CIR_OK && i < writer->n_models; i++)
         status = cir__checksums_load(writer->store, i, writer->n_rows, NULL, &writer->checksums[i], err);
-    char *path = NULL;
-    if (status == CIR_OK)
-        status = make_vectors_path(writer, own_model(writer)->key, &path, err);
-    if (status == CIR_OK)
-        status = cir__vectors_open(path, own_model(writer)->dim, writer->n_rows,
-                                   cir__checksums_n_needed(&writer->checksums[writer->i_model]),
-                                   &writer->vectors, err);
-    free(path);
+    for (size_t i = 0; status == CIR_OK && i < writer->encoders->n; i++) {
+        own *one = &writer->owns[i];
+        char *path = NULL;
+        status = make_vectors_path(writer, writer->models[one->i_model].key, &path, err);
+        if (status == CIR_OK)
+            status = cir__vectors_open(path, one->dim, writer->n_rows,
+                                       cir__checksums_n_needed(own_checksums(writer, i)), &one->vectors, err);
+        free(path);
+    }
     return status;
 }
 
-cir_status cir__writer_open(const char *index_path, const cir__encoder *encoder, cir__writer **writer_out,
+cir_status cir__writer_open(const char *index_path, const cir__encoders *encoders, cir__writer **writer_out,
                             cir_error *err)
 {
     *writer_out = NULL;
-    cir_status status = cir__layout_make(index_path, err);
+    cir_status status = refuse_twice(index_path, encoders, err);
+    if (status == CIR_OK)
+        status = cir__layout_make(index_path, err);
     if (status != CIR_OK)
         return status;
     cir__writer *writer = cir__new(1, sizeof *writer);
     if (writer == NULL)
         return cir__fail_memory(err, index_path);
     writer->lock = -1;
-    writer->vectors.fd = -1;
+    writer->encoders = encoders;
+    for (size_t i = 0; i < encoders->n; i++)
+        writer->owns[i].vectors.fd = -1;
     status = cir__place_init(&writer->place, index_path, err);
     if (status == CIR_OK)
         status = cir__layout_lock(&writer->place, &writer->lock, err);
     if (status == CIR_OK)
         status = cir__catalogue_open(&writer->place, CIR__CATALOGUE_CREATE, &writer->store, err);
     if (status == CIR_OK)
-        status = choose_model(writer, encoder, err);
+        status = choose_models(writer, encoders, err);
     if (status == CIR_OK)
         status = open_features(writer, err);
     if (status != CIR_OK) {
@@ -191,12 +226,16 @@ void cir__writer_close(cir__writer *writer)
 {
     if (writer == NULL)
         return;
-    if (writer->has_begun) {
+    if (writer->has_begun)
         cir__store_rollback(writer->store);
-        if (!writer->is_doubtful)
-            cir__vectors_rollback(&writer->vectors);
+    for (size_t i = 0; i < writer->encoders->n; i++) {
+        own *one = &writer->owns[i];
+        if (writer->has_begun && !writer->is_doubtful)
+            cir__vectors_rollback(&one->vectors);
+        cir__vectors_close(&one->vectors);
+        free(one->later.items);
+        free(one->later.rows);
     }
-    cir__vectors_close(&writer->vectors);
     for (size_t i = 0; writer->checksums != NULL && i < writer->n_models; i++)
         cir__checksums_done(&writer->checksums[i]);
     free(writer->checksums);
@@ -205,8 +244,6 @@ void cir__writer_close(cir__writer *writer)
     if (writer->lock >= 0)
         close(writer->lock);
     cir__place_done(&writer->place);
-    free(writer->later.items);
-    free(writer->later.rows);
     free(writer);
 }
 
@@ -244,29 +281,42 @@ bool cir__writer_has_begun(const cir__writer *writer)
     return writer->has_begun;
 }
 
-bool cir__writer_has_feature(const cir__writer *writer, size_t id)
+cir__encoder_set cir__writer_get_features(const cir__writer *writer, size_t id)
 {
-    return cir__checksums_get(&writer->checksums[writer->i_model], id) != 0;
+    cir__encoder_set set = 0;
+    for (size_t i = 0; i < writer->encoders->n; i++)
+        if (cir__checksums_get(own_checksums(writer, i), id) != 0)
+            set |= (cir__encoder_set)1 << i;
+    return set;
 }
 
-cir_status cir__writer_get_feature(const cir__writer *writer, size_t id, uint16_t *row_out,
+bool cir__writer_has_any_feature(const cir__writer *writer, size_t id)
+{
+    for (size_t m = 0; m < writer->n_models; m++)
+        if (cir__checksums_get(&writer->checksums[m], id) != 0)
+            return true;
+    return false;
+}
+
+cir_status cir__writer_get_feature(const cir__writer *writer, size_t i, size_t id, uint16_t *row_out,
                                    bool *is_sound_out, cir_error *err)
 {
+    const own *one = &writer->owns[i];
     *is_sound_out = false;
-    uint64_t sum = cir__checksums_get(&writer->checksums[writer->i_model], id);
+    uint64_t sum = cir__checksums_get(own_checksums(writer, i), id);
     if (sum == 0)
         return CIR_OK;
-    cir_status status = cir__vectors_read(&writer->vectors, id, row_out, err);
+    cir_status status = cir__vectors_read(&one->vectors, id, row_out, err);
     if (status == CIR_OK)
-        *is_sound_out = cir__vectors_checksum(row_out, own_model(writer)->dim) == sum;
+        *is_sound_out = cir__vectors_checksum(row_out, one->dim) == sum;
     return status;
 }
 
 /* Puts a row aside, or replaces what was put aside for it; row NULL means zeros. false: memory. */
-static bool put_aside(cir__writer *writer, size_t id, const uint16_t *row)
+static bool put_aside(own *one, size_t id, const uint16_t *row)
 {
-    overwrites *later = &writer->later;
-    size_t dim = own_model(writer)->dim;
+    overwrites *later = &one->later;
+    size_t dim = one->dim;
     size_t i = 0;
     while (i < later->n && later->items[i].id != id)
         i++;
@@ -283,29 +333,34 @@ static bool put_aside(cir__writer *writer, size_t id, const uint16_t *row)
     return true;
 }
 
-static bool is_put_aside(const cir__writer *writer, size_t id)
+static bool is_put_aside(const own *one, size_t id)
 {
-    for (size_t i = 0; i < writer->later.n; i++)
-        if (writer->later.items[i].id == id)
+    for (size_t i = 0; i < one->later.n; i++)
+        if (one->later.items[i].id == id)
             return true;
     return false;
 }
 
-cir_status cir__writer_put_feature(cir__writer *writer, size_t id, const uint16_t *row, cir_error *err)
+cir_status cir__writer_put_feature(cir__writer *writer, size_t i, size_t id, const uint16_t *row,
+                                   cir_error *err)
 {
-    cir__checksums *checksums = &writer->checksums[writer->i_model];
-    if (cir__checksums_get(checksums, id) != 0 || is_put_aside(writer, id))
-        return cir__checksums_set(checksums, id, 0) && put_aside(writer, id, row)
+    own *one = &writer->owns[i];
+    cir__checksums *checksums = own_checksums(writer, i);
+    if (cir__checksums_get(checksums, id) != 0 || is_put_aside(one, id))
+        return cir__checksums_set(checksums, id, 0) && put_aside(one, id, row)
                    ? CIR_OK
                    : cir__fail_memory(err, writer->place.index);
-    if (!cir__checksums_set(checksums, id, cir__vectors_checksum(row, own_model(writer)->dim)))
+    if (!cir__checksums_set(checksums, id, cir__vectors_checksum(row, one->dim)))
         return cir__fail_memory(err, writer->place.index);
-    return cir__vectors_write(&writer->vectors, id, row, err);
+    return cir__vectors_write(&one->vectors, id, row, err);
 }
 
 cir_status cir__writer_clear_features(cir__writer *writer, size_t id, cir_error *err)
 {
-    bool is_fine = !cir__writer_has_feature(writer, id) || put_aside(writer, id, NULL);
+    bool is_fine = true;
+    for (size_t i = 0; is_fine && i < writer->encoders->n; i++)
+        is_fine =
+            cir__checksums_get(own_checksums(writer, i), id) == 0 || put_aside(&writer->owns[i], id, NULL);
     for (size_t i = 0; is_fine && i < writer->n_models; i++)
         is_fine = cir__checksums_set(&writer->checksums[i], id, 0);
     return is_fine ? CIR_OK : cir__fail_memory(err, writer->place.index);
@@ -328,23 +383,29 @@ static cir_status commit_catalogue(cir__writer *writer, cir_error *err)
     return status;
 }
 
-static cir_status write_later(cir__writer *writer, bool *has_features_out, cir_error *err)
+/* Writes what was put aside of one model; sets *has_features_out where some of it is a feature. */
+static cir_status write_later(cir__writer *writer, size_t i_own, bool *has_features_out, cir_error *err)
 {
-    overwrites *later = &writer->later;
-    size_t dim = own_model(writer)->dim;
+    own *one = &writer->owns[i_own];
+    overwrites *later = &one->later;
+    size_t dim = one->dim;
+    bool has_features = false;
     cir_status status = CIR_OK;
-    *has_features_out = false;
     for (size_t i = 0; status == CIR_OK && i < later->n; i++) {
         const uint16_t *row = later->rows + i * dim;
-        status = cir__vectors_write(&writer->vectors, later->items[i].id, row, err);
+        status = cir__vectors_write(&one->vectors, later->items[i].id, row, err);
         if (status != CIR_OK || !later->items[i].has_feature)
             continue;
-        *has_features_out = true;
-        if (!cir__checksums_set(&writer->checksums[writer->i_model], later->items[i].id,
+        has_features = true;
+        if (!cir__checksums_set(own_checksums(writer, i_own), later->items[i].id,
                                 cir__vectors_checksum(row, dim)))
             status = cir__fail_memory(err, writer->place.index);
     }
     later->n = 0;
+    if (status == CIR_OK && has_features) {
+        *has_features_out = true;
+        status = cir__vectors_sync(&one->vectors, err);
+    }
     return status;
 }
 
@@ -352,31 +413,34 @@ cir_status cir__writer_commit(cir__writer *writer, cir_error *err)
 {
     if (!writer->has_begun)
         return CIR_OK;
-    cir_status status = cir__vectors_commit(&writer->vectors, writer->n_rows, err);
+    cir_status status = CIR_OK;
+    for (size_t i = 0; status == CIR_OK && i < writer->encoders->n; i++)
+        status = cir__vectors_commit(&writer->owns[i].vectors, writer->n_rows, err);
     if (status == CIR_OK)
         status = commit_catalogue(writer, err);
     if (status != CIR_OK)
         return status;
-    writer->vectors.n_rows = writer->n_rows;
     bool has_features = false;
-    status = write_later(writer, &has_features, err);
+    for (size_t i = 0; status == CIR_OK && i < writer->encoders->n; i++) {
+        writer->owns[i].vectors.n_rows = writer->n_rows;
+        status = write_later(writer, i, &has_features, err);
+    }
     if (status != CIR_OK || !has_features)
         return status;
-    status = cir__vectors_sync(&writer->vectors, err);
-    if (status == CIR_OK)
-        status = cir__writer_begin(writer, err);
+    status = cir__writer_begin(writer, err);
     return status == CIR_OK ? commit_catalogue(writer, err) : status;
 }
 
-cir_status cir__writer_update_codes(cir__writer *writer, size_t min_coded, cir_pool *pool,
+cir_status cir__writer_update_codes(cir__writer *writer, size_t i, size_t min_coded, cir_pool *pool,
                                     cir__codes_watch *watch, void *watch_context, cir_error *err)
 {
-    char *folder = cir__layout_of_model(&writer->place, own_model(writer)->key);
+    const cir_index_model *model = &writer->models[writer->owns[i].i_model];
+    char *folder = cir__layout_of_model(&writer->place, model->key);
     if (folder == NULL)
         return cir__fail_memory(err, writer->place.index);
     const cir__codes_job job = {.folder = folder,
-                                .model = own_model(writer),
-                                .checksums = &writer->checksums[writer->i_model],
+                                .model = model,
+                                .checksums = own_checksums(writer, i),
                                 .n_rows = writer->n_rows,
                                 .min_rows = min_coded,
                                 .pool = pool,

@@ -7,6 +7,7 @@
 #include "base/pool.h"
 #include "cir/model.h"
 #include "format/npy.h"
+#include "model/model.h"
 
 /* Pictures decoded and encoded together: enough that no thread waits long for the last one. */
 #define GROUP 32
@@ -56,8 +57,9 @@ cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool, const 
     const cir_model_info *info = cir_model_get_info(model);
     size_t tensor_items = 3 * info->image_px * info->image_px;
     size_t group = n < GROUP ? n : GROUP;
+    const cir_image_options reading = cir__model_fit_reading(&model, 1, options);
     decoding all = {.model = model,
-                    .options = options,
+                    .options = &reading,
                     .tensor_items = tensor_items,
                     .tensors = cir__new_unset(group, tensor_items * sizeof(float)),
                     .statuses = cir__new(group, sizeof(cir_status)),

@@ -242,6 +242,26 @@ cir_status cir_model_preprocess(const cir_model *model, const cir_image *image, 
     return cir__recipe_apply(&model->recipe, image, tensor_out, err);
 }
 
+size_t cir__model_resized_px(const cir_model *model)
+{
+    return cir__recipe_resized_px(&model->recipe);
+}
+
+cir_image_options cir__model_fit_reading(const cir_model *const *models, size_t n,
+                                         const cir_image_options *options)
+{
+    cir_image_options fitted = options != NULL ? *options : (cir_image_options){0};
+    if (!fitted.allows_shrinking)
+        return fitted;
+    for (size_t i = 0; i < n; i++) {
+        size_t resized_px = cir__model_resized_px(models[i]);
+        size_t enough_px = resized_px > 0 ? CIR__SHRINK_MARGIN * resized_px : SIZE_MAX;
+        if (enough_px > fitted.enough_shorter_px)
+            fitted.enough_shorter_px = enough_px;
+    }
+    return fitted;
+}
+
 cir_status cir__model_encode_tensors(const cir_model *model, cir_pool *pool, const float *tensors, size_t n,
                                      float *features_out, cir__probe *probe, void *probe_context,
                                      cir_error *err)

@@ -142,7 +142,8 @@ static cir_status run_update(cir__update *self, cir_update_progress *result, cir
                              "%s: none of the folders it was made of is there; update it with: cir index "
                              "FOLDER -o %s",
                              context->index_path, context->index_path);
-    const cir_update_options options = {.watch = watch, .watch_context = self};
+    const cir_update_options options = {
+        .image.allows_shrinking = true, .watch = watch, .watch_context = self};
     if (status == CIR_OK)
         status = cir_index_update(context->index_path, (const char *const *)roots, n, context->model,
                                   context->pool, &options, result, err);
