@@ -259,7 +259,7 @@ def main() -> None:
             print(f"  {line['ms']:8.2f}  {line['at_10']:9.4f}  {line['at_100']:10.4f}  {line['candidates']:10}  "
                   f"{line['effort']:6}")
         reached = {t: min((x["ms"] for x in found if x["at_100"] >= t), default=None) for t in TARGETS}
-        print("  " + ", ".join(f"recall@100 of {t}: " + ("not reached" if ms is None else f"{ms:.1f} ms")
+        print("  " + ", ".join(f"recall@100 of {t}: " + ("not reached by what was tried" if ms is None else f"{ms:.1f} ms")
                                for t, ms in reached.items()), flush=True)
         if options.json:
             with open(options.json, "a") as file:
