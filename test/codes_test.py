@@ -1,6 +1,8 @@
 """Compact codes read back by numpy: are the files what doc/index.md says, and their estimates as good as promised?"""
 import ctypes
+import os
 import pathlib
+import resource
 import shutil
 import sqlite3
 import struct
@@ -184,3 +186,18 @@ def test_a_row_that_was_replaced_is_the_only_one_coded_again(index, codes, tmp_p
     r = rotate(-codes.rows[70000:70001] - codes.centre, codes.seed)
     assert ((r >= 0) == (again.signs[70000] > 0)).all()
     assert run_cir("info", copy, "--json").json["n_coded"] == N
+
+
+def test_codes_that_find_no_room_are_done_without(index, tmp_path):
+    copy = tmp_path / "copy.cir"
+    shutil.copytree(index, copy)
+    (path,) = copy.glob("features/*/codes.bin")
+    os.truncate(path, 1 << 40)  # a hole: it takes addresses, and no disk
+
+    def little_room():
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 36, 1 << 36))
+
+    result = run_cir("info", copy, preexec_fn=little_room)
+    assert result.status == 0 and f"{N:,} searchable" in result.out
+    assert "codes       not used: " in result.out and "codes.bin: cannot be mapped: Cannot allocate memory" in result.out
+    assert f"codes       {N:,} photos\n" in run_cir("info", copy).out

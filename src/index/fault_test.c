@@ -213,6 +213,7 @@ int fault_unlink(const char *path)
 typedef struct scene {
     testing t;
     char before[128]; /* the index as it was */
+    size_t min_coded;
     long times[N_PHOTOS][2];
     char texts[N_PHOTOS][2][32];
 } scene;
@@ -238,10 +239,13 @@ static void make_scene(scene *s, bool has_index)
 {
     memset(s, 0, sizeof *s);
     testing_init(&s->t, 1);
+    /* Codes are begun where there is an index without: that is one place that can fail for both. */
+    s->min_coded = has_index ? 1 : SIZE_MAX;
     for (int i = 0; i < 8; i++)
         write_photo(s, i, 0, i == 3 ? "broken" : "PIC");
+    const cir_update_options uncoded = {.min_coded = SIZE_MAX};
     if (has_index)
-        testing_update(&s->t, CIR_OK);
+        testing_update_with(&s->t, s->t.photos, &uncoded, CIR_OK);
     snprintf(s->before, sizeof s->before, "%s/before.cir", s->t.folder);
     copy_index(s->t.index, s->before);
     write_photo(s, 0, 1, "PIC");
@@ -303,7 +307,8 @@ static void assert_sound(const scene *s, bool had_index, size_t n_calls)
 /* The next run ends as if nothing had been. */
 static void assert_finishes(scene *s, bool had_index)
 {
-    testing_update(&s->t, CIR_OK);
+    const cir_update_options options = {.min_coded = s->min_coded};
+    testing_update_with(&s->t, s->t.photos, &options, CIR_OK);
     cir_index *index = testing_open(&s->t);
     const cir_index_info *info = cir_index_get_info(index);
     assert_int_equal(info->n_rows, had_index ? 12 : 11);
@@ -315,7 +320,7 @@ static void assert_finishes(scene *s, bool had_index)
     testing_assert_ready(&s->t, index, "photos/p11.jpg");
     size_t id = testing_assert_ready(&s->t, index, "photos/q05.jpg");
     assert_true(!had_index || id == 5);
-    testing_assert_codes(index, true);
+    testing_assert_codes(index, had_index);
     cir_index_close(index);
     testing_assert_clean(&s->t);
 }
@@ -323,7 +328,7 @@ static void assert_finishes(scene *s, bool had_index)
 static cir_status update(const scene *s, cir_error *err)
 {
     const char *paths[] = {s->t.photos};
-    cir_update_options options = {.batch = 2, .min_coded = 1};
+    cir_update_options options = {.batch = 2, .min_coded = s->min_coded};
     return cir__index_update(s->t.index, paths, 1, &s->t.encoders, NULL, &options, 4, NULL, err);
 }
 
@@ -452,30 +457,46 @@ static void take_features(const testing *t, const char *from)
     assert_int_equal(system(command), 0);
 }
 
-/* Two photos become others; power is cut at every write of their new codes; and then the photos are what they
- * were again, before any update. */
-static void cut_power_while_coding(unsigned seed)
+/* Two photos of an index with codes become others, which are not coded yet. Copies of before and after. */
+static void make_coding_scene(testing *t, char old_out[128], char new_out[128])
 {
-    testing t;
-    char old[128];
-    char new[128];
-    testing_init(&t, 1);
+    testing_init(t, 1);
     for (int i = 0; i < 70; i++) {
         char name[64];
         char text[32];
         snprintf(name, sizeof name, "photos/p%02d.jpg", i);
         snprintf(text, sizeof text, "PIC %d", i);
-        testing_write(&t, name, text);
+        testing_write(t, name, text);
     }
-    testing_update(&t, CIR_OK);
-    snprintf(old, sizeof old, "%s/old.cir", t.folder);
-    copy_index(t.index, old);
-    testing_write(&t, "photos/p03.jpg", "PIC other");
-    testing_write(&t, "photos/p66.jpg", "PIC another");
+    testing_update(t, CIR_OK);
+    snprintf(old_out, 128, "%s/old.cir", t->folder);
+    copy_index(t->index, old_out);
+    testing_write(t, "photos/p03.jpg", "PIC other");
+    testing_write(t, "photos/p66.jpg", "PIC another");
     const cir_update_options stopped = {.min_coded = 1, .watch = stop_before_coding};
-    testing_update_with(&t, t.photos, &stopped, CIR_INTERRUPTED);
-    snprintf(new, sizeof new, "%s/new.cir", t.folder);
-    copy_index(t.index, new);
+    testing_update_with(t, t->photos, &stopped, CIR_INTERRUPTED);
+    snprintf(new_out, 128, "%s/new.cir", t->folder);
+    copy_index(t->index, new_out);
+}
+
+/* What an interrupted coding left is right; so it is should the photos be what they were again, before any
+ * update; and the next run ends as if nothing had been. */
+static void assert_coding_sound(const testing *t, const char *old, const char *new)
+{
+    assert_codes(t, false);
+    take_features(t, old);
+    assert_codes(t, false);
+    take_features(t, new);
+    assert_int_equal(cir__index_update_codes(t->index, NULL, NULL, 1, NULL), CIR_OK);
+    assert_codes(t, true);
+}
+
+static void cut_power_while_coding(unsigned seed)
+{
+    testing t;
+    char old[128];
+    char new[128];
+    make_coding_scene(&t, old, new);
     size_t n = 0;
     int how = 1;
     while (how != 0) {
@@ -493,16 +514,46 @@ static void cut_power_while_coding(unsigned seed)
         }
         assert_int_equal(waitpid(child, &how, 0), child);
         assert_true(WIFEXITED(how) && (WEXITSTATUS(how) == 0 || WEXITSTATUS(how) == 77));
-        assert_codes(&t, false);
-        take_features(&t, old);
-        assert_codes(&t, false);
-        take_features(&t, new);
-        assert_int_equal(cir__index_update_codes(t.index, NULL, NULL, 1, NULL), CIR_OK);
-        assert_codes(&t, true);
+        assert_coding_sound(&t, old, new);
     }
     print_message("power was cut at %zu calls in turn\n", n - 1);
     assert_in_range(n, 15, MAX_CALLS);
     testing_done(&t);
+}
+
+static void fail_every_write_while_coding(bool fails_onwards)
+{
+    testing t;
+    char old[128];
+    char new[128];
+    make_coding_scene(&t, old, new);
+    size_t n = 0;
+    cir_status status = CIR_FULL;
+    while (status != CIR_OK) {
+        assert_true(++n < MAX_CALLS);
+        copy_index(new, t.index);
+        disk.n_calls = 0;
+        disk.fails_at = n;
+        disk.fails_onwards = fails_onwards;
+        disk.cuts_power = false;
+        disk.is_armed = true;
+        cir_error err;
+        status = cir__index_update_codes(t.index, NULL, NULL, 1, &err);
+        disk.is_armed = false;
+        assert_true(status == CIR_OK ? disk.n_calls < n : status == CIR_FULL || status == CIR_IO);
+        assert_true(status == CIR_OK || strstr(err.message, "codes.") != NULL);
+        assert_coding_sound(&t, old, new);
+    }
+    print_message("%zu calls failed in turn\n", n - 1);
+    assert_in_range(n, 15, MAX_CALLS);
+    testing_done(&t);
+}
+
+static void test_failing_write_while_coding(void **state)
+{
+    (void)state;
+    fail_every_write_while_coding(false);
+    fail_every_write_while_coding(true);
 }
 
 static void test_power_cut_while_coding(void **state)
@@ -523,6 +574,7 @@ int main(void)
         cmocka_unit_test(test_power_cut_after_all_reached_the_disk),
         cmocka_unit_test(test_power_cut_after_some_reached_the_disk),
         cmocka_unit_test(test_power_cut_from_the_start),
+        cmocka_unit_test(test_failing_write_while_coding),
         cmocka_unit_test(test_power_cut_while_coding),
     };
     return cmocka_run_group_tests_name("index faults", tests, NULL, NULL);
