@@ -604,6 +604,21 @@ def test_wrong_usage(place, tmp_path, options, status, says):
     assert result.status == status and says in result.err, result.err
 
 
+def test_words_are_kept_beside_the_index_unless_told_otherwise(place, tmp_path):
+    index = tmp_path / "copy.cir"
+    shutil.copytree(place / "photos.cir", index)
+    texts = next((index / "features").iterdir()) / "texts.bin"
+    texts.unlink(missing_ok=True)
+    with serving(index, "--forget-texts") as server:
+        plain = ids(server.search({"text": "at night"}))
+    assert not texts.exists()
+    with serving(index) as server:
+        assert ids(server.search({"text": "at night"})) == plain
+    assert texts.exists()
+    with serving(index) as server:
+        assert ids(server.search({"text": "at night"})) == plain
+
+
 def test_a_taken_port_is_told(server, place):
     result = run_cir("serve", place / "photos.cir", "--port", server.port)
     assert result.status == 1 and "--port" in result.err

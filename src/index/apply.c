@@ -241,13 +241,12 @@ static cir_status encode_alone(cir__apply *apply, cir__job *job, size_t i_encode
     return CIR_OK;
 }
 
-/* Stores the feature of one model, encoded or a twin's. *is_stored_out: false, with job->why, where it
- * failed. row's facts are set. */
-static cir_status put_one(cir__apply *apply, cir__job *job, cir__row *row, size_t i_encoder,
+/* Stores the feature of one model: feature where is_decoded, else a twin's. *is_stored_out: false, with
+ * job->why, where it failed. row's facts are set. */
+static cir_status put_one(cir__apply *apply, cir__job *job, cir__row *row, size_t i_encoder, bool is_decoded,
                           const float *feature, bool *is_stored_out, cir_error *err)
 {
     const cir__encoder *encoder = &apply->settings->encoders->items[i_encoder];
-    bool is_decoded = (job->decoded >> i_encoder & 1) != 0;
     bool is_found = false;
     cir__row twin;
     cir_status status = CIR_OK;
@@ -302,11 +301,11 @@ static cir_status put_missing(cir__apply *apply, cir__job *job, cir__row *row, c
     const cir__encoder_set decoded = job->decoded; /* encoding alone changes the job's */
     cir_status status = CIR_OK;
     for (size_t i = 0; status == CIR_OK && i < apply->settings->encoders->n; i++) {
-        const float *feature = (decoded >> i & 1) != 0 ? features[i] : NULL;
+        const bool is_decoded = (decoded >> i & 1) != 0;
         bool is_stored;
         if ((has >> i & 1) != 0)
             continue;
-        status = put_one(apply, job, row, i, feature, &is_stored, err);
+        status = put_one(apply, job, row, i, is_decoded, is_decoded ? features[i] : NULL, &is_stored, err);
         *(is_stored ? n_stored_out : n_failed_out) += 1;
     }
     if (job->result == CIR__JOB_DECODED)

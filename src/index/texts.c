@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -218,15 +217,14 @@ bool cir__texts_find(const char *folder, size_t dim, const char *kind, const cha
     return is_found;
 }
 
-/* Another process writes for a few microseconds; one that does not let go must not hold up a search. */
-static bool lock_briefly(int fd)
+/* Others hold it for a few microseconds, and none but the file's owner can open it. */
+static bool lock_file(int fd)
 {
-    for (int i = 0; i < 20; i++) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return true;
-        (void)nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
-    }
-    return false;
+    int result;
+    do
+        result = flock(fd, LOCK_EX);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
 }
 
 /* Fills the slot before the directory tells of it. The file is locked. */
@@ -259,7 +257,7 @@ void cir__texts_keep(const char *folder, size_t dim, const char *kind, const cha
         return;
     directory *list = cir__new_unset(1, sizeof *list);
     slot *one = cir__new_unset(1, slot_bytes(dim));
-    if (list != NULL && one != NULL && make_key(kind, text, one->key) && lock_briefly(fd)) {
+    if (list != NULL && one != NULL && make_key(kind, text, one->key) && lock_file(fd)) {
         one->n_cut = n_cut;
         memcpy(one->feature, feature, dim * sizeof *feature);
         one->sum = slot_sum(one, dim);
