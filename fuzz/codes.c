@@ -4,7 +4,7 @@
  *
  * Input: the first byte says how. 0: what follows replaces codes.bin; 1: codes.sums. 2: it is the bytes of
  * the two headers, to be parsed as they are. Else edits of 4 bytes each: file and high bits of the offset,
- * low bits (2 bytes), the new byte; an offset beyond the end cuts the file there. 3 has the index' header put
+ * low bits (2 bytes), the new byte; an offset beyond the end cuts the file there. 3 has both headers put
  * right after edits, so that what it says is reached. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,18 +48,39 @@ static struct {
     size_t sizes[2];
 } scene;
 
-static cir_status prepare(const void *context, const void *bytes, size_t size_bytes, const char *name,
-                          const cir_image_options *options, float *tensor_out, cir_image_facts *facts_out,
-                          cir_error *err)
+/* Of one pixel, whose red is the file's only byte. */
+static cir_status read_picture(const void *context, const void *bytes, size_t size_bytes, const char *name,
+                               const cir_image_options *options, cir_image *image_out,
+                               cir_image_facts *facts_out, cir_error *err)
 {
     (void)context;
     (void)options;
     if (size_bytes != 1)
         return cir__fail(err, CIR_FORMAT, "%s: is no picture", name);
-    uint8_t byte = *(const uint8_t *)bytes;
-    for (size_t i = 0; i < DIM; i++)
-        tensor_out[i] = (byte >> i & 1) != 0 ? 0.5f : -0.5f;
+    uint8_t *rgb = calloc(3, 1);
+    if (rgb == NULL)
+        abort();
+    rgb[0] = *(const uint8_t *)bytes;
+    *image_out = (cir_image){1, 1, rgb};
     *facts_out = (cir_image_facts){.width_px = 1, .height_px = 1, .taken_at = INT64_MIN};
+    return CIR_OK;
+}
+
+static size_t weigh(const void *context, const void *bytes, size_t size_bytes,
+                    const cir_image_options *options)
+{
+    (void)context;
+    (void)bytes;
+    (void)options;
+    return size_bytes;
+}
+
+static cir_status prepare(const void *context, const cir_image *image, float *tensor_out, cir_error *err)
+{
+    (void)context;
+    (void)err;
+    for (size_t i = 0; i < DIM; i++)
+        tensor_out[i] = (image->rgb[0] >> i & 1) != 0 ? 0.5f : -0.5f;
     return CIR_OK;
 }
 
@@ -80,6 +101,7 @@ static const cir__encoder encoder = {.name = "fuzz",
                                      .tensor_floats = DIM,
                                      .prepare = prepare,
                                      .encode = encode};
+static const cir__encoders encoders = {.items = &encoder, .n = 1, .read = read_picture, .weigh = weigh};
 
 static void write_file(const char *path, const void *bytes, size_t size)
 {
@@ -113,7 +135,7 @@ static void make_scene(void)
     }
     const char *paths[] = {scene.photos};
     const cir_update_options options = {.min_coded = 1};
-    if (cir__index_update(scene.index, paths, 1, &encoder, NULL, &options, 0, NULL, NULL) != CIR_OK)
+    if (cir__index_update(scene.index, paths, 1, &encoders, NULL, &options, 0, NULL, NULL) != CIR_OK)
         abort();
     static const char *const names[2] = {CIR__CODES_NAME, CIR__CODES_SUMS_NAME};
     for (int i = 0; i < 2; i++) {
