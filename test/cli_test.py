@@ -193,12 +193,25 @@ def test_search_answers_by_the_contract(cir, photos, index):
     assert answer["method"] == "basic-" and answer["n_images"] == 12
     assert answer["settings"]["lambda"] == 0.1
     assert set(answer["ms"]) == {"encode", "search", "total"}
+    assert answer["search"] == {"codes": False, "candidates": 0, "rescored": 0, "codes_ms": 0, "rescore_ms": 0}
+    assert answer["settings"]["recall"] == 0.99 and answer["settings"]["codes"] == 1
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4, 5]
     scores = [hit["score"] for hit in answer["hits"]]
     assert scores == sorted(scores, reverse=True)
     for hit in answer["hits"]:
         fused = hit["image_score"] * hit["text_score"] - 0.1 * (hit["image_score"] + hit["text_score"]) ** 2
         assert hit["score"] == pytest.approx(fused, rel=1e-4, abs=1e-5)
+
+
+def test_recall_is_a_setting_with_a_flag_of_its_own(cir, photos, index):
+    query = ["search", index, "--image", photos / "04.jpg", "--text", "at night"]
+    assert cir(*query, "--recall", "exact", "--json").json["settings"]["recall"] == "exact"
+    assert cir(*query, "--set", "recall=exact", "--recall", "0.9", "--json").json["settings"]["recall"] == 0.9
+    assert "found among all 12 photos, one by one" in cir(*query, "--explain").out
+    assert "found" not in cir(*query).out
+    for wrong in ("0.4", "1.5", "all", ""):
+        refused = cir(*query, "--recall", wrong)
+        assert refused.status == 2 and "from 0.5 to 1, or 'exact'" in refused.err
 
 
 def test_the_photo_itself_is_the_best_answer_to_itself(cir, photos, index):

@@ -63,6 +63,8 @@ typedef struct cir_settings {
      * words that are kept; each 1 … CIR_MAX_FREEDOM */
     size_t freedom_images, freedom_nearest, freedom_words;
     uint64_t seed;
+    double recall; /* of searches, query expansion's own among them; [0.5, 1], see cir_search_options */
+    bool codes;    /* searches go by the index' compact codes, where it has any */
     /* A .npy file; "index": the mean of the searched images; empty: that of the data's own where it comes
      * with one, else "index". */
     char image_mean[CIR_SETTING_PATH_SIZE];
@@ -72,6 +74,9 @@ typedef struct cir_settings {
 
 /* The defaults of a method. */
 CIR_API void cir_settings_init(cir_settings *settings, cir_method method);
+
+/* How searches with these settings go about it. */
+CIR_API cir_search_options cir_settings_get_search(const cir_settings *settings);
 
 /* Sets one from "key=value". CIR_ARGUMENT for an unknown key (the message lists the known ones) or a value
  * out of its range (the message says which range). */
@@ -115,7 +120,7 @@ typedef struct cir_composed {
 
 /* image_feature: [dim] unit, or NULL for a text query; text: or NULL for an image query; not both NULL. A
  * query with one side alone uses that side's branch of the method and no fusion. Query expansion reads the
- * index' rows. Errors: CIR_ARGUMENT, CIR_FORMAT, CIR_NO_MEMORY. */
+ * index' rows. Errors: CIR_ARGUMENT, CIR_FORMAT, CIR_NO_MEMORY, those of cir_search_find. */
 CIR_MUST_CHECK CIR_API cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool,
                                                        const float *image_feature, const char *text,
                                                        cir_composed *composed_out, cir_error *err);
@@ -134,8 +139,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_composer_encode_text(const cir_composer *c
 CIR_API const char *cir_composer_get_text_key(const cir_composer *composer);
 
 /* Composes from the words' feature [dim], or NULL for an image query. now: what lambda, weight, fuse, expand,
- * neighbours and beta are this time, the other settings stay the composer's; NULL: they stay too. Errors:
- * those of cir_composer_compose, CIR_ARGUMENT for FREEDOM. */
+ * neighbours, beta, recall and codes are this time, the other settings stay the composer's; NULL: they stay
+ * too. Errors: those of cir_composer_compose, CIR_ARGUMENT for FREEDOM. */
 CIR_MUST_CHECK CIR_API cir_status cir_composer_compose_features(const cir_composer *composer, cir_pool *pool,
                                                                 const float *image_feature,
                                                                 const float *text_feature,

@@ -93,7 +93,7 @@ typedef struct cir_search_options {
 /* What cir_search_find did, of all its queries together. */
 typedef struct cir_search_report {
     bool used_codes;     /* else all rows were read */
-    size_t n_candidates; /* rows whose estimate did not rule them out */
+    size_t n_candidates; /* rows whose estimate did not rule them out when it was made */
     size_t n_rescored;   /* of them: rows whose features were read */
     double codes_ms;     /* estimating */
     double rescore_ms;   /* reading features and scoring them */
@@ -101,13 +101,15 @@ typedef struct cir_search_report {
 
 /* The k best rows of each of n_queries queries of one dimension, by the rows' codes where they have any: the
  * codes give both of a row's scores with their errors' deviations, and with them an interval of the fused
- * score; rows whose upper end reaches the k-th best score are read and scored exactly. Scores that come out
- * are exact; rows may be missing. The interval is that of both scores within z deviations, z the quantile of
- * the normal distribution that the recall is, so that the recall is reached even by rows at the very end of
- * the answer; of 1, z = 6: each interval fails with a probability of about 2·10⁻⁹. Without codes, for more
- * candidates than pay, or where memory is short for them, all rows are read (cir_search_top_batch). options,
- * report_out may be NULL. hits_out: [n_queries, k]; n_hits_out: [n_queries]. Errors: those of
- * cir_search_top_batch, CIR_ARGUMENT (recall out of range), CIR_IO and CIR_DAMAGED (the rows' file). */
+ * score; rows whose upper end reaches the k-th best exact score so far are read and scored exactly. Scores
+ * that come out are those of cir_search_top, to the bit; rows may be missing. The interval is that of the
+ * fused score within z deviations, z the quantile of the normal distribution that the recall is, so that the
+ * recall is reached even by rows at the very end of the answer; of 1, that of both scores within 6 deviations
+ * each: an estimate fails with a probability of about 10⁻⁹. Without codes, for more candidates than pay, or
+ * where memory is short for them, all rows are read (by cir_search_top, or cir_search_top_batch where there
+ * are no codes for several queries). options, report_out may be NULL. hits_out: [n_queries, k]; n_hits_out:
+ * [n_queries]. Errors: those of cir_search_top_batch, CIR_ARGUMENT (recall out of range), CIR_IO and
+ * CIR_DAMAGED (the rows' file). */
 CIR_MUST_CHECK CIR_API cir_status cir_search_find(const cir_rows *rows, const cir_query *queries,
                                                   size_t n_queries, size_t k,
                                                   const cir_search_options *options, cir_pool *pool,

@@ -5,7 +5,22 @@
 #include <stdlib.h>
 
 #include "cli/output.h"
+#include "cli/session.h"
 #include "cli/terminal_text.h"
+
+/* How the answers were found. */
+static void print_report(const cir__answer *answer)
+{
+    const cir_search_report *report = &answer->report;
+    char n_images[32], n_candidates[32], n_rescored[32];
+    if (report->used_codes)
+        printf("found by compact codes of %s photos: %s of %s candidates were looked at themselves, %.1f ms "
+               "and %.1f ms\n",
+               cir__count_text(answer->n_images, n_images), cir__count_text(report->n_rescored, n_rescored),
+               cir__count_text(report->n_candidates, n_candidates), report->codes_ms, report->rescore_ms);
+    else
+        printf("found among all %s photos, one by one\n", cir__count_text(answer->n_images, n_images));
+}
 
 void cir__answer_print_table(const cir__answer *answer)
 {
@@ -30,6 +45,8 @@ void cir__answer_print_table(const cir__answer *answer)
         printf("  %s\n", path != NULL ? path : "");
         free(path);
     }
+    if (answer->has_ranks)
+        print_report(answer);
 }
 
 void cir__answer_print_json(const cir__answer *answer)

@@ -16,6 +16,8 @@ static const cir__flag flags[] = {
     {"method", 'm', "METHOD",
      "basic- (default), basic, text, image, sum, product, weicom, freedom-, freedom"},
     {"set", 's', "KEY=VALUE", "change a setting of the method; may be repeated"},
+    {"recall", 0, "N|exact",
+     "with compact codes, the share of the exact answers aimed at, 0.5 to 1 (default 0.99)"},
     {"explain", 'e', NULL, "add each answer's rank by image alone and by text alone"},
     {"json", 0, NULL, "print one JSON document"},
     {"html", 0, "FILE", "write a page with the pictures and the scatter of the scores"},
@@ -187,7 +189,9 @@ static int search(searching *self, size_t k)
     }
     double start = cir__session_seconds();
     size_t n_hits = 0;
-    cir_status status = cir_search_top(&rows, &self->composed.query, k, self->pool, hits, &n_hits, &err);
+    const cir_search_options options = cir_settings_get_search(&self->settings);
+    cir_status status = cir_search_find(&rows, &self->composed.query, 1, k, &options, self->pool, hits,
+                                        &n_hits, &answer->report, &err);
     self->search_seconds = cir__session_seconds() - start;
     for (size_t i = 0; i < n_hits && status == CIR_OK; i++) {
         answer->hits[i].hit = hits[i];
@@ -230,6 +234,20 @@ static int print(searching *self, double started)
     return CIR__DONE;
 }
 
+/* --recall is short for --set recall=…, and the last word. */
+static int read_recall(searching *self)
+{
+    const char *recall = cir__arguments_get(self->arguments, "recall");
+    char key_value[64];
+    cir_error err;
+    if (recall == NULL)
+        return CIR__DONE;
+    (void)snprintf(key_value, sizeof key_value, "recall=%s", recall);
+    return cir_settings_set(&self->settings, key_value, &err) == CIR_OK
+               ? CIR__DONE
+               : cir__arguments_refuse(self->arguments, "--recall: %s", err.message);
+}
+
 static int run(const cir__arguments *arguments)
 {
     searching self = {.arguments = arguments};
@@ -243,6 +261,9 @@ static int run(const cir__arguments *arguments)
     if (!cir__arguments_count(arguments, "k", 1, 1000000000, &k))
         return CIR__USAGE;
     int status = cir__session_read_settings(arguments, CIR_METHOD_BASIC_MINUS, &self.method, &self.settings);
+    if (status != CIR__DONE)
+        return status;
+    status = read_recall(&self);
     if (status != CIR__DONE)
         return status;
     if ((self.method == CIR_METHOD_TEXT && !cir__arguments_has(arguments, "text")) ||
@@ -274,6 +295,7 @@ const cir__command cir__command_search = {
              "  cir search photos.cir --image temple.jpg --text \"at night\"\n"
              "  cir search photos.cir --image 17 --text \"as a pencil sketch\" --html answer.html\n"
              "  cir search photos.cir --text \"a red bicycle in snow\" -k 50 --json\n"
+             "  cir search photos.cir --image 17 --text \"in snow\" --recall exact --explain\n"
              "  cir search photos.cir -i temple.jpg -t \"in snow\" -m basic --set lambda=0.05\n",
     .run = run,
 };

@@ -8,7 +8,8 @@
 #include "eval/material.h"
 
 /* Queries are inside their database if even the one that is least at home there is. */
-static cir_status inside_fill(const cir_dataset *dataset, cir_pool *pool, cir__words *words, cir_error *err)
+static cir_status inside_fill(const cir_dataset *dataset, const cir_settings *settings, cir_pool *pool,
+                              cir__words *words, cir_error *err)
 {
     words->are_inside = cir__new(dataset->info.n_instances, sizeof *words->are_inside);
     if (words->are_inside == NULL)
@@ -22,7 +23,7 @@ static cir_status inside_fill(const cir_dataset *dataset, cir_pool *pool, cir__w
         double best;
         if (q > 0 && image == cir__dataset_get_image(dataset, q - 1))
             continue; /* the same photo with other words */
-        const cir_status status = cir__freedom_find_best(&rows, image, pool, &best, err);
+        const cir_status status = cir__freedom_find_best(&rows, settings, image, pool, &best, err);
         if (status != CIR_OK)
             return status;
         words->are_inside[instance] = words->are_inside[instance] && best >= CIR__FREEDOM_INSIDE;
@@ -40,7 +41,7 @@ cir_status cir__words_new(const cir_dataset *dataset, const cir_settings *settin
     words->vocabulary.words = words->terms.texts;
     status = cir__material_encode_corpus(dataset, &words->terms, pool, &words->vocabulary.features,
                                          &words->vocabulary.n, err);
-    return status == CIR_OK && settings->expand ? inside_fill(dataset, pool, words, err) : status;
+    return status == CIR_OK && settings->expand ? inside_fill(dataset, settings, pool, words, err) : status;
 }
 
 void cir__words_done(cir__words *words)

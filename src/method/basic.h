@@ -23,8 +23,8 @@ bool cir__method_is_basic(cir_method method);
 
 /* The image side of n queries, folded: an image's feature x enters through ⟨a, x⟩ + a0 alone (METHOD §1, last
  * paragraph). images: [n] features [dim], unit; rows: what query expansion looks at, in one pass for all. Of
- * the settings, variant, neighbours, beta, expand and normalise are read. weights_out: [n, dim]; sides_out:
- * [n], which lend them. Errors: CIR_NO_MEMORY, those of cir_search_top_batch. */
+ * the settings, variant, neighbours, beta, expand, normalise, recall and codes are read. weights_out: [n,
+ * dim]; sides_out: [n], which lend them. Errors: CIR_NO_MEMORY, those of cir_search_find. */
 CIR_MUST_CHECK cir_status cir__basic_image_sides(const cir__basic *basic, const cir_settings *settings,
                                                  const cir_rows *rows, cir_pool *pool,
                                                  const float *const *images, size_t n, double *weights_out,

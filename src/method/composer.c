@@ -133,7 +133,7 @@ static cir_status freedom_compose(const cir_composer *composer, cir_pool *pool, 
         return cir__fail(err, CIR_ARGUMENT, "method %s: the query has no %s; add it or choose another method",
                          cir_method_name(composer->method), text == NULL ? "words" : "photo");
     if (stock->settings.expand)
-        status = cir__freedom_find_best(&stock->rows, image, pool, &best, err);
+        status = cir__freedom_find_best(&stock->rows, &stock->settings, image, pool, &best, err);
     if (status == CIR_OK)
         status = cir__freedom_describe(&vocabulary, &stock->settings, best >= CIR__FREEDOM_INSIDE,
                                        &stock->rows, pool, image, &described, err);
@@ -245,6 +245,8 @@ cir_status cir_composer_compose_features(const cir_composer *composer, cir_pool 
         settings.expand = now->expand;
         settings.neighbours = now->neighbours;
         settings.beta = now->beta;
+        settings.recall = now->recall;
+        settings.codes = now->codes;
     }
     return features_compose(composer, &settings, pool, image_feature, text_feature, composed_out, err);
 }

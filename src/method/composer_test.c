@@ -91,6 +91,12 @@ const cir_index_info *cir_index_get_info(const cir_index *index)
 {
     return &index->info;
 }
+const cir_codes *cir_index_get_codes(const cir_index *index)
+{
+    (void)index;
+    return NULL;
+}
+
 const uint16_t *cir_index_get_vectors(const cir_index *index)
 {
     return index->vectors;

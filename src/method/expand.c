@@ -72,7 +72,8 @@ cir_status cir__expand(const cir__projection *projection, const float *image_mea
     if (status != CIR_OK)
         goto exit;
     nearest_fold(projected, n, dim, image_mean, weights, nearest);
-    status = cir_search_top_batch(rows, nearest, n, k, pool, hits, n_hits, err);
+    const cir_search_options options = cir_settings_get_search(settings);
+    status = cir_search_find(rows, nearest, n, k, &options, pool, hits, n_hits, NULL, err);
     for (size_t q = 0; q < n && status == CIR_OK; q++) {
         double *const query = queries + q * dim;
         memset(projected, 0, dim * sizeof *projected);

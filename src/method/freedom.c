@@ -23,20 +23,21 @@ bool cir__method_is_freedom(cir_method method)
     return method == CIR_METHOD_FREEDOM || method == CIR_METHOD_FREEDOM_MINUS;
 }
 
-static cir_status find_nearest(const cir_rows *rows, const float *feature, size_t k, cir_pool *pool,
-                               cir_hit *hits_out, size_t *n_out, cir_error *err)
+static cir_status find_nearest(const cir_rows *rows, const cir_settings *settings, const float *feature,
+                               size_t k, cir_pool *pool, cir_hit *hits_out, size_t *n_out, cir_error *err)
 {
     const cir_query query = {
         .dim = rows->dim, .a = feature, .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
-    return cir_search_top(rows, &query, k, pool, hits_out, n_out, err);
+    const cir_search_options options = cir_settings_get_search(settings);
+    return cir_search_find(rows, &query, 1, k, &options, pool, hits_out, n_out, NULL, err);
 }
 
-cir_status cir__freedom_find_best(const cir_rows *rows, const float *image, cir_pool *pool, double *best_out,
-                                  cir_error *err)
+cir_status cir__freedom_find_best(const cir_rows *rows, const cir_settings *settings, const float *image,
+                                  cir_pool *pool, double *best_out, cir_error *err)
 {
     cir_hit hit;
     size_t n_hits = 0;
-    const cir_status status = find_nearest(rows, image, 1, pool, &hit, &n_hits, err);
+    const cir_status status = find_nearest(rows, settings, image, 1, pool, &hit, &n_hits, err);
 
     *best_out = n_hits > 0 ? (double)hit.score : -1.0;
     return status;
@@ -49,8 +50,8 @@ static cir_status tally_push(tally *words, const float *feature, size_t dim, cir
     const cir_rows rows = {.n_rows = vocabulary->n, .dim = dim, .f32 = vocabulary->features};
     cir_hit hits[CIR_MAX_FREEDOM];
     size_t n_hits = 0;
-    const cir_status status =
-        find_nearest(&rows, feature, words->settings->freedom_nearest, NULL, hits, &n_hits, err);
+    const cir_status status = find_nearest(&rows, words->settings, feature, words->settings->freedom_nearest,
+                                           NULL, hits, &n_hits, err);
 
     for (size_t h = 0; h < n_hits; h++) {
         size_t i = 0;
@@ -102,7 +103,7 @@ cir_status cir__freedom_describe(const cir__vocabulary *vocabulary, const cir_se
     if (row == NULL)
         return cir__fail_memory(err, "a row");
     if (settings->expand && n_images > 0)
-        status = find_nearest(rows, image, n_images, pool, hits, &n_hits, err);
+        status = find_nearest(rows, settings, image, n_images, pool, hits, &n_hits, err);
     if (status == CIR_OK && has_self)
         status = tally_push(&words, image, dim, err);
     for (size_t h = 0; h < n_hits && status == CIR_OK; h++) {

@@ -25,15 +25,16 @@ typedef struct cir__described {
 
 bool cir__method_is_freedom(cir_method method);
 
-/* The similarity of a photo's nearest row; −1 where there is none. image: [rows->dim] unit. Errors: those of
- * cir_search_top. */
-CIR_MUST_CHECK cir_status cir__freedom_find_best(const cir_rows *rows, const float *image, cir_pool *pool,
-                                                 double *best_out, cir_error *err);
+/* The similarity of a photo's nearest row; −1 where there is none. image: [rows->dim] unit. Of settings,
+ * recall and codes are read. Errors: those of cir_search_find. */
+CIR_MUST_CHECK cir_status cir__freedom_find_best(const cir_rows *rows, const cir_settings *settings,
+                                                 const float *image, cir_pool *pool, double *best_out,
+                                                 cir_error *err);
 
 /* Puts a photo into words: those near the κ nearest rows, or, where the queries are not inside the rows, near
  * the photo itself and κ − 1 of them; without expanding, those near the photo alone. Equally frequent words
- * stay in the order in which they are met. Of settings, expand and those of FREEDOM are read. Errors: those
- * of cir_search_top, CIR_NO_MEMORY. */
+ * stay in the order in which they are met. Of settings, expand, recall, codes and those of FREEDOM are read.
+ * Errors: those of cir_search_find, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__freedom_describe(const cir__vocabulary *vocabulary,
                                                 const cir_settings *settings, bool is_inside,
                                                 const cir_rows *rows, cir_pool *pool, const float *image,

@@ -20,7 +20,8 @@ typedef enum setting_kind {
     SETTING_FILE,    /* char[CIR_SETTING_PATH_SIZE] */
     SETTING_MEAN,    /* the same, where "auto" and "index" are no files */
     SETTING_VARIANT, /* cir_variant */
-    SETTING_FUSE     /* cir_fusion_kind */
+    SETTING_FUSE,    /* cir_fusion_kind */
+    SETTING_RECALL   /* double, where "exact" is 1 */
 } setting_kind;
 
 typedef struct setting {
@@ -68,6 +69,9 @@ static const setting settings_table[] = {
      "of FREEDOM: words near each of them"},
     {"freedom_words", SETTING_COUNT, AT(freedom_words), 1, CIR_MAX_FREEDOM,
      "of FREEDOM: the most frequent words, which are kept"},
+    {"recall", SETTING_RECALL, AT(recall), 0.5, 1,
+     "share of the exact answers that a search by compact codes aims at, or 'exact'"},
+    {"codes", SETTING_SWITCH, AT(codes), 0, 1, "search by compact codes where the index has them"},
     {"seed", SETTING_SEED, AT(seed), 0, 0, "of everything that is drawn at random"},
 };
 
@@ -93,7 +97,14 @@ void cir_settings_init(cir_settings *settings, cir_method method)
                                .weight = 0.5,
                                .freedom_images = 20,
                                .freedom_nearest = 7,
-                               .freedom_words = 7};
+                               .freedom_words = 7,
+                               .recall = CIR_SEARCH_RECALL,
+                               .codes = true};
+}
+
+cir_search_options cir_settings_get_search(const cir_settings *settings)
+{
+    return (cir_search_options){.recall = settings->recall, .scans = !settings->codes};
 }
 
 /* Numbers are written with a point whatever the process' locale; NULL, which means the current one, where
@@ -184,6 +195,9 @@ static const char *range_describe(const setting *entry, char *out, size_t size)
     case SETTING_FUSE:
         snprintf(out, size, "'harris' or 'product'");
         break;
+    case SETTING_RECALL:
+        snprintf(out, size, "a number from %g to %g, or 'exact'", entry->low, entry->high);
+        break;
     }
     return out;
 }
@@ -241,6 +255,13 @@ static bool value_parse(const setting *entry, const char *text, cir_settings *se
             return false;
         *(cir_fusion_kind *)field = text[0] == 'h' ? CIR_FUSE_HARRIS : CIR_FUSE_PRODUCT;
         return true;
+    case SETTING_RECALL:
+        if (strcmp(text, "exact") == 0)
+            number = 1;
+        else if (!number_parse(text, &number) || number < entry->low || number > entry->high)
+            return false;
+        *(double *)field = number;
+        return true;
     }
     return false;
 }
@@ -283,6 +304,8 @@ static const char *value_format(const setting *entry, const cir_settings *settin
         return *(const cir_variant *)field == CIR_VARIANT_PAPER ? "paper" : "reference";
     case SETTING_FUSE:
         return *(const cir_fusion_kind *)field == CIR_FUSE_HARRIS ? "harris" : "product";
+    case SETTING_RECALL:
+        return *(const double *)field < 1 ? number_format(*(const double *)field, out, size) : "exact";
     }
     return "";
 }

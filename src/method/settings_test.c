@@ -28,6 +28,9 @@ static void test_defaults_are_the_papers(void **state)
     assert_int_equal(settings.freedom_words, 7);
     assert_true(settings.centre && settings.project && settings.contextualise && settings.normalise);
     assert_true(settings.expand);
+    assert_true(settings.recall == 0.99 && settings.codes);
+    assert_true(cir_settings_get_search(&settings).recall == 0.99 &&
+                !cir_settings_get_search(&settings).scans);
     assert_false(settings.has_min_image || settings.has_min_text);
     assert_true(settings.min_image == -0.077 && settings.min_text == -0.117);
     cir_settings_init(&settings, CIR_METHOD_BASIC_MINUS);
@@ -54,19 +57,35 @@ static void look(void *context, const char *key, const char *value, const char *
 static void test_every_value_comes_back_as_it_was_set(void **state)
 {
     (void)state;
-    static const char *const given[] = {"variant=reference",  "alpha=0.35",
-                                        "components=17",      "lambda=0",
-                                        "neighbours=1",       "beta=2.5",
-                                        "context=3",          "centre=0",
-                                        "project=0",          "expand=0",
-                                        "contextualise=0",    "normalise=0",
-                                        "fuse=product",       "image_mean=m.npy",
-                                        "image_mean=index",   "image_mean=auto",
-                                        "weight=1",           "freedom_images=1",
-                                        "freedom_nearest=64", "freedom_words=3",
-                                        "corpus_objects=a=b", "corpus_styles=",
-                                        "min_image=-0.05",    "min_text=-1e-3",
-                                        "min_text=estimated", "seed=18446744073709551615",
+    static const char *const given[] = {"variant=reference",
+                                        "alpha=0.35",
+                                        "components=17",
+                                        "lambda=0",
+                                        "neighbours=1",
+                                        "beta=2.5",
+                                        "context=3",
+                                        "centre=0",
+                                        "project=0",
+                                        "expand=0",
+                                        "contextualise=0",
+                                        "normalise=0",
+                                        "fuse=product",
+                                        "image_mean=m.npy",
+                                        "image_mean=index",
+                                        "image_mean=auto",
+                                        "weight=1",
+                                        "freedom_images=1",
+                                        "freedom_nearest=64",
+                                        "freedom_words=3",
+                                        "corpus_objects=a=b",
+                                        "corpus_styles=",
+                                        "min_image=-0.05",
+                                        "min_text=-1e-3",
+                                        "min_text=estimated",
+                                        "seed=18446744073709551615",
+                                        "recall=0.95",
+                                        "recall=exact",
+                                        "codes=0",
                                         "alpha=1e-1"};
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
         cir_settings settings;
@@ -82,8 +101,8 @@ static void test_every_value_comes_back_as_it_was_set(void **state)
         const char *want = equals + 1;
         want = strcmp(want, "-1e-3") == 0 ? "-0.001" : strcmp(want, "1e-1") == 0 ? "0.1" : want;
         assert_string_equal(looked.value, want);
-        assert_int_equal(looked.n_keys, 23);
-        assert_int_equal(looked.n_described, 23);
+        assert_int_equal(looked.n_keys, 25);
+        assert_int_equal(looked.n_described, 25);
     }
 }
 
@@ -158,8 +177,13 @@ static void test_what_is_wrong_is_refused_with_its_range(void **state)
         {"seed=-1", "18446744073709551615"},
         {"seed=18446744073709551616", "18446744073709551615"},
         {"image_mean=", ".npy"},
+        {"recall=0.4", "from 0.5 to 1, or 'exact'"},
+        {"recall=1.01", "from 0.5 to 1"},
+        {"codes=some", "1 (on) or 0 (off)"},
         {"alpha", "KEY=VALUE"},
-        {"colour=1", "min_image, min_text, weight, freedom_images, freedom_nearest, freedom_words, seed"},
+        {"colour=1",
+         "min_image, min_text, weight, freedom_images, freedom_nearest, freedom_words, recall, codes, "
+         "seed"},
         {"=1", "variant, alpha, components"},
         {"alpha2=1", "variant, alpha, components"},
     };

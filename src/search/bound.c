@@ -200,3 +200,28 @@ void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,
         break;
     }
 }
+
+void cir__bound_jointly(const cir__bound *bound, float correlation, size_t n, const float *restrict v,
+                        const float *restrict v_reach, const float *restrict t, const float *restrict t_reach,
+                        float *restrict bounds)
+{
+    const cir_fusion *const fusion = &bound->fusion;
+    const bool is_product = fusion->kind == CIR_FUSE_PRODUCT && fusion->weight == 0.5f;
+    const float lambda = is_product ? 0 : fusion->lambda, floor = fusion->clamps ? 0 : -INFINITY;
+    const float bend = lambda < 0 ? -lambda : 0, factor = 1 + fabsf(lambda);
+
+    if (fusion->kind != CIR_FUSE_HARRIS && !is_product)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const float of_v = (t[i] - 2 * lambda * (v[i] + t[i])) * v_reach[i];
+        const float of_t = (v[i] - 2 * lambda * (v[i] + t[i])) * t_reach[i];
+        const float square = of_v * of_v + 2 * correlation * of_v * of_t + of_t * of_t;
+        const float sum = v_reach[i] + t_reach[i], size = fabsf(v[i]) + fabsf(t[i]) + sum;
+        /* The rest of the quadratic is e_v·e_t − λ(e_v + e_t)², at most this. */
+        const float rest = v_reach[i] * t_reach[i] + bend * sum * sum;
+        const float joint =
+            harris(lambda, v[i], t[i]) + sqrtf(larger(square, 0)) + rest + slack_of(factor * size * size);
+        const float lowered = joint < bounds[i] ? joint : bounds[i]; /* NaN stays */
+        bounds[i] = v[i] - v_reach[i] >= floor && t[i] - t_reach[i] >= floor ? lowered : bounds[i];
+    }
+}

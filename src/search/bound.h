@@ -33,4 +33,14 @@ void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,
                      const float *restrict v_reach, const float *restrict t, const float *restrict t_reach,
                      float threshold, float *restrict bounds_out);
 
+/* Lowers bounds [n] of the Harris fusion and of the product from those of the box to those of the ellipse
+ * that both errors lie in together: to first order the fused score's error is that of one more inner product,
+ * of the vector (∂s/∂v)·a + (∂s/∂t)·b, whose length tells its deviation; what the curvature may add is added.
+ * correlation: the cosine of a and b, which is that of their errors. Bounds stay what they are where clamping
+ * bends the fusion within the box, and with the other fusions. For intervals of a chosen probability; a
+ * guarantee has the box. */
+void cir__bound_jointly(const cir__bound *bound, float correlation, size_t n, const float *restrict v,
+                        const float *restrict v_reach, const float *restrict t, const float *restrict t_reach,
+                        float *restrict bounds);
+
 #endif

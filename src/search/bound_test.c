@@ -158,11 +158,57 @@ static void test_no_number_has_no_bound(void **state)
             }
 }
 
+/* Errors that lie in an ellipse, and the bound over it. */
+static void test_both_errors_together(void **state)
+{
+    (void)state;
+    static const float correlations[] = {-0.9f, 0, 0.4f, 1};
+    enum { N_ANGLES = 64 };
+    static boxes of;
+    static cir__bound bound;
+    float bounds[N_BOXES], lowered[N_BOXES];
+    cir_fusion fusions[128];
+    const size_t n_fusions = list_fusions(fusions);
+    uint64_t random = 13;
+    size_t n_lowered = 0;
+
+    for (size_t f = 0; f < n_fusions; f++)
+        for (size_t c = 0; c < sizeof correlations / sizeof *correlations; c++) {
+            const cir_fusion *const fusion = &fusions[f];
+            const double along = (double)correlations[c], across = sqrt(1 - along * along);
+            boxes_make(&random, &of);
+            cir__bound_init(&bound, fusion);
+            cir__bound_many(&bound, N_BOXES, of.v, of.v_reach, of.t, of.t_reach, -INFINITY, bounds);
+            for (size_t b = 0; b < N_BOXES; b++)
+                lowered[b] = bounds[b];
+            cir__bound_jointly(&bound, correlations[c], N_BOXES, of.v, of.v_reach, of.t, of.t_reach, lowered);
+            for (size_t b = 0; b < N_BOXES; b++) {
+                float v[N_ANGLES], t[N_ANGLES], scores[N_ANGLES], high = -INFINITY;
+                for (int i = 0; i < N_ANGLES; i++) { /* the ellipse itself: nothing inside is larger */
+                    const double x = cos(i * 6.283185307 / N_ANGLES), y = sin(i * 6.283185307 / N_ANGLES);
+                    v[i] = (float)((double)of.v[b] + x * (double)of.v_reach[b]);
+                    t[i] = (float)((double)of.t[b] + (along * x + across * y) * (double)of.t_reach[b]);
+                }
+                cir__fuse(fusion, N_ANGLES, v, t, scores);
+                for (int i = 0; i < N_ANGLES; i++)
+                    high = fmaxf(high, scores[i]);
+                assert_true(lowered[b] >= high - 1e-6f * fabsf(high) && lowered[b] <= bounds[b]);
+                n_lowered += lowered[b] < bounds[b];
+            }
+        }
+    assert_true(n_lowered > 1000);
+    float rows[4] = {2, 0.1f, NAN, 0.1f}, kept = NAN; /* no number keeps its bound */
+    bound.fusion = (cir_fusion){.kind = CIR_FUSE_HARRIS, .lambda = 0.1f};
+    cir__bound_jointly(&bound, 0, 1, &rows[0], &rows[1], &rows[2], &rows[3], &kept);
+    assert_true(isnan(kept));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_point_of_the_box_is_above),
         cmocka_unit_test(test_no_number_has_no_bound),
+        cmocka_unit_test(test_both_errors_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

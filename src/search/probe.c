@@ -81,6 +81,15 @@ static double norm(const float *vector, size_t n)
     return sqrt(sum);
 }
 
+static float cosine(const float *x, const float *y, size_t n)
+{
+    const double lengths = norm(x, n) * norm(y, n);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)x[i] * (double)y[i];
+    return lengths > 0 ? (float)(sum / lengths) : 1;
+}
+
 /* rotated: [code_dim] scratch. */
 static void side_fill(const cir__coder *coder, const float *weights, float offset, double deviations,
                       size_t n_sides, float *rotated, uint8_t *tables, cir__probe_side *side)
@@ -134,6 +143,9 @@ cir_status cir__probe_init(cir__probe *probe, const cir__coder *coder, const cir
         side_fill(coder, query->b, query->b0, deviations, probe->n_sides, rotated,
                   probe->tables + (probe->n_sides - 1) * N_PATTERNS, &probe->sides[probe->n_sides - 1]);
     free(rotated);
+    probe->is_joint = reads_image && reads_text && deviations < CIR__PROBE_EXACT;
+    if (probe->is_joint)
+        probe->correlation = cosine(query->a, query->b, query->dim);
     return CIR_OK;
 }
 

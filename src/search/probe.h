@@ -11,6 +11,7 @@
 #ifndef CIR_SEARCH_PROBE_H
 #define CIR_SEARCH_PROBE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,8 @@ typedef struct cir__probe_side {
 typedef struct cir__probe {
     const cir_query *query;
     cir__bound bound;
+    bool is_joint; /* bounds are those of both errors together (bound.h) */
+    float correlation;
     size_t n_groups;
     size_t n_sides; /* those that the fusion reads: 1 or 2, image before text */
     cir__probe_side sides[2];
@@ -40,8 +43,8 @@ typedef struct cir__probe {
 double cir__probe_deviations(double recall);
 
 /* Makes tables for intervals of so many deviations; from CIR__PROBE_EXACT on, rounding is bounded by its
- * largest value instead of its deviation. End with cir__probe_done, also where its making failed. Errors:
- * CIR_NO_MEMORY. */
+ * largest value instead of its deviation, and both sides' errors each for itself. End with cir__probe_done,
+ * also where its making failed. Errors: CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__probe_init(cir__probe *probe, const cir__coder *coder, const cir_query *query,
                                           double deviations, cir_error *err);
 void cir__probe_done(cir__probe *probe); /* a zeroed one is allowed */

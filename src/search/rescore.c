@@ -106,6 +106,16 @@ typedef struct batch {
     bool is_read; /* features are there, else they are to be copied from the rows */
 } batch;
 
+/* Rows lie anywhere in memory: so many are asked for before they are needed. */
+#define AHEAD 4
+
+static void row_prefetch(const cir_rows *rows, size_t row)
+{
+    const char *const features = (const char *)(rows->f16 + row * rows->dim);
+    for (size_t i = 0; i < rows->dim * sizeof *rows->f16; i += 64)
+        __builtin_prefetch(features + i);
+}
+
 static void score_task(void *context, size_t i_task, size_t i_thread)
 {
     (void)i_thread;
@@ -116,8 +126,11 @@ static void score_task(void *context, size_t i_task, size_t i_thread)
     float *const v = by->scores + first, *const t = v + by->batch_rows, *const score = t + by->batch_rows;
     uint16_t *const features = by->features + first * dim;
 
-    for (size_t i = 0; i < n && !of->is_read; i++)
+    for (size_t i = 0; i < n && !of->is_read; i++) {
+        if (i + AHEAD < n)
+            row_prefetch(by->rows, of->items[first + i + AHEAD].row);
         memcpy(features + i * dim, by->rows->f16 + of->items[first + i].row * dim, dim * sizeof *features);
+    }
     const cir_rows rows = {.n_rows = n, .dim = dim, .f16 = features};
     const cir__scan scan = {.rows = &rows, .query = of->query, .kernels = by->kernels};
     cir__scan_dot(&scan, 0, n, v, t);

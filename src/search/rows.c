@@ -7,5 +7,6 @@ cir_rows cir_rows_of_index(const cir_index *index)
     return (cir_rows){.n_rows = info->n_rows,
                       .dim = info->model->dim,
                       .f16 = cir_index_get_vectors(index),
-                      .ready = cir_index_get_ready(index)};
+                      .ready = cir_index_get_ready(index),
+                      .codes = cir_index_get_codes(index)};
 }

@@ -192,8 +192,12 @@ static void run_task(void *context, size_t i_task, size_t i_thread)
             estimate(sieve, probe, sieve->codes->blocks + b * sieve->block_bytes, &of);
             cir__bound_many(&probe->bound, CIR__CODE_ROWS, of.values[0], of.reaches[0], of.values[1],
                             of.reaches[1], threshold, of.bounds);
-            if (reaches_any(of.bounds, threshold))
-                collect(sieve, b * CIR__CODE_ROWS, of.bounds, threshold, to);
+            if (!reaches_any(of.bounds, threshold))
+                continue;
+            if (probe->is_joint)
+                cir__bound_jointly(&probe->bound, probe->correlation, CIR__CODE_ROWS, of.values[0],
+                                   of.reaches[0], of.values[1], of.reaches[1], of.bounds);
+            collect(sieve, b * CIR__CODE_ROWS, of.bounds, threshold, to);
         }
     }
 }

@@ -31,24 +31,25 @@ static void scale_to(float *vector, size_t dim, float norm)
         vector[i] *= norm / sqrtf(sum);
 }
 
-static void gauss_fill(uint64_t *random, size_t dim, float power, float norm, float *out)
+/* spectrum: [dim], or NULL: the same for all components. */
+static void gauss_fill(uint64_t *random, size_t dim, const float *spectrum, float norm, float *out)
 {
     for (size_t i = 0; i < dim; i++)
-        out[i] = testing_gauss(random) * powf((float)(i + 1), -power);
+        out[i] = testing_gauss(random) * (spectrum != NULL ? spectrum[i] : 1);
     scale_to(out, dim, norm);
 }
 
-static void row_make(testing_shape shape, size_t r, size_t dim, const float *clusters, uint64_t *random,
-                     float *row)
+static void row_make(testing_shape shape, size_t r, size_t dim, const float *clusters, const float *spectrum,
+                     uint64_t *random, float *row)
 {
     switch (shape) {
     case TESTING_UNIFORM:
     case TESTING_N_SHAPES:
-        gauss_fill(random, dim, 0, 1, row);
+        gauss_fill(random, dim, NULL, 1, row);
         break;
     case TESTING_CLUSTERED: {
         const float *const cluster = clusters + (1 + testing_bits(random) % (N_CLUSTERS - 1)) * dim;
-        gauss_fill(random, dim, 0.4f, 0.3f, row);
+        gauss_fill(random, dim, spectrum, 0.3f, row);
         for (size_t i = 0; i < dim; i++)
             row[i] += 0.6f * clusters[i] + 0.6f * cluster[i];
         scale_to(row, dim, 1);
@@ -68,7 +69,7 @@ static void row_make(testing_shape shape, size_t r, size_t dim, const float *clu
         memset(row, 0, dim * sizeof *row);
         break;
     case TESTING_HALF:
-        row_make(TESTING_CLUSTERED, r, dim, clusters, random, row);
+        row_make(TESTING_CLUSTERED, r, dim, clusters, spectrum, random, row);
         memset(row + dim / 2, 0, (dim - dim / 2) * sizeof *row);
         break;
     }
@@ -94,16 +95,19 @@ void testing_rows_init(testing_rows *t, testing_shape shape, size_t n_rows, size
     cir_error err;
     float *const clusters = malloc(N_CLUSTERS * dim * sizeof *clusters);
     float *const row = malloc(dim * sizeof *row);
+    float *const spectrum = malloc(dim * sizeof *spectrum);
     double *const sums = calloc(dim, sizeof *sums);
 
     *t = (testing_rows){.f16 = malloc((n_rows + 1) * dim * sizeof *t->f16),
                         .ready = malloc(n_rows + 1),
                         .a = malloc(dim * sizeof *t->a),
                         .b = malloc(dim * sizeof *t->b)};
+    for (size_t i = 0; i < dim; i++)
+        spectrum[i] = powf((float)(i + 1), -0.4f);
     for (size_t c = 0; c < N_CLUSTERS; c++)
-        gauss_fill(&random, dim, 0.4f, 1, clusters + c * dim);
+        gauss_fill(&random, dim, spectrum, 1, clusters + c * dim);
     for (size_t r = 0; r < n_rows; r++) {
-        row_make(shape, r, dim, clusters, &random, row);
+        row_make(shape, r, dim, clusters, spectrum, &random, row);
         for (size_t i = 0; i < dim; i++)
             t->f16[r * dim + i] = cir__half_from_float(row[i]);
         if (shape == TESTING_DUPLICATES) /* the last bits of one component's fraction */
@@ -125,6 +129,7 @@ void testing_rows_init(testing_rows *t, testing_shape shape, size_t n_rows, size
     assert_int_equal(cir__coder_new(dim, seed, row, &t->coder, &err), CIR_OK);
     testing_rows_code(t, n_rows);
     free(sums);
+    free(spectrum);
     free(row);
     free(clusters);
 }

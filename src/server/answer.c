@@ -39,10 +39,14 @@ json_t *cir__answer_json(const cir__answer *answer)
     json_t *query = json_object();
     json_object_set_new(query, "image", cir__json_text(answer->query_image_path));
     json_object_set_new(query, "text", cir__json_text(answer->query_text));
-    return json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:I, s:{s:f, s:f, s:f}, s:o}", "index",
-                     cir__json_text(answer->index_path), "model", cir__json_text(answer->model_name),
-                     "model_fingerprint", answer->model_fingerprint, "method",
-                     cir_method_name(answer->method), "settings", cir__settings_json(answer->settings),
-                     "query", query, "n_images", (json_int_t)answer->n_images, "ms", "encode",
-                     answer->encode_ms, "search", answer->search_ms, "total", answer->total_ms, "hits", hits);
+    const cir_search_report *report = &answer->report;
+    return json_pack(
+        "{s:o, s:o, s:s, s:s, s:o, s:o, s:I, s:{s:f, s:f, s:f}, s:{s:b, s:I, s:I, s:f, s:f}, s:o}", "index",
+        cir__json_text(answer->index_path), "model", cir__json_text(answer->model_name), "model_fingerprint",
+        answer->model_fingerprint, "method", cir_method_name(answer->method), "settings",
+        cir__settings_json(answer->settings), "query", query, "n_images", (json_int_t)answer->n_images, "ms",
+        "encode", answer->encode_ms, "search", answer->search_ms, "total", answer->total_ms, "search",
+        "codes", (int)report->used_codes, "candidates", (json_int_t)report->n_candidates, "rescored",
+        (json_int_t)report->n_rescored, "codes_ms", report->codes_ms, "rescore_ms", report->rescore_ms,
+        "hits", hits);
 }

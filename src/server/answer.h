@@ -29,7 +29,8 @@ typedef struct cir__answer {
     const char *query_text;       /* NULL: an image query */
     size_t n_cut;                 /* texts that were longer than the model reads */
     double encode_ms, search_ms, total_ms;
-    size_t offset; /* hits before the first one */
+    cir_search_report report; /* how the hits were found */
+    size_t offset;            /* hits before the first one */
     bool has_ranks;
     size_t n_hits;
     cir__answer_hit *hits;

@@ -81,6 +81,8 @@ static void merge_settings(finding *self)
     self->settings.expand = asked->expand;
     self->settings.neighbours = asked->neighbours;
     self->settings.beta = asked->beta;
+    self->settings.recall = asked->recall;
+    self->settings.codes = asked->codes;
 }
 
 static cir_status compose(finding *self, cir__blob *upload, cir_error *err)
@@ -127,8 +129,9 @@ static cir_status search_top(finding *self, size_t k, cir_error *err)
         return cir__refuse_memory(err);
     if (k == 0)
         return CIR_OK;
-    return cir_search_top(&self->rows, &self->composed.query, k, self->context->pool, self->hits,
-                          &self->n_hits, err);
+    const cir_search_options options = cir_settings_get_search(&self->settings);
+    return cir_search_find(&self->rows, &self->composed.query, 1, k, &options, self->context->pool,
+                           self->hits, &self->n_hits, &self->answer.report, err);
 }
 
 /* Looks at more hits until there are enough that are not the same, or all have been looked at. */

@@ -237,7 +237,8 @@ typedef struct listing {
 /* What cir_composer_compose_features takes anew with every query. */
 static bool is_of_query(const char *key)
 {
-    static const char *const keys[] = {"lambda", "weight", "fuse", "expand", "neighbours", "beta"};
+    static const char *const keys[] = {"lambda",     "weight", "fuse",   "expand",
+                                       "neighbours", "beta",   "recall", "codes"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (strcmp(keys[i], key) == 0)
             return true;
