@@ -265,6 +265,19 @@ static void time_queries(bench *b, answers *a, double *ms, double *read_ms)
     }
 }
 
+/* The reading of the codes that took turns with a method's warm queries, and what part of it they reach. */
+static void print_reading(bench *b, const answers *a, double read_ms)
+{
+    const double gigabytes = (double)codes_bytes(b) * 1e-9;
+    const double codes_ms = quantile(a->codes_ms, b->set.n_queries, 0.5);
+    printf("          %.3f GB of codes are read alone in %.2f ms (%.1f GB/s), estimated from at %.0f %% of "
+           "that\n",
+           gigabytes, read_ms, gigabytes / read_ms * 1e3, 100 * read_ms / codes_ms);
+    fprintf(b->json,
+            ", \"%s_reading\": {\"codes_gb\": %.4f, \"read_ms\": %.3f, \"gb_s\": %.2f, \"fraction\": %.3f}",
+            a->name, gigabytes, read_ms, gigabytes / read_ms * 1e3, read_ms / codes_ms);
+}
+
 static void measure_single(bench *b, answers *methods, size_t n_methods)
 {
     const size_t n = b->set.n_queries;
@@ -276,17 +289,8 @@ static void measure_single(bench *b, answers *methods, size_t n_methods)
         print_answers(b, &methods[m], "for the first time", methods[m].first_ms);
         time_queries(b, &methods[m], methods[m].ms, read_ms);
         print_answers(b, &methods[m], "warm", methods[m].ms);
-    }
-    const double gigabytes = (double)codes_bytes(b) * 1e-9, reading = quantile(read_ms, n, 0.5);
-    const double codes_ms = quantile(methods[0].codes_ms, n, 0.5), whole = quantile(methods[0].ms, n, 0.5);
-    if (b->rows.codes != NULL) {
-        printf("  codes: %.3f GB, read alone in %.2f ms (%.1f GB/s); estimated from at %.1f GB/s, %.0f %% of "
-               "that; the whole of %s %.0f %%\n",
-               gigabytes, reading, gigabytes / reading * 1e3, gigabytes / codes_ms * 1e3,
-               100 * reading / codes_ms, methods[0].name, 100 * reading / whole);
-        fprintf(b->json,
-                ", \"codes_gb\": %.4f, \"read_ms\": %.3f, \"read_gb_s\": %.2f, \"codes_fraction\": %.3f",
-                gigabytes, reading, gigabytes / reading * 1e3, reading / codes_ms);
+        if (b->rows.codes != NULL)
+            print_reading(b, &methods[m], quantile(read_ms, n, 0.5));
     }
     const double peak = of_status("VmHWM"), anonymous = of_status("RssAnon"), files = of_status("RssFile");
     printf("  resident at most %.2f GB; now %.2f GB of memory and %.2f GB of mapped files\n", peak, anonymous,
@@ -431,6 +435,7 @@ static void run(bench *b)
         exit(1);
     open_index(b);
     cir_settings_init(&b->settings, CIR_METHOD_BASIC);
+    b->settings.recall = s->recall;
     b->weights = room(s->n_queries, s->dim * sizeof *b->weights);
     b->expanded = room(s->n_queries, s->dim * sizeof *b->expanded);
     b->json = open_memstream(&b->json_text, &b->json_size);
