@@ -291,6 +291,11 @@ static void test_rows_without_a_code_are_found(void **state)
     (void)find(&t.rows, &query, 10, 1, NULL, best, &n);
     for (size_t i = 0; i < N_STALE; i++) { /* a row's features change places with another's */
         stale[i] = i * 90 + testing_bits(&random) % 90;
+        for (size_t j = 0; j < 10; j++)
+            if (best[j].id / 90 == i) /* found by its code, too: it counts once */
+                stale[i] = best[j].id;
+        if (stale[i] == best[0].id || stale[i] == best[1].id)
+            continue;
         const size_t r = stale[i], other = i % 12 == 0 ? best[i / 12].id : testing_bits(&random) % N_ROWS;
         memcpy(t.f16 + r * DIM, t.f16 + other * DIM, DIM * sizeof *t.f16);
         t.ready[r] = i % 5 != 0;
