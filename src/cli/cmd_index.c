@@ -8,8 +8,8 @@
 static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default: the index' own, else demo)"},
-    {"precision", 0, "f32|bf16",
-     "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
+    {"precision", 0, "f32|bf16|int8",
+     "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
     {"batch", 0, "N", "pictures encoded together (default 16)"},
     {"max-megapixels", 0, "N", "refuse larger pictures (default 512)"},
     {"no-exif-rotation", 0, NULL, "leave EXIF orientations unapplied, as the reference code does"},
@@ -114,7 +114,8 @@ static int run(const cir__arguments *arguments)
     bool has_model = find_model_of_index(index_path, model_path);
     int status = cir__session_open_pool(arguments, &pool);
     if (status == CIR__DONE)
-        status = cir__session_open_model(arguments, has_model ? model_path : NULL, &model);
+        status =
+            cir__session_open_model(arguments, has_model ? model_path : NULL, CIR_PRECISION_AUTO, &model);
     if (status == CIR__DONE) {
         cir__session_catch_interrupts();
         cir__progress_init(&progress, arguments, "indexing");

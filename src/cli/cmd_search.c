@@ -21,8 +21,8 @@ static const cir__flag flags[] = {
     {"html", 0, "FILE", "write a page with the pictures and the scatter of the scores"},
     {"show", 0, NULL, "show the pictures in the terminal"},
     {"model", 0, "MODEL", "where the index' model lies now, or which of its models to use"},
-    {"precision", 0, "f32|bf16",
-     "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
+    {"precision", 0, "f32|bf16|int8",
+     "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
     {"no-exif-rotation", 0, NULL, "leave the query photo's EXIF orientation unapplied"},
     {0},
 };
@@ -69,7 +69,7 @@ static int open_index_and_model(searching *self, const char *path)
     if (cir_index_open(path, NULL, &self->index, &err) != CIR_OK)
         return cir__session_fail(&err);
     const cir_index_model *first = cir_index_get_info(self->index)->model;
-    int status = cir__session_open_model(self->arguments, first->path, &self->model);
+    int status = cir__session_open_model(self->arguments, first->path, CIR_PRECISION_AUTO, &self->model);
     if (status != CIR__DONE) {
         if (!cir__arguments_has(self->arguments, "model"))
             fprintf(stderr, "cir: %s was made with that model; say where it lies now: --model DIR\n", path);
