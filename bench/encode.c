@@ -495,6 +495,8 @@ static size_t read_number(const char *text)
 
 int main(int argc, char **argv)
 {
+    /* A line as soon as it is known: all of it takes minutes. */
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     setting set = {.n_images = 16, .n_texts = 200, .n_repeats = 3};
     cir_error err = {0};
     for (int i = 1; i < argc; i += 2) {
