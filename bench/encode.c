@@ -9,7 +9,9 @@
  * each shape to a file.
  *
  *   bench_encode [--shape vit_b32|vit_l14] [--images N] [--texts N] [--repeats R] [--threads T] [--json FILE]
- *                [--precision f32|bf16]
+ *                [--precision f32|bf16|int8]
+ *
+ * Without --precision, all that the processor has, and the least cosine of the features to those in f32.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,8 +47,8 @@ static const shape shapes[] = {
 typedef struct setting {
     const char *shape; /* NULL: all */
     size_t n_images, n_texts, n_repeats, n_threads;
-    const char *json_path; /* or NULL */
-    cir_precision precision;
+    const char *json_path;   /* or NULL */
+    cir_precision precision; /* AUTO: all, one after another */
 } setting;
 
 static double now(void)
@@ -106,12 +108,12 @@ typedef struct alone {
     size_t n_threads;
 } alone;
 
-static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, size_t n_out, bool is_bf16,
-                       size_t n_threads)
+static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, size_t n_out,
+                       cir__product_kind kind, size_t n_threads)
 {
     cir_error err = {0};
     size_t block = cir__product_block_rows[0];
-    check(cir__product_init(&self->product, engine, n_in, n_out, CIR__PRODUCT_PLAIN, is_bf16, &err), &err);
+    check(cir__product_init(&self->product, engine, n_in, n_out, CIR__PRODUCT_PLAIN, kind, &err), &err);
     self->list = &self->product;
     self->n_threads = n_threads;
     self->lanes = take(n_threads, sizeof(cir__lane *));
@@ -124,7 +126,11 @@ static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, siz
     cir__made_draw("rows", n_threads * block * n_in, 2, self->rows);
     float *plain = take(n_in * n_out, sizeof(float));
     cir__made_draw("matrix", n_in * n_out, 0.0625F, plain);
-    check(cir__product_pack(&self->product, engine, plain, self->packed, &err), &err);
+    float *scales = take(n_out, sizeof *scales);
+    int32_t *sums = take(n_out, sizeof *sums);
+    check(cir__product_pack(&self->product, engine, plain, self->packed, scales, sums, &err), &err);
+    free(scales);
+    free(sums);
     free(plain);
 }
 
@@ -147,7 +153,8 @@ static void alone_task(void *context, size_t i_task, size_t i_thread)
     size_t block = cir__product_block_rows[0];
     int entered = cir__product_enter();
     if (!cir__lane_run(self->lanes[i_thread], 0, 0, self->rows + i_thread * block * self->product.n_in,
-                       self->packed, self->bias, self->out + i_thread * block * self->product.n_out))
+                       self->packed, self->product.kind == CIR__PRODUCT_INT8 ? NULL : self->bias,
+                       self->out + i_thread * block * self->product.n_out))
         stop("oneDNN fails");
     cir__product_leave(entered);
 }
@@ -172,8 +179,9 @@ static void alone_tower_init(alone_tower *self, struct dnnl_engine *engine, cons
                                 {tower->width, tower->width},
                                 {tower->width, tower->mlp_width},
                                 {tower->mlp_width, tower->width}};
+    static const cir__product_kind kinds[] = {CIR__PRODUCT_F32, CIR__PRODUCT_BF16, CIR__PRODUCT_INT8};
     for (size_t i = 0; i < 4; i++) {
-        alone_init(&self->products[i], engine, sides[i][0], sides[i][1], tower->is_bf16, n_threads);
+        alone_init(&self->products[i], engine, sides[i][0], sides[i][1], kinds[tower->precision], n_threads);
         self->best[i] = 1e9;
     }
 }
@@ -212,6 +220,7 @@ typedef struct result {
     double images_seconds, image_seconds, texts_seconds, text_seconds;
     double open_seconds, first_image_seconds, first_text_seconds;
     double image_alone, text_alone; /* operations a second */
+    float *images, *texts;          /* features, to be freed */
 } result;
 
 static void make_ids(const cir__config *config, size_t n, int32_t *ids, size_t *starts)
@@ -232,6 +241,8 @@ static void measure(const setting *set, const cir_model *model, cir_pool *pool, 
     float *tensors = take(set->n_images * n_items, sizeof *tensors);
     size_t n_most = set->n_images > set->n_texts ? set->n_images : set->n_texts;
     float *features = take(n_most * config->dim, sizeof *features);
+    out->images = take(set->n_images * config->dim, sizeof *out->images);
+    out->texts = take(set->n_texts * config->dim, sizeof *out->texts);
     int32_t *ids = take(set->n_texts * TEXT_TOKENS, sizeof *ids);
     size_t *starts = take(set->n_texts + 1, sizeof *starts);
     cir__made_draw("image.input", set->n_images * n_items, 2, tensors);
@@ -252,11 +263,11 @@ static void measure(const setting *set, const cir_model *model, cir_pool *pool, 
     out->images_seconds = out->image_seconds = out->texts_seconds = out->text_seconds = 1e9;
     for (size_t i = 0; i < set->n_repeats; i++) {
         start = now();
-        check(cir_model_encode_tensors(model, pool, tensors, set->n_images, features, &err), &err);
+        check(cir_model_encode_tensors(model, pool, tensors, set->n_images, out->images, &err), &err);
         out->images_seconds = least(out->images_seconds, now() - start);
         alone_tower_measure(&image, pool);
         start = now();
-        check(cir__model_encode_ids(model, pool, ids, starts, set->n_texts, features, NULL, NULL, &err),
+        check(cir__model_encode_ids(model, pool, ids, starts, set->n_texts, out->texts, NULL, NULL, &err),
               &err);
         out->texts_seconds = least(out->texts_seconds, now() - start);
         alone_tower_measure(&text, pool);
@@ -356,6 +367,23 @@ static context_result measure_context(const setting *set, const cir_model *model
     return out;
 }
 
+/* Features in f32, to compare others with. */
+typedef struct exact {
+    float *images, *texts; /* NULL: not run */
+} exact;
+
+static double least_cosine(const float *a, const float *b, size_t n, size_t dim)
+{
+    double least_one = 1;
+    for (size_t i = 0; i < n; i++) {
+        double cosine = 0;
+        for (size_t j = 0; j < dim; j++)
+            cosine += (double)a[i * dim + j] * (double)b[i * dim + j];
+        least_one = cosine < least_one ? cosine : least_one;
+    }
+    return least_one;
+}
+
 /* A folder with the shape's model; its tokenizer knows a single letter, as no words are read here. */
 static void make_folder(const shape *made, char folder[CIR__MADE_PATH_SIZE])
 {
@@ -367,24 +395,27 @@ static void make_folder(const shape *made, char folder[CIR__MADE_PATH_SIZE])
         stop("/tmp: the model cannot be written");
 }
 
-static void print_row(const char *name, const char *what, double per_second, double one_seconds, double rate,
-                      double alone_rate)
+static void print_row(const char *name, cir_precision precision, const char *what, double per_second,
+                      double one_seconds, double rate, double alone_rate)
 {
-    (void)printf("%-8s  %-6s  %9.1f  %8.1f  %8.1f  %8.1f  %6.0f %%\n", name, what, per_second,
-                 one_seconds * 1e3, rate * 1e-9, alone_rate * 1e-9, 100 * rate / alone_rate);
+    (void)printf("%-8s  %-4s  %-6s  %9.1f  %8.1f  %8.1f  %8.1f  %6.0f %%\n", name,
+                 cir_precision_name(precision), what, per_second, one_seconds * 1e3, rate * 1e-9,
+                 alone_rate * 1e-9, 100 * rate / alone_rate);
 }
 
-static void run(const setting *set, const shape *made, cir_pool *pool)
+static void run(const setting *set, const shape *made, const char *folder, cir_precision precision,
+                cir_pool *pool, exact *right)
 {
-    char folder[CIR__MADE_PATH_SIZE];
-    make_folder(made, folder);
     cir_error err = {0};
     cir_model *model;
     result found;
     double start = now();
-    cir_status status = cir_model_open_with(folder, &(cir_model_options){set->precision}, &model, &err);
+    cir_status status = cir_model_open_with(folder, &(cir_model_options){precision}, &model, &err);
     found.open_seconds = now() - start;
-    cir__made_folder_remove(folder); /* mapped all the same */
+    if (status == CIR_UNSUPPORTED) {
+        (void)printf("%-8s  %s\n", made->name, err.message);
+        return;
+    }
     check(status, &err);
     measure(set, model, pool, &found);
     const cir__config *config = cir__model_get_config(model);
@@ -393,11 +424,21 @@ static void run(const setting *set, const shape *made, cir_pool *pool)
     operations text = count_operations(&config->text, TEXT_TOKENS, 0, config->dim);
     double images_rate = (double)set->n_images / found.images_seconds;
     double texts_rate = (double)set->n_texts / found.texts_seconds;
-    print_row(made->name, "image", images_rate, found.image_seconds, images_rate * image.all,
+    print_row(made->name, precision, "image", images_rate, found.image_seconds, images_rate * image.all,
               found.image_alone);
-    print_row(made->name, "text", texts_rate, found.text_seconds, texts_rate * text.all, found.text_alone);
+    print_row(made->name, precision, "text", texts_rate, found.text_seconds, texts_rate * text.all,
+              found.text_alone);
     (void)printf("%-8s  opened in %.0f ms, first image %.0f ms, first text %.0f ms\n", made->name,
                  found.open_seconds * 1e3, found.first_image_seconds * 1e3, found.first_text_seconds * 1e3);
+    if (precision == CIR_PRECISION_F32)
+        *right = (exact){found.images, found.texts};
+    double image_cosine =
+        right->images != NULL ? least_cosine(found.images, right->images, set->n_images, config->dim) : 0;
+    double text_cosine =
+        right->texts != NULL ? least_cosine(found.texts, right->texts, set->n_texts, config->dim) : 0;
+    if (precision != CIR_PRECISION_F32 && right->images != NULL)
+        (void)printf("%-8s  least cosine to f32: images %.5f, texts %.5f\n", made->name, image_cosine,
+                     text_cosine);
     context_result context = measure_context(set, model, pool);
     (void)printf(
         "%-8s  a query's %zu texts: %.0f ms each by itself; shared: %.0f ms the first time, then %.0f ms\n",
@@ -413,16 +454,34 @@ static void run(const setting *set, const shape *made, cir_pool *pool)
             "\"text_tokens\": %d, \"images_per_s\": %.3f, \"texts_per_s\": %.3f, \"image_ms\": %.3f, "
             "\"text_ms\": %.3f, \"image_gops\": %.2f, \"text_gops\": %.2f, \"image_onednn_gops\": %.2f, "
             "\"text_onednn_gops\": %.2f, \"open_ms\": %.2f, \"first_image_ms\": %.1f, \"first_text_ms\": "
-            "%.1f, \"context_plain_ms\": %.1f, \"context_first_ms\": %.1f, \"context_ms\": %.1f}\n",
-            made->name, set->precision == CIR_PRECISION_BF16 ? "bf16" : "f32", cir_pool_n_threads(pool),
-            set->n_images, set->n_texts, TEXT_TOKENS, images_rate, texts_rate, found.image_seconds * 1e3,
-            found.text_seconds * 1e3, images_rate * image.all * 1e-9, texts_rate * text.all * 1e-9,
-            found.image_alone * 1e-9, found.text_alone * 1e-9, found.open_seconds * 1e3,
-            found.first_image_seconds * 1e3, found.first_text_seconds * 1e3, context.plain * 1e3,
-            context.first * 1e3, context.later * 1e3);
+            "%.1f, \"context_plain_ms\": %.1f, \"context_first_ms\": %.1f, \"context_ms\": %.1f, "
+            "\"least_image_cosine\": %.6f, \"least_text_cosine\": %.6f}\n",
+            made->name, cir_precision_name(precision), cir_pool_n_threads(pool), set->n_images, set->n_texts,
+            TEXT_TOKENS, images_rate, texts_rate, found.image_seconds * 1e3, found.text_seconds * 1e3,
+            images_rate * image.all * 1e-9, texts_rate * text.all * 1e-9, found.image_alone * 1e-9,
+            found.text_alone * 1e-9, found.open_seconds * 1e3, found.first_image_seconds * 1e3,
+            found.first_text_seconds * 1e3, context.plain * 1e3, context.first * 1e3, context.later * 1e3,
+            image_cosine, text_cosine);
         (void)fclose(json);
     }
+    if (precision != CIR_PRECISION_F32) {
+        free(found.images);
+        free(found.texts);
+    }
     cir_model_close(model);
+}
+
+static void run_all(const setting *set, const shape *made, cir_pool *pool)
+{
+    char folder[CIR__MADE_PATH_SIZE];
+    exact right = {0};
+    make_folder(made, folder);
+    for (cir_precision i = CIR_PRECISION_F32; i <= CIR_PRECISION_INT8; i++)
+        if (set->precision == CIR_PRECISION_AUTO || set->precision == i)
+            run(set, made, folder, i, pool, &right);
+    cir__made_folder_remove(folder);
+    free(right.images);
+    free(right.texts);
 }
 
 static size_t read_number(const char *text)
@@ -436,19 +495,20 @@ static size_t read_number(const char *text)
 
 int main(int argc, char **argv)
 {
+    /* A line as soon as it is known: all of it takes minutes. */
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     setting set = {.n_images = 16, .n_texts = 200, .n_repeats = 3};
+    cir_error err = {0};
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc)
             stop("usage: bench_encode [--shape NAME] [--images N] [--texts N] [--repeats R] [--threads T] "
-                 "[--json FILE] [--precision f32|bf16]");
+                 "[--json FILE] [--precision f32|bf16|int8]");
         if (strcmp(argv[i], "--shape") == 0)
             set.shape = argv[i + 1];
         else if (strcmp(argv[i], "--json") == 0)
             set.json_path = argv[i + 1];
-        else if (strcmp(argv[i], "--precision") == 0 && strcmp(argv[i + 1], "bf16") == 0)
-            set.precision = CIR_PRECISION_BF16;
-        else if (strcmp(argv[i], "--precision") == 0 && strcmp(argv[i + 1], "f32") == 0)
-            set.precision = CIR_PRECISION_F32;
+        else if (strcmp(argv[i], "--precision") == 0)
+            check(cir_precision_parse(argv[i + 1], &set.precision, &err), &err);
         else if (strcmp(argv[i], "--images") == 0)
             set.n_images = read_number(argv[i + 1]);
         else if (strcmp(argv[i], "--texts") == 0)
@@ -463,15 +523,14 @@ int main(int argc, char **argv)
     if (set.n_images == 0 || set.n_texts == 0 || set.n_repeats == 0)
         stop("counts must be at least 1");
     cir_pool *pool;
-    cir_error err = {0};
     check(cir_pool_new(set.n_threads, &pool, &err), &err);
     (void)printf("%zu threads, %zu images and %zu texts of %d tokens at once, best of %zu\n",
                  cir_pool_n_threads(pool), set.n_images, set.n_texts, TEXT_TOKENS, set.n_repeats);
-    (void)printf("shape     what       per s    one ms    Gop/s    oneDNN  fraction\n");
+    (void)printf("shape     in    what       per s    one ms    Gop/s    oneDNN  fraction\n");
     bool has_run = false;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (set.shape == NULL || strcmp(set.shape, shapes[i].name) == 0) {
-            run(&set, &shapes[i], pool);
+            run_all(&set, &shapes[i], pool);
             has_run = true;
         }
     cir_pool_free(pool);

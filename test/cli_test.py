@@ -47,9 +47,9 @@ def update(cir, photos, index, *more):
     (["index", "photos"], "-o INDEX is missing"),
     (["index", "-o", "x.cir"], "a folder of photos is missing"),
     (["index", "photos", "-o", "x.cir", "--threads", "0"], "whole number"),
-    (["index", "photos", "-o", "x.cir", "--precision", "int9"], "neither f32 nor bf16"),
+    (["index", "photos", "-o", "x.cir", "--precision", "int9"], "none of auto, f32, bf16, int8"),
     (["encode", "-o", "x.npy"], "either --images"),
-    (["encode", "--texts", "/dev/null", "-o", "x.npy", "--precision", "f16"], "neither f32 nor bf16"),
+    (["encode", "--texts", "/dev/null", "-o", "x.npy", "--precision", "f16"], "none of auto, f32, bf16, int8"),
     (["eval"], "DATASET"),
     (["frobnicate"], "no such command"),
 ])
@@ -70,15 +70,17 @@ def test_every_command_has_help(cir, command):
     assert len(flags) == len(set(flags)) > 0, "every flag once"
 
 
-def test_an_index_in_bf16_is_close_to_one_in_f32(cir, photos, tmp_path):
+@pytest.mark.parametrize("precision, least", [("bf16", 0.999), ("int8", 0.99)])
+def test_an_index_in_less_precision_is_close_to_one_in_f32(cir, photos, tmp_path, precision, least):
     plain, rounded = tmp_path / "plain.cir", tmp_path / "rounded.cir"
     assert cir("index", photos, "-o", plain, "-q").status == 0
-    made = cir("index", photos, "-o", rounded, "-q", "--precision", "bf16")
-    if made.status == 1 and "bf16" in made.err:
-        pytest.skip("this processor has no bf16: " + made.err)
+    made = cir("index", photos, "-o", rounded, "-q", "--precision", precision)
+    if made.status == 1 and precision in made.err:
+        pytest.skip(f"this processor has no {precision}: " + made.err)
     assert made.status == 0, made.err
     a, b = (numpy.load(next(index.glob("features/*/vectors.npy"))).astype(float) for index in (plain, rounded))
-    assert not (a == b).all() and ((a * b).sum(1) / numpy.linalg.norm(a, axis=1) / numpy.linalg.norm(b, axis=1)).min() > 0.999
+    assert not (a == b).all() and ((a * b).sum(1) / numpy.linalg.norm(a, axis=1) / numpy.linalg.norm(b, axis=1)).min() > least
+    assert cir("search", rounded, "--text", "a red house", "--precision", precision, "-k", "1").status == 0
 
 
 # -- index ---------------------------------------------------------------------------------------------------------

@@ -19,9 +19,18 @@ typedef struct cir_model cir_model;
 
 /* How exactly the towers' layers multiply. */
 typedef enum cir_precision {
-    CIR_PRECISION_F32,
-    CIR_PRECISION_BF16 /* about twice as fast, where the processor has it; features change a little */
+    CIR_PRECISION_AUTO, /* bf16 where the processor multiplies it itself, else f32; the demo encoder: f32 */
+    CIR_PRECISION_F32,  /* the same features on every machine, but for rounding */
+    CIR_PRECISION_BF16, /* about twice as fast; cosines to f32's features of 0.9998 and more */
+    CIR_PRECISION_INT8  /* twice as fast again; cosines of 0.99 and more. Needs AVX512_VNNI */
 } cir_precision;
+
+/* "auto", "f32", "bf16", "int8". Static storage. */
+CIR_API const char *cir_precision_name(cir_precision precision);
+
+/* The precision of that name; CIR_ARGUMENT lists the names. */
+CIR_MUST_CHECK CIR_API cir_status cir_precision_parse(const char *name, cir_precision *precision_out,
+                                                      cir_error *err);
 
 /* How to open a model. Zeroed fields mean the defaults. */
 typedef struct cir_model_options {
@@ -39,7 +48,7 @@ typedef struct cir_model_info {
     size_t context_length;    /* most tokens of a text, start and end token included */
     size_t n_vocabulary;
     size_t n_parameters;
-    cir_precision precision; /* that it was opened with; the fingerprint is the same for all */
+    cir_precision precision; /* in use, never AUTO; the fingerprint is the same for all */
 } cir_model_info;
 
 /* The folder that holds installed models, one folder below it a model: $CIR_MODELS, else

@@ -9,8 +9,8 @@
 
 static const cir__flag flags[] = {
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default)"},
-    {"precision", 0, "f32|bf16",
-     "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
+    {"precision", 0, "f32|bf16|int8",
+     "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
     {"images", 0, NULL, "what follows are pictures and folders of pictures"},
     {"texts", 0, "FILE", "a file with one text a line; - is standard input"},
     {"output", 'o', "OUT.npy", "where the features go: float32, one unit row an item"},
@@ -149,7 +149,7 @@ static int run(const cir__arguments *arguments)
     if (status == CIR__DONE)
         status = cir__session_open_pool(arguments, &pool);
     if (status == CIR__DONE)
-        status = cir__session_open_model(arguments, NULL, &model);
+        status = cir__session_open_model(arguments, NULL, CIR_PRECISION_AUTO, &model);
     if (status == CIR__DONE)
         status = encode(arguments, model, pool, &texts, output);
     cir_model_close(model);

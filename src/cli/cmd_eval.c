@@ -34,8 +34,8 @@ static const cir__flag flags[] = {
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
     {"cache", 0, "DIR", "where features of pictures are kept for the next run (~/.cache/cir), or \"none\""},
     {"verify", 0, NULL, "check the pictures' files against checksums.sha256 first"},
-    {"precision", 0, "f32|bf16",
-     "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
+    {"precision", 0, "f32|bf16|int8",
+     "of the encoder's products (default f32, so that figures are the same on every machine)"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
     {"report", 0, "FILE.html", "write one page with tables, charts, best and worst queries"},
     {"csv", 0, "DIR", "write a table of queries and one of instances for each method"},
@@ -341,7 +341,7 @@ static int run(const cir__arguments *arguments)
     cir_dataset *dataset = NULL;
     status = cir__session_open_pool(arguments, &self.pool);
     if (status == CIR__DONE && !has_features)
-        status = cir__session_open_model(arguments, NULL, &model);
+        status = cir__session_open_model(arguments, NULL, CIR_PRECISION_F32, &model);
     if (status == CIR__DONE)
         status = cir__eval_data_open(arguments, self.pool, model, &dataset);
     self.dataset = dataset;

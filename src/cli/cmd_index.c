@@ -10,8 +10,8 @@ static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
     {"model", 0, "MODEL",
      "a model's folder or name, or \"demo\"; may be repeated (default: the index' own, else demo)"},
-    {"precision", 0, "f32|bf16",
-     "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
+    {"precision", 0, "f32|bf16|int8",
+     "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
     {"batch", 0, "N", "pictures encoded together (default 16)"},
     {"max-megapixels", 0, "N", "refuse larger pictures (default 512)"},
     {"exact-decode", 0, NULL, "decode JPEGs whole: features are bit-exact with the reference's"},
@@ -140,7 +140,7 @@ static int open_one(indexing *self, const char *path)
     cir_model *model = NULL;
     if (self->n_models == MAX_MODELS)
         return cir__arguments_refuse(self->arguments, "--model: at most %d at once", MAX_MODELS);
-    int status = cir__session_open_model_at(self->arguments, path, &model);
+    int status = cir__session_open_model_at(self->arguments, path, CIR_PRECISION_AUTO, &model);
     if (status == CIR__DONE)
         self->models[self->n_models++] = model;
     return status;

@@ -23,8 +23,8 @@ static const cir__flag flags[] = {
     {"html", 0, "FILE", "write a page with the pictures and the scatter of the scores"},
     {"show", 0, NULL, "show the pictures in the terminal"},
     {"model", 0, "MODEL", "where the index' model lies now, or which of its models to use"},
-    {"precision", 0, "f32|bf16",
-     "of the encoder's products (default f32; bf16 is faster where the processor has it)"},
+    {"precision", 0, "f32|bf16|int8",
+     "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
     {"forget-texts", 0, NULL,
      "keep nothing of the words beside the index; else the same words are quick again"},
     {"exact-decode", 0, NULL, "decode a large JPEG whole (default: at a reduced scale, as cir index does)"},
@@ -89,7 +89,7 @@ static int open_index_and_model(searching *self, const char *path)
         return cir__session_fail(&err);
     self->stages[OPEN_INDEX].ms = pass(self);
     const cir_index_model *first = cir_index_get_info(self->index)->model;
-    int status = cir__session_open_model(self->arguments, first->path, &self->model);
+    int status = cir__session_open_model(self->arguments, first->path, CIR_PRECISION_AUTO, &self->model);
     self->stages[OPEN_MODEL].ms = pass(self);
     if (status != CIR__DONE) {
         if (!cir__arguments_has(self->arguments, "model"))

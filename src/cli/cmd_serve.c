@@ -14,6 +14,8 @@ static const cir__flag flags[] = {
     {"tls-certificate", 0, "FILE", "serve HTTPS with this certificate (PEM)"},
     {"tls-key", 0, "FILE", "and this key"},
     {"model", 0, "MODEL", "where the index' model lies now, or which of its models to use"},
+    {"precision", 0, "f32|bf16|int8",
+     "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
     {"max-upload", 0, "MB", "largest picture that may be uploaded (default 32)"},
     {"max-megapixels", 0, "N", "and how many it may have (default 100)"},
     {"forget-texts", 0, NULL, "keep nothing beside the index of the words that were asked for"},
@@ -71,6 +73,8 @@ static int run(const cir__arguments *arguments)
     };
     if (cir__arguments_n_operands(arguments) != 1)
         return cir__arguments_refuse(arguments, "name one index");
+    if (cir__session_read_precision(arguments, CIR_PRECISION_AUTO, &options.precision) != CIR__DONE)
+        return CIR__USAGE;
     if ((options.certificate_file == NULL) != (options.key_file == NULL))
         return cir__arguments_refuse(arguments, "--tls-certificate and --tls-key go together");
     if (!cir__arguments_count(arguments, "port", 0, 65535, &port) ||

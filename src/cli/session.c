@@ -24,20 +24,32 @@ int cir__session_open_pool(const cir__arguments *arguments, cir_pool **pool_out)
     return cir_pool_new(n_threads, pool_out, &err) == CIR_OK ? CIR__DONE : cir__session_fail(&err);
 }
 
-int cir__session_open_model(const cir__arguments *arguments, const char *fallback_path, cir_model **model_out)
+int cir__session_read_precision(const cir__arguments *arguments, cir_precision default_precision,
+                                cir_precision *precision_out)
 {
-    const char *path = cir__arguments_get(arguments, "model");
-    return cir__session_open_model_at(arguments, path != NULL ? path : fallback_path, model_out);
+    const char *name = cir__arguments_get(arguments, "precision");
+    cir_error err;
+    *precision_out = default_precision;
+    if (name != NULL && cir_precision_parse(name, precision_out, &err) != CIR_OK)
+        return cir__arguments_refuse(arguments, "--precision: %s", err.message);
+    return CIR__DONE;
 }
 
-int cir__session_open_model_at(const cir__arguments *arguments, const char *path, cir_model **model_out)
+int cir__session_open_model(const cir__arguments *arguments, const char *fallback_path,
+                            cir_precision default_precision, cir_model **model_out)
 {
-    const char *precision = cir__arguments_get(arguments, "precision");
-    cir_model_options options = {CIR_PRECISION_F32};
-    if (precision != NULL && strcmp(precision, "bf16") == 0)
-        options.precision = CIR_PRECISION_BF16;
-    else if (precision != NULL && strcmp(precision, "f32") != 0)
-        return cir__arguments_refuse(arguments, "--precision: %s: is neither f32 nor bf16", precision);
+    const char *path = cir__arguments_get(arguments, "model");
+    return cir__session_open_model_at(arguments, path != NULL ? path : fallback_path, default_precision,
+                                      model_out);
+}
+
+int cir__session_open_model_at(const cir__arguments *arguments, const char *path,
+                               cir_precision default_precision, cir_model **model_out)
+{
+    cir_model_options options;
+    int status = cir__session_read_precision(arguments, default_precision, &options.precision);
+    if (status != CIR__DONE)
+        return status;
     if (path == NULL) {
         path = CIR_MODEL_DEMO;
         if (!cir__arguments_has(arguments, "quiet"))

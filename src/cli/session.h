@@ -15,12 +15,17 @@ int cir__session_fail(const cir_error *err);
 /* The pool that --threads asks for. CIR__DONE, or the exit status after a message. */
 int cir__session_open_pool(const cir__arguments *arguments, cir_pool **pool_out);
 
+/* What --precision says, or the default. */
+int cir__session_read_precision(const cir__arguments *arguments, cir_precision default_precision,
+                                cir_precision *precision_out);
+
 /* Opens the model that --model names, else fallback_path, else the embedded one with a notice of one line. */
 int cir__session_open_model(const cir__arguments *arguments, const char *fallback_path,
-                            cir_model **model_out);
+                            cir_precision default_precision, cir_model **model_out);
 
-/* Opens the model at path, or the embedded one for NULL, with the --precision asked for. */
-int cir__session_open_model_at(const cir__arguments *arguments, const char *path, cir_model **model_out);
+/* The same for the model at path, or the embedded one for NULL, whatever --model says. */
+int cir__session_open_model_at(const cir__arguments *arguments, const char *path,
+                               cir_precision default_precision, cir_model **model_out);
 
 /* Reads --method (default) and every --set into settings. */
 int cir__session_read_settings(const cir__arguments *arguments, cir_method default_method,

@@ -212,7 +212,13 @@ cir_status cir__feature_cache_open(const char *folder, const cir_model_info *mod
     *cache_out = NULL;
     if (cache == NULL)
         return cir__fail_memory(err, "a cache");
-    snprintf(name, sizeof name, NAME_BEGIN "%s-%s.sqlite", model->fingerprint, cir_version());
+    /* Features of different precisions are kept apart. */
+    bool is_f32 = model->precision != CIR_PRECISION_BF16 && model->precision != CIR_PRECISION_INT8;
+    snprintf(name, sizeof name, NAME_BEGIN "%s%s%s-%s.sqlite", model->fingerprint, is_f32 ? "" : "-",
+             is_f32                                   ? ""
+             : model->precision == CIR_PRECISION_BF16 ? "bf16"
+                                                      : "int8",
+             cir_version());
     cache->dim = model->dim;
     cache->max_bytes = max_bytes;
     cache->path = cir__path_join(folder, name);

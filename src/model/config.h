@@ -29,6 +29,9 @@ typedef enum cir__layout_kind {
     CIR__IN_OPEN_CLIP_CUSTOM /* the text tower's behind "text."; SigLIP's image tower is timm's */
 } cir__layout_kind;
 
+/* What the layers' products are computed in: see model/product.h. */
+typedef enum cir__precision { CIR__IN_F32, CIR__IN_BF16, CIR__IN_INT8 } cir__precision;
+
 /* One transformer. */
 typedef struct cir__tower_config {
     size_t width;
@@ -38,7 +41,7 @@ typedef struct cir__tower_config {
     size_t max_tokens; /* longest sequence */
     cir__activation activation;
     float layer_norm_eps;
-    bool is_bf16; /* the layers' products; not the file's to say but the caller's */
+    cir__precision precision; /* not the file's to say but the caller's */
 } cir__tower_config;
 
 typedef struct cir__config {

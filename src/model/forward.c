@@ -8,8 +8,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "model/attention.h"
 #include "model/carver.h"
-#include "model/rowwise.h"
+#include "model/layer.h"
 
 /* Queries of a head that are looked at together: bounds the memory of their scores. */
 #define QUERY_ROWS 128
@@ -20,10 +21,9 @@ static const size_t fewest_rows[CIR__N_PRODUCT_BLOCKS] = {512, 256, 40, 0};
 
 /* What one thread writes while it works. */
 typedef struct bench {
-    cir__lane *lane;
-    float *norm;   /* [128, width] */
-    float *wide;   /* [128, the widest of mlp_width, dim, n_patch] */
-    float *scores; /* [QUERY_ROWS, max_tokens] */
+    cir__bench own;
+    float *scores;      /* [QUERY_ROWS, max_tokens]; where the tower does not attend in bf16 */
+    const float **keys; /* [max_tokens] */
 } bench;
 
 /* A run of rows with kernels of its own size. */
@@ -38,11 +38,12 @@ struct cir__forward {
     size_t n_threads;
     size_t max_rows;
     size_t max_tokens;
-    bench *benches; /* [n_threads] */
-    float *x;       /* [max_rows, width] */
-    float *qkv;     /* [max_rows, 3·width] */
-    float *mixed;   /* [max_rows, width]: what attention gives */
-    float *memory;  /* holds all arrays of floats */
+    bench *benches;            /* [n_threads] */
+    cir__attention *attention; /* where the tower attends in bf16; else NULL */
+    float *x;                  /* [max_rows, width] */
+    float *qkv;                /* [max_rows, 3·width]; both hold bfloat16 where the tower attends in it */
+    float *mixed;              /* [max_rows, width]: what attention gives */
+    float *memory;             /* holds all arrays of floats */
     block *blocks;
     size_t n_blocks;
     const cir__batch *batch;
@@ -52,23 +53,14 @@ struct cir__forward {
     atomic_bool has_failed;
 };
 
-static size_t widest(const cir__tower *tower)
-{
-    size_t width = tower->config.mlp_width;
-    width = tower->dim > width ? tower->dim : width;
-    return tower->n_patch > width ? tower->n_patch : width;
-}
-
 static void carve(cir__forward *self, cir__carver *room)
 {
     size_t width = self->tower->config.width;
-    size_t block_rows = cir__product_block_rows[0];
     self->x = cir__carver_take(room, self->max_rows, width);
     self->qkv = cir__carver_take(room, self->max_rows, 3 * width);
     self->mixed = cir__carver_take(room, self->max_rows, width);
     for (size_t i = 0; i < self->n_threads; i++) {
-        self->benches[i].norm = cir__carver_take(room, block_rows, width);
-        self->benches[i].wide = cir__carver_take(room, block_rows, widest(self->tower));
+        cir__bench_carve(&self->benches[i].own, self->tower, room);
         self->benches[i].scores = cir__carver_take(room, QUERY_ROWS, self->max_tokens);
     }
 }
@@ -85,7 +77,12 @@ static bool take_memory(cir__forward *self)
     self->memory = cir__carver_new_memory(&room);
     room = (cir__carver){.memory = self->memory};
     carve(self, &room);
-    return self->memory != NULL;
+    bool is_good = self->memory != NULL;
+    for (size_t i = 0; i < self->n_threads && is_good; i++) {
+        self->benches[i].keys = cir__new(self->max_tokens, sizeof *self->benches[i].keys);
+        is_good = self->benches[i].keys != NULL;
+    }
+    return is_good;
 }
 
 cir_status cir__forward_new(const cir__tower *tower, cir_pool *pool, size_t max_rows, size_t max_tokens,
@@ -104,8 +101,11 @@ cir_status cir__forward_new(const cir__tower *tower, cir_pool *pool, size_t max_
         self->products[i] = &tower->products[i];
     cir_status status = take_memory(self) ? CIR_OK : cir__fail_memory(err, "encoder");
     for (size_t i = 0; i < self->n_threads && status == CIR_OK; i++)
-        status =
-            cir__lane_new(tower->engine, self->products, CIR__N_TOWER_PRODUCTS, &self->benches[i].lane, err);
+        status = cir__lane_new(tower->engine, self->products, CIR__N_TOWER_PRODUCTS,
+                               &self->benches[i].own.lane, err);
+    if (status == CIR_OK && tower->attends_in_bf16)
+        status = cir__attention_new(tower->engine, self->n_threads, max_tokens, tower->config.width,
+                                    tower->config.width / tower->config.n_heads, &self->attention, err);
     if (status != CIR_OK) {
         cir__forward_free(self);
         return status;
@@ -118,8 +118,11 @@ void cir__forward_free(cir__forward *self)
 {
     if (self == NULL)
         return;
-    for (size_t i = 0; self->benches != NULL && i < self->n_threads; i++)
-        cir__lane_free(self->benches[i].lane);
+    for (size_t i = 0; self->benches != NULL && i < self->n_threads; i++) {
+        cir__lane_free(self->benches[i].own.lane);
+        free(self->benches[i].keys);
+    }
+    cir__attention_free(self->attention);
     free(self->benches);
     free(self->blocks);
     free(self->memory);
@@ -140,7 +143,7 @@ static void cut(cir__forward *self, size_t n_rows)
     }
 }
 
-static bool embed_rows(cir__forward *self, const block *rows, bench *own)
+static bool embed_rows(cir__forward *self, const block *rows, cir__bench *own)
 {
     const cir__batch *batch = self->batch;
     size_t n_rows = batch->n_rows - rows->first_row;
@@ -150,32 +153,29 @@ static bool embed_rows(cir__forward *self, const block *rows, bench *own)
                         self->x + rows->first_row * self->tower->config.width);
 }
 
-/* The second half of a layer: joins what attention gave to all_x, then the perceptron. */
-static bool finish_layer(cir__forward *self, const cir__layer *layer, const block *rows, float *all_x,
-                         bench *own)
+/* Row r of what attention gives. */
+static void *find_mixed(const cir__forward *self, size_t r)
 {
-    const cir__tower_config *config = &self->tower->config;
-    float *x = all_x + rows->first_row * config->width;
-    const float *mixed = self->mixed + rows->first_row * config->width;
-    if (!cir__lane_run(own->lane, CIR__TOWER_OUT, rows->i_block, mixed, layer->out.weight, layer->out.bias,
-                       x))
-        return false;
-    cir__layer_norm(x, cir__product_block_rows[rows->i_block], config->width, layer->norm2.weight,
-                    layer->norm2.bias, config->layer_norm_eps, own->norm);
-    return cir__lane_run(own->lane, CIR__TOWER_FC1, rows->i_block, own->norm, layer->fc1.weight,
-                         layer->fc1.bias, own->wide) &&
-           cir__lane_run(own->lane, CIR__TOWER_FC2, rows->i_block, own->wide, layer->fc2.weight,
-                         layer->fc2.bias, x);
+    size_t width = self->tower->config.width;
+    return self->attention != NULL ? (void *)((uint16_t *)self->mixed + r * width)
+                                   : (void *)(self->mixed + r * width);
 }
 
-/* The first part of a layer: queries, keys and values. */
-static bool begin_layer(cir__forward *self, const cir__layer *layer, const block *rows, bench *own)
+/* Row r of queries, keys and values. */
+static void *find_qkv(const cir__forward *self, size_t r)
 {
-    const cir__tower_config *config = &self->tower->config;
-    cir__layer_norm(self->x + rows->first_row * config->width, cir__product_block_rows[rows->i_block],
-                    config->width, layer->norm1.weight, layer->norm1.bias, config->layer_norm_eps, own->norm);
-    return cir__lane_run(own->lane, CIR__TOWER_QKV, rows->i_block, own->norm, layer->qkv.weight,
-                         layer->qkv.bias, self->qkv + rows->first_row * 3 * config->width);
+    size_t width = self->tower->config.width;
+    return self->attention != NULL ? (void *)((uint16_t *)self->qkv + r * 3 * width)
+                                   : (void *)(self->qkv + r * 3 * width);
+}
+
+/* The second half of a layer: joins what attention gave to all_x, then the perceptron. */
+static bool finish_layer(cir__forward *self, const cir__layer *layer, const block *rows, float *all_x,
+                         cir__bench *own)
+{
+    return cir__layer_finish(self->tower, layer, rows->i_block, find_mixed(self, rows->first_row),
+                             self->attention != NULL, all_x + rows->first_row * self->tower->config.width,
+                             own);
 }
 
 /* Step i_layer: ends layer i_layer − 1, or embeds, and begins layer i_layer, if there is one. */
@@ -183,13 +183,15 @@ static void rows_task(void *context, size_t i_task, size_t i_thread)
 {
     cir__forward *self = context;
     const block *rows = &self->blocks[i_task];
-    bench *own = &self->benches[i_thread];
+    cir__bench *own = &self->benches[i_thread].own;
     size_t i = self->i_layer;
     int entered = cir__product_enter();
     bool is_done = i == 0 ? embed_rows(self, rows, own)
                           : finish_layer(self, &self->tower->layers[i - 1], rows, self->x, own);
     if (is_done && i < self->tower->config.n_layers)
-        is_done = begin_layer(self, &self->tower->layers[i], rows, own);
+        is_done = cir__layer_begin(self->tower, &self->tower->layers[i], rows->i_block,
+                                   self->x + rows->first_row * self->tower->config.width,
+                                   find_qkv(self, rows->first_row), own);
     cir__product_leave(entered);
     if (!is_done)
         atomic_store(&self->has_failed, true);
@@ -198,7 +200,7 @@ static void rows_task(void *context, size_t i_task, size_t i_thread)
 /* One head's attention of the queries [first, end) to n_tokens tokens, in groups, to the rows of mixed.
  * Tokens are 3·width apart in qkv. */
 static bool attend(const float *qkv, size_t first, size_t end, size_t n_tokens, size_t width,
-                   size_t head_width, float *scores, float *mixed)
+                   size_t head_width, const cir__rowwise *rowwise, float *scores, float *mixed)
 {
     const float *keys = qkv + width;
     const float *values = keys + width;
@@ -209,7 +211,7 @@ static bool attend(const float *qkv, size_t first, size_t end, size_t n_tokens, 
                            3 * width, scores, n_tokens))
             return false;
         for (size_t i = 0; i < n; i++)
-            cir__softmax(scores + i * n_tokens, n_tokens);
+            rowwise->softmax(scores + i * n_tokens, n_tokens, 1.0F);
         if (!cir__multiply(false, n, head_width, n_tokens, 1.0F, scores, n_tokens, values, 3 * width, mixed,
                            width))
             return false;
@@ -236,10 +238,17 @@ static void attention_task(void *context, size_t i_task, size_t i_thread)
         end = first + 1;
         row = i_sequence;
     }
+    size_t column = i_head * head_width;
+    const cir__rowwise *rowwise = self->tower->rowwise;
     int entered = cir__product_enter();
-    if (!attend(self->qkv + start * 3 * config->width + i_head * head_width, first, end, n_tokens,
-                config->width, head_width, self->benches[i_thread].scores,
-                self->mixed + row * config->width + i_head * head_width))
+    bool is_done =
+        self->attention != NULL
+            ? cir__attention_run(self->attention, rowwise, i_thread, self->is_short,
+                                 (uint16_t *)find_qkv(self, start) + column,
+                                 (uint16_t *)find_mixed(self, row) + column)
+            : attend((float *)find_qkv(self, start) + column, first, end, n_tokens, config->width, head_width,
+                     rowwise, self->benches[i_thread].scores, (float *)find_mixed(self, row) + column);
+    if (!is_done)
         atomic_store(&self->has_failed, true);
     cir__product_leave(entered);
 }
@@ -256,23 +265,18 @@ static const float *find_keys(const cir__forward *self, uint32_t seen)
 
 /* One row's attention, all heads: what it sees is short, and its numbers must not depend on who sees it with
  * it. */
-static void follow_path(const cir__forward *self, size_t row, float *scores, float *mixed)
+static void follow_path(const cir__forward *self, size_t row, bench *own, float *mixed)
 {
     const cir__tower_config *config = &self->tower->config;
     const cir__paths *paths = self->batch->paths;
     const uint32_t *seen = paths->seen + paths->first[row];
     size_t n_seen = paths->first[row + 1] - paths->first[row];
     size_t head_width = config->width / config->n_heads;
-    float scale = 1.0F / sqrtf((float)head_width);
-    memset(mixed, 0, config->width * sizeof *mixed);
-    for (size_t i = 0; i < config->width; i += head_width) {
-        const float *query = self->qkv + row * 3 * config->width + i;
-        for (size_t j = 0; j < n_seen; j++)
-            scores[j] = scale * cir__dot(query, find_keys(self, seen[j]) + i, head_width);
-        cir__softmax(scores, n_seen);
-        for (size_t j = 0; j < n_seen; j++)
-            cir__add_scaled(find_keys(self, seen[j]) + config->width + i, head_width, scores[j], mixed + i);
-    }
+    for (size_t j = 0; j < n_seen; j++)
+        own->keys[j] = find_keys(self, seen[j]);
+    self->tower->rowwise->attend(self->qkv + row * 3 * config->width, own->keys, n_seen, config->width,
+                                 config->n_heads, head_width, 1.0F / sqrtf((float)head_width), own->scores,
+                                 mixed);
 }
 
 #define PATH_ROWS 16
@@ -285,7 +289,7 @@ static void paths_task(void *context, size_t i_task, size_t i_thread)
     size_t width = self->tower->config.width;
     size_t n = self->is_short ? batch->n_sequences : batch->n_rows;
     for (size_t i = i_task * PATH_ROWS; i < n && i < (i_task + 1) * PATH_ROWS; i++)
-        follow_path(self, self->is_short ? batch->pooled[i] : i, self->benches[i_thread].scores,
+        follow_path(self, self->is_short ? batch->pooled[i] : i, &self->benches[i_thread],
                     self->mixed + i * width);
 }
 
@@ -321,7 +325,7 @@ static void finish_task(void *context, size_t i_task, size_t i_thread)
     const block *rows = &self->blocks[i_task];
     int entered = cir__product_enter();
     if (!finish_layer(self, &self->tower->layers[self->tower->config.n_layers - 1], rows, self->qkv,
-                      &self->benches[i_thread]))
+                      &self->benches[i_thread].own))
         atomic_store(&self->has_failed, true);
     cir__product_leave(entered);
 }
@@ -346,14 +350,14 @@ static void pool_task(void *context, size_t i_task, size_t i_thread)
     size_t width = tower->config.width;
     size_t i_block = CIR__N_PRODUCT_BLOCKS - 1;
     size_t block_rows = cir__product_block_rows[i_block];
-    bench *own = &self->benches[i_thread];
+    cir__bench *own = &self->benches[i_thread].own;
     size_t first = i_task * block_rows;
     size_t n = batch->n_sequences - first < block_rows ? batch->n_sequences - first : block_rows;
     for (size_t i = 0; i < n; i++) {
         const float *x =
             self->is_short ? self->qkv + (first + i) * width : self->x + batch->pooled[first + i] * width;
-        cir__layer_norm(x, 1, width, tower->final_norm.weight, tower->final_norm.bias,
-                        tower->config.layer_norm_eps, own->norm + i * width);
+        tower->rowwise->norm(x, width, tower->final_norm.weight, tower->final_norm.bias,
+                             tower->config.layer_norm_eps, own->norm + i * width);
     }
     int entered = cir__product_enter();
     if (!cir__lane_run(own->lane, CIR__TOWER_PROJECT, i_block, own->norm, tower->projection.weight,
@@ -374,14 +378,15 @@ static bool seek(cir__forward *self, size_t i_sequence, bench *own)
     size_t n_tokens = self->batch->starts[i_sequence + 1] - first;
     float *x = self->x + first * width;
     float *mixed = self->mixed + i_sequence * width;
-    cir__layer_norm(x, n_tokens, width, tower->final_norm.weight, tower->final_norm.bias,
-                    tower->config.layer_norm_eps, x);
+    for (size_t i = 0; i < n_tokens; i++)
+        tower->rowwise->norm(x + i * width, width, tower->final_norm.weight, tower->final_norm.bias,
+                             tower->config.layer_norm_eps, x + i * width);
     for (size_t h = 0; h < tower->config.n_heads; h++) {
-        float *sum = own->norm; /* [width] */
+        float *sum = own->own.norm; /* [width] */
         if (!cir__multiply(true, 1, n_tokens, width, 1.0F, head->seekers + h * width, width, x, width,
                            own->scores, n_tokens))
             return false;
-        cir__softmax(own->scores, n_tokens);
+        tower->rowwise->softmax(own->scores, n_tokens, 1.0F);
         if (!cir__multiply(false, 1, width, n_tokens, 1.0F, own->scores, n_tokens, x, width, sum, width) ||
             !cir__multiply(true, 1, head_width, width, 1.0F, sum, width, head->value + h * head_width * width,
                            width, mixed + h * head_width, head_width))
@@ -409,14 +414,16 @@ static void head_task(void *context, size_t i_task, size_t i_thread)
     size_t i_block = CIR__N_PRODUCT_BLOCKS - 1;
     size_t block_rows = cir__product_block_rows[i_block];
     size_t n = self->batch->n_sequences - i_task * block_rows;
-    block rows = {i_task * block_rows, i_block};
-    float *x = self->qkv + rows.first_row * width;
+    size_t first_row = i_task * block_rows;
+    float *x = self->qkv + first_row * width;
     memset(x, 0, block_rows * width * sizeof *x);
     int entered = cir__product_enter();
-    if (!finish_layer(self, &self->tower->head.half, &rows, self->qkv, &self->benches[i_thread]))
+    /* What the head mixed is f32. */
+    if (!cir__layer_finish(self->tower, &self->tower->head.half, i_block, self->mixed + first_row * width,
+                           false, x, &self->benches[i_thread].own))
         atomic_store(&self->has_failed, true);
     cir__product_leave(entered);
-    memcpy(self->features + rows.first_row * width, x, (n < block_rows ? n : block_rows) * width * sizeof *x);
+    memcpy(self->features + first_row * width, x, (n < block_rows ? n : block_rows) * width * sizeof *x);
 }
 
 cir_status cir__forward_run(cir__forward *self, cir_pool *pool, const cir__batch *batch, float *features_out,

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/carver.h"
-#include "model/rowwise.h"
 
 #define N_CHANNELS 3
 
@@ -127,9 +126,9 @@ static bool embed(void *context, cir__lane *lane, size_t i_block, size_t first_r
         for (size_t i = 0; i < width; i++)
             x[r * width + i] += position[i];
     }
-    if (self->n_class > 0)
-        cir__layer_norm(x, n_rows, width, self->norm_weight, self->norm_bias, tower->config.layer_norm_eps,
-                        x);
+    for (size_t r = 0; r < n_rows && self->n_class > 0; r++)
+        tower->rowwise->norm(x + r * width, width, self->norm_weight, self->norm_bias,
+                             tower->config.layer_norm_eps, x + r * width);
     return true;
 }
 

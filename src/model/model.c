@@ -125,7 +125,7 @@ static cir_status fill_info(cir_model *model, cir_error *err)
         .context_length = model->config.text.max_tokens,
         .n_vocabulary = model->config.n_vocabulary,
         .n_parameters = model->weights.n_parameters,
-        .precision = model->config.image.is_bf16 ? CIR_PRECISION_BF16 : CIR_PRECISION_F32,
+        .precision = model->info.precision,
     };
     _Static_assert(sizeof model->info.fingerprint == CIR__HASH_TEXT_SIZE, "a fingerprint is a hash's text");
     bool are_read[CIR__N_FILES] = {false};
@@ -134,9 +134,50 @@ static cir_status fill_info(cir_model *model, cir_error *err)
                                  model->info.fingerprint, err);
 }
 
+static const char *const precision_names[] = {"auto", "f32", "bf16", "int8"};
+
+const char *cir_precision_name(cir_precision precision)
+{
+    return precision_names[precision];
+}
+
+cir_status cir_precision_parse(const char *name, cir_precision *precision_out, cir_error *err)
+{
+    cir__error_clear(err);
+    *precision_out = CIR_PRECISION_AUTO;
+    for (size_t i = 0; i < sizeof precision_names / sizeof *precision_names; i++)
+        if (strcmp(name, precision_names[i]) == 0) {
+            *precision_out = (cir_precision)i;
+            return CIR_OK;
+        }
+    return cir__fail(err, CIR_ARGUMENT, "%.40s: is none of auto, f32, bf16, int8", name);
+}
+
 cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err)
 {
     return cir_model_open_with(path, NULL, model_out, err);
+}
+
+/* The precision that is asked for, or the default: bf16 where the processor has it and there is enough to
+ * multiply. */
+static cir_status choose_precision(const char *path, const cir_model_options *options,
+                                   cir_precision *precision_out, cir_error *err)
+{
+    cir_precision wanted = options != NULL ? options->precision : CIR_PRECISION_AUTO;
+    if (wanted == CIR_PRECISION_AUTO)
+        wanted = cir__product_has_bf16() && strcmp(path, CIR_MODEL_DEMO) != 0 ? CIR_PRECISION_BF16
+                                                                              : CIR_PRECISION_F32;
+    if (wanted == CIR_PRECISION_BF16 && !cir__product_has_bf16())
+        return cir__fail(
+            err, CIR_UNSUPPORTED,
+            "%s: this processor does not multiply bf16 (AVX512_BF16); open it with precision f32", path);
+    if (wanted == CIR_PRECISION_INT8 && !cir__product_has_int8())
+        return cir__fail(
+            err, CIR_UNSUPPORTED,
+            "%s: this processor does not multiply int8 exactly (AVX512_VNNI); open it with precision f32",
+            path);
+    *precision_out = wanted;
+    return CIR_OK;
 }
 
 cir_status cir_model_open_with(const char *path, const cir_model_options *options, cir_model **model_out,
@@ -144,11 +185,10 @@ cir_status cir_model_open_with(const char *path, const cir_model_options *option
 {
     cir__error_clear(err);
     *model_out = NULL;
-    bool is_bf16 = options != NULL && options->precision == CIR_PRECISION_BF16;
-    if (is_bf16 && !cir__product_has_bf16())
-        return cir__fail(
-            err, CIR_UNSUPPORTED,
-            "%s: this processor does not multiply bf16 (AVX512_BF16); open it with precision f32", path);
+    cir_precision precision;
+    cir_status status = choose_precision(path, options, &precision, err);
+    if (status != CIR_OK)
+        return status;
     cir_model *model = cir__new(1, sizeof *model);
     if (model == NULL)
         return cir__fail_memory(err, path);
@@ -158,10 +198,14 @@ cir_status cir_model_open_with(const char *path, const cir_model_options *option
         return cir__fail_memory(err, path);
     }
     pthread_mutex_init(&model->towers->lock, NULL);
-    cir_status status = cir__source_open(path, &model->source, err);
+    status = cir__source_open(path, &model->source, err);
     if (status == CIR_OK)
         status = open_weights(model, err);
-    model->config.image.is_bf16 = model->config.text.is_bf16 = is_bf16;
+    model->config.image.precision = model->config.text.precision =
+        precision == CIR_PRECISION_INT8   ? CIR__IN_INT8
+        : precision == CIR_PRECISION_BF16 ? CIR__IN_BF16
+                                          : CIR__IN_F32;
+    model->info.precision = precision;
     if (status == CIR_OK)
         status = open_tokenizer(model, err);
     if (status == CIR_OK)

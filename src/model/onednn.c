@@ -20,9 +20,35 @@ dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_data_type
     return failure;
 }
 
+dnnl_status_t cir__layout_new_spaced(const dnnl_dims_t dims, dnnl_data_type_t kind, const dnnl_dims_t strides,
+                                     cir__layout *layout_out)
+{
+    *layout_out = cir__new(1, sizeof **layout_out);
+    if (*layout_out == NULL)
+        return dnnl_out_of_memory;
+    dnnl_status_t failure = dnnl_memory_desc_init_by_strides(*layout_out, 2, dims, kind, strides);
+    if (failure != dnnl_success) {
+        free(*layout_out);
+        *layout_out = NULL;
+    }
+    return failure;
+}
+
 void cir__layout_free(cir__layout layout)
 {
     free(layout);
+}
+
+dnnl_status_t cir__onednn_describe_matrices(dnnl_engine_t engine, dnnl_primitive_attr_t attributes,
+                                            cir__layout_view left, cir__layout_view right,
+                                            cir__layout_view out, dnnl_primitive_desc_t *descriptor_out)
+{
+    *descriptor_out = NULL;
+    dnnl_matmul_desc_t operation;
+    dnnl_status_t failure = dnnl_matmul_desc_init(&operation, left, right, NULL, out);
+    if (failure != dnnl_success)
+        return failure;
+    return dnnl_primitive_desc_create(descriptor_out, &operation, attributes, engine, NULL);
 }
 
 dnnl_status_t cir__onednn_describe(dnnl_engine_t engine, dnnl_primitive_attr_t attributes,
@@ -55,6 +81,21 @@ dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_data_type
 {
     *layout_out = NULL;
     return dnnl_memory_desc_create_with_tag(layout_out, n_dims, dims, kind, tag);
+}
+
+dnnl_status_t cir__layout_new_spaced(const dnnl_dims_t dims, dnnl_data_type_t kind, const dnnl_dims_t strides,
+                                     cir__layout *layout_out)
+{
+    *layout_out = NULL;
+    return dnnl_memory_desc_create_with_strides(layout_out, 2, dims, kind, strides);
+}
+
+dnnl_status_t cir__onednn_describe_matrices(dnnl_engine_t engine, dnnl_primitive_attr_t attributes,
+                                            cir__layout_view left, cir__layout_view right,
+                                            cir__layout_view out, dnnl_primitive_desc_t *descriptor_out)
+{
+    *descriptor_out = NULL;
+    return dnnl_matmul_primitive_desc_create(descriptor_out, engine, left, right, NULL, out, attributes);
 }
 
 void cir__layout_free(cir__layout layout)

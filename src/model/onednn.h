@@ -21,12 +21,20 @@ typedef const_dnnl_memory_desc_t cir__layout_view;
 /* The layout of items of a kind with n_dims dimensions. Free with cir__layout_free. */
 dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_data_type_t kind,
                               dnnl_format_tag_t tag, cir__layout *layout_out);
+/* The layout of a matrix whose items are strides[0] and strides[1] apart, down and across. */
+dnnl_status_t cir__layout_new_spaced(const dnnl_dims_t dims, dnnl_data_type_t kind, const dnnl_dims_t strides,
+                                     cir__layout *layout_out);
 void cir__layout_free(cir__layout layout); /* NULL is allowed */
 
-/* Describes out = rows · weightsᵀ + bias; end with dnnl_primitive_desc_destroy. */
+/* Describes out = rows · weightsᵀ + bias (NULL: none); end with dnnl_primitive_desc_destroy. */
 dnnl_status_t cir__onednn_describe(dnnl_engine_t engine, dnnl_primitive_attr_t attributes,
                                    cir__layout_view rows, cir__layout_view weights, cir__layout_view bias,
                                    cir__layout_view out, dnnl_primitive_desc_t *descriptor_out);
+
+/* Describes out = left · right, of two matrices that both change; end with dnnl_primitive_desc_destroy. */
+dnnl_status_t cir__onednn_describe_matrices(dnnl_engine_t engine, dnnl_primitive_attr_t attributes,
+                                            cir__layout_view left, cir__layout_view right,
+                                            cir__layout_view out, dnnl_primitive_desc_t *descriptor_out);
 
 /* What follows a product: an activation, or the addition to what out held. */
 dnnl_status_t cir__onednn_append_activation(dnnl_post_ops_t after, dnnl_alg_kind_t activation, float alpha);

@@ -4,13 +4,12 @@
  * Memory objects carry a pointer as state, so each thread has its own set, a lane, made once a call. */
 #include "model/product.h"
 
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/onednn.h"
+#include "model/rowwise.h"
 
 /* libgomp's; its header is the compiler's own and clang has none. */
 extern void omp_set_num_threads(int n_threads);
@@ -27,7 +26,6 @@ struct cir__lane {
     dnnl_stream_t stream;
     size_t n_products;
     const cir__product *const *products;
-    uint16_t *rounded; /* [128, the widest n_in of products in bf16] */
     dnnl_memory_t (*memories)[CIR__N_PRODUCT_BLOCKS][N_ARGUMENTS]; /* [n_products] */
     void *scratch;
 };
@@ -50,6 +48,15 @@ int cir__product_enter(void)
 void cir__product_leave(int entered)
 {
     omp_set_num_threads(entered);
+}
+
+bool cir__product_has_int8(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512vnni") != 0;
+#else
+    return false;
+#endif
 }
 
 bool cir__product_has_bf16(void)
@@ -98,6 +105,25 @@ static dnnl_status_t make_attributes(cir__product_end end, dnnl_primitive_attr_t
     return failure;
 }
 
+typedef struct items {
+    dnnl_data_type_t rows, weights, out;
+} items;
+
+static items items_of(cir__product_kind kind)
+{
+    switch (kind) {
+    case CIR__PRODUCT_F32:
+        return (items){dnnl_f32, dnnl_f32, dnnl_f32};
+    case CIR__PRODUCT_BF16:
+        return (items){dnnl_bf16, dnnl_bf16, dnnl_f32};
+    case CIR__PRODUCT_BF16_TO_BF16:
+        return (items){dnnl_bf16, dnnl_bf16, dnnl_bf16};
+    case CIR__PRODUCT_INT8:
+        break;
+    }
+    return (items){dnnl_u8, dnnl_s8, dnnl_s32};
+}
+
 /* weights: the layout, NULL to let oneDNN choose. */
 static dnnl_status_t make_kernel(cir__product *product, size_t i_block, struct dnnl_engine *engine,
                                  dnnl_primitive_attr_t attributes, cir__layout_view weights)
@@ -109,14 +135,15 @@ static dnnl_status_t make_kernel(cir__product *product, size_t i_block, struct d
     cir__layout any = NULL;
     cir__layout bias = NULL;
     cir__layout out = NULL;
-    dnnl_data_type_t kind = product->is_bf16 ? dnnl_bf16 : dnnl_f32;
-    dnnl_status_t failure = cir__layout_new(2, (const dnnl_dims_t){n_rows, n_in}, kind, dnnl_ab, &rows);
+    items kinds = items_of(product->kind);
+    dnnl_status_t failure = cir__layout_new(2, (const dnnl_dims_t){n_rows, n_in}, kinds.rows, dnnl_ab, &rows);
     if (failure == dnnl_success)
-        failure = cir__layout_new(2, (const dnnl_dims_t){n_out, n_in}, kind, dnnl_format_tag_any, &any);
-    if (failure == dnnl_success)
+        failure =
+            cir__layout_new(2, (const dnnl_dims_t){n_out, n_in}, kinds.weights, dnnl_format_tag_any, &any);
+    if (failure == dnnl_success && product->kind != CIR__PRODUCT_INT8)
         failure = cir__layout_new(1, (const dnnl_dims_t){n_out}, dnnl_f32, dnnl_a, &bias);
     if (failure == dnnl_success)
-        failure = cir__layout_new(2, (const dnnl_dims_t){n_rows, n_out}, dnnl_f32, dnnl_ab, &out);
+        failure = cir__layout_new(2, (const dnnl_dims_t){n_rows, n_out}, kinds.out, dnnl_ab, &out);
     if (failure == dnnl_success)
         failure = cir__onednn_describe(engine, attributes, rows, weights != NULL ? weights : any, bias, out,
                                        &product->descriptors[i_block]);
@@ -130,9 +157,9 @@ static dnnl_status_t make_kernel(cir__product *product, size_t i_block, struct d
 }
 
 cir_status cir__product_init(cir__product *product, struct dnnl_engine *engine, size_t n_in, size_t n_out,
-                             cir__product_end end, bool is_bf16, cir_error *err)
+                             cir__product_end end, cir__product_kind kind, cir_error *err)
 {
-    *product = (cir__product){.n_in = n_in, .n_out = n_out, .is_bf16 = is_bf16};
+    *product = (cir__product){.n_in = n_in, .n_out = n_out, .kind = kind};
     int entered = cir__product_enter();
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_status_t failure = make_attributes(end, &attributes);
@@ -172,9 +199,22 @@ size_t cir__product_packed_items(const cir__product *product)
     return (dnnl_memory_desc_get_size(packed_layout(product)) + sizeof(float) - 1) / sizeof(float);
 }
 
-cir_status cir__product_pack(const cir__product *product, struct dnnl_engine *engine, const float *weight,
-                             float *packed_out, cir_error *err)
+/* Floats [n_out, n_in] to bytes in their place. */
+static void shrink(const cir__product *product, float *weight, float *scales_out, int32_t *sums_out)
 {
+    const cir__rowwise *rowwise = cir__rowwise_get();
+    int8_t *bytes = (int8_t *)weight;
+    for (size_t i = 0; i < product->n_out; i++)
+        rowwise->shrink(weight + i * product->n_in, product->n_in, bytes + i * product->n_in, &scales_out[i],
+                        &sums_out[i]);
+}
+
+cir_status cir__product_pack(const cir__product *product, struct dnnl_engine *engine, float *weight,
+                             float *packed_out, float *scales_out, int32_t *sums_out, cir_error *err)
+{
+    bool is_int8 = product->kind == CIR__PRODUCT_INT8;
+    if (is_int8)
+        shrink(product, weight, scales_out, sums_out);
     int entered = cir__product_enter();
     cir__layout plain = NULL;
     dnnl_primitive_desc_t descriptor = NULL;
@@ -182,8 +222,9 @@ cir_status cir__product_pack(const cir__product *product, struct dnnl_engine *en
     dnnl_stream_t stream = NULL;
     dnnl_memory_t from = NULL;
     dnnl_memory_t to = NULL;
-    dnnl_status_t failure = cir__layout_new(
-        2, (const dnnl_dims_t){(int64_t)product->n_out, (int64_t)product->n_in}, dnnl_f32, dnnl_ab, &plain);
+    dnnl_status_t failure =
+        cir__layout_new(2, (const dnnl_dims_t){(int64_t)product->n_out, (int64_t)product->n_in},
+                        is_int8 ? dnnl_s8 : dnnl_f32, dnnl_ab, &plain);
     if (failure == dnnl_success)
         failure = dnnl_reorder_primitive_desc_create(&descriptor, plain, engine, packed_layout(product),
                                                      engine, NULL);
@@ -192,7 +233,7 @@ cir_status cir__product_pack(const cir__product *product, struct dnnl_engine *en
     if (failure == dnnl_success)
         failure = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
     if (failure == dnnl_success)
-        failure = dnnl_memory_create(&from, plain, engine, (void *)(uintptr_t)weight);
+        failure = dnnl_memory_create(&from, plain, engine, weight);
     if (failure == dnnl_success)
         failure = dnnl_memory_create(&to, packed_layout(product), engine, packed_out);
     if (failure == dnnl_success) {
@@ -229,6 +270,8 @@ static dnnl_status_t make_memories(cir__lane *lane, struct dnnl_engine *engine)
     for (size_t i = 0; i < lane->n_products; i++)
         for (size_t j = 0; j < CIR__N_PRODUCT_BLOCKS; j++)
             for (int k = 0; k < N_ARGUMENTS; k++) {
+                if (k == BIAS && lane->products[i]->kind == CIR__PRODUCT_INT8)
+                    continue;
                 dnnl_status_t failure =
                     dnnl_memory_create(&lane->memories[i][j][k], argument_layout(lane->products[i], j, k),
                                        engine, k == SCRATCH ? lane->scratch : DNNL_MEMORY_NONE);
@@ -248,10 +291,7 @@ cir_status cir__lane_new(struct dnnl_engine *engine, const cir__product *const *
     lane->products = products;
     lane->n_products = n_products;
     size_t scratch_bytes = 1;
-    size_t n_rounded = 0;
     for (size_t i = 0; i < n_products; i++) {
-        if (products[i]->is_bf16 && products[i]->n_in > n_rounded)
-            n_rounded = products[i]->n_in;
         for (size_t j = 0; j < CIR__N_PRODUCT_BLOCKS; j++) {
             size_t bytes = dnnl_memory_desc_get_size(argument_layout(products[i], j, SCRATCH));
             scratch_bytes = bytes > scratch_bytes ? bytes : scratch_bytes;
@@ -259,9 +299,8 @@ cir_status cir__lane_new(struct dnnl_engine *engine, const cir__product *const *
     }
     dnnl_status_t failure = dnnl_out_of_memory;
     lane->scratch = cir__new(scratch_bytes, 1);
-    lane->rounded = cir__new(cir__product_block_rows[0] * n_rounded, sizeof *lane->rounded);
     lane->memories = cir__new(n_products, sizeof *lane->memories);
-    if (lane->scratch != NULL && lane->rounded != NULL && lane->memories != NULL)
+    if (lane->scratch != NULL && lane->memories != NULL)
         failure = dnnl_stream_create(&lane->stream, engine, dnnl_stream_default_flags);
     if (failure == dnnl_success)
         failure = make_memories(lane, engine);
@@ -285,48 +324,32 @@ void cir__lane_free(cir__lane *lane)
     if (lane->stream != NULL)
         (void)dnnl_stream_destroy(lane->stream);
     free(lane->memories);
-    free(lane->rounded);
     free(lane->scratch);
     free(lane);
 }
 
-/* To bfloat16, a half to even; what is no number stays none. A plain loop that compilers vectorise. */
-static void round_rows(const float *rows, size_t n, uint16_t *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &rows[i], sizeof bits);
-        uint32_t rounded = (bits + 0x7fffU + (bits >> 16 & 1)) >> 16;
-        bool is_number = (bits & 0x7fffffffU) <= 0x7f800000U;
-        out[i] = (uint16_t)(is_number ? rounded : (bits >> 16 | 0x40));
-    }
-}
-
-bool cir__lane_run(cir__lane *lane, size_t i_product, size_t i_block, const float *rows, const float *packed,
-                   const float *bias, float *out)
+bool cir__lane_run(cir__lane *lane, size_t i_product, size_t i_block, const void *rows, const float *packed,
+                   const float *bias, void *out)
 {
     const cir__product *product = lane->products[i_product];
-    const void *input = rows;
-    if (product->is_bf16) {
-        round_rows(rows, cir__product_block_rows[i_block] * product->n_in, lane->rounded);
-        input = lane->rounded;
-    }
     /* oneDNN takes all handles as writable; it writes to out and its scratch alone. */
     void *const handles[] = {
-        [ROWS] = (void *)(uintptr_t)input,
+        [ROWS] = (void *)(uintptr_t)rows,
         [WEIGHTS] = (void *)(uintptr_t)packed,
         [BIAS] = (void *)(uintptr_t)bias,
         [OUT] = out,
     };
     dnnl_memory_t *memories = lane->memories[i_product][i_block];
     dnnl_exec_arg_t arguments[N_ARGUMENTS];
+    int n = 0;
     for (int i = 0; i < N_ARGUMENTS; i++) {
+        if (i == BIAS && product->kind == CIR__PRODUCT_INT8)
+            continue;
         if (i != SCRATCH && dnnl_memory_set_data_handle(memories[i], handles[i]) != dnnl_success)
             return false;
-        arguments[i] = (dnnl_exec_arg_t){argument_names[i], memories[i]};
+        arguments[n++] = (dnnl_exec_arg_t){argument_names[i], memories[i]};
     }
-    return dnnl_primitive_execute(product->primitives[i_block], lane->stream, N_ARGUMENTS, arguments) ==
-               dnnl_success &&
+    return dnnl_primitive_execute(product->primitives[i_block], lane->stream, n, arguments) == dnnl_success &&
            dnnl_stream_wait(lane->stream) == dnnl_success;
 }
 

@@ -2,8 +2,10 @@
  *
  *   out = rows · weightᵀ + bias,   then an activation or the addition to what out held
  *
- * in f32, or in bf16: then rows and weights are rounded to bfloat16 before they are multiplied; sums, bias,
- * activation and out are f32 all the same.
+ * in f32, or in bf16: rows and weights are bfloat16; sums, bias and activation are f32 all the same, and so
+ * is out, unless it is asked for in bfloat16. Or in int8: rows are unsigned bytes, weights signed ones with a
+ * scale for each output, and out is the bare sum of their products, as 32-bit whole numbers: bias, scales and
+ * what follows are the caller's (rowwise.h).
  *
  * Rows are taken in blocks of a few fixed sizes, so that every kernel is made once, and each output depends
  * on its own row alone: measured bit-identical for all block sizes. All parallelism is the caller's: within
@@ -16,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cir/status.h"
 
@@ -34,8 +37,17 @@ typedef enum cir__product_end {
     CIR__PRODUCT_ADD         /* added to what out held */
 } cir__product_end;
 
-/* Whether this processor multiplies bf16 itself. */
+/* What is multiplied. */
+typedef enum cir__product_kind {
+    CIR__PRODUCT_F32,
+    CIR__PRODUCT_BF16,
+    CIR__PRODUCT_BF16_TO_BF16, /* out is bfloat16 as well */
+    CIR__PRODUCT_INT8
+} cir__product_kind;
+
+/* Whether this processor multiplies bf16 itself, and whether it adds products of bytes without overflow. */
 bool cir__product_has_bf16(void);
+bool cir__product_has_int8(void);
 
 CIR_MUST_CHECK cir_status cir__engine_new(struct dnnl_engine **engine_out, cir_error *err);
 void cir__engine_free(struct dnnl_engine *engine); /* NULL is allowed */
@@ -44,23 +56,27 @@ void cir__engine_free(struct dnnl_engine *engine); /* NULL is allowed */
 typedef struct cir__product {
     size_t n_in;
     size_t n_out;
-    bool is_bf16;
+    cir__product_kind kind;
     struct dnnl_primitive_desc *descriptors[CIR__N_PRODUCT_BLOCKS];
     struct dnnl_primitive *primitives[CIR__N_PRODUCT_BLOCKS];
 } cir__product;
 
-/* Makes the kernels; end with cir__product_done. Errors: CIR_NO_MEMORY, CIR_UNSUPPORTED (oneDNN refuses). */
+/* Makes the kernels; end with cir__product_done. end: in int8 it must be CIR__PRODUCT_PLAIN. Errors:
+ * CIR_NO_MEMORY, CIR_UNSUPPORTED (oneDNN refuses). */
 CIR_MUST_CHECK cir_status cir__product_init(cir__product *product, struct dnnl_engine *engine, size_t n_in,
-                                            size_t n_out, cir__product_end end, bool is_bf16, cir_error *err);
+                                            size_t n_out, cir__product_end end, cir__product_kind kind,
+                                            cir_error *err);
 void cir__product_done(cir__product *product); /* a zeroed struct is allowed */
 
 /* Floats that a packed matrix takes (0 padding included), whatever its items are. */
 size_t cir__product_packed_items(const cir__product *product);
 
-/* Packs weight [n_out, n_in] into packed_out, which is aligned to CIR__ALIGNMENT. Errors: CIR_NO_MEMORY,
- * CIR_UNSUPPORTED. */
+/* Packs weight [n_out, n_in] into packed_out, which is aligned to CIR__ALIGNMENT. In int8 weight is
+ * overwritten, and scales_out, sums_out [n_out] get each output's scale and the sum of its bytes; else they
+ * may be NULL. Errors: CIR_NO_MEMORY, CIR_UNSUPPORTED. */
 CIR_MUST_CHECK cir_status cir__product_pack(const cir__product *product, struct dnnl_engine *engine,
-                                            const float *weight, float *packed_out, cir_error *err);
+                                            float *weight, float *packed_out, float *scales_out,
+                                            int32_t *sums_out, cir_error *err);
 
 /* What one thread needs to run several products during a call. */
 typedef struct cir__lane cir__lane;
@@ -70,11 +86,12 @@ CIR_MUST_CHECK cir_status cir__lane_new(struct dnnl_engine *engine, const cir__p
                                         size_t n_products, cir__lane **lane_out, cir_error *err);
 void cir__lane_free(cir__lane *lane); /* NULL is allowed */
 
-/* Runs product i_product of the lane on one block: rows [block_rows, n_in], out [block_rows, n_out], bias
- * [n_out], all aligned to CIR__ALIGNMENT or not, packed as cir__product_pack left it. rows and out must not
- * overlap. Takes no memory of its own. False where oneDNN fails. */
-CIR_MUST_CHECK bool cir__lane_run(cir__lane *lane, size_t i_product, size_t i_block, const float *rows,
-                                  const float *packed, const float *bias, float *out);
+/* Runs product i_product of the lane on one block: rows [block_rows, n_in], out [block_rows, n_out], of the
+ * items that the product's kind says, bias [n_out] (in int8 NULL), all aligned to CIR__ALIGNMENT or not,
+ * packed as cir__product_pack left it. rows and out must not overlap. Takes no memory of its own. False where
+ * oneDNN fails. */
+CIR_MUST_CHECK bool cir__lane_run(cir__lane *lane, size_t i_product, size_t i_block, const void *rows,
+                                  const float *packed, const float *bias, void *out);
 
 /* out = scale · a · bᵀ  (transposes_b)  or  scale · a · b, one matrix each, of rows n_columns apart:
  * a [n_rows, n_inner] every a_stride items, b [n_out, n_inner] or [n_inner, n_out], out [n_rows, n_out]. */

@@ -19,8 +19,13 @@ static cir__norm carve_norm(cir__carver *self, size_t width)
 
 static cir__packed carve_packed(cir__carver *self, const cir__product *product)
 {
-    const float *weight = cir__carver_take(self, 1, cir__product_packed_items(product));
-    return (cir__packed){weight, cir__carver_take(self, 1, product->n_out)};
+    cir__packed packed = {.weight = cir__carver_take(self, 1, cir__product_packed_items(product))};
+    packed.bias = cir__carver_take(self, 1, product->n_out);
+    if (product->kind == CIR__PRODUCT_INT8) {
+        packed.scales = cir__carver_take(self, 1, product->n_out);
+        packed.sums = (const int32_t *)cir__carver_take(self, 1, product->n_out);
+    }
+    return packed;
 }
 
 static void carve_head(cir__carver *self, cir__tower *tower)
@@ -68,26 +73,37 @@ static cir_status make_products(cir__tower *tower, cir_error *err)
     static const cir__product_end activations[] = {[CIR__QUICK_GELU] = CIR__PRODUCT_QUICK_GELU,
                                                    [CIR__GELU] = CIR__PRODUCT_GELU,
                                                    [CIR__GELU_TANH] = CIR__PRODUCT_GELU_TANH};
-    cir__product_end activation = activations[tower->config.activation];
+    const cir__tower_config *config = &tower->config;
+    cir__precision precision = config->precision;
+    tower->attends_in_bf16 = precision != CIR__IN_F32 && tower->n_patch > 0 && cir__product_has_bf16();
+    cir__product_kind kind = precision == CIR__IN_F32    ? CIR__PRODUCT_F32
+                             : precision == CIR__IN_BF16 ? CIR__PRODUCT_BF16
+                                                         : CIR__PRODUCT_INT8;
+    /* What is only ever multiplied next leaves in bf16. */
+    cir__product_kind fc1 = kind == CIR__PRODUCT_BF16 ? CIR__PRODUCT_BF16_TO_BF16 : kind;
+    cir__product_kind qkv = tower->attends_in_bf16 ? fc1 : kind;
+    bool is_bare = kind == CIR__PRODUCT_INT8;
+    cir__product_end activation = is_bare ? CIR__PRODUCT_PLAIN : activations[config->activation];
+    cir__product_end add = is_bare ? CIR__PRODUCT_PLAIN : CIR__PRODUCT_ADD;
     const struct {
         size_t n_in, n_out;
         cir__product_end end;
+        cir__product_kind kind;
     } shapes[CIR__N_TOWER_PRODUCTS] = {
-        /* Without patches the first one is never run. */
-        [CIR__TOWER_PATCH] = {tower->n_patch > 0 ? tower->n_patch : 1, width, CIR__PRODUCT_PLAIN},
-        [CIR__TOWER_QKV] = {width, 3 * width, CIR__PRODUCT_PLAIN},
-        [CIR__TOWER_OUT] = {width, width, CIR__PRODUCT_ADD},
-        [CIR__TOWER_FC1] = {width, mlp_width, activation},
-        [CIR__TOWER_FC2] = {mlp_width, width, CIR__PRODUCT_ADD},
-        [CIR__TOWER_PROJECT] = {width, tower->dim, CIR__PRODUCT_PLAIN},
+        /* The first and the last product are a hundredth of the work: they stay exact. Without patches the
+         * first one is never run. */
+        [CIR__TOWER_PATCH] = {tower->n_patch > 0 ? tower->n_patch : 1, width, CIR__PRODUCT_PLAIN,
+                              CIR__PRODUCT_F32},
+        [CIR__TOWER_QKV] = {width, 3 * width, CIR__PRODUCT_PLAIN, qkv},
+        [CIR__TOWER_OUT] = {width, width, add, kind},
+        [CIR__TOWER_FC1] = {width, mlp_width, activation, fc1},
+        [CIR__TOWER_FC2] = {mlp_width, width, add, kind},
+        [CIR__TOWER_PROJECT] = {width, tower->dim, CIR__PRODUCT_PLAIN, CIR__PRODUCT_F32},
     };
     cir_status status = CIR_OK;
-    for (size_t i = 0; i < CIR__N_TOWER_PRODUCTS && status == CIR_OK; i++) {
-        /* The first and the last product are a hundredth of the work: they stay exact. */
-        bool is_bf16 = tower->config.is_bf16 && i != CIR__TOWER_PATCH && i != CIR__TOWER_PROJECT;
+    for (size_t i = 0; i < CIR__N_TOWER_PRODUCTS && status == CIR_OK; i++)
         status = cir__product_init(&tower->products[i], tower->engine, shapes[i].n_in, shapes[i].n_out,
-                                   shapes[i].end, is_bf16, err);
-    }
+                                   shapes[i].end, shapes[i].kind, err);
     return status;
 }
 
@@ -145,8 +161,9 @@ static cir_status pack(const packing *item, struct dnnl_engine *engine)
         row += weight->shape[0];
     }
     if (status == CIR_OK)
-        status =
-            cir__product_pack(item->product, engine, plain, (float *)(uintptr_t)item->packed->weight, NULL);
+        status = cir__product_pack(item->product, engine, plain, (float *)(uintptr_t)item->packed->weight,
+                                   (float *)(uintptr_t)item->packed->scales,
+                                   (int32_t *)(uintptr_t)item->packed->sums, NULL);
     free(plain);
     return status;
 }
@@ -267,6 +284,7 @@ cir_status cir__tower_new(const cir__tower_config *config, size_t dim, const cir
         return cir__fail_memory(err, "weights");
     tower->config = *config;
     tower->dim = dim;
+    tower->rowwise = cir__rowwise_get();
     tower->n_patch = patch != NULL ? patch->weight->n_items / config->width : 0;
     cir__carver room = {0};
     cir_status status = cir__engine_new(&tower->engine, err);

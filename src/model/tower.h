@@ -15,9 +15,11 @@
 #define CIR_MODEL_TOWER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "model/config.h"
 #include "model/product.h"
+#include "model/rowwise.h"
 #include "model/weights.h"
 
 /* The products of a tower. The first one is the image tower's patches → rows alone. */
@@ -34,7 +36,9 @@ enum {
 /* A packed matrix and its bias, which is never NULL. */
 typedef struct cir__packed {
     const float *weight;
-    const float *bias; /* [n_out] */
+    const float *bias;   /* [n_out] */
+    const float *scales; /* [n_out], in int8; else NULL */
+    const int32_t *sums; /* [n_out], in int8; else NULL */
 } cir__packed;
 
 typedef struct cir__norm {
@@ -63,8 +67,10 @@ typedef struct cir__head {
 
 typedef struct cir__tower {
     cir__tower_config config;
-    size_t dim;     /* of the features */
-    size_t n_patch; /* numbers of a patch; 0: no patches */
+    size_t dim;           /* of the features */
+    size_t n_patch;       /* numbers of a patch; 0: no patches */
+    bool attends_in_bf16; /* what QKV gives is bfloat16: sequences are of one length, and of many tokens */
+    const cir__rowwise *rowwise;
     struct dnnl_engine *engine;
     cir__product products[CIR__N_TOWER_PRODUCTS];
     cir__layer *layers;

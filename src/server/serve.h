@@ -11,6 +11,7 @@
 
 typedef struct cir__serve_options {
     const char *index_path;
+    cir_precision precision;  /* of the model's products */
     const char *model_path;   /* a model of the index; NULL: the first, from where it lay then */
     const char *address;      /* NULL: 127.0.0.1 */
     uint16_t port;            /* 0: any that is free */
