@@ -1,5 +1,4 @@
 """The program as a person or a script uses it, and as an enemy might."""
-import ctypes
 import json
 import os
 import pathlib
@@ -320,17 +319,8 @@ def test_recall_is_a_setting_with_a_flag_of_its_own(cir, photos, index):
         assert refused.status == 2 and "from 0.5 to 1, or 'exact'" in refused.err
 
 
-class UpdateOptions(ctypes.Structure):
-    """cir_update_options."""
-    _fields_ = [("image", ctypes.c_size_t * 3), ("batch", ctypes.c_size_t), ("retries_failed", ctypes.c_bool),
-                ("min_coded", ctypes.c_size_t), ("watch", ctypes.c_void_p), ("watch_context", ctypes.c_void_p)]
-
-
 def test_codes_find_what_reading_all_photos_finds(cir, photos, index):
-    library = ctypes.CDLL(str(pathlib.Path(CIR).parent / "libcir.so"))
-    error = ctypes.create_string_buffer(8 + 1024)
-    options = UpdateOptions(min_coded=1)
-    assert library.cir_index_update_codes(str(index).encode(), None, ctypes.byref(options), error) == 0, error.raw
+    assert "compact codes made" in cir("index", index, "--codes-from", 1).out
     for method in ("basic-", "basic", "image", "product", "freedom"):
         query = ["search", index, "--image", photos / "04.jpg", "--text", "at night", "--method", method, "--json"]
         by_codes = cir(*query).json

@@ -1,4 +1,5 @@
 /* cir index: creates or updates an index of photos. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@ static const cir__flag flags[] = {
      "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
     {"batch", 0, "N", "pictures encoded together (default 16)"},
     {"max-megapixels", 0, "N", "refuse larger pictures (default 512)"},
+    {"codes-from", 0, "N",
+     "make compact codes, which searches are faster by, from N photos on (default 100000)"},
     {"exact-decode", 0, NULL, "decode JPEGs whole: features are bit-exact with the reference's"},
     {"no-exif-rotation", 0, NULL, "leave EXIF orientations unapplied, as the reference code does"},
     {"retry-failed", 0, NULL, "try again what could not be read and has not changed since"},
@@ -226,7 +229,8 @@ static int run(const cir__arguments *arguments)
     if (self.index_path == NULL)
         return cir__arguments_refuse(arguments, "-o INDEX is missing");
     if (!cir__arguments_count(arguments, "batch", 1, 1024, &options.batch) ||
-        !cir__arguments_count(arguments, "max-megapixels", 1, 100000, &options.image.max_megapixels))
+        !cir__arguments_count(arguments, "max-megapixels", 1, 100000, &options.image.max_megapixels) ||
+        !cir__arguments_count(arguments, "codes-from", 1, SIZE_MAX / 2, &options.min_coded))
         return CIR__USAGE;
     /* What cannot be opened is found out by the update, which says what to do. */
     if (cir_index_open(self.index_path, NULL, &self.before, NULL) != CIR_OK)
