@@ -34,10 +34,10 @@ void *cir__new_unset(size_t n_items, size_t item_bytes)
     size = (size + CIR__ALIGNMENT) / CIR__ALIGNMENT * CIR__ALIGNMENT;
 #ifdef MADV_HUGEPAGE
     if (size >= MIN_HUGE_PAGES * HUGE_PAGE_BYTES) {
-        size_t whole = size / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+        size = (size + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
         void *memory = aligned_alloc(HUGE_PAGE_BYTES, size);
         if (memory != NULL)
-            (void)madvise(memory, whole, MADV_HUGEPAGE); /* where it is refused, small pages do */
+            (void)madvise(memory, size, MADV_HUGEPAGE); /* where it is refused, small pages do */
         return memory;
     }
 #endif
