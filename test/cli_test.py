@@ -318,9 +318,16 @@ def test_recall_is_a_setting_with_a_flag_of_its_own(cir, photos, index):
         assert refused.status == 2 and "from 0.5 to 1, or 'exact'" in refused.err
 
 
+class ImageOptions(ctypes.Structure):
+    """cir_image_options."""
+    _fields_ = [("max_megapixels", ctypes.c_size_t), ("ignores_exif_rotation", ctypes.c_bool),
+                ("enough_px", ctypes.c_size_t), ("enough_shorter_px", ctypes.c_size_t),
+                ("allows_shrinking", ctypes.c_bool)]
+
+
 class UpdateOptions(ctypes.Structure):
     """cir_update_options."""
-    _fields_ = [("image", ctypes.c_size_t * 3), ("batch", ctypes.c_size_t), ("retries_failed", ctypes.c_bool),
+    _fields_ = [("image", ImageOptions), ("batch", ctypes.c_size_t), ("retries_failed", ctypes.c_bool),
                 ("min_coded", ctypes.c_size_t), ("watch", ctypes.c_void_p), ("watch_context", ctypes.c_void_p)]
 
 
