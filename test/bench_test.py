@@ -112,6 +112,18 @@ def test_an_interrupted_one_is_whole_as_far_as_it_goes(cir, tmp_path):
     assert cir("info", index, "--json").json["n_ready"] > 0
 
 
+@pytest.mark.parametrize("command", [
+    ["search", "INDEX", "--image", 1, "--method", "image"],
+    ["search", "INDEX", "--text", "at night", "--model", "demo"],
+    ["serve", "INDEX", "--port", 0],
+    ["index", "INDEX"],
+    ["index", "INDEX", "--model", "demo"],
+])
+def test_what_needs_a_model_says_that_there_is_none(cir, made, command):
+    result = cir(*[made if word == "INDEX" else word for word in command])
+    assert result.status == 1 and "features are made up" in result.err and "--model DIR" not in result.err
+
+
 @pytest.mark.parametrize("arguments, says", [
     ([], "make-index"),
     (["make-index"], "name one index"),

@@ -69,6 +69,21 @@ def test_every_command_has_help(cir, command):
     assert len(flags) == len(set(flags)) > 0, "every flag once"
 
 
+COMMANDS = ["index", "search", "info", "check", "encode", "eval", "eval compare", "serve", "model list", "model pull",
+            "model check", "bench make-index"]
+
+
+def test_the_manual_has_every_flag_and_no_other(cir):
+    manual = (SOURCE / "doc" / "man" / "cir.1").read_text()
+    told = set(re.findall(r"Fl -([a-z-]*[a-z])", manual)) | set(re.findall(r"Fl (\w)\b", manual))
+    known = set()
+    for command in COMMANDS:
+        for short, long in re.findall(r"^ +(?:-(\w), )?--([\w-]+)", cir(*command.split(), "--help").out, re.MULTILINE):
+            assert long in told or short in told, f"{command} --{long}"
+            known |= {short, long}
+    assert told <= known
+
+
 @pytest.mark.parametrize("precision, least", [("bf16", 0.999), ("int8", 0.99)])
 def test_an_index_in_less_precision_is_close_to_one_in_f32(cir, photos, tmp_path, precision, least):
     plain, rounded = tmp_path / "plain.cir", tmp_path / "rounded.cir"

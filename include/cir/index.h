@@ -36,6 +36,7 @@ typedef struct cir_index_model {
     const char *path;        /* where it was found then, or "demo" */
     const char *fingerprint; /* 32 hexadecimal digits */
     size_t dim;
+    bool is_made_up; /* by cir_index_make_up: no model encodes like it */
 } cir_index_model;
 
 typedef struct cir_index_info {

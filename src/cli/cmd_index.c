@@ -113,8 +113,10 @@ static bool is_index(const char *path)
 static int choose_paths(indexing *self)
 {
     cir_error err;
-    if (self->n_paths > 0)
-        return CIR__DONE;
+    int status =
+        self->before != NULL ? cir__session_check_encodable(cir_index_get_info(self->before)) : CIR__DONE;
+    if (status != CIR__DONE || self->n_paths > 0)
+        return status;
     if (self->before == NULL)
         return cir__arguments_refuse(self->arguments, "%s is no index yet: a folder of photos is missing",
                                      self->index_path);

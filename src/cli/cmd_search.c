@@ -89,7 +89,10 @@ static int open_index_and_model(searching *self, const char *path)
         return cir__session_fail(&err);
     self->stages[OPEN_INDEX].ms = pass(self);
     const cir_index_model *first = cir_index_get_info(self->index)->model;
-    int status = cir__session_open_model(self->arguments, first->path, CIR_PRECISION_AUTO, &self->model);
+    int status = cir__session_check_encodable(cir_index_get_info(self->index));
+    if (status != CIR__DONE)
+        return status;
+    status = cir__session_open_model(self->arguments, first->path, CIR_PRECISION_AUTO, &self->model);
     self->stages[OPEN_MODEL].ms = pass(self);
     if (status != CIR__DONE) {
         if (!cir__arguments_has(self->arguments, "model"))

@@ -24,6 +24,19 @@ int cir__session_open_pool(const cir__arguments *arguments, cir_pool **pool_out)
     return cir_pool_new(n_threads, pool_out, &err) == CIR_OK ? CIR__DONE : cir__session_fail(&err);
 }
 
+int cir__session_check_encodable(const cir_index_info *info)
+{
+    for (size_t i = 0; i < info->n_models; i++)
+        if (!info->models[i].is_made_up)
+            return CIR__DONE;
+    fprintf(
+        stderr,
+        "cir: %s: its features are made up (cir bench make-index), and no model encodes like them; cir info "
+        "and cir check work on it, and script/bench scale measures searches\n",
+        info->path);
+    return CIR__FAILED;
+}
+
 int cir__session_read_precision(const cir__arguments *arguments, cir_precision default_precision,
                                 cir_precision *precision_out)
 {

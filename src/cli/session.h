@@ -19,6 +19,10 @@ int cir__session_open_pool(const cir__arguments *arguments, cir_pool **pool_out)
 int cir__session_read_precision(const cir__arguments *arguments, cir_precision default_precision,
                                 cir_precision *precision_out);
 
+/* Refuses an index that holds nothing but made-up features, for what needs a model. CIR__DONE, or CIR__FAILED
+ * after a message. */
+int cir__session_check_encodable(const cir_index_info *info);
+
 /* Opens the model that --model names, else fallback_path, else the embedded one with a notice of one line. */
 int cir__session_open_model(const cir__arguments *arguments, const char *fallback_path,
                             cir_precision default_precision, cir_model **model_out);

@@ -196,11 +196,16 @@ static cir_status read_model(cir__store *store, sqlite3_stmt *statement, size_t 
 {
     cir_index_model *model_out = &models[i_model];
     int64_t dim = sqlite3_column_int64(statement, 5);
-    *model_out = (cir_index_model){copy_column(statement, 1), copy_column(statement, 2),
-                                   copy_column(statement, 3), copy_column(statement, 4), (size_t)dim};
+    *model_out = (cir_index_model){.key = copy_column(statement, 1),
+                                   .name = copy_column(statement, 2),
+                                   .path = copy_column(statement, 3),
+                                   .fingerprint = copy_column(statement, 4),
+                                   .dim = (size_t)dim};
     if (model_out->key == NULL || model_out->name == NULL || model_out->path == NULL ||
         model_out->fingerprint == NULL)
         return cir__fail_memory(err, store->name);
+    model_out->is_made_up =
+        strncmp(model_out->path, CIR__MADE_UP_PREFIX, sizeof CIR__MADE_UP_PREFIX - 1) == 0;
     if (sqlite3_column_int64(statement, 0) != (int64_t)i_model || dim < 1 || dim > CIR__MAX_DIM ||
         !is_key(model_out->key))
         return cir__store_fail_damaged(store, "a model's row is out of range", err);

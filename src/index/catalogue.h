@@ -18,6 +18,7 @@
 #define CIR__CATALOGUE_NAME "catalogue.sqlite"
 #define CIR__CATALOGUE_FORMAT 1
 #define CIR__MAX_DIM 65536
+#define CIR__MADE_UP_PREFIX "made-up-" /* of a made-up model's path; others are absolute, or "demo" */
 
 typedef enum cir__catalogue_mode {
     CIR__CATALOGUE_READ,

@@ -88,6 +88,12 @@ static void assert_sound(const testing *t, const char *fingerprint, const histor
         cir_image_record_done(&record);
     }
     *n_ready_out = cir_index_get_info(index)->n_ready;
+    char **roots;
+    size_t n_roots;
+    assert_int_equal(cir_index_list_roots(index, &roots, &n_roots, NULL), CIR_OK);
+    if (*n_ready_out > 0)
+        assert_true(n_roots > 0); /* the next run can go on without being told where */
+    cir_images_list_free(roots, n_roots);
     testing_assert_codes(index, false);
     cir_index_close(index);
     size_t n_findings = 0;

@@ -207,7 +207,7 @@ cir_status cir_index_make_up(const char *index_path, size_t n_rows, size_t dim, 
         return cir__fail(err, CIR_ARGUMENT, "%zu rows of %zu dimensions: 1 to %d and 2 to %d are possible",
                          n_rows, dim, CIR_MADE_UP_MAX_ROWS, CIR_MADE_UP_MAX_DIM);
     char name[64], fingerprint[CIR__HASH_TEXT_SIZE];
-    (void)snprintf(name, sizeof name, "made-up-%zu-%" PRIu64, dim, seed);
+    (void)snprintf(name, sizeof name, CIR__MADE_UP_PREFIX "%zu-%" PRIu64, dim, seed);
     cir__hash *hash = cir__hash_new();
     if (hash == NULL)
         return cir__fail_memory(err, index_path);

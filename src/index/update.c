@@ -364,14 +364,26 @@ static cir_status make_buffers(update *u, cir_error *err)
     return u->tensors != NULL && u->found != NULL ? CIR_OK : cir__fail_memory(err, "update of an index");
 }
 
+/* Before the first photo is committed, so that an update that is killed knows where to go on. What cannot be
+ * kept is only asked for again: it is no reason to fail an update. */
+static void keep_roots(update *u)
+{
+    for (size_t i = 0; i < u->n_roots; i++)
+        if (cir__roots_add(cir__writer_store(u->writer),
+                           cir__place_stored(cir__writer_place(u->writer), u->roots[i]), NULL) != CIR_OK)
+            return;
+}
+
 static cir_status start(update *u, const char *index_path, cir_error *err)
 {
     size_t n_threads = cir_pool_n_threads(u->pool);
     cir_status status = make_buffers(u, err);
     if (status == CIR_OK)
         status = cir__writer_open(index_path, u->encoders, &u->writer, err);
-    if (status == CIR_OK)
+    if (status == CIR_OK) {
+        keep_roots(u);
         status = cir__apply_init(&u->apply, u->writer, &u->settings, u->pool, err);
+    }
     if (status == CIR_OK)
         status =
             cir__pipeline_new(2 * u->batch + n_threads, n_threads, &u->settings, &u->bell, &u->pipeline, err);
@@ -427,15 +439,6 @@ static cir_status update_codes(update *u, const char *index_path, cir_error *err
                      why.message);
 }
 
-/* What cannot be kept is only asked for again: it is no reason to fail an update that is done. */
-static void keep_roots(update *u)
-{
-    for (size_t i = 0; i < u->n_roots; i++)
-        if (cir__roots_add(cir__writer_store(u->writer),
-                           cir__place_stored(cir__writer_place(u->writer), u->roots[i]), NULL) != CIR_OK)
-            return;
-}
-
 cir_status cir__index_update(const char *index_path, const char *const *paths, size_t n_paths,
                              const cir__encoders *encoders, cir_pool *pool, const cir_update_options *options,
                              size_t commit_changes, cir_update_progress *progress_out, cir_error *err)
@@ -463,11 +466,8 @@ cir_status cir__index_update(const char *index_path, const char *const *paths, s
         status = mark_vanished(&u, err);
     if (status == CIR_OK)
         status = commit(&u, err);
-    if (status == CIR_OK) {
-        keep_roots(&u);
-        if (!u.is_stopped)
-            status = update_codes(&u, index_path, err);
-    }
+    if (status == CIR_OK && !u.is_stopped)
+        status = update_codes(&u, index_path, err);
     if (status == CIR_OK) {
         bool was_stopped = u.is_stopped;
         call_watch(&u);

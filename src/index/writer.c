@@ -96,7 +96,11 @@ static cir_status add_model(cir__writer *writer, const cir__encoder *encoder, ci
 {
     char key[MAX_KEY_NAME + 34];
     make_key(writer, encoder, key);
-    cir_index_model model = {key, encoder->name, encoder->path, encoder->fingerprint, encoder->dim};
+    cir_index_model model = {.key = key,
+                             .name = encoder->name,
+                             .path = encoder->path,
+                             .fingerprint = encoder->fingerprint,
+                             .dim = encoder->dim};
     char *path;
     cir_status status = make_vectors_path(writer, key, &path, err);
     if (status == CIR_OK)

@@ -106,6 +106,13 @@ static cir_status open_model(cir__context *context, const cir__serve_options *op
     cir_status status = cir_index_open(options->index_path, NULL, &index, err);
     if (status != CIR_OK)
         return status;
+    if (cir_index_get_info(index)->model->is_made_up) {
+        cir_index_close(index);
+        return cir__refuse(
+            err, CIR_MISMATCH,
+            "%s: its features are made up (cir bench make-index), and no model encodes like them",
+            options->index_path);
+    }
     const char *path =
         options->model_path != NULL ? options->model_path : cir_index_get_info(index)->model->path;
     cir_error why;
