@@ -9,9 +9,8 @@
 #include "base/pool.h"
 
 /* A run is a task: enough bytes of codes that starting one costs nothing beside it, few enough that they stay
- * in a near cache while several queries go over them, and that the first pass, of which every row is a
- * candidate, is a small part of the rows; and at least MIN_RUNS, for a fair sample. */
-#define RUN_BYTES ((size_t)32 << 10)
+ * in a second-level cache while several queries go over them; and at least MIN_RUNS, for a fair sample. */
+#define RUN_BYTES ((size_t)128 << 10)
 #define MIN_RUNS 256
 
 /* The first pass' runs at least, so that threads share them. */
