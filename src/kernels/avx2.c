@@ -3,6 +3,7 @@
 #include <immintrin.h>
 #include <stdbool.h>
 
+#include "kernels/code_mask.h"
 #include "kernels/codes_256.h"
 #include "kernels/half.h"
 #include "kernels/tables.h"

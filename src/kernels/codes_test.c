@@ -6,6 +6,7 @@
 /* cmocka wants the four above first. */
 #include <cmocka.h>
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,12 +132,61 @@ static void test_estimates(void **state)
     }
 }
 
+static float random_float(uint64_t *random, float low, float high)
+{
+    return low + (high - low) * (float)(random_bits(random) >> 8) * 0x1p-24f;
+}
+
+/* Every level drops what plain C drops, but for rows that rounding decides on: so it keeps all that plain C
+ * keeps of a slightly higher threshold, and none that it drops with a slightly lower one. */
+static void test_masks(void **state)
+{
+    (void)state;
+    static const float lambdas[] = {0, 0.1f, 0.25f, 2};
+    enum { N_TRIES = 4000 };
+    uint64_t random = 17, n_kept = 0, n_dropped = 0;
+    for (size_t i = 0; i < N_TRIES; i++) {
+        float rows[4][64];
+        for (size_t r = 0; r < 64; r++) {
+            rows[0][r] = random_float(&random, i % 3 == 0 ? -1 : 0.2f, 1);
+            rows[2][r] = random_float(&random, i % 3 == 0 ? -1 : 0.2f, 1);
+            rows[1][r] = random_float(&random, 0, i % 5 == 0 ? 0.5f : 0.1f);
+            rows[3][r] = random_float(&random, 0, i % 5 == 0 ? 0.5f : 0.1f);
+        }
+        rows[i % 4][i % 64] = i % 8 < 4 ? NAN : INFINITY;
+        const float lambda = lambdas[i / 2 % 4], correlation = random_float(&random, -1, 1);
+        const cir__code_limit limit = {.is_quadratic = i % 7 != 0,
+                                       .floor = i % 2 == 0 ? 0 : -INFINITY,
+                                       .image_weight = random_float(&random, 0, 2),
+                                       .text_weight = random_float(&random, 0, 2),
+                                       .lambda = lambda,
+                                       .ratio = lambda > 0 ? (1 - 2 * lambda) / (2 * lambda) : FLT_MAX,
+                                       .most = i % 11 == 0 ? 2 : 2 * correlation,
+                                       .least = i % 11 == 0 ? -2 : 2 * correlation};
+        const float threshold = random_float(&random, 0.01f, 1), near = 1e-5f;
+        cir__code_mask *const plain = cir__kernels_at(CIR__SCALAR)->code_mask;
+        const uint64_t most = plain(&limit, rows[0], rows[1], rows[2], rows[3], threshold - near);
+        const uint64_t least = plain(&limit, rows[0], rows[1], rows[2], rows[3], threshold + near);
+        for (cir__level level = CIR__SCALAR; level < CIR__N_LEVELS; level++) {
+            if (cir__kernels_at(level) == NULL)
+                continue;
+            const uint64_t mask =
+                cir__kernels_at(level)->code_mask(&limit, rows[0], rows[1], rows[2], rows[3], threshold);
+            assert_true((mask & ~most) == 0 && (least & ~mask) == 0 && (mask >> i % 64 & 1) == 1);
+        }
+        n_kept += (uint64_t)__builtin_popcountll(least);
+        n_dropped += (uint64_t)__builtin_popcountll(~most);
+    }
+    assert_true(n_kept > 10 * N_TRIES && n_dropped > 10 * N_TRIES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums_of_every_shape),
         cmocka_unit_test(test_the_largest_sums),
         cmocka_unit_test(test_estimates),
+        cmocka_unit_test(test_masks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #ifndef CIR_KERNELS_KERNELS_H
 #define CIR_KERNELS_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -76,6 +77,27 @@ typedef void cir__code_estimates(const uint16_t *sums, const uint16_t *factors, 
                                  float base, float step, float bottom, float reach, float slack,
                                  float *values_out, float *reaches_out);
 
+/* A fused score of two sides in a form whose upper bound over a box is quickly told. Linear:
+ * image_weight·v + text_weight·t, weights ≥ 0. Quadratic: v·t − λ(v + t)², λ ≥ 0. Sides below floor, 0 or −∞,
+ * count as floor. */
+typedef struct cir__code_limit {
+    bool is_quadratic;
+    float floor;
+    float image_weight, text_weight;
+    float lambda;
+    float ratio; /* of v to t, and of t to v, where the score is largest with the other held */
+    /* The errors' share in the quadratic is at most the root of x² + y² and the larger of most·x·y and
+     * least·x·y, x and y the shares of each: 2 and −2, or twice their correlation for both. */
+    float most, least;
+} cir__code_limit;
+
+/* Bit r is 0 only where, whatever lies in v[r] ± v_reach[r] and t[r] ± t_reach[r], reaches ≥ 0, scores less
+ * than threshold, rounding of the score included; where one of the four is NaN or infinite it is 1. Some bits
+ * are 1 in vain: such rows deserve a closer look (search/bound.h). All: [64]; threshold > 0 where floor is 0.
+ * Levels may differ in such bits. */
+typedef uint64_t cir__code_mask(const cir__code_limit *limit, const float *v, const float *v_reach,
+                                const float *t, const float *t_reach, float threshold);
+
 typedef struct cir__kernels {
     cir__level level;
     const char *name; /* as CIR_CPU spells it */
@@ -89,6 +111,7 @@ typedef struct cir__kernels {
     cir__half_from_float_n *half_from_float;
     cir__code_sums *code_sums;
     cir__code_estimates *code_estimates;
+    cir__code_mask *code_mask;
 } cir__kernels;
 
 /* The best table that this processor runs. CIR_CPU=scalar|avx2|avx512|neon in the environment lowers it,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "kernels/code_mask.h"
 #include "kernels/half.h"
 #include "kernels/tables.h"
 

@@ -141,6 +141,7 @@ CIR__ALWAYS_INLINE void cir__product_rows(cir__tile *tile, size_t tile_queries, 
         .half_from_float = half_from_float,                                                                  \
         .code_sums = code_sums,                                                                              \
         .code_estimates = code_estimates,                                                                    \
+        .code_mask = code_mask,                                                                              \
     };
 
 #endif

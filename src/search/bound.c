@@ -1,5 +1,6 @@
 #include "search/bound.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 
@@ -199,6 +200,44 @@ void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,
                           bounds_out);
         break;
     }
+}
+
+bool cir__bound_limit(const cir__bound *bound, bool is_joint, float correlation, float threshold,
+                      cir__code_limit *limit_out)
+{
+    const cir_fusion *const fusion = &bound->fusion;
+    const float lambda = fusion->kind == CIR_FUSE_HARRIS ? fusion->lambda : 0;
+    cir__code_limit limit = {.floor = fusion->clamps ? 0 : -INFINITY, .lambda = lambda};
+
+    if (!(threshold > (fusion->clamps ? 0 : -INFINITY)) || lambda < 0)
+        return false;
+    limit.ratio = lambda > SMALL_LAMBDA ? (1 - 2 * lambda) / (2 * lambda) : FLT_MAX;
+    limit.most = is_joint ? 2 * correlation : 2;
+    limit.least = is_joint ? 2 * correlation : -2;
+    switch (fusion->kind) {
+    case CIR_FUSE_IMAGE:
+        limit.image_weight = 1;
+        break;
+    case CIR_FUSE_TEXT:
+        limit.text_weight = 1;
+        break;
+    case CIR_FUSE_SUM:
+        limit.image_weight = 2 * (1 - fusion->weight);
+        limit.text_weight = 2 * fusion->weight;
+        break;
+    case CIR_FUSE_PRODUCT:
+        if (fusion->weight != 0.5f)
+            return false;
+        limit.is_quadratic = true;
+        break;
+    case CIR_FUSE_HARRIS:
+        limit.is_quadratic = true;
+        break;
+    case CIR_FUSE_GAUSS:
+        return false;
+    }
+    *limit_out = limit;
+    return true;
 }
 
 void cir__bound_jointly(const cir__bound *bound, float correlation, size_t n, const float *restrict v,

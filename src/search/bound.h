@@ -10,9 +10,11 @@
 #ifndef CIR_SEARCH_BOUND_H
 #define CIR_SEARCH_BOUND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cir/search.h"
+#include "kernels/kernels.h"
 
 #define CIR__BOUND_CELLS 2048
 
@@ -32,6 +34,12 @@ void cir__bound_init(cir__bound *bound, const cir_fusion *fusion);
 void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,
                      const float *restrict v_reach, const float *restrict t, const float *restrict t_reach,
                      float threshold, float *restrict bounds_out);
+
+/* The fusion as the kernels' quick mask takes it (kernels.h), which keeps every row whose bound by
+ * cir__bound_many, lowered by cir__bound_jointly with this correlation if is_joint, is threshold or more.
+ * false: there is none for the fusion, or for such a threshold. */
+bool cir__bound_limit(const cir__bound *bound, bool is_joint, float correlation, float threshold,
+                      cir__code_limit *limit_out);
 
 /* Lowers bounds [n] of the Harris fusion and of the product from those of the box to those of the ellipse
  * that both errors lie in together: to first order the fused score's error is that of one more inner product,

@@ -203,12 +203,61 @@ static void test_both_errors_together(void **state)
     assert_true(isnan(kept));
 }
 
+/* Drops no row that has a point at the threshold or above, or that the bounds keep, whatever the
+ * instruction set; and most of the others. */
+static void test_the_quick_mask(void **state)
+{
+    (void)state;
+    static const float thresholds[] = {-1, -0.1f, 0.001f, 0.02f, 0.3f, 2}, correlations[] = {-0.9f, 0, 0.4f};
+    enum { N_BLOCKS = N_BOXES / CIR__CODE_ROWS };
+    static boxes of;
+    static cir__bound bound;
+    float bounds[N_BOXES];
+    cir_fusion fusions[128];
+    cir__code_limit limit;
+    const size_t n_fusions = list_fusions(fusions), n_thresholds = sizeof thresholds / sizeof *thresholds;
+    uint64_t random = 19, mask = 0;
+    size_t n_limits = 0, n_dropped = 0, n_in_vain = 0;
+
+    for (size_t i = 0; i < n_fusions * n_thresholds * 4; i++) {
+        const cir_fusion *const fusion = &fusions[i / n_thresholds / 4];
+        const float threshold = thresholds[i / 4 % n_thresholds];
+        const bool is_joint = i % 4 != 3; /* with one of three correlations */
+        const float correlation = is_joint ? correlations[i % 4] : 0;
+        boxes_make(&random, &of);
+        cir__bound_init(&bound, fusion);
+        if (!cir__bound_limit(&bound, is_joint, correlation, threshold, &limit))
+            continue;
+        n_limits++;
+        cir__bound_many(&bound, N_BOXES, of.v, of.v_reach, of.t, of.t_reach, threshold, bounds);
+        if (is_joint)
+            cir__bound_jointly(&bound, correlation, N_BOXES, of.v, of.v_reach, of.t, of.t_reach, bounds);
+        for (cir__level level = CIR__SCALAR; level < CIR__N_LEVELS; level++)
+            for (size_t b = 0; b < N_BLOCKS * CIR__CODE_ROWS && cir__kernels_at(level) != NULL; b++) {
+                if (b % CIR__CODE_ROWS == 0)
+                    mask = cir__kernels_at(level)->code_mask(&limit, of.v + b, of.v_reach + b, of.t + b,
+                                                             of.t_reach + b, threshold);
+                const bool passes = (mask >> b % CIR__CODE_ROWS & 1) != 0;
+                if (!passes && bounds[b] >= threshold)
+                    fail_msg("kind %d, lambda %g, level %d: a row of bound %.9g is dropped at %.9g",
+                             (int)fusion->kind, (double)fusion->lambda, (int)level, (double)bounds[b],
+                             (double)threshold);
+                if (!passes && !is_joint && level == CIR__SCALAR && b % 5 == 0)
+                    assert_true(sampled_high(fusion, &of, b) < threshold);
+                n_dropped += !passes;
+                n_in_vain += passes && bounds[b] < threshold;
+            }
+    }
+    assert_true(n_limits > n_fusions && n_in_vain < n_dropped / 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_point_of_the_box_is_above),
         cmocka_unit_test(test_no_number_has_no_bound),
         cmocka_unit_test(test_both_errors_together),
+        cmocka_unit_test(test_the_quick_mask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
 #include "search/rescore.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -103,7 +105,8 @@ typedef struct batch {
     const cir_query *query;
     const cir__candidate *items;
     size_t n;
-    bool is_read; /* features are there, else they are to be copied from the rows */
+    bool is_read;        /* features are there, else they are to be fetched */
+    atomic_bool *misses; /* some were not to be had at once */
 } batch;
 
 /* Rows lie anywhere in memory: so many are asked for before they are needed. */
@@ -116,6 +119,36 @@ static void row_prefetch(const cir_rows *rows, size_t row)
         __builtin_prefetch(features + i);
 }
 
+static uint64_t offset_of(const cir_rows *rows, size_t row)
+{
+    return rows->codes->vectors_offset + (uint64_t)row * rows->dim * sizeof *rows->f16;
+}
+
+/* Copies the features of n items from first on, out of memory alone: false where the file has some that the
+ * system would have to read. */
+static bool fetch(const batch *of, size_t first, size_t n, uint16_t *features)
+{
+    const cir_rows *const rows = of->rescorer->rows;
+    const size_t row_bytes = rows->dim * sizeof *features;
+    const int fd = rows->codes->vectors_fd;
+
+    for (size_t i = 0; i < n; i++) {
+        const size_t row = of->items[first + i].row;
+        uint16_t *const out = features + i * rows->dim;
+        if (fd >= 0) {
+            const struct iovec piece = {.iov_base = out, .iov_len = row_bytes};
+            if (atomic_load_explicit(of->misses, memory_order_relaxed) ||
+                preadv2(fd, &piece, 1, (off_t)offset_of(rows, row), RWF_NOWAIT) != (ssize_t)row_bytes)
+                return false;
+        } else {
+            if (i + AHEAD < n)
+                row_prefetch(rows, of->items[first + i + AHEAD].row);
+            memcpy(out, rows->f16 + row * rows->dim, row_bytes);
+        }
+    }
+    return true;
+}
+
 static void score_task(void *context, size_t i_task, size_t i_thread)
 {
     (void)i_thread;
@@ -126,10 +159,9 @@ static void score_task(void *context, size_t i_task, size_t i_thread)
     float *const v = by->scores + first, *const t = v + by->batch_rows, *const score = t + by->batch_rows;
     uint16_t *const features = by->features + first * dim;
 
-    for (size_t i = 0; i < n && !of->is_read; i++) {
-        if (i + AHEAD < n)
-            row_prefetch(by->rows, of->items[first + i + AHEAD].row);
-        memcpy(features + i * dim, by->rows->f16 + of->items[first + i].row * dim, dim * sizeof *features);
+    if (!of->is_read && !fetch(of, first, n, features)) {
+        atomic_store_explicit(of->misses, true, memory_order_relaxed);
+        return;
     }
     const cir_rows rows = {.n_rows = n, .dim = dim, .f16 = features};
     const cir__scan scan = {.rows = &rows, .query = of->query, .kernels = by->kernels};
@@ -137,25 +169,29 @@ static void score_task(void *context, size_t i_task, size_t i_thread)
     cir__fuse(&of->query->fusion, n, v, t, score);
 }
 
-static cir_status batch_score(cir__rescorer *rescorer, const cir_query *query, const cir__candidate *items,
+/* Items change places. */
+static cir_status batch_score(cir__rescorer *rescorer, const cir_query *query, cir__candidate *items,
                               size_t n, cir_pool *pool, cir__top *top, cir_error *err)
 {
-    const cir_codes *const codes = rescorer->rows->codes;
-    const size_t row_bytes = rescorer->rows->dim * sizeof *rescorer->features;
-    batch of = {.rescorer = rescorer, .query = query, .items = items, .n = n};
+    const cir_rows *const rows = rescorer->rows;
+    const size_t row_bytes = rows->dim * sizeof *rescorer->features, n_tasks = (n - 1) / TASK_ROWS + 1;
+    atomic_bool misses = false;
+    batch of = {.rescorer = rescorer, .query = query, .items = items, .n = n, .misses = &misses};
     const float *const v = rescorer->scores, *const t = v + rescorer->batch_rows,
                        *const score = t + rescorer->batch_rows;
 
-    if (codes->vectors_fd >= 0) {
+    cir__pool_run(pool, n_tasks, score_task, &of);
+    if (atomic_load(&misses)) {
+        qsort(items, n, sizeof *items, compare_rows);
         for (size_t i = 0; i < n; i++)
-            rescorer->offsets[i] = codes->vectors_offset + (uint64_t)items[i].row * row_bytes;
-        const cir_status status = cir__reads_run(codes->vectors_fd, rescorer->offsets, n, row_bytes,
+            rescorer->offsets[i] = offset_of(rows, items[i].row);
+        const cir_status status = cir__reads_run(rows->codes->vectors_fd, rescorer->offsets, n, row_bytes,
                                                  rescorer->features, "the index' features", err);
         if (status != CIR_OK)
             return status;
         of.is_read = true;
+        cir__pool_run(pool, n_tasks, score_task, &of);
     }
-    cir__pool_run(pool, (n + TASK_ROWS - 1) / TASK_ROWS, score_task, &of);
     for (size_t i = 0; i < n; i++)
         cir__top_push(top, items[i].row, 1, &score[i], &v[i], &t[i]);
     return CIR_OK;
@@ -176,8 +212,6 @@ cir_status cir__rescore(cir__rescorer *rescorer, const cir_query *query, cir__ca
     if (n_now == 0)
         return CIR_OK;
     select_first(items, candidates->n, n_now);
-    if (rescorer->rows->codes->vectors_fd >= 0)
-        qsort(items, n_now, sizeof *items, compare_rows);
     for (size_t i = 0; i < n_now && status == CIR_OK; i += rescorer->batch_rows) {
         const size_t left = n_now - i, n_batch = left < rescorer->batch_rows ? left : rescorer->batch_rows;
         status = batch_score(rescorer, query, items + i, n_batch, pool, top, err);

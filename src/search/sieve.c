@@ -126,9 +126,9 @@ static bool is_stale(const cir_codes *codes, size_t row)
 
 /* ---- a pass ---- */
 
-/* A block's estimates; [0] of the image, [1] of the text, zeros for a side that is not read. */
+/* What is known of some rows: [0] of the image, [1] of the text, zeros for a side that is not read. */
 typedef struct estimates {
-    float values[2][CIR__CODE_ROWS], reaches[2][CIR__CODE_ROWS], bounds[CIR__CODE_ROWS];
+    float values[2][CIR__CODE_ROWS], reaches[2][CIR__CODE_ROWS];
 } estimates;
 
 static void estimate(const cir__sieve *sieve, const cir__probe *probe, const uint8_t *block, estimates *out)
@@ -150,26 +150,46 @@ static void estimate(const cir__sieve *sieve, const cir__probe *probe, const uin
     }
 }
 
-static bool reaches_any(const float *bounds, float threshold)
+/* The rows of a mask that are searched by their codes, one after another; how many. */
+static size_t pick(const cir__sieve *sieve, size_t first, uint64_t mask, const estimates *of,
+                   uint32_t *rows_out, estimates *picked_out)
 {
-    uint32_t any = 0;
-    for (size_t r = 0; r < CIR__CODE_ROWS; r++)
-        any |= (uint32_t) !(bounds[r] < threshold); /* NaN does */
-    return any != 0;
+    const uint8_t *const ready = sieve->rows->ready;
+    const size_t left = sieve->n_coded - first;
+    size_t n = 0;
+
+    if (left < CIR__CODE_ROWS)
+        mask &= ((uint64_t)1 << left) - 1;
+    for (; mask != 0; mask &= mask - 1) {
+        const size_t r = (size_t)__builtin_ctzll(mask), row = first + r;
+        if ((ready != NULL && ready[row] == 0) || is_stale(sieve->codes, row))
+            continue;
+        for (size_t s = 0; s < 2; s++) {
+            picked_out->values[s][n] = of->values[s][r];
+            picked_out->reaches[s][n] = of->reaches[s][r];
+        }
+        rows_out[n++] = (uint32_t)row;
+    }
+    return n;
 }
 
-static void collect(const cir__sieve *sieve, size_t first, const float *bounds, float threshold,
-                    cir__candidates *to)
+/* Gathers those of a mask's rows whose bounds reach the threshold. */
+static void collect(const cir__sieve *sieve, const cir__probe *probe, size_t first, uint64_t mask,
+                    const estimates *of, float threshold, cir__candidates *to)
 {
-    const size_t left = sieve->n_coded - first, n = left < CIR__CODE_ROWS ? left : CIR__CODE_ROWS;
-    const uint8_t *const ready = sieve->rows->ready;
+    uint32_t rows[CIR__CODE_ROWS];
+    float bounds[CIR__CODE_ROWS];
+    estimates picked;
+    const size_t n = pick(sieve, first, mask, of, rows, &picked);
 
-    for (size_t r = 0; r < n; r++) {
-        const size_t row = first + r;
-        if (bounds[r] < threshold || (ready != NULL && ready[row] == 0) || is_stale(sieve->codes, row))
-            continue;
-        push(to, (cir__candidate){(uint32_t)row, isnan(bounds[r]) ? INFINITY : bounds[r]});
-    }
+    cir__bound_many(&probe->bound, n, picked.values[0], picked.reaches[0], picked.values[1],
+                    picked.reaches[1], threshold, bounds);
+    if (probe->is_joint)
+        cir__bound_jointly(&probe->bound, probe->correlation, n, picked.values[0], picked.reaches[0],
+                           picked.values[1], picked.reaches[1], bounds);
+    for (size_t i = 0; i < n; i++)
+        if (!(bounds[i] < threshold)) /* NaN reaches any */
+            push(to, (cir__candidate){rows[i], isnan(bounds[i]) ? INFINITY : bounds[i]});
 }
 
 static void run_task(void *context, size_t i_task, size_t i_thread)
@@ -186,18 +206,19 @@ static void run_task(void *context, size_t i_task, size_t i_thread)
         const cir__probe *const probe = &sieve->probes[q];
         const float threshold = sieve->thresholds[q];
         cir__candidates *const to = &sieve->gathered[i_thread * sieve->n_probes + q];
+        cir__code_limit limit;
+        const bool has_limit =
+            cir__bound_limit(&probe->bound, probe->is_joint, probe->correlation, threshold, &limit);
         estimates of;
         memset(&of, 0, sizeof of);
         for (size_t b = first; b < end && !sieve->is_left_out[q]; b++) {
             estimate(sieve, probe, sieve->codes->blocks + b * sieve->block_bytes, &of);
-            cir__bound_many(&probe->bound, CIR__CODE_ROWS, of.values[0], of.reaches[0], of.values[1],
-                            of.reaches[1], threshold, of.bounds);
-            if (!reaches_any(of.bounds, threshold))
-                continue;
-            if (probe->is_joint)
-                cir__bound_jointly(&probe->bound, probe->correlation, CIR__CODE_ROWS, of.values[0],
-                                   of.reaches[0], of.values[1], of.reaches[1], of.bounds);
-            collect(sieve, b * CIR__CODE_ROWS, of.bounds, threshold, to);
+            const uint64_t mask = has_limit
+                                      ? sieve->kernels->code_mask(&limit, of.values[0], of.reaches[0],
+                                                                  of.values[1], of.reaches[1], threshold)
+                                      : UINT64_MAX;
+            if (mask != 0)
+                collect(sieve, probe, b * CIR__CODE_ROWS, mask, &of, threshold, to);
         }
     }
 }
