@@ -171,7 +171,9 @@ cir_status cir__file_replace(const char *path, const void *bytes, size_t size, c
     if (close(fd) != 0 && status == CIR_OK)
         status = cir__fail_errno(err, errno, "%s: cannot be written", path);
     if (status == CIR_OK && rename(temporary, path) != 0)
-        status = cir__fail_errno(err, errno, "%s: cannot be replaced", path);
+        status = errno == EISDIR
+                     ? cir__fail(err, CIR_IO, "%s: is a folder, and a file is to be there; delete it", path)
+                     : cir__fail_errno(err, errno, "%s: cannot be replaced", path);
     if (status != CIR_OK)
         unlink(temporary);
     else
