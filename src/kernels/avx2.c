@@ -29,12 +29,12 @@ CIR__ALWAYS_INLINE __m256 load_tail(const void *row, size_t i, size_t n, bool is
     return load(padded, 0, false);
 }
 
-/* Asks for the cache line PREFETCH_BYTES after item i + s·LANES, once a line. */
+/* Asks for the cache line CIR__PREFETCH_BYTES after item i + s·LANES, once a line. */
 CIR__ALWAYS_INLINE void prefetch(const void *row, size_t i, size_t s, bool is_half)
 {
     size_t item_bytes = is_half ? sizeof(uint16_t) : sizeof(float);
     if (s * LANES * item_bytes % 64 == 0)
-        _mm_prefetch((const char *)row + (i + s * LANES) * item_bytes + CIR__PREFETCH_BYTES, _MM_HINT_T0);
+        _mm_prefetch((const char *)row + (i + s * LANES) * item_bytes + CIR__PREFETCH_BYTES, _MM_HINT_T1);
 }
 
 CIR__ALWAYS_INLINE float sum_lanes(const __m256 *sums)
@@ -101,15 +101,23 @@ CIR__ALWAYS_INLINE void tile_of(const void *const *rows, bool is_half, size_t di
     for (size_t q = 0; q < n; q++)
         for (size_t k = 0; k < CIR__TILE_ROWS; k++)
             sum[q][k] = _mm256_setzero_ps();
-    for (size_t i = 0; i < dim; i += LANES) {
-        const bool is_whole = i + LANES <= dim;
+    size_t i = 0;
+    for (; i + LANES <= dim; i += LANES) {
         for (size_t q = 0; q < n; q++)
-            query[q] = is_whole ? _mm256_loadu_ps(queries + q * query_stride + i)
-                                : load_tail(queries + q * query_stride, i, n_tail, false);
+            query[q] = _mm256_loadu_ps(queries + q * query_stride + i);
         for (size_t k = 0; k < CIR__TILE_ROWS; k++) {
             if (k * LANES * item_bytes % 64 == 0)
-                _mm_prefetch(next + (i * CIR__TILE_ROWS + k * LANES) * item_bytes, _MM_HINT_T0);
-            __m256 x = is_whole ? load(rows[k], i, is_half) : load_tail(rows[k], i, n_tail, is_half);
+                _mm_prefetch(next + (i * CIR__TILE_ROWS + k * LANES) * item_bytes, _MM_HINT_T1);
+            const __m256 x = load(rows[k], i, is_half);
+            for (size_t q = 0; q < n; q++)
+                sum[q][k] = _mm256_fmadd_ps(x, query[q], sum[q][k]);
+        }
+    }
+    if (n_tail != 0) {
+        for (size_t q = 0; q < n; q++)
+            query[q] = load_tail(queries + q * query_stride, i, n_tail, false);
+        for (size_t k = 0; k < CIR__TILE_ROWS; k++) {
+            const __m256 x = load_tail(rows[k], i, n_tail, is_half);
             for (size_t q = 0; q < n; q++)
                 sum[q][k] = _mm256_fmadd_ps(x, query[q], sum[q][k]);
         }

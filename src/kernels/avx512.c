@@ -22,12 +22,12 @@ CIR__ALWAYS_INLINE __m512 load_tail(const void *row, size_t i, __mmask16 mask, b
                    : _mm512_maskz_loadu_ps(mask, (const float *)row + i);
 }
 
-/* Asks for the cache line PREFETCH_BYTES after item i + s·LANES, once a line. */
+/* Asks for the cache line CIR__PREFETCH_BYTES after item i + s·LANES, once a line. */
 CIR__ALWAYS_INLINE void prefetch(const void *row, size_t i, size_t s, bool is_half)
 {
     size_t item_bytes = is_half ? sizeof(uint16_t) : sizeof(float);
     if (s * LANES * item_bytes % 64 == 0)
-        _mm_prefetch((const char *)row + (i + s * LANES) * item_bytes + CIR__PREFETCH_BYTES, _MM_HINT_T0);
+        _mm_prefetch((const char *)row + (i + s * LANES) * item_bytes + CIR__PREFETCH_BYTES, _MM_HINT_T1);
 }
 
 CIR__ALWAYS_INLINE float sum_lanes(const __m512 *sums)
@@ -99,7 +99,7 @@ CIR__ALWAYS_INLINE void tile_of(const void *const *rows, bool is_half, size_t di
     for (; i + LANES <= dim; i += LANES) {
         for (size_t k = 0; k < CIR__TILE_ROWS; k++) {
             if (k * LANES * item_bytes % 64 == 0) /* as many bytes as are read, in the order of memory */
-                _mm_prefetch(next + (i * CIR__TILE_ROWS + k * LANES) * item_bytes, _MM_HINT_T0);
+                _mm_prefetch(next + (i * CIR__TILE_ROWS + k * LANES) * item_bytes, _MM_HINT_T1);
             x[k] = load(rows[k], i, is_half);
         }
         for (size_t q = 0; q < n; q++) {
