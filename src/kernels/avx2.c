@@ -30,12 +30,12 @@ CIR__ALWAYS_INLINE __m256 load_tail(const void *row, size_t i, size_t n, bool is
     return load(padded, 0, false);
 }
 
-/* Asks for the cache line CIR__ROW_PREFETCH_BYTES after item i + s·LANES, once a line. */
+/* Asks for the cache line CIR__PREFETCH_BYTES after item i + s·LANES, once a line. */
 CIR__ALWAYS_INLINE void prefetch(const void *row, size_t i, size_t s, bool is_half)
 {
     size_t item_bytes = is_half ? sizeof(uint16_t) : sizeof(float);
     if (s * LANES * item_bytes % 64 == 0)
-        _mm_prefetch((const char *)row + (i + s * LANES) * item_bytes + CIR__ROW_PREFETCH_BYTES, _MM_HINT_T1);
+        _mm_prefetch((const char *)row + (i + s * LANES) * item_bytes + CIR__PREFETCH_BYTES, _MM_HINT_T1);
 }
 
 CIR__ALWAYS_INLINE float sum_lanes(const __m256 *sums)

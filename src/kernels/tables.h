@@ -16,12 +16,12 @@ extern const cir__kernels cir__kernels_neon;
 #define CIR__ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* How far ahead of what is read memory is asked for, of codes and of rows: they follow one another, so that
- * it is the next ones'. Rows are asked for into the second-level cache: into the first, as many requests as
- * it keeps open bound the scan (Zen 4, two threads, fractions of the read bandwidth: 62 % with AVX-512, 67 %
- * with AVX2; into the second 16 KiB ahead 96 % and 97 %, 8 KiB 98 % and 93 %, but one dot product 81 % and 54
- * %). Rows side by side, which load the queries less often, make several streams of memory: 66 % on Zen 5. */
+ * it is the next ones'. Rows are asked for into the second-level cache: asking for them into the first holds
+ * Zen 4 up (two threads, halves, two dot products: 43 % of the read bandwidth of 57 GB/s with AVX-512 and 68
+ * % with AVX2; into the second 85 % and 94 %; 16 KiB ahead is no better). There, not asking at all is as fast
+ * but for AVX2 with two dot products; elsewhere it was slower (87 %). Rows side by side, which load the
+ * queries less often, make several streams of memory: 66 %. */
 #define CIR__PREFETCH_BYTES 8192
-#define CIR__ROW_PREFETCH_BYTES 16384
 
 /* Rows of a tile of products, which are in registers at a time. */
 #define CIR__TILE_ROWS 4
