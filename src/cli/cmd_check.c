@@ -32,8 +32,9 @@ static int run(const cir__arguments *arguments)
     else if (result.n_findings == 0)
         printf("%s: %zu rows, all well\n", path, result.n_rows);
     else {
-        printf("%s: %zu findings in %zu rows, %zu repaired%s%s\n", path, result.n_findings, result.n_rows,
-               result.n_repaired, repairs ? "" : "; next: cir check --repair ", repairs ? "" : path);
+        printf("%s: %zu finding%s in %zu rows, %zu repaired%s%s\n", path, result.n_findings,
+               result.n_findings == 1 ? "" : "s", result.n_rows, result.n_repaired,
+               repairs ? "" : "; next: cir check --repair ", repairs ? "" : path);
         status = result.n_repaired < result.n_findings ? CIR__FAILED : CIR__DONE;
     }
     cir_pool_free(pool);

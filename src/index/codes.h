@@ -20,8 +20,9 @@ struct cir_codes {
     size_t n_rows;         /* rows from here on have no code */
     const size_t *stale;   /* [n_stale], ascending, below n_rows: their code is not to be trusted */
     size_t n_stale;
-    int vectors_fd;          /* where the rows can be read; −1: they are in memory alone */
-    uint64_t vectors_offset; /* of row 0 in that file; rows follow one another */
+    int vectors_fd;           /* where the rows can be read; −1: they are in memory alone */
+    const char *vectors_path; /* that file's, for messages */
+    uint64_t vectors_offset;  /* of row 0 in that file; rows follow one another */
 };
 
 #endif

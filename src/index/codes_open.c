@@ -153,7 +153,7 @@ static cir_status open_vectors(const cir__codes_reader *reader, cir__codes_view 
     view->codes.vectors_offset = CIR__NPY_HEADER_SIZE;
     if (view->codes.vectors_fd < 0)
         status = cir__fail_errno(err, errno, "%s: cannot be opened", path);
-    free(path);
+    view->codes.vectors_path = view->vectors_path = path;
     return status;
 }
 
@@ -202,5 +202,6 @@ void cir__codes_close(cir__codes_view *view)
     cir__mapping_close(&view->bin);
     cir__coder_free(view->coder);
     free(view->stale);
+    free(view->vectors_path);
     *view = (cir__codes_view){.codes.vectors_fd = -1};
 }

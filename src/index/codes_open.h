@@ -17,6 +17,7 @@ typedef struct cir__codes_view {
     cir__coder *coder;
     cir__mapping bin;
     size_t *stale;
+    char *vectors_path;
     size_t n_coded; /* ready rows whose code is to be trusted */
 } cir__codes_view;
 

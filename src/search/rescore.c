@@ -186,7 +186,7 @@ static cir_status batch_score(cir__rescorer *rescorer, const cir_query *query, c
         for (size_t i = 0; i < n; i++)
             rescorer->offsets[i] = offset_of(rows, items[i].row);
         const cir_status status = cir__reads_run(rows->codes->vectors_fd, rescorer->offsets, n, row_bytes,
-                                                 rescorer->features, "the index' features", err);
+                                                 rescorer->features, rows->codes->vectors_path, err);
         if (status != CIR_OK)
             return status;
         of.is_read = true;

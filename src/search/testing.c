@@ -86,7 +86,8 @@ void testing_rows_code(testing_rows *t, size_t n)
     for (size_t r = 0; r < n; r += CIR__CODE_ROWS)
         cir__coder_write(t->coder, t->f16 + r * dim, n - r < CIR__CODE_ROWS ? n - r : CIR__CODE_ROWS, 0,
                          t->blocks + r / CIR__CODE_ROWS * block_bytes);
-    t->codes = (cir_codes){.coder = t->coder, .blocks = t->blocks, .n_rows = n, .vectors_fd = -1};
+    t->codes = (cir_codes){
+        .coder = t->coder, .blocks = t->blocks, .n_rows = n, .vectors_fd = -1, .vectors_path = "vectors.npy"};
 }
 
 void testing_rows_init(testing_rows *t, testing_shape shape, size_t n_rows, size_t dim, uint64_t seed)
