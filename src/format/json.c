@@ -11,6 +11,9 @@ static cir_status parse(cir__bytes_view bytes, size_t max_bytes, bool is_array, 
                          bytes.size, max_bytes);
     json_error_t where;
     json_t *root = json_loadb((const char *)bytes.data, bytes.size, JSON_REJECT_DUPLICATES, &where);
+    if (root == NULL && json_error_code(&where) == json_error_premature_end_of_input)
+        return cir__fail(err, CIR_FORMAT, "%s: is not JSON: it is cut short; fetch the file again",
+                         bytes.name);
     if (root == NULL)
         return cir__fail(err, CIR_FORMAT, "%s:%d:%d: is not JSON: %s", bytes.name, where.line, where.column,
                          where.text);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "format/sniff.h"
 #include "kernels/half.h"
 
 #define MAGIC "\x93NUMPY"
@@ -156,6 +157,9 @@ static cir_status find_header(cir__bytes_view bytes, cursor *text_out, size_t *d
 {
     *text_out = (cursor){0};
     *data_offset_out = 0;
+    cir_status status = cir__sniff_check(bytes, CIR__SNIFF_NPY, "a .npy file", err);
+    if (status != CIR_OK)
+        return status;
     if (bytes.size < MAGIC_SIZE + 4 || memcmp(bytes.data, MAGIC, MAGIC_SIZE) != 0)
         return cir__fail(err, CIR_FORMAT, "%s: is not a .npy file; write it with numpy.save", bytes.name);
     unsigned version = bytes.data[6];

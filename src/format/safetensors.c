@@ -175,9 +175,8 @@ cir_status cir__safetensors_parse(cir__bytes_view bytes, cir__safetensors **tabl
     for (size_t i = 0; i < LENGTH_BYTES; i++)
         size |= (uint64_t)bytes.data[i] << (8 * i);
     if (size > bytes.size - LENGTH_BYTES)
-        return cir__fail(err, CIR_FORMAT,
-                         "%s: header of %llu bytes in a file of %zu; it is cut or not a safetensors file",
-                         bytes.name, (unsigned long long)size, bytes.size);
+        return cir__fail(err, CIR_FORMAT, "%s: %s; download it again", bytes.name,
+                         size <= MAX_HEADER_BYTES ? "is cut within its header" : "is no safetensors file");
     cir__safetensors *table = cir__new(1, sizeof *table);
     if (table == NULL)
         return cir__fail_memory(err, bytes.name);

@@ -32,12 +32,43 @@ struct cir_model {
     towers *towers; /* the part that changes behind a const cir_model */
 };
 
+/* Which files this model's features depend on. */
+static void list_read(const cir_model *model, bool are_read[CIR__N_FILES])
+{
+    bool is_siglip = model->config.architecture == CIR__SIGLIP;
+    bool has_json = cir__source_find(&model->source, CIR__FILE_TOKENIZER) != NULL;
+    bool has_spiece = is_siglip && cir__source_find(&model->source, CIR__FILE_SPIECE) != NULL &&
+                      !(model->source.is_open_clip && has_json);
+    are_read[CIR__FILE_CONFIG] = are_read[CIR__FILE_WEIGHTS] = true;
+    are_read[CIR__FILE_RECIPE] = !model->source.is_open_clip;
+    are_read[CIR__FILE_TOKENIZER] = !has_spiece;
+    are_read[CIR__FILE_VOCABULARY] = are_read[CIR__FILE_MERGES] = !is_siglip && !has_json;
+    are_read[CIR__FILE_SPIECE] = has_spiece;
+    are_read[CIR__FILE_TOKENIZER_CONFIG] = is_siglip;
+}
+
+/* Files that are none of a model's are told before a parser stumbles over them. */
+static cir_status check_read(const cir_model *model, cir_error *err)
+{
+    bool are_read[CIR__N_FILES] = {false};
+    list_read(model, are_read);
+    cir_status status = CIR_OK;
+    for (size_t i = 0; i < CIR__N_FILES && status == CIR_OK; i++)
+        if (are_read[i])
+            status = cir__source_check(&model->source, i, err);
+    return status;
+}
+
 static cir_status open_weights(cir_model *model, cir_error *err)
 {
     const cir__bytes_view *file = cir__source_find(&model->source, CIR__FILE_WEIGHTS);
     const cir__bytes_view *config = cir__source_find(&model->source, CIR__FILE_CONFIG);
-    cir_status status = model->source.is_open_clip ? cir__open_clip_parse(*config, &model->config, err)
-                                                   : cir__config_parse(*config, &model->config, err);
+    cir_status status = cir__source_check(&model->source, CIR__FILE_CONFIG, err);
+    if (status == CIR_OK)
+        status = model->source.is_open_clip ? cir__open_clip_parse(*config, &model->config, err)
+                                            : cir__config_parse(*config, &model->config, err);
+    if (status == CIR_OK)
+        status = check_read(model, err);
     if (status == CIR_OK)
         status = cir__safetensors_parse(*file, &model->table, err);
     if (status == CIR_OK)
@@ -97,21 +128,6 @@ static cir_status open_recipe(cir_model *model, cir_error *err)
     if (status == CIR_OK)
         status = cir__recipe_check(&model->recipe, file->name, model->config.image_px, err);
     return status;
-}
-
-/* Which files this model's features depend on. */
-static void list_read(const cir_model *model, bool are_read[CIR__N_FILES])
-{
-    bool is_siglip = model->config.architecture == CIR__SIGLIP;
-    bool has_json = cir__source_find(&model->source, CIR__FILE_TOKENIZER) != NULL;
-    bool has_spiece = is_siglip && cir__source_find(&model->source, CIR__FILE_SPIECE) != NULL &&
-                      !(model->source.is_open_clip && has_json);
-    are_read[CIR__FILE_CONFIG] = are_read[CIR__FILE_WEIGHTS] = true;
-    are_read[CIR__FILE_RECIPE] = !model->source.is_open_clip;
-    are_read[CIR__FILE_TOKENIZER] = !has_spiece;
-    are_read[CIR__FILE_VOCABULARY] = are_read[CIR__FILE_MERGES] = !is_siglip && !has_json;
-    are_read[CIR__FILE_SPIECE] = has_spiece;
-    are_read[CIR__FILE_TOKENIZER_CONFIG] = is_siglip;
 }
 
 static cir_status fill_info(cir_model *model, cir_error *err)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cir/model.h"
+#include "format/sniff.h"
 #include "model/embedded.h"
 
 static const char *const file_names[CIR__N_FILES] = {
@@ -17,6 +18,21 @@ static const char *const file_names[CIR__N_FILES] = {
     [CIR__FILE_TOKENIZER] = "tokenizer.json", [CIR__FILE_VOCABULARY] = "vocab.json",
     [CIR__FILE_MERGES] = "merges.txt",        [CIR__FILE_RECIPE] = "preprocessor_config.json",
     [CIR__FILE_SPIECE] = "spiece.model",      [CIR__FILE_TOKENIZER_CONFIG] = "tokenizer_config.json",
+};
+
+/* What each should be, and is called where it is something else. */
+static const struct {
+    cir__sniff_kind kind;
+    const char *what;
+} file_kinds[CIR__N_FILES] = {
+    [CIR__FILE_CONFIG] = {CIR__SNIFF_JSON, "the model's configuration"},
+    [CIR__FILE_WEIGHTS] = {CIR__SNIFF_SAFETENSORS, "the weights"},
+    [CIR__FILE_TOKENIZER] = {CIR__SNIFF_JSON, "the tokenizer"},
+    [CIR__FILE_VOCABULARY] = {CIR__SNIFF_JSON, "the tokenizer's vocabulary"},
+    [CIR__FILE_MERGES] = {CIR__SNIFF_TEXT, "the tokenizer's merges"},
+    [CIR__FILE_RECIPE] = {CIR__SNIFF_JSON, "the preprocessing's configuration"},
+    [CIR__FILE_SPIECE] = {CIR__SNIFF_PROTOBUF, "the SentencePiece model"},
+    [CIR__FILE_TOKENIZER_CONFIG] = {CIR__SNIFF_JSON, "the tokenizer's configuration"},
 };
 
 #define OPEN_CLIP_CONFIG "open_clip_config.json"
@@ -29,6 +45,14 @@ const char *cir__source_file_name(size_t i_file)
 const cir__bytes_view *cir__source_find(const cir__source *source, size_t i_file)
 {
     return source->files[i_file].name != NULL ? &source->files[i_file] : NULL;
+}
+
+cir_status cir__source_check(const cir__source *source, size_t i_file, cir_error *err)
+{
+    return source->files[i_file].name == NULL
+               ? CIR_OK
+               : cir__sniff_check(source->files[i_file], file_kinds[i_file].kind, file_kinds[i_file].what,
+                                  err);
 }
 
 static const char *name_in(const cir__source *source, size_t i_file)
@@ -59,8 +83,11 @@ static cir_status fail_absent(const cir__source *source, size_t i_file, cir_erro
     if (i_file == CIR__FILE_WEIGHTS &&
         (has_file(source, "pytorch_model.bin") || has_file(source, "open_clip_pytorch_model.bin")))
         return cir__fail(err, CIR_UNSUPPORTED,
-                         "%s: pytorch_model.bin is a program and never read; fetch or make %s", source->path,
-                         name_in(source, i_file));
+                         "%s: has only pytorch_model.bin (pickle), which is a program and never read; fetch "
+                         "%s, or convert it: "
+                         "python3 -c 'from transformers import AutoModel as M; "
+                         "M.from_pretrained(\".\").save_pretrained(\".\", safe_serialization=True)'",
+                         source->path, name_in(source, i_file));
     return cir__fail(err, CIR_NOT_FOUND,
                      "%s: has no %s; a model's directory holds config.json, model.safetensors, "
                      "preprocessor_config.json, and "
@@ -79,10 +106,11 @@ static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)
         return must_be ? fail_absent(source, i_file, err) : CIR_OK;
     }
     cir_status status = cir__mapping_open(path, &source->mappings[i_file], err);
-    if (status == CIR_OK)
-        source->files[i_file] =
-            (cir__bytes_view){source->mappings[i_file].data, source->mappings[i_file].size, path};
-    return status;
+    if (status != CIR_OK)
+        return status;
+    source->files[i_file] =
+        (cir__bytes_view){source->mappings[i_file].data, source->mappings[i_file].size, path};
+    return CIR_OK;
 }
 
 cir_status cir_model_get_folder(char **folder_out, cir_error *err)

@@ -43,4 +43,8 @@ void cir__source_close(cir__source *source); /* a zeroed struct is allowed */
 /* The file, or NULL where it is absent. */
 const cir__bytes_view *cir__source_find(const cir__source *source, size_t i_file);
 
+/* Says so where a file is something else than what it should be, such as a Git LFS pointer; an absent one
+ * passes. Errors: CIR_FORMAT. */
+CIR_MUST_CHECK cir_status cir__source_check(const cir__source *source, size_t i_file, cir_error *err);
+
 #endif
