@@ -264,12 +264,13 @@ static size_t find_shrink(const source *src, const cir_image_options *options)
 {
     size_t longer = src->width_px > src->height_px ? src->width_px : src->height_px;
     size_t shorter = src->width_px > src->height_px ? src->height_px : src->width_px;
+    /* libvips ends the process over a picture of no row or no column. */
+    size_t least = options != NULL && options->enough_shorter_px > 0 ? options->enough_shorter_px : 1;
     size_t shrink = 1;
     if (options == NULL || (options->enough_px == 0 && options->enough_shorter_px == 0) ||
         src->kind != CIR__KIND_JPEG)
         return 1;
-    while (shrink < 8 && longer / (2 * shrink) >= options->enough_px &&
-           shorter / (2 * shrink) >= options->enough_shorter_px)
+    while (shrink < 8 && longer / (2 * shrink) >= options->enough_px && shorter / (2 * shrink) >= least)
         shrink *= 2;
     return shrink;
 }
