@@ -1,7 +1,7 @@
 /* Answers what the library makes of pictures, for comparison with Pillow: reads commands from standard input,
  * one a line, words separated by tabs, and answers each with a line and the raw bytes that it announces.
  *
- *   read FILE rotate|stored       → ok n_bytes width height kind taken_at, then RGB
+ *   read FILE rotate|stored|pillow     → ok n_bytes width height kind taken_at, then RGB
  *   resize FILE WIDTH HEIGHT bilinear|bicubic      → ok n_bytes width height - 0, then RGB
  *   tensor FILE CONFIG|clip:SIDE  → ok n_bytes width height - 0, then floats [3, height, width]
  *   anything that fails           → fail status message
@@ -26,7 +26,8 @@ static void answer(const void *bytes, size_t n_bytes, size_t width, size_t heigh
 
 static cir_status do_read(char *const *words, cir_error *err)
 {
-    cir_image_options options = {.ignores_exif_rotation = strcmp(words[2], "stored") == 0};
+    cir_image_options options = {.ignores_exif_rotation = strcmp(words[2], "stored") == 0,
+                                 .follows_pillow = strcmp(words[2], "pillow") == 0};
     cir_image image;
     cir_image_facts facts;
     cir_status status = cir_image_read(words[1], &options, &image, &facts, err);

@@ -8,10 +8,12 @@ import subprocess
 import zlib
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image, ImageOps
 
 Image.MAX_IMAGE_PIXELS = None
+PILLOW = tuple(int(part) for part in PIL.__version__.split(".")[:2])
 SHARED = pathlib.Path(os.environ.get("CIR_SHARED", "../shared"))
 PHOTO = SHARED / "data/preprocess/franz-kafka.jpg"
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
@@ -86,6 +88,14 @@ def png(width, height, depth, colour, lines, before=b""):
             chunk(b"IEND", b""))
 
 
+def resized(image, size, kind):
+    """Image.resize of Pillow before 13, which the published figures were made with and the library follows: along rows,
+    then along columns. Pillow 13 goes the other way where the height shrinks much and the width hardly changes."""
+    if PILLOW < (13, 0):
+        return np.array(image.resize(size, kind))
+    return np.array(image.resize((size[0], image.height), kind).resize(size, kind))
+
+
 needs_photo = pytest.mark.skipif(not PHOTO.exists(), reason="shared/data/preprocess is not there")
 FILTERS = {"bicubic": Image.BICUBIC, "bilinear": Image.BILINEAR}
 
@@ -105,7 +115,7 @@ def test_photo_becomes_the_expected_tensor(dump):
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("size", [(224, 326), (224, 224), (1, 1), (450, 100), (100, 655), (451, 656), (900, 1310)])
 def test_photo_resamples_as_in_pillow(dump, name, size):
-    expected = np.array(Image.open(PHOTO).convert("RGB").resize(size, FILTERS[name]))
+    expected = resized(Image.open(PHOTO).convert("RGB"), size, FILTERS[name])
     assert np.array_equal(dump.resize(PHOTO, *size, name), expected)
 
 
@@ -128,7 +138,7 @@ def test_resampling_is_as_in_pillow(dump, tmp_path, name, size, wanted, content)
         pixels = (noise(size[1], size[0], 3, seed=sum(wanted)) // 128) * np.uint8(255)
     image = Image.fromarray(pixels)
     path = saved(image, tmp_path / "picture.tif", "TIFF")
-    assert np.array_equal(dump.resize(path, *wanted, name), np.array(image.resize(wanted, FILTERS[name])))
+    assert np.array_equal(dump.resize(path, *wanted, name), resized(image, wanted, FILTERS[name]))
 
 
 def test_random_resizes_are_as_in_pillow(dump, tmp_path):
@@ -138,8 +148,20 @@ def test_random_resizes_are_as_in_pillow(dump, tmp_path):
         image = Image.fromarray(noise(height, width, 3, seed=i))
         path = saved(image, tmp_path / "picture.tif", "TIFF")
         name = "bicubic" if i % 2 else "bilinear"
-        expected = np.array(image.resize((to_width, to_height), FILTERS[name]))
+        expected = resized(image, (to_width, to_height), FILTERS[name])
         assert np.array_equal(dump.resize(path, to_width, to_height, name), expected), (image.size, to_width, to_height)
+
+
+def test_pillows_two_orders_differ_where_they_are_known_to(dump, tmp_path):
+    """A tall picture that is squashed; in proportion, as models take theirs, all versions agree with the library."""
+    tall = Image.fromarray(noise(2000, 20, 3))
+    path = saved(tall, tmp_path / "tall.tif", "TIFF")
+    in_two_steps = np.array(tall.resize((18, 2000), Image.BICUBIC).resize((18, 30), Image.BICUBIC))
+    assert np.array_equal(dump.resize(path, 18, 30, "bicubic"), in_two_steps)
+    assert np.array_equal(np.array(tall.resize((18, 30), Image.BICUBIC)), in_two_steps) == (PILLOW < (13, 0))
+    photo = Image.fromarray(noise(300, 200, 3))
+    path = saved(photo, tmp_path / "photo.tif", "TIFF")
+    assert np.array_equal(dump.resize(path, 40, 60, "bicubic"), np.array(photo.resize((40, 60), Image.BICUBIC)))
 
 
 def clip_tensor(image, side):
@@ -185,7 +207,7 @@ def test_modes_become_rgb_as_in_pillow(dump, tmp_path, mode, kind):
         path = saved(image, tmp_path / "picture", kind, **({"lossless": True} if kind == "WEBP" else {}))
     except (OSError, KeyError, ValueError):
         pytest.skip(f"Pillow writes no {mode} as {kind}")
-    assert np.array_equal(dump.read(path), pillow(path))
+    assert np.array_equal(dump.read(path, "pillow"), pillow(path))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
@@ -209,6 +231,8 @@ def test_truncated_pictures_are_refused_where_pillow_refuses_them(dump, tmp_path
     Image.fromarray(scene(120, 90)).save(whole, kind, **options)
     data = whole.getvalue()
     path = tmp_path / "picture.jpg"
+    path.write_bytes(data)
+    whole_pixels = pillow(path)
     n_refused = 0
     for n in [0, 1, 2, 3, 10, 40] + [len(data) * i // 23 for i in range(1, 23)] + [len(data) - i for i in range(1, 9)]:
         path.write_bytes(data[:n])
@@ -221,8 +245,9 @@ def test_truncated_pictures_are_refused_where_pillow_refuses_them(dump, tmp_path
         except ValueError:
             n_refused += 1
             continue
-        assert expected is not None, f"{n} of {len(data)} bytes are taken"
-        assert np.array_equal(got, expected)
+        # A JPEG that lacks no more than its end marker is whole, whatever this Pillow makes of it.
+        assert expected is not None or (kind == "JPEG" and len(data) - n <= 2), f"{n} of {len(data)} bytes are taken"
+        assert np.array_equal(got, whole_pixels if expected is None else expected)
     assert n_refused > 20
 
 

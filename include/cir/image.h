@@ -22,6 +22,9 @@ typedef struct cir_image_options {
     size_t max_megapixels;      /* refuse larger pictures before taking memory; 0 means 512 */
     bool ignores_exif_rotation; /* leave EXIF orientations unapplied, as the reference does (TIFF's own is
                                    always applied: Pillow does so) */
+    bool follows_pillow;        /* for published data sets: clip grey of 16 or 32 bits or in floating point to
+                                   0–255, as Pillow's convert("RGB") does, by which most such pictures come out
+                                   white, instead of scaling it; and refuse what Pillow has no rule for */
     size_t enough_px; /* for thumbnails: a JPEG may come at a half, a quarter or an eighth of its size,
                          decoded in a fraction of the time, as long as its longer side has so many pixels; 0:
                          as it is. Its facts stay those of the whole */
@@ -49,10 +52,11 @@ CIR_MUST_CHECK CIR_API cir_status cir_image_read_facts(const char *path, cir_ima
                                                        cir_error *err);
 
 /* Decodes a file's first picture to RGB: JPEG, PNG, WebP, TIFF, GIF, and HEIC and AVIF where libvips has
- * them. The kind is recognised from the bytes, never from the name; grey, palette, CMYK, 16-bit and alpha
- * become RGB exactly as Pillow's convert("RGB") makes them; all eight EXIF orientations are applied. options,
- * facts_out: may be NULL. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT, CIR_UNSUPPORTED,
- * CIR_LIMIT, CIR_NO_MEMORY. */
+ * them. The kind is recognised from the bytes, never from the name; grey, palette, CMYK, 16-bit colour and
+ * alpha become RGB exactly as Pillow's convert("RGB") makes them; deep grey is scaled (see follows_pillow);
+ * all eight EXIF orientations are applied, wherever the file names one (EXIF, a PNG's text chunks, XMP).
+ * options, facts_out: may be NULL. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT (damaged, cut
+ * short), CIR_UNSUPPORTED (whole, but of a kind or sort that is not read), CIR_LIMIT, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_image_read(const char *path, const cir_image_options *options,
                                                  cir_image *image_out, cir_image_facts *facts_out,
                                                  cir_error *err);

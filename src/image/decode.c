@@ -5,10 +5,15 @@
  * orientation wants them, so that beside the finished picture only a strip is held (the kinds that cannot be
  * decoded in strips, such as progressive JPEG, interlaced PNG, WebP and HEIF, hold their own copy meanwhile).
  *
- * The pixels equal those of Pillow's convert("RGB"), with these known exceptions, in which libvips has the
- * last word: TIFFs with premultiplied alpha (off by one in places), 16-bit TIFFs in which 0 is white (Pillow
- * forgets to invert them), PNGs whose pixels name colours beyond their palette (black; a grey in Pillow).
- * TIFFs in LAB or bare YCbCr are refused.
+ * The pixels equal those of Pillow's convert("RGB"), with these known exceptions. Grey of 16 or 32 bits, or
+ * in floating point, which Pillow clips to white, is scaled, unless options say to follow Pillow; then the
+ * colours that Pillow has no rule for are refused too. And in these libvips has the last word: TIFFs with
+ * premultiplied alpha (off by one in places), 16-bit TIFFs in which 0 is white (Pillow forgets to invert
+ * them), PNGs whose pixels name colours beyond their palette (black; a grey in Pillow). TIFFs in LAB or bare
+ * YCbCr are refused.
+ *
+ * What is damaged is libvips' to say, and so the codecs'. Looks into the bytes beside theirs (kind.h, tiff.h,
+ * gif.h, orientation.h) find what they do not tell, and refuse nothing that they read.
  *
  * libvips' error texts are not passed on: it keeps them in one buffer for all threads. */
 #include <errno.h>
@@ -30,6 +35,7 @@
 #include "image/gif.h"
 #include "image/kind.h"
 #include "image/orient.h"
+#include "image/orientation.h"
 #include "image/rgb.h"
 #include "image/tiff.h"
 #include "image/vips.h"
@@ -109,7 +115,7 @@ static cir_status check_budget(const source *src, size_t width_px, size_t height
     return CIR_OK;
 }
 
-static cir_status find_layout(source *src, cir_error *err)
+static cir_status find_layout(source *src, bool follows_pillow, cir_error *err)
 {
     static const struct {
         VipsBandFormat format;
@@ -117,8 +123,8 @@ static cir_status find_layout(source *src, cir_error *err)
     } samples[] = {
         {VIPS_FORMAT_UCHAR, CIR__SAMPLE_U8},   {VIPS_FORMAT_CHAR, CIR__SAMPLE_U8},
         {VIPS_FORMAT_USHORT, CIR__SAMPLE_U16}, {VIPS_FORMAT_SHORT, CIR__SAMPLE_I16},
-        {VIPS_FORMAT_UINT, CIR__SAMPLE_I32}, /* Pillow takes the bits as signed */
-        {VIPS_FORMAT_INT, CIR__SAMPLE_I32},    {VIPS_FORMAT_FLOAT, CIR__SAMPLE_F32},
+        {VIPS_FORMAT_UINT, CIR__SAMPLE_U32},   {VIPS_FORMAT_INT, CIR__SAMPLE_I32},
+        {VIPS_FORMAT_FLOAT, CIR__SAMPLE_F32},
     };
     if (src->kind == CIR__KIND_TIFF && cir__tiff_is_raw_ycbcr(src->bytes, src->size))
         return cir__fail(err, CIR_UNSUPPORTED, "%s: is a TIFF of YCbCr without JPEG; convert it to RGB",
@@ -127,15 +133,18 @@ static cir_status find_layout(source *src, cir_error *err)
     VipsBandFormat format = vips_image_get_format(src->image);
     src->layout = (cir__layout){.sample = CIR__N_SAMPLES,
                                 .n_bands = (size_t)vips_image_get_bands(src->image),
-                                .is_cmyk = colour == VIPS_INTERPRETATION_CMYK};
+                                .is_cmyk = colour == VIPS_INTERPRETATION_CMYK,
+                                .gain = 1};
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
         if (samples[i].format == format)
             src->layout.sample = samples[i].sample;
+    if (follows_pillow && src->layout.sample == CIR__SAMPLE_U32)
+        src->layout.sample = CIR__SAMPLE_I32; /* Pillow takes the bits as signed */
     bool is_grey = src->layout.n_bands <= 2 && colour == VIPS_INTERPRETATION_MULTIBAND;
     bool is_plain = is_grey || colour == VIPS_INTERPRETATION_B_W || colour == VIPS_INTERPRETATION_GREY16 ||
                     colour == VIPS_INTERPRETATION_sRGB || colour == VIPS_INTERPRETATION_RGB16;
     if (!(is_plain || src->layout.is_cmyk) || vips_image_get_coding(src->image) != VIPS_CODING_NONE ||
-        !cir__rgb_has_rule(&src->layout))
+        !cir__rgb_has_rule(&src->layout, follows_pillow))
         return cir__fail(err, CIR_UNSUPPORTED,
                          "%s: its colours (%s, %zu of %s a pixel) are not handled; convert it to 8-bit RGB",
                          src->name, vips_enum_nick(VIPS_TYPE_INTERPRETATION, colour), src->layout.n_bands,
@@ -143,13 +152,47 @@ static cir_status find_layout(source *src, cir_error *err)
     return CIR_OK;
 }
 
+/* A TIFF that is whole, but not of a sort that libvips reads: damage is said only of damage. */
+static cir_status fail_unread_sort(const source *src, const char *sort, cir_error *err)
+{
+    return cir__fail(
+        err, CIR_UNSUPPORTED,
+        "%s: is a sort of TIFF that is not read (%s); convert it to an ordinary TIFF, PNG or JPEG", src->name,
+        sort);
+}
+
+static const char *find_unread_sort(const source *src)
+{
+    return src->kind == CIR__KIND_TIFF ? cir__tiff_find_unread_sort(src->bytes, src->size) : NULL;
+}
+
 static cir_status fail_in_header(const source *src, cir_error *err)
 {
+    const char *sort = find_unread_sort(src);
+    if (sort != NULL)
+        return fail_unread_sort(src, sort, err);
     return cir__fail(
         err, CIR_FORMAT,
         "%s: its header (%s, %zu bytes) is damaged, cut short or of an unusual sort; copy the picture "
         "again, or convert it to JPEG",
         src->name, src->kind_name, src->size);
+}
+
+/* Has libvips read the header, again where it has before; no pixel is decoded. shrink: of a JPEG. */
+static cir_status load(source *src, size_t shrink, cir_error *err)
+{
+    void *bytes = (void *)(uintptr_t)src->bytes;
+    g_clear_object(&src->image);
+    int failed =
+        shrink == 1 ? loaders[src->kind].load(bytes, src->size, &src->image, "access", VIPS_ACCESS_SEQUENTIAL,
+                                              "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL)
+                    : vips_jpegload_buffer(bytes, src->size, &src->image, "access", VIPS_ACCESS_SEQUENTIAL,
+                                           "fail_on", VIPS_FAIL_ON_TRUNCATED, "shrink", (int)shrink, NULL);
+    if (failed != 0)
+        return fail_in_header(src, err);
+    src->decoded_width_px = (size_t)vips_image_get_width(src->image);
+    src->decoded_height_px = (size_t)vips_image_get_height(src->image);
+    return CIR_OK;
 }
 
 /* Opens the picture and reads its header; no pixel is decoded yet. */
@@ -165,27 +208,31 @@ static cir_status open_source(source *src, const cir_image_options *options, cir
         if (status != CIR_OK)
             return status;
     }
-    if (loaders[src->kind].load((void *)(uintptr_t)src->bytes, src->size, &src->image, "access",
-                                VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL) != 0)
-        return fail_in_header(src, err);
-    src->width_px = src->decoded_width_px = (size_t)vips_image_get_width(src->image);
-    src->height_px = src->decoded_height_px = (size_t)vips_image_get_height(src->image);
-    /* In a TIFF the orientation is the format's own and not EXIF's: Pillow applies it always. */
-    bool ignores_it = options != NULL && options->ignores_exif_rotation && src->kind != CIR__KIND_TIFF;
-    src->orientation = ignores_it ? 1 : vips_image_get_orientation(src->image);
+    status = load(src, 1, err);
+    if (status != CIR_OK)
+        return status;
+    src->width_px = src->decoded_width_px;
+    src->height_px = src->decoded_height_px;
+    if (options == NULL || !options->ignores_exif_rotation)
+        src->orientation = cir__orientation_find(src->bytes, src->size, src->kind, src->image);
+    else /* in a TIFF it is the format's own and not EXIF's: Pillow applies it always */
+        src->orientation = src->kind == CIR__KIND_TIFF ? vips_image_get_orientation(src->image) : 1;
     status = check_budget(src, src->decoded_width_px, src->decoded_height_px, options, err);
     if (status == CIR_OK && src->kind == CIR__KIND_GIF) {
         if (!cir__gif_find_frame(src->bytes, src->size, &src->frame))
-            return fail_in_header(src, err);
+            cir__gif_frame_init(&src->frame, src->decoded_width_px, src->decoded_height_px);
         src->width_px = src->frame.canvas_width_px;
         src->height_px = src->frame.canvas_height_px;
         status = check_budget(src, src->width_px, src->height_px, options, err);
     }
-    return status == CIR_OK ? find_layout(src, err) : status;
+    return status == CIR_OK ? find_layout(src, options != NULL && options->follows_pillow, err) : status;
 }
 
 static cir_status fail_at_row(const source *src, size_t row, cir_error *err)
 {
+    const char *sort = find_unread_sort(src);
+    if (sort != NULL)
+        return fail_unread_sort(src, sort, err);
     return cir__fail(err, CIR_FORMAT,
                      "%s: its pixels (%s) are cut short or damaged at about row %zu of %zu; copy the "
                      "picture again",
@@ -220,6 +267,35 @@ static cir_status read_strip(const source *src, VipsRegion *region, size_t top, 
     return CIR_OK;
 }
 
+/* Brings deep samples to 0–255. Where their type leaves the scale open, they are decoded once for it. */
+static cir_status find_gain(source *src, cir_error *err)
+{
+    cir_status status = CIR_OK;
+    double largest = 0;
+    if (cir__rgb_needs_largest(src->layout.sample)) {
+        VipsRegion *region = vips_region_new(src->image);
+        size_t n_samples = src->decoded_width_px * src->layout.n_bands;
+        if (region == NULL)
+            return cir__fail_memory(err, src->name);
+        for (size_t y = 0; y < src->decoded_height_px && status == CIR_OK; y++) {
+            VipsRect rect = {0, (int)y, (int)src->decoded_width_px, 1};
+            if (vips_region_prepare(region, &rect) != 0)
+                status = fail_at_row(src, y, err);
+            else
+                largest = cir__rgb_find_largest(src->layout.sample,
+                                                region->data +
+                                                    (ptrdiff_t)((int64_t)y - region->valid.top) * region->bpl,
+                                                n_samples, largest);
+        }
+        g_object_unref(region);
+        /* Rows come once, from the top. */
+        if (status == CIR_OK)
+            status = load(src, 1, err);
+    }
+    src->layout.gain = cir__rgb_find_gain(src->layout.sample, largest);
+    return status;
+}
+
 /* Decodes strip after strip into rgb: the whole picture. */
 static cir_status read_pixels(const source *src, uint8_t *rgb, cir_error *err)
 {
@@ -241,7 +317,7 @@ static cir_status read_pixels(const source *src, uint8_t *rgb, cir_error *err)
         if (!is_upright)
             cir__orient_rows(rows, top, n_rows, src->width_px, src->height_px, src->orientation, rgb);
     }
-    if (src->kind == CIR__KIND_JPEG && !cir__kind_has_jpeg_end(src->bytes, src->size))
+    if (src->kind == CIR__KIND_JPEG && cir__kind_is_padded_jpeg(src->bytes, src->size))
         status = fail_at_row(src, src->height_px, err);
 done:
     free(strip);
@@ -281,15 +357,10 @@ static cir_status reopen_smaller(source *src, const cir_image_options *options, 
     const size_t shrink = find_shrink(src, options);
     if (shrink == 1)
         return CIR_OK;
-    g_object_unref(src->image);
-    src->image = NULL;
-    if (vips_jpegload_buffer((void *)(uintptr_t)src->bytes, src->size, &src->image, "access",
-                             VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, "shrink", (int)shrink,
-                             NULL) != 0)
-        return fail_in_header(src, err);
-    src->width_px = src->decoded_width_px = (size_t)vips_image_get_width(src->image);
-    src->height_px = src->decoded_height_px = (size_t)vips_image_get_height(src->image);
-    return CIR_OK;
+    cir_status status = load(src, shrink, err);
+    src->width_px = src->decoded_width_px;
+    src->height_px = src->decoded_height_px;
+    return status;
 }
 
 size_t cir__image_decoded_bytes(const void *bytes, size_t size_bytes, const cir_image_options *options)
@@ -334,6 +405,8 @@ cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *nam
         goto done;
     find_facts(&src, &facts);
     status = reopen_smaller(&src, options, err);
+    if (status == CIR_OK && (options == NULL || !options->follows_pillow))
+        status = find_gain(&src, err);
     if (status != CIR_OK)
         goto done;
     size_t n_bytes;

@@ -75,6 +75,14 @@ bool cir__gif_find_frame(const uint8_t *bytes, size_t size, cir__gif_frame *fram
     return true;
 }
 
+void cir__gif_frame_init(cir__gif_frame *frame, size_t width_px, size_t height_px)
+{
+    *frame = (cir__gif_frame){.canvas_width_px = width_px,
+                              .canvas_height_px = height_px,
+                              .width_px = width_px,
+                              .height_px = height_px};
+}
+
 void cir__gif_patch_row(const cir__gif_frame *frame, const uint8_t *samples, size_t n_bands, size_t row,
                         uint8_t *rgb)
 {

@@ -20,6 +20,9 @@ typedef struct cir__gif_frame {
 /* Finds the first frame; false where the bytes end before it or are no GIF. */
 bool cir__gif_find_frame(const uint8_t *bytes, size_t size, cir__gif_frame *frame_out);
 
+/* A frame that fills a canvas of that size: what libvips gives where no frame is found. */
+void cir__gif_frame_init(cir__gif_frame *frame, size_t width_px, size_t height_px);
+
 /* Puts Pillow's colour where row `row` of the canvas shows nothing: where the decoded samples (n_bands a
  * pixel, 4 having alpha) are transparent, and outside of the frame. samples may be shorter than the canvas,
  * and NULL, where that is outside of the frame. rgb: [canvas_width_px, 3]. */

@@ -82,20 +82,19 @@ void cir__kind_read_webp_size(const uint8_t *bytes, size_t size, size_t *width_p
 }
 
 /* The offset just after the first start-of-scan marker; size where there is none. Segments are stepped over,
- * so that a thumbnail inside one is not taken for the picture. */
+ * so that a thumbnail inside one is not taken for the picture, and stray bytes between them, as libjpeg does.
+ */
 static size_t find_first_scan(const uint8_t *bytes, size_t size)
 {
     size_t at = 2;
     while (size >= 4 && at <= size - 4) {
-        if (bytes[at] != 0xff)
-            return size;
         uint8_t marker = bytes[at + 1];
-        if (marker == 0xda)
-            return at + 2;
-        /* Fill bytes before a marker, and markers without a body. */
-        if (marker == 0xff)
+        /* Fill bytes, and bytes that belong to nothing. */
+        if (bytes[at] != 0xff || marker == 0x00 || marker == 0xff)
             at += 1;
-        else if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8))
+        else if (marker == 0xda)
+            return at + 2;
+        else if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8)) /* markers without a body */
             at += 2;
         else
             at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
@@ -103,12 +102,15 @@ static size_t find_first_scan(const uint8_t *bytes, size_t size)
     return size;
 }
 
-bool cir__kind_has_jpeg_end(const uint8_t *bytes, size_t size)
+bool cir__kind_is_padded_jpeg(const uint8_t *bytes, size_t size)
 {
+    enum { MIN_ZEROS = 16 };
+    for (size_t i = 1; i <= MIN_ZEROS; i++)
+        if (i > size || bytes[size - i] != 0)
+            return false;
     size_t start = find_first_scan(bytes, size);
-    /* From the end: it is usually there. */
     for (size_t at = size; at >= start + 2; at--)
         if (bytes[at - 2] == 0xff && bytes[at - 1] == 0xd9)
-            return true;
-    return false;
+            return false;
+    return true;
 }

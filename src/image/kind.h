@@ -28,8 +28,8 @@ cir__kind cir__kind_find(const uint8_t *bytes, size_t size, const char **name_ou
  */
 void cir__kind_read_webp_size(const uint8_t *bytes, size_t size, size_t *width_px_out, size_t *height_px_out);
 
-/* Does a JPEG whose pixels are all there also end as it should (an end marker somewhere after the first scan
- * began)? libjpeg never looks when the rows are complete; Pillow refuses such a file as truncated. */
-bool cir__kind_has_jpeg_end(const uint8_t *bytes, size_t size);
+/* Whether a JPEG has zeros for its end instead of an end marker: a copy that stopped in a file whose size had
+ * been set before. libjpeg takes the zeros for pixels; without them it tells by itself what is cut short. */
+bool cir__kind_is_padded_jpeg(const uint8_t *bytes, size_t size);
 
 #endif

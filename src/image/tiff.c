@@ -1,16 +1,35 @@
 #include "image/tiff.h"
 
+#define TAG_BITS 258
 #define TAG_COMPRESSION 259
 #define TAG_PHOTOMETRIC 262
+#define TAG_STRIP_OFFSETS 273
+#define TAG_SAMPLES 277
+#define TAG_STRIP_BYTES 279
+#define TAG_PLANES 284
+#define TAG_TILE_OFFSETS 324
+#define TAG_TILE_BYTES 325
+#define TAG_SAMPLE_FORMAT 339
 #define COMPRESSION_OLD_JPEG 6
 #define COMPRESSION_JPEG 7
 #define PHOTOMETRIC_YCBCR 6
+#define PLANES_SEPARATE 2
+#define FORMAT_FLOAT 3
+#define FORMAT_COMPLEX_INT 5
 
 typedef struct reader {
     const uint8_t *bytes;
     size_t size;
     bool is_big_endian;
+    bool is_big; /* BigTIFF: 8-byte offsets, 20-byte entries */
 } reader;
+
+/* A tag's values: numbers of value_bytes each. */
+typedef struct entry {
+    uint64_t n_values;
+    size_t value_bytes;
+    uint64_t at; /* of the first value, which may lie beyond the end */
+} entry;
 
 /* An unsigned number of n_bytes ≤ 8; 0 beyond the end. */
 static uint64_t read_number(const reader *in, uint64_t at, size_t n_bytes)
@@ -23,24 +42,143 @@ static uint64_t read_number(const reader *in, uint64_t at, size_t n_bytes)
     return value;
 }
 
+static reader reader_make(const uint8_t *bytes, size_t size)
+{
+    reader in = {bytes, size, size > 0 && bytes[0] == 'M', false};
+    in.is_big = read_number(&in, 2, 2) == 43;
+    return in;
+}
+
+/* Finds a tag of whole numbers; false where there is none, or the directory lies beyond the end. */
+static bool find_entry(const reader *in, uint64_t tag, entry *found)
+{
+    /* BYTE, SHORT, LONG, signed ones, IFD, and BigTIFF's three of 8 bytes. */
+    static const uint8_t value_bytes[19] = {
+        [1] = 1, [3] = 2, [4] = 4, [6] = 1, [8] = 2, [9] = 4, [13] = 4, [16] = 8, [17] = 8, [18] = 8};
+    const size_t n_count = in->is_big ? 8 : 4;
+    const size_t entry_bytes = in->is_big ? 20 : 12;
+    uint64_t directory = in->is_big ? read_number(in, 8, 8) : read_number(in, 4, 4);
+    if (directory < (in->is_big ? 16U : 8U) || directory >= in->size)
+        return false;
+    uint64_t n_entries = read_number(in, directory, in->is_big ? 8 : 2);
+    uint64_t at = directory + (in->is_big ? 8 : 2);
+    for (uint64_t i = 0; i < n_entries && at <= in->size && in->size - at >= entry_bytes;
+         i++, at += entry_bytes) {
+        uint64_t type = read_number(in, at + 2, 2);
+        if (read_number(in, at, 2) != tag || type >= sizeof value_bytes || value_bytes[type] == 0)
+            continue;
+        *found = (entry){read_number(in, at + 4, n_count), value_bytes[type], at + 4 + n_count};
+        if (found->n_values == 0)
+            return false;
+        if (found->n_values > n_count / found->value_bytes) /* too many for the entry: it points to them */
+            found->at = read_number(in, found->at, n_count);
+        return true;
+    }
+    return false;
+}
+
+static uint64_t get_number(const reader *in, uint64_t tag, uint64_t otherwise)
+{
+    entry found;
+    return find_entry(in, tag, &found) ? read_number(in, found.at, found.value_bytes) : otherwise;
+}
+
+bool cir__tiff_find_number(const uint8_t *bytes, size_t size, uint16_t tag, uint64_t *value_out)
+{
+    reader in = reader_make(bytes, size);
+    entry found;
+    *value_out = 0;
+    if (size < 8 || (bytes[0] != 'M' && bytes[0] != 'I') || !find_entry(&in, tag, &found) ||
+        found.at > size || size - found.at < found.value_bytes)
+        return false;
+    *value_out = read_number(&in, found.at, found.value_bytes);
+    return true;
+}
+
 bool cir__tiff_is_raw_ycbcr(const uint8_t *bytes, size_t size)
 {
-    reader in = {bytes, size, size > 0 && bytes[0] == 'M'};
-    bool is_big = read_number(&in, 2, 2) == 43; /* BigTIFF: 8-byte offsets, 20-byte entries */
-    uint64_t directory = is_big ? read_number(&in, 8, 8) : read_number(&in, 4, 4);
-    uint64_t n_entries = read_number(&in, directory, is_big ? 8 : 2);
-    size_t entry_bytes = is_big ? 20 : 12;
-    uint64_t compression = 1, photometric = 0;
-    uint64_t at = directory + (is_big ? 8 : 2);
-    for (uint64_t i = 0; i < n_entries && at <= size && size - at >= entry_bytes; i++, at += entry_bytes) {
-        /* Both tags are 16-bit numbers, which stand at the start of the value field. */
-        uint64_t tag = read_number(&in, at, 2);
-        uint64_t value = read_number(&in, at + entry_bytes - (is_big ? 8 : 4), 2);
-        if (tag == TAG_COMPRESSION)
-            compression = value;
-        else if (tag == TAG_PHOTOMETRIC)
-            photometric = value;
-    }
-    return photometric == PHOTOMETRIC_YCBCR && compression != COMPRESSION_JPEG &&
+    reader in = reader_make(bytes, size);
+    uint64_t compression = get_number(&in, TAG_COMPRESSION, 1);
+    return get_number(&in, TAG_PHOTOMETRIC, 0) == PHOTOMETRIC_YCBCR && compression != COMPRESSION_JPEG &&
            compression != COMPRESSION_OLD_JPEG;
+}
+
+/* Whether all strips, or tiles, lie within the file. */
+static bool has_all_pixels(const reader *in, bool is_tiled)
+{
+    entry offsets, counts;
+    if (!find_entry(in, is_tiled ? TAG_TILE_OFFSETS : TAG_STRIP_OFFSETS, &offsets) ||
+        !find_entry(in, is_tiled ? TAG_TILE_BYTES : TAG_STRIP_BYTES, &counts) ||
+        offsets.n_values != counts.n_values || offsets.at > in->size || counts.at > in->size ||
+        offsets.n_values > (in->size - offsets.at) / offsets.value_bytes ||
+        counts.n_values > (in->size - counts.at) / counts.value_bytes)
+        return false;
+    for (uint64_t i = 0; i < offsets.n_values; i++) {
+        uint64_t at = read_number(in, offsets.at + i * offsets.value_bytes, offsets.value_bytes);
+        uint64_t n_bytes = read_number(in, counts.at + i * counts.value_bytes, counts.value_bytes);
+        if (at > in->size || n_bytes > in->size - at)
+            return false;
+    }
+    return true;
+}
+
+static const char *find_compression(uint64_t compression)
+{
+    static const struct {
+        uint16_t compression;
+        const char *name; /* NULL: read */
+    } known[] = {
+        {1, NULL},
+        {2, NULL},
+        {3, NULL},
+        {4, NULL},
+        {5, NULL},
+        {COMPRESSION_OLD_JPEG, "JPEG inside in the manner of before 1995"},
+        {COMPRESSION_JPEG, NULL},
+        {8, NULL},
+        {32773, NULL},
+        {32946, NULL},
+        {33003, "JPEG 2000 inside"},
+        {33004, "JPEG 2000 inside"},
+        {33005, "JPEG 2000 inside"},
+        {34712, "JPEG 2000 inside"},
+        {34713, "a camera's raw compression"},
+        {34676, "SGI's compression of light"},
+        {34677, "SGI's compression of light"},
+        {34892, "JPEG of 12 bits or without loss inside"},
+        {34925, NULL},
+        {34933, "PNG inside"},
+        {34934, "JPEG XR inside"},
+        {50000, NULL},
+        {50001, "WebP inside"},
+        {50002, "JPEG XL inside"},
+        {52546, "JPEG XL inside"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (known[i].compression == compression)
+            return known[i].name;
+    return "a compression that is not known here";
+}
+
+const char *cir__tiff_find_unread_sort(const uint8_t *bytes, size_t size)
+{
+    reader in = reader_make(bytes, size);
+    entry tiles;
+    bool is_tiled = find_entry(&in, TAG_TILE_OFFSETS, &tiles);
+    if (!has_all_pixels(&in, is_tiled))
+        return NULL;
+    uint64_t bits = get_number(&in, TAG_BITS, 1);
+    uint64_t format = get_number(&in, TAG_SAMPLE_FORMAT, 1);
+    const char *compression = find_compression(get_number(&in, TAG_COMPRESSION, 1));
+    if (compression != NULL)
+        return compression;
+    if (is_tiled && get_number(&in, TAG_PLANES, 1) == PLANES_SEPARATE && get_number(&in, TAG_SAMPLES, 1) > 1)
+        return "its colours in tiles apart";
+    if (format >= FORMAT_COMPLEX_INT)
+        return "complex numbers for pixels";
+    if (format == FORMAT_FLOAT && bits != 32)
+        return bits == 16 ? "floating-point numbers of 16 bits" : "floating-point numbers of 64 bits";
+    if (bits != 1 && bits != 2 && bits != 4 && bits != 8 && bits != 16 && bits != 32)
+        return "samples of an unusual number of bits";
+    return NULL;
 }
