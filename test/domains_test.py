@@ -92,9 +92,8 @@ def expect(data, benchmark, images, database, method, settings, chosen=None):
             score = method_reference.weicom_scores(one, 0, data["database_image"], settings)
         else:
             score = method_reference.baseline_scores(one, 0, data["database_image"], method, settings)
-        order = numpy.argsort(-score, kind="stable")
-        aps.append(method_reference.average_precision(
-            [rank for rank, row in enumerate(order) if database[row][1:] == (names[t], class_name)]))
+        aps.append(method_reference.expected_figures(
+            score, [row[1:] == (names[t], class_name) for row in database])["AP"])
     return numpy.array(aps)
 
 
@@ -264,8 +263,11 @@ def test_the_table_has_every_pair(tmp_path):
     empty = got["n_relevant"].count(0)
     assert empty > 0 and lines.pop() == [str(empty), "of", str(len(got["AP"])), "queries", "have", "nothing",
                                          "relevant", "to", "find", "and", "count", "0"]
-    assert lines[1:] == [["product", "Today", "Archive", "mean"], ["from", "Today", "-", today, today],
-                         ["from", "Archive", archive, "-", archive], ["AVG", f"{got['AVG']:.2f}"]]
+    assert lines[1:5] == [["product", "Today", "Archive", "mean"], ["from", "Today", "-", today, today],
+                          ["from", "Archive", archive, "-", archive], ["AVG", f"{got['AVG']:.2f}"]]
+    assert " ".join(lines[5]) == (f"AVG {got['AVG']:.2f} (ties {got['AVG_low']:.2f}–{got['AVG_high']:.2f}, "
+                                  f"{got['n_tied']} of {len(got['AP'])} queries)")
+    assert len(lines) == 6
 
 
 # -- what is wrong with the lists ----------------------------------------------------------------------------------

@@ -245,7 +245,8 @@ def test_help_and_a_folder_of_that_name(cir, tmp_path):
 
 
 def read_table(path):
-    assert path.read_bytes().splitlines(keepends=True)[0].endswith(b",n_gallery\r\n")
+    head = path.read_bytes().splitlines(keepends=True)[0]
+    assert head.endswith((b",n_gallery\r\n", b",n_gallery,AP_low,AP_high\r\n", b",smallest_AP_low,smallest_AP_high\r\n"))
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file, strict=True))
 

@@ -157,9 +157,8 @@ def brute_force(data, pool, method, settings):
             scores = database @ data["query_composed"][q]
         else:
             scores = method_reference.baseline_scores(data, q, database, method, settings)
-        order = numpy.argsort(-scores, kind="stable")
-        ranks = [k for k, i in enumerate(order) if i < len(positives)]
-        aps.append(method_reference.average_precision(ranks) if positives else 0)
+        is_positive = numpy.arange(len(scores)) < len(positives)
+        aps.append(method_reference.expected_figures(scores, is_positive)["AP"])
     instances = [row[2] for row in data["query"]]
     groups = [numpy.mean([ap for ap, name in zip(aps, instances) if name == i]) for i in dict.fromkeys(instances)]
     return 100 * numpy.mean(aps), 100 * numpy.mean(groups)
@@ -221,8 +220,8 @@ def test_distractors_do_not_depend_on_threads_or_memory(cir, tmp_path):
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_equal_rows_stand_behind_positives_and_no_positives_count(cir, tmp_path):
-    """Whole numbers, so that products are exact: pool rows equal to a positive do not outrank it."""
+def test_equal_rows_stand_in_any_order_and_no_positives_count(cir, tmp_path):
+    """Whole numbers, so that products are exact: a positive is as likely at each place of its equals."""
     folder = tmp_path / "f"
     folder.mkdir()
     eye = numpy.eye(4, dtype=numpy.float32)
@@ -231,12 +230,19 @@ def test_equal_rows_stand_behind_positives_and_no_positives_count(cir, tmp_path)
     for name, rows in (("query_image", eye[[0, 0, 0]]), ("query_text", eye[[1, 2, 1]]), ("database_image", eye[[0, 1, 3, 0]])):
         numpy.save(folder / f"{name}.npy", rows)
     numpy.save(tmp_path / "pool.npy", numpy.vstack([eye[[0] * 6], eye[[3] * 4]]).astype(numpy.float16))
-    results, _ = evaluate(cir, tmp_path, "--method", "image", "--distractors", tmp_path / "pool.npy", "--ap", "paper",
-                          "--pool-sizes", "10", features=folder)
-    # q0's positive is as near as six rows, and first; q1's is behind these six; q2 has none.
+    results, table = evaluate(cir, tmp_path, "--method", "image", "--distractors", tmp_path / "pool.npy", "--ap", "paper",
+                              "--pool-sizes", "10", features=folder)
+    # q0's positive is as near as six rows: first to seventh, alike; q1's is behind these six, among four more that
+    # score 0 as it does: seventh to eleventh; q2 has none.
     (method,) = results["distractors"]["methods"]
-    assert abs(method["mAP"][0] - 100 * (1 + 1 / 7 + 0) / 3) < 1e-6
-    assert abs(method["mmAP"][0] - 100 * ((1 + 1 / 7) / 2 + 0) / 2) < 1e-6
+    first, second = sum(1 / k for k in range(1, 8)) / 7, sum(1 / k for k in range(7, 12)) / 5
+    assert abs(method["mAP"][0] - 100 * (first + second + 0) / 3) < 1e-6
+    assert abs(method["mmAP"][0] - 100 * ((first + second) / 2 + 0) / 2) < 1e-6
+    assert method["n_tied"] == [2]
+    assert abs(method["mAP_low"][0] - 100 * (1 / 7 + 1 / 11) / 3) < 1e-6
+    assert abs(method["mAP_high"][0] - 100 * (1 + 1 / 7) / 3) < 1e-6
+    line = f"  image against 10: mmAP {method['mmAP'][0]:.2f} (ties {method['mmAP_low'][0]:.2f}–{method['mmAP_high'][0]:.2f}, "
+    assert line + "2 of 3 queries)" in table
 
 
 def test_composed_features_meet_the_pool(cir, tmp_path):

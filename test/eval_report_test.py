@@ -102,12 +102,19 @@ def table_rows(table):
     return [[cell.text for cell in row.all() if cell.tag in ("th", "td")] for row in table.one("tbody").all("tr")]
 
 
+def ties(method, key):
+    if "n_tied" not in method:
+        return ""
+    return f"(ties {method[key + '_low']:.2f}–{method[key + '_high']:.2f}, {method['n_tied']} of {len(method['AP'])} queries)"
+
+
 def figures(method):
     def with_interval(key):
         low, high = method["interval"][key]
-        return f"{method[key]:.2f}[{low:.2f}, {high:.2f}]"
+        return f"{method[key]:.2f}[{low:.2f}, {high:.2f}]" + ties(method, key)
 
-    return [method.get("label", method["method"]), with_interval("mmAP"), "", with_interval("mAP"), f"{method['minmAP']:.2f}",
+    return [method.get("label", method["method"]), with_interval("mmAP"), "", with_interval("mAP"),
+            f"{method['minmAP']:.2f}" + ties(method, "minmAP"),
             *(f"{method['recall'][k]:.2f}" for k in ("1", "5", "10", "50")),
             *(f"{method['precision'][k]:.2f}" for k in ("1", "10"))]
 
@@ -402,7 +409,7 @@ def test_domains(cir, tmp_path):
     tables = list(page.one("section", id="domains").all("table"))
     for method, table in zip(results["methods"], tables, strict=True):
         *rows, average = table_rows(table)
-        assert average == ["AVG", f"{method['AVG']:.2f}"]
+        assert average == ["AVG", f"{method['AVG']:.2f}" + ties(method, "AVG")]
         for source, *cells in rows:
             pairs = [method["pairs"][source].get(target) for target in method["sources"]]
             assert cells == ["–" if pair is None else f"{pair:.2f}" for pair in pairs] + [f"{method['sources'][source]:.2f}"]

@@ -22,6 +22,14 @@ def evaluate(cir, folder, *more):
     return result.json
 
 
+def expected_figures(data, scores, q):
+    _, text, instance = data["query"][q]
+    rows = list(scores[q])
+    assert all(data["database"][row][2] == instance for row in rows)
+    return method_reference.expected_figures(numpy.array([scores[q][row] for row in rows]),
+                                             [data["database"][row][1] == text for row in rows])
+
+
 def hits_of(data, scores, q):
     """Which places of a query's ranking are relevant."""
     _, text, instance = data["query"][q]
@@ -52,14 +60,14 @@ def test_every_figure_as_numpy(cir, method, tmp_path):
     got, got_paper = document["methods"][0], paper["methods"][0]
     hits = [hits_of(data, answer["scores"], q) for q in range(len(data["query"]))]
 
-    precisions = [numpy.cumsum(h) / numpy.arange(1, len(h) + 1) for h in hits]
-    paper_AP = [p[h].mean() for p, h in zip(precisions, hits)]
+    figures = [expected_figures(data, answer["scores"], q) for q in range(len(data["query"]))]
+    paper_AP = [f["AP_paper"] for f in figures]
     assert numpy.allclose(got["AP"], answer["AP"], atol=1e-6)
     assert numpy.allclose(got_paper["AP"], paper_AP, atol=1e-6)
     assert got["n_relevant"] == [h.sum() for h in hits]
     for k in AT:
-        recall = 100 * numpy.mean([h[:k].sum() / (h.sum() + 1e-5) for h in hits])
-        precision = 100 * numpy.mean([h[:k].sum() / (min(h.sum(), k) + 1e-5) for h in hits])
+        recall = 100 * numpy.mean([f["found"][k] / (h.sum() + 1e-5) for f, h in zip(figures, hits)])
+        precision = 100 * numpy.mean([f["found"][k] / (min(h.sum(), k) + 1e-5) for f, h in zip(figures, hits)])
         assert abs(got["recall"][str(k)] - recall) < 1e-6
         assert abs(got["precision"][str(k)] - precision) < 1e-6
         assert got_paper["precision"] == got["precision"]

@@ -129,6 +129,46 @@ def average_precision(ranks):
     return area / (len(ranks) + 1e-5)
 
 
+def tie_places(scores, is_relevant):
+    """By place, best first: how likely it is that a relevant row stands there, where rows of equal scores stand in any
+    order, and how many relevant rows are then expected before it; and the first place of its group."""
+    order = numpy.argsort(-scores, kind="stable")
+    scores, is_relevant = scores[order], numpy.asarray(is_relevant)[order]
+    chance, before, begin, n_before = [], [], 0, 0
+    while begin < len(scores):
+        end = begin + 1
+        while end < len(scores) and scores[end] == scores[begin]:
+            end += 1
+        t, r = end - begin, int(is_relevant[begin:end].sum())
+        chance += [r / t] * t
+        before += [n_before + p * (r - 1) / max(t - 1, 1) for p in range(t)]
+        begin, n_before = end, n_before + r
+    return numpy.array(chance), numpy.array(before)
+
+
+def expected_figures(scores, is_relevant, at=(1, 5, 10, 50)):
+    """AP by the trapezoid rule and in the paper's wording, relevant rows among the k best, and AP over these alone, all
+    expected over the orders of equal scores."""
+    chance, before = tie_places(scores, is_relevant)
+    n, places = int(numpy.sum(is_relevant)), numpy.arange(len(scores))
+    after = (before + 1) / (places + 1)
+    first = numpy.where(places == 0, 1, before / numpy.maximum(places, 1))
+    return {"AP": float((chance * (first + after)).sum() / 2 / (n + 1e-5)),
+            "AP_paper": float((chance * after).sum() / max(n, 1)),
+            "found": {k: float(chance[:k].sum()) for k in at},
+            "AP_at": {k: float((chance * after)[:k].sum() / max(min(n, k), 1)) for k in at}}
+
+
+def extreme_average_precision(scores, is_relevant):
+    """AP by the worst and by the best order of equal scores."""
+    is_relevant = numpy.asarray(is_relevant)
+    found = []
+    for key in (is_relevant, ~is_relevant):
+        order = numpy.lexsort((key, -scores))
+        found.append(average_precision(numpy.flatnonzero(is_relevant[order])))
+    return found
+
+
 def evaluate(data, method, given=()):
     """AP per query, the ten best database rows per query and their scores, and the means in percent."""
     settings = dict(DEFAULTS, expand=int(method == "basic"))
@@ -148,7 +188,7 @@ def evaluate(data, method, given=()):
         else:
             score = baseline_scores(data, q, database, method, settings)
         order = numpy.argsort(-score, kind="stable")
-        aps.append(average_precision([k for k, i in enumerate(order) if data["database"][rows[i]][1] == text]))
+        aps.append(expected_figures(score, [data["database"][row][1] == text for row in rows])["AP"])
         tops.append([int(r) for r in rows[order[:10]]])
         scores.append(dict(zip((int(r) for r in rows), score)))
     instances = [row[2] for row in data["query"]]

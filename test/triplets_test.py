@@ -126,7 +126,7 @@ def write_features(folder, galleries, queries, seed=4):
 
 
 def rank(data, galleries, queries, method, settings):
-    """The names of each query's gallery, best first."""
+    """The names of each query's gallery, best first, and their scores: pairs."""
     settings = dict(method_reference.DEFAULTS, expand=int(method == "basic"),
                     **dict(map(method_reference.parse, settings)))
     settings.update(method_reference.PAPER_MINIMA)
@@ -143,23 +143,31 @@ def rank(data, galleries, queries, method, settings):
             score = database @ data["query_composed"][q]
         else:
             score = method_reference.baseline_scores(data, q, database, method, settings)
-        ranked.append([galleries[g][i] for i in numpy.argsort(-score, kind="stable")])
+        ranked.append([(galleries[g][i], score[i]) for i in numpy.argsort(-score, kind="stable")])
     return ranked
 
 
 # -- their evaluations -----------------------------------------------------------------------------------------------
 
 
+def chance(ranked, name, k):
+    """How likely a name is among the k best, where equal scores stand in any order; 0 or 1 where it shares its score with
+    none."""
+    (own,) = [score for other, score in ranked if other == name]
+    n_above, n_equal = (sum(is_so) for is_so in zip(*((score > own, score == own) for _, score in ranked)))
+    return min(max((k - n_above) / n_equal, 0), 1)
+
+
 def count_cirr(queries, ranked):
     hits = {k: [] for k in (1, 5, 10, 50)}
     subset_hits = {k: [] for k in (1, 2, 3)}
-    for query, names in zip(queries, ranked):
-        names = [name for name in names if name != query["reference"]]
-        among = [name for name in names if name in query["members"]]
+    for query, pairs in zip(queries, ranked):
+        pairs = [pair for pair in pairs if pair[0] != query["reference"]]
+        among = [pair for pair in pairs if pair[0] in query["members"]]
         for k in hits:
-            hits[k].append(query["relevant"][0] in names[:k])
+            hits[k].append(chance(pairs, query["relevant"][0], k))
         for k in subset_hits:
-            subset_hits[k].append(query["relevant"][0] in among[:k])
+            subset_hits[k].append(chance(among, query["relevant"][0], k))
     figures = {f"R@{k}": 100 * numpy.mean(found) for k, found in hits.items()}
     figures.update({f"R_subset@{k}": 100 * numpy.mean(found) for k, found in subset_hits.items()})
     return dict(figures, **{"mean(R@5, R_subset@1)": (figures["R@5"] + figures["R_subset@1"]) / 2})
@@ -168,12 +176,12 @@ def count_cirr(queries, ranked):
 def count_circo(queries, ranked):
     aps, recalls = {k: [] for k in (5, 10, 25, 50)}, {k: [] for k in (5, 10, 25, 50)}
     aspects = {name: [] for name in ASPECTS}
-    for query, names in zip(queries, ranked):
-        labels = numpy.isin(numpy.array(names[:50]), query["relevant"])
-        precisions = numpy.cumsum(labels) * labels / numpy.arange(1, len(labels) + 1)
+    for query, pairs in zip(queries, ranked):
+        names, scores = zip(*pairs)
+        found = method_reference.expected_figures(numpy.array(scores), numpy.isin(names, query["relevant"]), tuple(aps))
         for k in aps:
-            aps[k].append(precisions[:k].sum() / min(len(query["relevant"]), k))
-            recalls[k].append(query["relevant"][0] in names[:k])
+            aps[k].append(found["AP_at"][k])
+            recalls[k].append(chance(pairs, query["relevant"][0], k))
         for name in query["aspects"]:
             aspects[name].append(aps[10][-1])
     figures = {f"mAP@{k}": 100 * numpy.mean(found) for k, found in aps.items()}
@@ -184,8 +192,8 @@ def count_circo(queries, ranked):
 def count_fashioniq(queries, ranked):
     figures = {}
     for c, category in enumerate(CATEGORIES):
-        mine = [(query, names) for query, names in zip(queries, ranked) if query["gallery"] == c]
-        figures[category] = {f"R@{k}": 100 * numpy.mean([query["relevant"][0] in names[:k] for query, names in mine])
+        mine = [(query, pairs) for query, pairs in zip(queries, ranked) if query["gallery"] == c]
+        figures[category] = {f"R@{k}": 100 * numpy.mean([chance(pairs, query["relevant"][0], k) for query, pairs in mine])
                              for k in (10, 50)}
         figures[category]["mean"] = (figures[category]["R@10"] + figures[category]["R@50"]) / 2
     figures["average"] = {name: numpy.mean([figures[category][name] for category in CATEGORIES])
@@ -223,12 +231,12 @@ def test_small_sets_as_published_evaluations_count(benchmark, tmp_path):
         seen |= set(flat(got["figures"]).values())
         # The ten best, and AP by the same ranking.
         starts = numpy.cumsum([0] + [len(names) for names in galleries])
-        for query, names, top, ap in zip(queries, ranked, got["top"], got["AP"]):
-            names = [name for name in names if benchmark != "cirr" or name != query["reference"]]
+        for query, pairs, top, ap in zip(queries, ranked, got["top"], got["AP"]):
+            names, scores = zip(*(pair for pair in pairs if benchmark != "cirr" or pair[0] != query["reference"]))
             g = query["gallery"]
             assert [starts[g] + galleries[g].index(name) for name in names[:10]] == top
-            ranks = [names.index(name) for name in query["relevant"]]
-            assert abs(ap - method_reference.average_precision(sorted(ranks))) < 1e-5
+            expected = method_reference.expected_figures(numpy.array(scores), numpy.isin(names, query["relevant"]))
+            assert abs(ap - expected["AP"]) < 1e-5
     assert len(seen) > 20  # not all 0 or 100
     assert document["protocol"]["exclusion"] == ("query image" if benchmark == "cirr" else "none")
     sizes = [len(names) - (benchmark == "cirr") for names in galleries]
@@ -255,7 +263,7 @@ def test_submissions_count_as_the_run_does(split, tmp_path):
         data = write_features(folder, galleries, queries)
         document, got = ask(folder, benchmark, "sum", [], "--split", split, "--submission", out)
         assert document["split"] == split and ("figures" in got) == (split == "val")
-        ranked = rank(data, galleries, queries, "sum", [])
+        ranked = [[name for name, _ in pairs] for pairs in rank(data, galleries, queries, "sum", [])]
         if benchmark == "circo":
             assert os.listdir(out) == ["sum.json"]
             submitted = json.loads((out / "sum.json").read_text())

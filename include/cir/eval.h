@@ -200,12 +200,19 @@ typedef struct cir_figure {
     const char *group; /* what it is a part of: "dress"; NULL: of the whole */
     const char *name;  /* "R@10" */
     double value;      /* percent */
+    double low, high;  /* the same by the worst and the best order of equal scores */
 } cir_figure;
 
 #define CIR_N_BEST 50 /* rows that submissions hold */
 #define CIR_N_BEST_MEMBERS 3
 
-/* One method's figures. End with cir_eval_result_done. */
+/* One method's figures. End with cir_eval_result_done.
+ *
+ * Rows with equal scores stand in no order. Where relevant and other rows share a score, AP, recall,
+ * precision and the benchmarks' own figures of a query are their expected values over all orders, each as
+ * likely as any other, and the figures by the worst and by the best order stand beside their means. Where no
+ * such tie is, all three are the same. The smallest AP of an instance is the smallest of these values. top,
+ * best and best_members are lists: there the smaller database row is first. */
 typedef struct cir_eval_result {
     cir_method method;
     cir_settings settings; /* those in force: the minima filled in, unless each database has its own */
@@ -215,6 +222,8 @@ typedef struct cir_eval_result {
     size_t n_queries;
     cir_ap_form ap;
     double mAP, mmAP, minmAP; /* percent */
+    size_t n_tied;            /* queries that ties matter to */
+    double mAP_low, mmAP_low, minmAP_low, mAP_high, mmAP_high, minmAP_high;
     /* Bootstrap over instances: the 2.5 and 97.5 % points of CIR_N_RESAMPLES resamples, which are the same
      * for every result over the same instances. */
     cir_interval mAP_interval, mmAP_interval;
@@ -222,15 +231,18 @@ typedef struct cir_eval_result {
      * pair has no queries), of each source over its targets, and of all sources. Percent; NULL, 0 for others.
      */
     double *pairs, *sources;
-    double average;
+    double average, average_low, average_high;
     double recall[CIR_N_RECALLS], precision[CIR_N_RECALLS]; /* percent */
-    /* Precision (0–1) at recall i/100, interpolated: the best at that recall or more; mean over instances. */
+    /* Precision (0–1) at recall i/100, interpolated: the best at that recall or more; mean over instances.
+     * Within ties, relevant rows count at their expected places. */
     double curve[CIR_N_CURVE];
-    const double *AP;         /* [n_queries], 0–1: the row of AP_forms that ap names */
-    double *AP_forms;         /* [CIR_N_AP_FORMS, n_queries] */
-    double *query_recalls;    /* [n_queries, CIR_N_RECALLS], 0–1 */
-    double *query_precisions; /* the same */
-    size_t *n_relevant;       /* [n_queries] rows that are relevant */
+    const double *AP;               /* [n_queries], 0–1: the row of AP_forms that ap names */
+    double *AP_forms;               /* [CIR_N_AP_FORMS, n_queries] */
+    const double *AP_low, *AP_high; /* [n_queries] by the worst and the best order of equal scores */
+    double *AP_bounds;              /* [CIR_N_AP_FORMS, 2, n_queries] */
+    double *query_recalls;          /* [n_queries, CIR_N_RECALLS], 0–1 */
+    double *query_precisions;       /* the same */
+    size_t *n_relevant;             /* [n_queries] rows that are relevant */
     size_t *top; /* [n_queries, CIR_N_TOP] database rows, best first; SIZE_MAX where there are fewer */
     /* CIRR, CIRCO and FashionIQ, as their own evaluations count (a recall of all is 1); NULL, 0 for others,
      * and no figures without answers. CIRR: R@1, 5, 10, 50, R_subset@1, 2, 3, and the mean of R@5 and
@@ -238,9 +250,10 @@ typedef struct cir_eval_result {
      * aspect. FashionIQ: R@10, R@50 and their mean of each category, and the categories' average. */
     size_t n_figures;
     cir_figure *figures;
-    double *query_figures; /* of each query, 0–1: what the figures are means of */
+    double *query_figures; /* of each query, 0–1: what the figures are means of; [3, n_queries, …]: expected,
+                            * then by the worst and by the best order */
     size_t *best;          /* [n_queries, CIR_N_BEST] as top */
-    size_t *best_members;  /* [n_queries, CIR_N_BEST_MEMBERS] of CIRR's image set alone */
+    size_t *best_members; /* [n_queries, CIR_N_BEST_MEMBERS] of CIRR's image set alone */
 } cir_eval_result;
 
 /* Evaluates one method: every query ranks the database of its own instance.
@@ -272,8 +285,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_eval_result_set_ap(const cir_dataset *data
 
 /* Writes folder/NAME.queries.csv (path, text, instance, AP, R@k, P@k, relevant rows, ranked rows) and
  * folder/NAME.instances.csv (instance, queries, mean and smallest AP, ranked rows), each with a header,
- * quoted by RFC 4180, replaced atomically. The folder is made where it is missing, its parent is not. dataset
- * is that of the run. Errors: CIR_ARGUMENT (a name with a slash), CIR_NO_MEMORY, and those of writing. */
+ * quoted by RFC 4180, replaced atomically; where n_tied is not 0, each AP by the worst and the best order of
+ * equal scores too. The folder is made where it is missing, its parent is not. dataset is that of the run.
+ * Errors: CIR_ARGUMENT (a name with a slash), CIR_NO_MEMORY, and those of writing. */
 CIR_MUST_CHECK CIR_API cir_status cir_eval_write_csv(const cir_dataset *dataset,
                                                      const cir_eval_result *result, const char *folder,
                                                      const char *name, cir_error *err);

@@ -12,6 +12,9 @@ typedef struct cir_sweep {
     size_t n;
     double *values;     /* [n], ascending */
     double *mAP, *mmAP; /* [n], percent */
+    /* [n]: queries that ties matter to, and the figures by the worst and the best order of equal scores. */
+    size_t *n_tied;
+    double *mAP_low, *mmAP_low, *mAP_high, *mmAP_high;
     /* Of "weight", where 0 and 1 are among the values, the composition gain: what the best weight is better
      * than the better of image and text alone. */
     bool has_gain;
@@ -78,9 +81,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_categories_write_csv(const cir_categories 
  * from a pool, 1,000 of them, 2,000, … all. The pool is a file [n, dim] of float16 or float32 that is read
  * from front to back, once, or twice where a method has to know it first (WeiCom's deviations, the nearest
  * images of query expansion): nothing of it is kept or sorted. Pools are nested, each the first so many rows
- * of a random order that the seed fixes. Between equal scores, positives stand before the pool. Means,
- * projections and minima are those of the plain evaluation; WeiCom's deviations and the images of query
- * expansion are of what the query ranks: its positives and that pool. */
+ * of a random order that the seed fixes. Between equal scores there is no order: AP is its expected value, as
+ * in a plain evaluation. Means, projections and minima are those of the plain evaluation; WeiCom's deviations
+ * and the images of query expansion are of what the query ranks: its positives and that pool. */
 #define CIR_N_POOLS 32 /* at most */
 
 typedef struct cir_distract_options {
@@ -108,6 +111,10 @@ typedef struct cir_distracted {
     const cir_settings *settings; /* lent */
     double hard_mAP, hard_mmAP;   /* with the hard negatives, percent, by the same form of AP */
     double mAP[CIR_N_POOLS], mmAP[CIR_N_POOLS];
+    /* Queries that ties between positives and the pool matter to, and the figures by the worst and the best
+     * order. */
+    size_t n_tied[CIR_N_POOLS];
+    double mAP_low[CIR_N_POOLS], mmAP_low[CIR_N_POOLS], mAP_high[CIR_N_POOLS], mmAP_high[CIR_N_POOLS];
     cir_crossing mAP_crossing, mmAP_crossing;
 } cir_distracted;
 

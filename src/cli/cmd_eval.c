@@ -380,6 +380,8 @@ const cir__command cir__command_eval = {
         "is\n"
         "the i-CIR column of the paper; ± is half the 95 % interval over instances (both ends are in the "
         "JSON).\n"
+        "Images with equal scores count in any order: figures are expected values, \"ties\" the worst and "
+        "the best.\n"
         "cir eval compare tells whether one method is better.\n\n"
         "With --benchmark the folder holds FREEDOM's lists, \"path domain class\" separated by spaces:\n"
         "full_files.csv (imagenet_r, where imgnet_targets.txt does too, and ltll), or query_files.csv and\n"

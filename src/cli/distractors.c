@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/terminal_text.h"
+#include "cli/tie_text.h"
 
 /* --pool-sizes "1000,2000" into sizes [CIR_N_POOLS]. */
 static int read_sizes(const cir__arguments *arguments, size_t *sizes, size_t *n_out)
@@ -166,6 +167,24 @@ static json_t *crossing_json(const cir_crossing *crossing)
     return json_pack("{s:f}", crossing_keys[crossing->kind], crossing->n);
 }
 
+/* What ties with the pool leave open, where they matter to some query. */
+static void ties_json(json_t *object, const cir_distracted *method, size_t n_sizes)
+{
+    json_t *n_tied = json_array();
+    size_t n = 0;
+    for (size_t k = 0; k < n_sizes; k++) {
+        n += method->n_tied[k];
+        json_array_append_new(n_tied, json_integer((json_int_t)method->n_tied[k]));
+    }
+    json_t *members = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o}", "n_tied", n_tied, "mAP_low", numbers_json(method->mAP_low, n_sizes),
+        "mAP_high", numbers_json(method->mAP_high, n_sizes), "mmAP_low",
+        numbers_json(method->mmAP_low, n_sizes), "mmAP_high", numbers_json(method->mmAP_high, n_sizes));
+    if (n > 0)
+        json_object_update(object, members);
+    json_decref(members);
+}
+
 static json_t *distraction_json(const char *path, const cir_distraction *pool, const cir_distracted *methods,
                                 size_t n_methods)
 {
@@ -181,6 +200,7 @@ static json_t *distraction_json(const char *path, const cir_distraction *pool, c
                                               "mAP", method->hard_mAP, "mmAP", method->hard_mmAP, "crossing",
                                               "mAP", crossing_json(&method->mAP_crossing), "mmAP",
                                               crossing_json(&method->mmAP_crossing)));
+        ties_json(json_array_get(list, i), method, pool->n_sizes);
     }
     return json_pack("{s:o, s:I, s:o, s:o}", "pool", cir__json_text(path), "n", (json_int_t)pool->n_pool,
                      "sizes", sizes, "methods", list);
@@ -188,7 +208,7 @@ static json_t *distraction_json(const char *path, const cir_distraction *pool, c
 
 /* mmAP: a row for each size, a column for each method. */
 static void print_distraction(const char *path, const cir_distraction *pool, const cir_distracted *methods,
-                              size_t n)
+                              size_t n, size_t n_queries)
 {
     static const char *const signs[] = {
         [CIR_CROSSING_AT] = "", [CIR_CROSSING_BEYOND] = ">", [CIR_CROSSING_BELOW] = "<"};
@@ -217,6 +237,17 @@ static void print_distraction(const char *path, const cir_distraction *pool, con
         printf(" %11s", text);
     }
     printf("\n");
+    for (size_t m = 0; m < n; m++)
+        for (size_t k = 0; k < pool->n_sizes; k++) {
+            char name[96];
+            if (methods[m].n_tied[k] == 0)
+                continue;
+            snprintf(name, sizeof name, "  %s against %s: mmAP", cir_method_name(methods[m].method),
+                     cir__count_text(pool->sizes[k], count));
+            cir__tie_text_print(name, methods[m].mmAP[k], methods[m].mmAP_low[k], methods[m].mmAP_high[k],
+                                methods[m].n_tied[k], n_queries);
+            printf("\n");
+        }
     fflush(stdout);
 }
 
@@ -241,7 +272,8 @@ int cir__experiments_distract(const cir__experiment *experiment, const json_t *p
     if (is_done) {
         const char *path = self->options.pool_path;
         if (experiment->prints_table)
-            print_distraction(path, &pool, self->methods, self->n_methods);
+            print_distraction(path, &pool, self->methods, self->n_methods,
+                              cir_dataset_get_info(experiment->dataset)->n_queries);
         json_object_set_new(results, "distractors",
                             distraction_json(path, &pool, self->methods, self->n_methods));
     }

@@ -9,6 +9,7 @@
 
 #include "cli/session.h"
 #include "cli/terminal_text.h"
+#include "cli/tie_text.h"
 
 static bool is_triplets(const char *benchmark)
 {
@@ -239,6 +240,23 @@ static void print_whole(const cir_eval_result *result, const char *label, bool i
     printf("\n");
 }
 
+/* A line for each figure that equal scores leave open. */
+static void print_ties(const cir_eval_result *result)
+{
+    char name[96];
+
+    for (size_t i = 0; i < result->n_figures; i++) {
+        const cir_figure *const figure = &result->figures[i];
+        if (!(figure->low < figure->high))
+            continue;
+        snprintf(name, sizeof name, "  %s%s%s", figure->group != NULL ? figure->group : "",
+                 figure->group != NULL ? " " : "", figure->name);
+        cir__tie_text_print(name, figure->value, figure->low, figure->high, result->n_tied,
+                            result->n_queries);
+        printf("\n");
+    }
+}
+
 void cir__eval_data_print(const cir_eval_result *result, const char *label, bool is_first)
 {
     if (result->n_figures == 0)
@@ -247,6 +265,7 @@ void cir__eval_data_print(const cir_eval_result *result, const char *label, bool
         print_groups(result, label);
     else
         print_whole(result, label, is_first);
+    print_ties(result);
     fflush(stdout);
 }
 

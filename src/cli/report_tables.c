@@ -15,10 +15,24 @@ static double interval_end(const json_t *method, const char *key, size_t i_end)
     return json_number_value(json_array_get(interval, i_end));
 }
 
+/* What equal scores leave open of a figure; nothing where they matter to no query. */
+static void put_ties(FILE *file, const json_t *method, const char *key)
+{
+    char low[16], high[16];
+    snprintf(low, sizeof low, "%s_low", key);
+    snprintf(high, sizeof high, "%s_high", key);
+    if (json_object_get(method, "n_tied") != NULL)
+        fprintf(file, "<small>(ties %.2f–%.2f, %.0f of %zu queries)</small>", cir__report_number(method, low),
+                cir__report_number(method, high), cir__report_number(method, "n_tied"),
+                json_array_size(json_object_get(method, "AP")));
+}
+
 static void put_with_interval(FILE *file, const json_t *method, const char *key)
 {
-    fprintf(file, "<td>%.2f<small>[%.2f, %.2f]</small></td>", cir__report_number(method, key),
+    fprintf(file, "<td>%.2f<small>[%.2f, %.2f]</small>", cir__report_number(method, key),
             interval_end(method, key, 0), interval_end(method, key, 1));
+    put_ties(file, method, key);
+    fputs("</td>", file);
 }
 
 /* The largest end of an interval, rounded up to where an axis may end. */
@@ -44,7 +58,9 @@ static void put_method(FILE *file, const json_t *method, double axis_high, bool 
                       interval_end(method, "mmAP", 1), axis_high);
     fputs("</td>", file);
     put_with_interval(file, method, "mAP");
-    cir__report_cell(file, cir__report_number(method, "minmAP"));
+    fprintf(file, "<td>%.2f", cir__report_number(method, "minmAP"));
+    put_ties(file, method, "minmAP");
+    fputs("</td>", file);
     for (size_t i = 0; i < N_RANKS; i++)
         cir__report_cell(file, cir__report_number(json_object_get(method, "recall"), ranks[i]));
     cir__report_cell(file, cir__report_number(json_object_get(method, "precision"), "1"));
@@ -102,9 +118,10 @@ static void put_pairs(FILE *file, const json_t *method)
         cir__report_cell(file, cir__report_number(sources, source));
         fputs("</tr>\n", file);
     }
-    fprintf(file, "<tr class=\"best\"><th scope=\"row\">AVG</th><td colspan=\"%zu\">%.2f</td></tr>\n",
+    fprintf(file, "<tr class=\"best\"><th scope=\"row\">AVG</th><td colspan=\"%zu\">%.2f",
             json_object_size(sources) + 1, cir__report_number(method, "AVG"));
-    fputs("</tbody></table></div>\n", file);
+    put_ties(file, method, "AVG");
+    fputs("</td></tr>\n</tbody></table></div>\n", file);
 }
 
 static void put_domains(FILE *file, const json_t *document)

@@ -71,8 +71,11 @@ static void domains_json(const cir_dataset_info *info, const cir_eval_result *re
     json_object_set_new(document, "AVG", json_real(result->average));
 }
 
+/* Which value of a figure. */
+typedef enum figure_part { FIGURE_VALUE, FIGURE_LOW, FIGURE_HIGH } figure_part;
+
 /* A benchmark's own figures: {"R@1": …}, or {"dress": {"R@10": …}} of those in groups. */
-static json_t *figures_json(const cir_eval_result *result)
+static json_t *figures_json(const cir_eval_result *result, figure_part part)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < result->n_figures; i++) {
@@ -82,16 +85,49 @@ static json_t *figures_json(const cir_eval_result *result)
             group = json_object();
             json_object_set_new(object, figure->group, group);
         }
-        json_object_set_new(group, figure->name, json_real(figure->value));
+        json_object_set_new(group, figure->name,
+                            json_real(part == FIGURE_VALUE ? figure->value
+                                      : part == FIGURE_LOW ? figure->low
+                                                           : figure->high));
     }
     return object;
 }
 
+static json_t *numbers_json(const double *numbers, size_t n)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, json_real(numbers[i]));
+    return array;
+}
+
+/* What equal scores leave open, where they matter to some query. */
+static void ties_json(const cir_dataset_info *info, const cir_eval_result *result, json_t *document)
+{
+    if (result->n_tied == 0)
+        return;
+    json_t *members =
+        json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "n_tied", (json_int_t)result->n_tied,
+                  "mAP_low", result->mAP_low, "mAP_high", result->mAP_high, "mmAP_low", result->mmAP_low,
+                  "mmAP_high", result->mmAP_high, "minmAP_low", result->minmAP_low, "minmAP_high",
+                  result->minmAP_high, "AP_low", numbers_json(result->AP_low, result->n_queries), "AP_high",
+                  numbers_json(result->AP_high, result->n_queries));
+    json_object_update(document, members);
+    json_decref(members);
+    if (info->n_domains > 0) {
+        json_object_set_new(document, "AVG_low", json_real(result->average_low));
+        json_object_set_new(document, "AVG_high", json_real(result->average_high));
+    }
+    if (info->benchmark != NULL && info->has_answers) {
+        json_object_set_new(document, "figures_low", figures_json(result, FIGURE_LOW));
+        json_object_set_new(document, "figures_high", figures_json(result, FIGURE_HIGH));
+    }
+}
+
 json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_result *result, const char *label)
 {
-    json_t *AP = json_array(), *n_relevant = json_array(), *top = json_array();
+    json_t *AP = numbers_json(result->AP, result->n_queries), *n_relevant = json_array(), *top = json_array();
     for (size_t q = 0; q < result->n_queries; q++) {
-        json_array_append_new(AP, json_real(result->AP[q]));
         json_array_append_new(n_relevant, json_integer((json_int_t)result->n_relevant[q]));
         json_t *rows = json_array();
         for (size_t i = 0; i < CIR_N_TOP && result->top[q * CIR_N_TOP + i] != SIZE_MAX; i++)
@@ -117,7 +153,8 @@ json_t *cir__results_method_json(const cir_dataset *dataset, const cir_eval_resu
     if (info->n_domains > 0)
         domains_json(info, result, document);
     if (info->benchmark != NULL && info->has_answers)
-        json_object_set_new(document, "figures", figures_json(result));
+        json_object_set_new(document, "figures", figures_json(result, FIGURE_VALUE));
+    ties_json(info, result, document);
     return document;
 }
 
@@ -132,11 +169,11 @@ json_t *cir__results_json(const cir_dataset *dataset, const cir_protocol *protoc
                                                  cir__json_text(query.text), cir__json_text(query.instance)));
     }
     json_t *document = json_pack(
-        "{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:s, s:[I, I], s:s, s:s, s:s}, s:o, s:o}", "dataset",
-        cir__json_text(info->name), "n_queries", (json_int_t)info->n_queries, "n_instances",
+        "{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:s, s:s, s:[I, I], s:s, s:s, s:s}, s:o, s:o}",
+        "dataset", cir__json_text(info->name), "n_queries", (json_int_t)info->n_queries, "n_instances",
         (json_int_t)info->n_instances, "n_database", (json_int_t)info->n_database, "seconds", seconds,
-        "protocol", "version", cir_version(), "AP", cir_ap_form_name(ap), "exclusion", protocol->exclusion,
-        "prompt", protocol->prompt, "gallery", (json_int_t)protocol->smallest_gallery,
+        "protocol", "version", cir_version(), "AP", cir_ap_form_name(ap), "ties", "expected", "exclusion",
+        protocol->exclusion, "prompt", protocol->prompt, "gallery", (json_int_t)protocol->smallest_gallery,
         (json_int_t)protocol->largest_gallery, "relevance", protocol->relevance, "features",
         protocol->features, "composed", protocol->composed, "methods", methods, "queries", queries);
     if (info->benchmark != NULL) {

@@ -5,6 +5,7 @@
 
 #include "cli/experiments.h"
 #include "cli/session.h"
+#include "cli/tie_text.h"
 
 enum { MAX_VALUES = 200 };
 
@@ -99,20 +100,52 @@ static json_t *numbers_json(const double *numbers, size_t n)
     return array;
 }
 
+static bool has_ties(const cir_sweep *sweep)
+{
+    for (size_t i = 0; i < sweep->n; i++)
+        if (sweep->n_tied[i] > 0)
+            return true;
+    return false;
+}
+
 static json_t *sweep_json(const cir_sweep *sweep)
 {
     json_t *object =
         json_pack("{s:s, s:s, s:o, s:o, s:o}", "setting", sweep->key, "method",
                   cir_method_name(sweep->method), "values", numbers_json(sweep->values, sweep->n), "mAP",
                   numbers_json(sweep->mAP, sweep->n), "mmAP", numbers_json(sweep->mmAP, sweep->n));
+    if (has_ties(sweep)) {
+        json_t *n_tied = json_array();
+        for (size_t i = 0; i < sweep->n; i++)
+            json_array_append_new(n_tied, json_integer((json_int_t)sweep->n_tied[i]));
+        json_object_set_new(object, "n_tied", n_tied);
+        json_object_set_new(object, "mAP_low", numbers_json(sweep->mAP_low, sweep->n));
+        json_object_set_new(object, "mAP_high", numbers_json(sweep->mAP_high, sweep->n));
+        json_object_set_new(object, "mmAP_low", numbers_json(sweep->mmAP_low, sweep->n));
+        json_object_set_new(object, "mmAP_high", numbers_json(sweep->mmAP_high, sweep->n));
+    }
     if (sweep->has_gain)
         json_object_set_new(object, "gain",
                             json_pack("{s:f, s:f}", "mAP", sweep->mAP_gain, "mmAP", sweep->mmAP_gain));
     return object;
 }
 
+/* What equal scores leave open: a line for each value that they matter to. */
+static void print_ties(const cir_sweep *sweep, size_t n_queries)
+{
+    char name[64];
+    for (size_t i = 0; i < sweep->n; i++) {
+        if (sweep->n_tied[i] == 0)
+            continue;
+        snprintf(name, sizeof name, "  %s at %g: mmAP", cir_method_name(sweep->method), sweep->values[i]);
+        cir__tie_text_print(name, sweep->mmAP[i], sweep->mmAP_low[i], sweep->mmAP_high[i], sweep->n_tied[i],
+                            n_queries);
+        printf("\n");
+    }
+}
+
 /* mmAP: a row for each value, a column for each method. */
-static void print_sweeps(const cir_sweep *sweeps, size_t n)
+static void print_sweeps(const cir_sweep *sweeps, size_t n, size_t n_queries)
 {
     printf("\nsweep of %-11s", sweeps[0].key);
     for (size_t m = 0; m < n; m++)
@@ -130,6 +163,8 @@ static void print_sweeps(const cir_sweep *sweeps, size_t n)
             printf(" %+9.2f", sweeps[m].mmAP_gain);
         printf("\n");
     }
+    for (size_t m = 0; m < n; m++)
+        print_ties(&sweeps[m], n_queries);
     fflush(stdout);
 }
 
@@ -155,7 +190,7 @@ static int sweep_all(const cir__experiment *experiment, const sweep_given *given
             json_array_append_new(out, sweep_json(&sweeps[n++]));
     }
     if (status == CIR__DONE && n > 0 && experiment->prints_table)
-        print_sweeps(sweeps, n);
+        print_sweeps(sweeps, n, cir_dataset_get_info(experiment->dataset)->n_queries);
     while (n > 0)
         cir_sweep_done(&sweeps[--n]);
     return status;

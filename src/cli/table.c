@@ -3,12 +3,26 @@
 #include <stdio.h>
 
 #include "cli/eval_data.h"
+#include "cli/tie_text.h"
 
 void cir__table_print_head(void)
 {
     printf("%-20s %6s %6s %6s %6s %6s ", "method", "mmAP", "", "mAP", "", "minmAP");
     for (size_t i = 0; i < CIR_N_RECALLS; i++)
         printf("  R@%-3zu", cir_recall_at[i]);
+    printf("\n");
+}
+
+/* What equal scores make of the means: a line below the row of a method that they matter to. */
+static void print_ties(const cir_eval_result *result)
+{
+    const size_t n = result->n_tied, n_queries = result->n_queries;
+    if (n == 0)
+        return;
+    printf("  ");
+    cir__tie_text_print("mmAP", result->mmAP, result->mmAP_low, result->mmAP_high, n, n_queries);
+    cir__tie_text_print(", mAP", result->mAP, result->mAP_low, result->mAP_high, n, n_queries);
+    cir__tie_text_print(", minmAP", result->minmAP, result->minmAP_low, result->minmAP_high, n, n_queries);
     printf("\n");
 }
 
@@ -34,7 +48,13 @@ static void print_pairs(const cir_dataset_info *info, const cir_eval_result *res
                 printf(" %9.2f", result->pairs[s * n + t]);
         printf(" %9.2f\n", result->sources[s]);
     }
-    printf("  %-20s %*.2f\n\n", "AVG", (int)(10 * n + 9), result->average);
+    printf("  %-20s %*.2f\n", "AVG", (int)(10 * n + 9), result->average);
+    if (result->n_tied > 0) {
+        cir__tie_text_print("  AVG", result->average, result->average_low, result->average_high,
+                            result->n_tied, result->n_queries);
+        printf("\n");
+    }
+    printf("\n");
     fflush(stdout);
 }
 
@@ -54,5 +74,6 @@ void cir__table_print_result(const cir_dataset_info *info, const cir_eval_result
     for (size_t i = 0; i < CIR_N_RECALLS; i++)
         printf(" %6.2f", result->recall[i]);
     printf("\n");
+    print_ties(result);
     fflush(stdout);
 }

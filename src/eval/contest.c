@@ -25,13 +25,13 @@ void cir__contest_score(const cir__contest *contest, const float *image_products
     cir__fuse(&contest->fusion, n, scratch->v, scratch->t, scratch->fused);
 }
 
-/* The first positive that a score is above; there is one. */
-static size_t find_outranked(const cir__contest *contest, float score)
+/* The first positive that a score is not below; there is one. */
+static size_t find_first(const cir__contest *contest, float score)
 {
     size_t low = 0, high = contest->n_positives - 1;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        if (score > contest->scores[middle])
+        if (score >= contest->scores[middle])
             high = middle;
         else
             low = middle + 1;
@@ -39,20 +39,39 @@ static size_t find_outranked(const cir__contest *contest, float score)
     return low;
 }
 
+/* tally: [2, n_positives], rows above and rows equal. */
 static void tally_rows(const cir__contest *contest, const float *scores, size_t n, uint64_t *tally)
 {
     const float least = contest->scores[contest->n_positives - 1];
+    uint64_t *const equals = tally + contest->n_positives;
+    const size_t i_least = find_first(contest, least);
     for (size_t first = 0; first < n; first += CHUNK) {
         const size_t end = n - first < CHUNK ? n : first + CHUNK;
-        unsigned n_above = 0;
-        for (size_t i = first; i < end; i++)
+        unsigned n_above = 0, n_least = 0;
+        for (size_t i = first; i < end; i++) {
             n_above += scores[i] > least;
+            n_least += scores[i] == least; /* of clamped scores, often half of all */
+        }
+        equals[i_least] += n_least;
         for (size_t i = first; i < end && n_above > 0; i++)
             if (scores[i] > least) {
-                tally[find_outranked(contest, scores[i])]++;
+                const size_t at = find_first(contest, scores[i]);
+                if (scores[i] == contest->scores[at])
+                    equals[at]++;
+                else
+                    tally[at]++;
                 n_above--;
             }
     }
+}
+
+static void counts_add(_Atomic(uint64_t) *counts, uint64_t *tally, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (tally[i] > 0) { /* sums of whole numbers: who adds first does not matter */
+            atomic_fetch_add_explicit(&counts[i], tally[i], memory_order_relaxed);
+            tally[i] = 0;
+        }
 }
 
 void cir__contest_count(cir__contest *contest, const float *image_products, const float *text_products,
@@ -67,23 +86,33 @@ void cir__contest_count(cir__contest *contest, const float *image_products, cons
         if (begin == ends[level])
             continue;
         tally_rows(contest, scratch->fused + begin, ends[level] - begin, scratch->tally);
-        for (size_t i = 0; i < n; i++)
-            if (scratch->tally[i] > 0) { /* sums of whole numbers: who adds first does not matter */
-                atomic_fetch_add_explicit(&contest->outranks[level * n + i], scratch->tally[i],
-                                          memory_order_relaxed);
-                scratch->tally[i] = 0;
-            }
+        counts_add(contest->outranks + level * n, scratch->tally, n);
+        counts_add(contest->equals + level * n, scratch->tally + n, n);
     }
 }
 
-void cir__contest_rank(const cir__contest *contest, size_t level, size_t *ranks_out)
+static size_t count_to(const _Atomic(uint64_t) *counts, size_t n, size_t level, size_t i)
+{
+    uint64_t sum = 0;
+
+    for (size_t l = 0; l <= level; l++)
+        sum += atomic_load_explicit(&counts[l * n + i], memory_order_relaxed);
+    return (size_t)sum;
+}
+
+size_t cir__contest_ties(const cir__contest *contest, size_t level, cir__tie *ties_out)
 {
     const size_t n = contest->n_positives;
-    uint64_t n_before = 0;
+    size_t n_before = 0, n_ties = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        for (size_t l = 0; l <= level; l++)
-            n_before += atomic_load_explicit(&contest->outranks[l * n + i], memory_order_relaxed);
-        ranks_out[i] = i + (size_t)n_before;
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && contest->scores[end] == contest->scores[i];)
+            end++;
+        n_before += count_to(contest->outranks, n, level, i);
+        ties_out[n_ties] = (cir__tie){.begin = n_before,
+                                      .n_rows = end - i + count_to(contest->equals, n, level, i),
+                                      .n_relevant = end - i};
+        n_before += ties_out[n_ties++].n_rows;
     }
+    return n_ties;
 }

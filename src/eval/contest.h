@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cir/search.h"
+#include "eval/ties.h"
 
 /* A side's score is scale·product + offset. */
 typedef struct cir__contest_side {
@@ -15,19 +16,21 @@ typedef struct cir__contest_side {
     float scale, offset;
 } cir__contest_side;
 
-/* Positives stand before the pool: a row has to score more to outrank one. */
+/* A row outranks the positives that it scores more than, and ties with those that it scores the same as. */
 typedef struct cir__contest {
     cir__contest_side image, text;
     cir_fusion fusion;
     size_t n_positives;
-    float *scores;               /* [n_positives] best first */
-    _Atomic(uint64_t) *outranks; /* [n_levels, n_positives] rows whose best outranked positive is that one */
+    float *scores; /* [n_positives] best first */
+    /* [n_levels, n_positives] rows whose best outranked positive is that one, and rows that tie with it,
+     * which the first of several equal ones counts. */
+    _Atomic(uint64_t) *outranks, *equals;
 } cir__contest;
 
 /* Room of a thread that counts. */
 typedef struct cir__contest_scratch {
     float *v, *t, *fused; /* [rows] */
-    uint64_t *tally;      /* [most positives of a contest], all 0 between calls */
+    uint64_t *tally;      /* [2, most positives of a contest], all 0 between calls */
 } cir__contest_scratch;
 
 /* Scores of n rows from their products (NULL: lacks that side): into scratch->fused, by way of v and t. */
@@ -39,7 +42,7 @@ void cir__contest_score(const cir__contest *contest, const float *image_products
 void cir__contest_count(cir__contest *contest, const float *image_products, const float *text_products,
                         const size_t *ends, size_t n_levels, const cir__contest_scratch *scratch);
 
-/* Ranks of the positives, counted from 0, against the rows of levels 0 … level: ranks_out [n_positives]. */
-void cir__contest_rank(const cir__contest *contest, size_t level, size_t *ranks_out);
+/* Groups of the positives with the rows of levels 0 … level: ties_out [n_positives]; returns how many. */
+size_t cir__contest_ties(const cir__contest *contest, size_t level, cir__tie *ties_out);
 
 #endif

@@ -6,15 +6,20 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-void cir__curve_fill(const size_t *ranks, size_t n, float curve_out[CIR_N_CURVE])
+void cir__curve_fill(const cir__tie *ties, size_t n_ties, size_t n, float curve_out[CIR_N_CURVE])
 {
     double best = 0.0;
-    size_t j = n;
+    size_t j = n, i_tie = n_ties, first = n; /* of the group: relevant rows before it */
 
     /* From full recall downwards the best precision can only grow. */
     for (size_t i = CIR_N_CURVE; i-- > 0;) {
         while (j > 0 && j * (CIR_N_CURVE - 1) >= i * n) { /* j relevant rows are a recall of i/100 or more */
-            const double precision = (double)j / (double)(ranks[j - 1] + 1);
+            if (j == first)
+                first -= ties[--i_tie].n_relevant;
+            const double place = (double)ties[i_tie].begin + (double)(j - first) *
+                                                                 (double)(ties[i_tie].n_rows + 1) /
+                                                                 (double)(ties[i_tie].n_relevant + 1);
+            const double precision = (double)j / place;
             best = precision > best ? precision : best;
             j--;
         }

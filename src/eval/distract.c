@@ -2,8 +2,8 @@
  *
  * Every method is two linear functions and a pointwise fusion, so a block of the pool takes one matrix
  * product with the sides of all queries of all methods, and then, for each query, a fused score a row and a
- * count of which positives it is above. Nothing is sorted: a positive's rank is its place among the positives
- * and the number of rows above it. What depends on the pool itself is surveyed in a pass before. */
+ * count of which positives it is above, or equal to. Nothing is sorted: a positive's place is that among the
+ * positives and the number of rows above it. What depends on the pool itself is surveyed in a pass before. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +103,7 @@ typedef struct counting {
     size_t most_images;  /* sides of the group that has most of its own */
     float *shared, *own; /* [n_workers, sides, CIR__BLOCK_ROWS] products */
     float *rows;         /* [n_workers, 3, CIR__BLOCK_ROWS] */
-    uint64_t *tallies;   /* [n_workers, most_positives] */
+    uint64_t *tallies;   /* [n_workers, 2, most_positives] */
     const cir_distract_options *options;
     size_t n_passes, i_pass; /* for who watches */
 } counting;
@@ -113,7 +113,7 @@ static size_t counting_worker_bytes(const counting *job)
     const cir__entrants *const all = job->entrants;
     return cir__stream_worker_bytes(all->stream) +
            (all->shared.n + job->most_images + 3) * CIR__BLOCK_ROWS * sizeof(float) +
-           all->most_positives * sizeof(uint64_t);
+           2 * all->most_positives * sizeof(uint64_t);
 }
 
 static const float *products_at(const float *products, size_t side, size_t n)
@@ -130,7 +130,7 @@ static void count_block(void *context, const cir__block *block, size_t i_worker)
                  *const own = job->own + i_worker * job->most_images * CIR__BLOCK_ROWS,
                  *const rows = job->rows + i_worker * 3 * CIR__BLOCK_ROWS;
     const cir__contest_scratch scratch = {rows, rows + CIR__BLOCK_ROWS, rows + 2 * (size_t)CIR__BLOCK_ROWS,
-                                          job->tallies + i_worker * all->most_positives};
+                                          job->tallies + i_worker * 2 * all->most_positives};
 
     cir__sides_multiply(&all->shared, block->rows, block->n, shared);
     for (size_t g = 0; g < all->n_groups; g++) {
@@ -190,7 +190,7 @@ static cir_status count(counting *job, cir_pool *pool, cir_error *err)
     job->shared = cir__new_unset(n_items, all->shared.n * sizeof *job->shared);
     job->own = cir__new_unset(n_items, job->most_images * sizeof *job->own);
     job->rows = cir__new_unset(n_items, 3 * sizeof *job->rows);
-    job->tallies = cir__new(n_workers, all->most_positives * sizeof *job->tallies);
+    job->tallies = cir__new(n_workers, 2 * all->most_positives * sizeof *job->tallies);
     if (job->shared == NULL || job->own == NULL || job->rows == NULL || job->tallies == NULL)
         return cir__fail_memory(err, "distractors");
     return cir__stream_run(all->stream, pool, n_workers, count_block, job, watch, job, err);
@@ -217,55 +217,87 @@ static cir_crossing find_crossing(const cir_distraction *pool, const double *fig
     return (cir_crossing){CIR_CROSSING_AT, exp(before + part * (after - before))};
 }
 
-/* A group's figures at one of its levels. ranks: [most_positives], AP and instances: [n_queries]. */
-static cir__metrics_means judge(const cir__entrants *all, const cir__group *group, size_t level,
-                                cir_ap_form form, size_t *ranks, double *AP, const size_t *instances)
+/* What judging a group takes. */
+typedef struct judging {
+    cir_ap_form form;
+    cir__tie *ties, *resolved; /* [most_positives] */
+    double *AP;                /* [3, n_queries], by cir__tie_order */
+    size_t *instances;         /* [n_queries] */
+} judging;
+
+static cir_status judging_new(const cir__entrants *all, cir_ap_form form, judging *out, cir_error *err)
 {
     const size_t n_queries = all->dataset->info.n_queries;
 
+    *out = (judging){.form = form,
+                     .ties = cir__new(all->most_positives, sizeof *out->ties),
+                     .resolved = cir__new(all->most_positives, sizeof *out->resolved),
+                     .AP = cir__new(n_queries, 3 * sizeof *out->AP),
+                     .instances = cir__new(n_queries, sizeof *out->instances)};
+    if (out->ties == NULL || out->resolved == NULL || out->AP == NULL || out->instances == NULL)
+        return cir__fail_memory(err, "distractors");
+    for (size_t q = 0; q < n_queries; q++)
+        out->instances[q] = cir_dataset_get_query(all->dataset, q).instance_number;
+    return CIR_OK;
+}
+
+static void judging_done(judging *self)
+{
+    free(self->ties);
+    free(self->resolved);
+    free(self->AP);
+    free(self->instances);
+}
+
+/* A group's figures at one of its levels, which is the size number k of the pool. */
+static void judge(const cir__entrants *all, const cir__group *group, size_t level, size_t k, judging *self,
+                  cir_distracted *method)
+{
+    const size_t n_queries = all->dataset->info.n_queries, n_instances = all->dataset->info.n_instances;
+    double *const AP = self->AP, *const low = AP + CIR__ORDER_WORST * n_queries,
+                  *const high = AP + CIR__ORDER_BEST * n_queries;
+
+    method->n_tied[k] = 0;
     for (size_t q = 0; q < n_queries; q++) {
-        const cir__contest *const contest = &group->contests[q];
-        const size_t n = contest->n_positives;
-        cir__contest_rank(contest, level, ranks);
-        AP[q] = form == CIR_AP_PAPER ? cir__metrics_ap_paper(ranks, n, n) : cir__metrics_ap(ranks, n, n);
+        const size_t n = group->contests[q].n_positives;
+        const size_t n_ties = cir__contest_ties(&group->contests[q], level, self->ties);
+        for (size_t order = CIR__ORDER_ANY; order <= CIR__ORDER_BEST; order++) {
+            cir__ties_resolve(self->ties, n_ties, (cir__tie_order)order, self->resolved);
+            AP[order * n_queries + q] = self->form == CIR_AP_PAPER
+                                            ? cir__metrics_ap_paper(self->resolved, n_ties, n)
+                                            : cir__metrics_ap(self->resolved, n_ties, n);
+        }
+        method->n_tied[k] += cir__ties_matter(self->ties, n_ties);
     }
-    return cir__metrics_average(AP, instances, n_queries, all->dataset->info.n_instances);
+    const cir__metrics_means means = cir__metrics_average(AP, self->instances, n_queries, n_instances),
+                             least = cir__metrics_average(low, self->instances, n_queries, n_instances),
+                             most = cir__metrics_average(high, self->instances, n_queries, n_instances);
+    method->mAP[k] = means.mAP;
+    method->mmAP[k] = means.mmAP;
+    method->mAP_low[k] = least.mAP;
+    method->mmAP_low[k] = least.mmAP;
+    method->mAP_high[k] = most.mAP;
+    method->mmAP_high[k] = most.mmAP;
 }
 
 static cir_status summarise(const cir__entrants *all, const cir_distract_options *options,
                             const cir_distraction *pool, cir_distracted *methods, cir_error *err)
 {
-    const size_t n_queries = all->dataset->info.n_queries;
-    size_t *const ranks = cir__new(all->most_positives, sizeof *ranks);
-    size_t *const instances = cir__new(n_queries, sizeof *instances);
-    double *const AP = cir__new(n_queries, sizeof *AP);
-    cir_status status = CIR_OK;
+    judging self;
+    const cir_status status = judging_new(all, options->ap, &self, err);
 
-    if (ranks == NULL || instances == NULL || AP == NULL) {
-        status = cir__fail_memory(err, "distractors");
-        goto exit;
-    }
-    for (size_t q = 0; q < n_queries; q++)
-        instances[q] = cir_dataset_get_query(all->dataset, q).instance_number;
-    for (size_t g = 0; g < all->n_groups; g++) {
+    for (size_t g = 0; status == CIR_OK && g < all->n_groups; g++) {
         const cir__group *const group = &all->groups[g];
         const bool is_steady = group->i_size == SIZE_MAX;
-        for (size_t level = 0; level < (is_steady ? pool->n_sizes : 1); level++) {
-            const cir__metrics_means means = judge(all, group, level, options->ap, ranks, AP, instances);
-            const size_t k = is_steady ? level : group->i_size;
-            methods[group->i_method].mAP[k] = means.mAP;
-            methods[group->i_method].mmAP[k] = means.mmAP;
-        }
+        for (size_t level = 0; level < (is_steady ? pool->n_sizes : 1); level++)
+            judge(all, group, level, is_steady ? level : group->i_size, &self, &methods[group->i_method]);
     }
-    for (size_t i = 0; i < all->n; i++) {
+    for (size_t i = 0; status == CIR_OK && i < all->n; i++) {
         cir_distracted *const method = &methods[i];
         method->mAP_crossing = find_crossing(pool, method->mAP, method->hard_mAP);
         method->mmAP_crossing = find_crossing(pool, method->mmAP, method->hard_mmAP);
     }
-exit:
-    free(ranks);
-    free(instances);
-    free(AP);
+    judging_done(&self);
     return status;
 }
 

@@ -177,9 +177,11 @@ static cir_status contest_fill(const entering *self, size_t q, const cir_compose
                               .fusion = composed->query.fusion,
                               .n_positives = n};
     contest->scores = cir__new_unset(n, sizeof *contest->scores);
-    if (cir__size_mul(n, n_levels, &n_counts))
+    if (cir__size_mul(n, n_levels, &n_counts)) {
         contest->outranks = cir__new(n_counts, sizeof *contest->outranks);
-    if (room == NULL || contest->scores == NULL || contest->outranks == NULL) {
+        contest->equals = cir__new(n_counts, sizeof *contest->equals);
+    }
+    if (room == NULL || contest->scores == NULL || contest->outranks == NULL || contest->equals == NULL) {
         free(room);
         return cir__fail_memory(err, "distractors");
     }
@@ -329,7 +331,7 @@ size_t cir__entrants_bytes(const cir__entrants *entrants)
         n_bytes += group->images.capacity * group->images.dim * sizeof(float);
         for (size_t q = 0; q < n_queries; q++)
             n_bytes += sizeof *group->contests +
-                       group->contests[q].n_positives * (sizeof(float) + n_levels * sizeof(uint64_t));
+                       group->contests[q].n_positives * (sizeof(float) + 2 * n_levels * sizeof(uint64_t));
     }
     return n_bytes;
 }
@@ -341,6 +343,7 @@ void cir__entrants_done(cir__entrants *entrants)
         for (size_t q = 0; group->contests != NULL && q < entrants->dataset->info.n_queries; q++) {
             free(group->contests[q].scores);
             free((void *)group->contests[q].outranks);
+            free((void *)group->contests[q].equals);
         }
         free(group->contests);
         cir__sides_done(&group->images);

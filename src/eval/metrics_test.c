@@ -12,6 +12,15 @@
 
 #include "eval/metrics.h"
 
+/* Ranks of relevant rows that share their scores with none, as groups of one. */
+static const cir__tie *single(const size_t *ranks, size_t n)
+{
+    static cir__tie ties[8];
+    for (size_t i = 0; i < n; i++)
+        ties[i] = (cir__tie){.begin = ranks[i], .n_rows = 1, .n_relevant = 1};
+    return ties;
+}
+
 static bool is_near(double a, double b)
 {
     return fabs(a - b) < 1e-12;
@@ -21,13 +30,13 @@ static void test_AP_by_the_trapezoid_rule(void **state)
 {
     (void)state;
     const size_t first[] = {0}, second[] = {1}, two[] = {0, 2}, late[] = {1, 3, 9};
-    assert_true(is_near(cir__metrics_ap(first, 1, 1), 1 / 1.00001));
+    assert_true(is_near(cir__metrics_ap(single(first, 1), 1, 1), 1 / 1.00001));
     /* rank 1: precision goes from 0/1 to 1/2 */
-    assert_true(is_near(cir__metrics_ap(second, 1, 1), 0.25 / 1.00001));
+    assert_true(is_near(cir__metrics_ap(single(second, 1), 1, 1), 0.25 / 1.00001));
     /* ranks 0 and 2: (1 + 1)/2 and (1/2 + 2/3)/2 */
-    assert_true(is_near(cir__metrics_ap(two, 2, 2), (1 + 7.0 / 12) / 2.00001));
+    assert_true(is_near(cir__metrics_ap(single(two, 2), 2, 2), (1 + 7.0 / 12) / 2.00001));
     /* one of four was not found: (0 + 1/2)/2, (1/3 + 2/4)/2, (2/9 + 3/10)/2 */
-    assert_true(is_near(cir__metrics_ap(late, 3, 4), (0.25 + 5.0 / 12 + 47.0 / 180) / 4.00001));
+    assert_true(is_near(cir__metrics_ap(single(late, 3), 3, 4), (0.25 + 5.0 / 12 + 47.0 / 180) / 4.00001));
     assert_true(cir__metrics_ap(NULL, 0, 0) == 0.0);
 }
 
@@ -35,10 +44,10 @@ static void test_recall(void **state)
 {
     (void)state;
     const size_t ranks[] = {0, 4, 5, 49};
-    assert_true(is_near(cir__metrics_recall(ranks, 4, 4, 1), 1 / 4.00001));
-    assert_true(is_near(cir__metrics_recall(ranks, 4, 4, 5), 2 / 4.00001));
-    assert_true(is_near(cir__metrics_recall(ranks, 4, 5, 10), 3 / 5.00001));
-    assert_true(is_near(cir__metrics_recall(ranks, 4, 4, 50), 4 / 4.00001));
+    assert_true(is_near(cir__metrics_recall(single(ranks, 4), 4, 4, 1), 1 / 4.00001));
+    assert_true(is_near(cir__metrics_recall(single(ranks, 4), 4, 4, 5), 2 / 4.00001));
+    assert_true(is_near(cir__metrics_recall(single(ranks, 4), 4, 5, 10), 3 / 5.00001));
+    assert_true(is_near(cir__metrics_recall(single(ranks, 4), 4, 4, 50), 4 / 4.00001));
     assert_true(cir__metrics_recall(NULL, 0, 0, 10) == 0.0);
 }
 
@@ -46,9 +55,9 @@ static void test_AP_in_the_papers_wording(void **state)
 {
     (void)state;
     const size_t first[] = {0}, late[] = {1, 3, 9};
-    assert_true(is_near(cir__metrics_ap_paper(first, 1, 1), 1));
+    assert_true(is_near(cir__metrics_ap_paper(single(first, 1), 1, 1), 1));
     /* one of four was not found: precisions 1/2, 2/4, 3/10, 0 */
-    assert_true(is_near(cir__metrics_ap_paper(late, 3, 4), (0.5 + 0.5 + 0.3) / 4));
+    assert_true(is_near(cir__metrics_ap_paper(single(late, 3), 3, 4), (0.5 + 0.5 + 0.3) / 4));
     assert_true(cir__metrics_ap_paper(NULL, 0, 0) == 0.0);
     assert_true(cir__metrics_ap_paper(NULL, 0, 2) == 0.0);
 }
@@ -57,10 +66,10 @@ static void test_precision(void **state)
 {
     (void)state;
     const size_t ranks[] = {0, 4, 5, 49};
-    assert_true(is_near(cir__metrics_precision(ranks, 4, 4, 1), 1 / 1.00001));
-    assert_true(is_near(cir__metrics_precision(ranks, 4, 4, 5), 2 / 4.00001));
-    assert_true(is_near(cir__metrics_precision(ranks, 4, 20, 10), 3 / 10.00001));
-    assert_true(is_near(cir__metrics_precision(ranks, 4, 4, 50), 4 / 4.00001));
+    assert_true(is_near(cir__metrics_precision(single(ranks, 4), 4, 4, 1), 1 / 1.00001));
+    assert_true(is_near(cir__metrics_precision(single(ranks, 4), 4, 4, 5), 2 / 4.00001));
+    assert_true(is_near(cir__metrics_precision(single(ranks, 4), 4, 20, 10), 3 / 10.00001));
+    assert_true(is_near(cir__metrics_precision(single(ranks, 4), 4, 4, 50), 4 / 4.00001));
     assert_true(cir__metrics_precision(NULL, 0, 0, 10) == 0.0);
 }
 

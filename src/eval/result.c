@@ -59,6 +59,38 @@ const char *cir_ap_form_name(cir_ap_form form)
     return form == CIR_AP_PAPER ? "paper" : "trapezoid";
 }
 
+/* What the means are by the worst and by the best order of equal scores; the form of AP is set. */
+static cir_status bounds_fill(const cir_dataset *dataset, const size_t *instances, size_t n_instances,
+                              cir_eval_result *result, cir_error *err)
+{
+    const size_t n = result->n_queries;
+    const double *const low = result->AP_bounds + 2 * (size_t)result->ap * n, *const high = low + n;
+    const cir__metrics_means least = cir__metrics_average(low, instances, n, n_instances);
+    const cir__metrics_means most = cir__metrics_average(high, instances, n, n_instances);
+
+    result->AP_low = low;
+    result->AP_high = high;
+    result->n_tied = 0;
+    for (size_t q = 0; q < n; q++)
+        result->n_tied += low[q] < high[q];
+    result->mAP_low = least.mAP;
+    result->mmAP_low = least.mmAP;
+    result->minmAP_low = least.minmAP;
+    result->mAP_high = most.mAP;
+    result->mmAP_high = most.mmAP;
+    result->minmAP_high = most.minmAP;
+    if (dataset->n_domains == 0)
+        return CIR_OK;
+    double *const scratch = cir__new(dataset->n_domains * (dataset->n_domains + 1), sizeof *scratch);
+    if (scratch == NULL)
+        return cir__fail_memory(err, "an evaluation");
+    double *const sources = scratch + dataset->n_domains * dataset->n_domains;
+    cir__domains_average(dataset, low, scratch, sources, &result->average_low);
+    cir__domains_average(dataset, high, scratch, sources, &result->average_high);
+    free(scratch);
+    return CIR_OK;
+}
+
 cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form, cir_eval_result *result,
                                   cir_error *err)
 {
@@ -86,6 +118,7 @@ cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form, 
     result->mAP = means.mAP;
     result->mmAP = means.mmAP;
     result->minmAP = means.minmAP;
+    status = bounds_fill(dataset, instances, n_instances, result, err);
     if (dataset->n_domains > 0)
         cir__domains_average(dataset, AP, result->pairs, result->sources, &result->average);
 exit:
@@ -98,6 +131,7 @@ bool cir__result_new(const cir_dataset *dataset, cir_eval_result *result)
 {
     const size_t n = result->n_queries, n_domains = dataset->n_domains;
     result->AP_forms = cir__new(n, CIR_N_AP_FORMS * sizeof *result->AP_forms);
+    result->AP_bounds = cir__new(n, CIR_N_AP_FORMS * 2 * sizeof *result->AP_bounds);
     result->query_recalls = cir__new(n, CIR_N_RECALLS * sizeof *result->query_recalls);
     result->query_precisions = cir__new(n, CIR_N_RECALLS * sizeof *result->query_precisions);
     result->n_relevant = cir__new(n, sizeof *result->n_relevant);
@@ -110,19 +144,20 @@ bool cir__result_new(const cir_dataset *dataset, cir_eval_result *result)
     }
     if (dataset->triplets != NULL) {
         result->query_figures =
-            cir__new(n, dataset->triplets->set->n_measures * sizeof *result->query_figures);
+            cir__new(n, 3 * dataset->triplets->set->n_measures * sizeof *result->query_figures);
         result->best = cir__new(n, CIR_N_BEST * sizeof *result->best);
         result->best_members = cir__new(n, CIR_N_BEST_MEMBERS * sizeof *result->best_members);
         if (result->query_figures == NULL || result->best == NULL || result->best_members == NULL)
             return false;
     }
-    return result->AP_forms != NULL && result->query_recalls != NULL && result->query_precisions != NULL &&
-           result->n_relevant != NULL && result->top != NULL;
+    return result->AP_forms != NULL && result->AP_bounds != NULL && result->query_recalls != NULL &&
+           result->query_precisions != NULL && result->n_relevant != NULL && result->top != NULL;
 }
 
 void cir_eval_result_done(cir_eval_result *result)
 {
     free(result->AP_forms);
+    free(result->AP_bounds);
     free(result->query_recalls);
     free(result->query_precisions);
     free(result->n_relevant);

@@ -14,6 +14,7 @@
 #include "eval/prompt.h"
 #include "eval/result.h"
 #include "eval/score.h"
+#include "eval/ties.h"
 
 /* Queries that are ranked together share one pass over the rows: at most so many, and so many bytes of
  * scores. */
@@ -47,13 +48,14 @@ typedef struct batch {
     cir_rows rows;
     cir_composed *composed; /* [methods, end − begin] */
     cir__scores scores;
-    size_t *relevant, *ranks; /* [n_rows] scratch */
+    size_t *relevant;          /* [n_rows] scratch */
+    cir__tie *ties, *resolved; /* [n_rows] scratch */
 } batch;
 
-/* Benchmarks with figures of their own, which may leave out a row: mends ranks and top, and
+/* Benchmarks with figures of their own, which may leave out a row: mends ties and top, and
  * returns the new length of the latter. */
 static size_t judge_triplets(const batch *self, cir_eval_result *result, size_t q, const float *scores,
-                             size_t n_relevant, cir_hit top[CIR_N_TOP])
+                             size_t n_ties, cir_hit top[CIR_N_TOP])
 {
     const cir_dataset *const dataset = self->dataset;
     const size_t *const rows = dataset->item_rows + dataset->instance_begin[dataset->queries[q].instance];
@@ -61,9 +63,12 @@ static size_t judge_triplets(const batch *self, cir_eval_result *result, size_t 
     size_t *const members = result->best_members + q * CIR_N_BEST_MEMBERS;
     size_t n_top = 0;
 
-    cir__triplets_judge(dataset->triplets, q, scores, self->rows.n_rows, self->relevant, n_relevant,
-                        self->ranks, result->query_figures + q * dataset->triplets->set->n_measures, best,
-                        members);
+    const size_t n_measures = dataset->triplets->set->n_measures;
+    double *measures[3];
+    for (size_t order = 0; order < 3; order++)
+        measures[order] = result->query_figures + (order * result->n_queries + q) * n_measures;
+    cir__triplets_judge(dataset->triplets, q, scores, self->rows.n_rows, self->relevant, self->ties, n_ties,
+                        self->resolved, measures, best, members);
     for (; n_top < CIR_N_TOP && best[n_top] != SIZE_MAX; n_top++)
         top[n_top].id = best[n_top];
     for (size_t i = 0; i < CIR_N_BEST && best[i] != SIZE_MAX; i++)
@@ -73,6 +78,25 @@ static size_t judge_triplets(const batch *self, cir_eval_result *result, size_t 
     return n_top;
 }
 
+/* AP in its forms: expected, and by the worst and the best order of equal scores. */
+static void judge_ap(batch *self, cir_eval_result *result, size_t q, size_t n_ties, size_t n_relevant)
+{
+    static double (*const forms[CIR_N_AP_FORMS])(const cir__tie *, size_t, size_t) = {
+        [CIR_AP_TRAPEZOID] = cir__metrics_ap, [CIR_AP_PAPER] = cir__metrics_ap_paper};
+    const size_t n = result->n_queries;
+
+    for (size_t form = 0; form < CIR_N_AP_FORMS; form++) {
+        double *const bounds = result->AP_bounds + 2 * form * n + q;
+        bounds[0] = bounds[n] = result->AP_forms[form * n + q] = forms[form](self->ties, n_ties, n_relevant);
+        if (!cir__ties_matter(self->ties, n_ties))
+            continue;
+        cir__ties_resolve(self->ties, n_ties, CIR__ORDER_WORST, self->resolved);
+        bounds[0] = forms[form](self->resolved, n_ties, n_relevant);
+        cir__ties_resolve(self->ties, n_ties, CIR__ORDER_BEST, self->resolved);
+        bounds[n] = forms[form](self->resolved, n_ties, n_relevant);
+    }
+}
+
 /* The figures of query q by one method, from the scores of the batch's composed query number i. */
 static void judge(batch *self, const contender *method, size_t q, size_t i_composed)
 {
@@ -80,29 +104,25 @@ static void judge(batch *self, const contender *method, size_t q, size_t i_compo
     cir_eval_result *const result = method->result;
     const cir__item *const query = &dataset->queries[q];
     const size_t first = dataset->instance_begin[query->instance], n = self->rows.n_rows;
-    size_t n_relevant = 0, n_top = 0;
-    size_t *const ranks = self->ranks;
+    size_t n_relevant = 0, n_ties = 0, n_top = 0;
+    const cir__tie *const ties = self->ties;
     cir_hit top[CIR_N_TOP];
 
     if (n > 0) {
         const float *scores =
             cir__scores_get(&self->scores, &self->composed[i_composed], i_composed, CIR_N_TOP, top, &n_top);
         n_relevant = cir__dataset_find_relevant(dataset, q, self->relevant);
-        cir__scores_rank(scores, n, self->relevant, n_relevant, ranks);
+        n_ties = cir__ties_find(scores, n, self->relevant, n_relevant, self->ties);
         if (dataset->triplets != NULL)
-            n_top = judge_triplets(self, result, q, scores, n_relevant, top);
+            n_top = judge_triplets(self, result, q, scores, n_ties, top);
     }
     result->n_relevant[q] = n_relevant;
-    cir__curve_fill(ranks, n_relevant, method->curves + q * CIR_N_CURVE);
-    result->AP_forms[CIR_AP_TRAPEZOID * result->n_queries + q] =
-        cir__metrics_ap(ranks, n_relevant, n_relevant);
-    result->AP_forms[CIR_AP_PAPER * result->n_queries + q] =
-        cir__metrics_ap_paper(ranks, n_relevant, n_relevant);
+    cir__curve_fill(ties, n_ties, n_relevant, method->curves + q * CIR_N_CURVE);
+    judge_ap(self, result, q, n_ties, n_relevant);
     for (size_t k = 0; k < CIR_N_RECALLS; k++) {
         const size_t place = q * CIR_N_RECALLS + k;
-        result->query_recalls[place] = cir__metrics_recall(ranks, n_relevant, n_relevant, cir_recall_at[k]);
-        result->query_precisions[place] =
-            cir__metrics_precision(ranks, n_relevant, n_relevant, cir_recall_at[k]);
+        result->query_recalls[place] = cir__metrics_recall(ties, n_ties, n_relevant, cir_recall_at[k]);
+        result->query_precisions[place] = cir__metrics_precision(ties, n_ties, n_relevant, cir_recall_at[k]);
     }
     for (size_t i = 0; i < CIR_N_TOP; i++)
         result->top[q * CIR_N_TOP + i] = i < n_top ? dataset->item_rows[first + top[i].id] : SIZE_MAX;
@@ -115,7 +135,8 @@ static void batch_done(batch *self, size_t n_composed)
     free(self->composed);
     cir__scores_done(&self->scores);
     free(self->relevant);
-    free(self->ranks);
+    free(self->ties);
+    free(self->resolved);
 }
 
 /* Ranks by the external method, or by all others: their rows may differ. */
@@ -130,8 +151,9 @@ static cir_status rank_some(const run *job, size_t begin, size_t end, bool is_ex
 
     self.composed = cir__new(job->n_methods, n_queries * sizeof *self.composed);
     self.relevant = cir__new_unset(self.rows.n_rows, sizeof *self.relevant);
-    self.ranks = cir__new_unset(self.rows.n_rows, sizeof *self.ranks);
-    if (self.composed == NULL || self.relevant == NULL || self.ranks == NULL)
+    self.ties = cir__new_unset(self.rows.n_rows, sizeof *self.ties);
+    self.resolved = cir__new_unset(self.rows.n_rows, sizeof *self.resolved);
+    if (self.composed == NULL || self.relevant == NULL || self.ties == NULL || self.resolved == NULL)
         status = cir__fail_memory(err, "a ranking");
     for (size_t m = 0; m < job->n_methods && status == CIR_OK; m++) {
         if ((job->methods[m].result->method == CIR_METHOD_EXTERNAL) != is_external)

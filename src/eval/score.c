@@ -1,6 +1,5 @@
 #include "eval/score.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,63 +49,4 @@ const float *cir__scores_get(cir__scores *scores, const cir_composed *query, siz
     cir__top_sort(top.hits, top.n);
     *n_top_out = top.n;
     return fused;
-}
-
-static bool is_before(const float *scores, size_t x, size_t y)
-{
-    return scores[x] > scores[y] || (scores[x] == scores[y] && x < y);
-}
-
-/* The worst goes to the top of the heap. */
-static void sift_down(const float *scores, size_t *rows, size_t n, size_t i)
-{
-    const size_t row = rows[i];
-    for (size_t child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && is_before(scores, rows[child], rows[child + 1]))
-            child++; /* the worse one */
-        if (!is_before(scores, row, rows[child]))
-            break;
-        rows[i] = rows[child];
-    }
-    rows[i] = row;
-}
-
-/* Best first. A heap sort, as qsort cannot be told of the scores. */
-static void sort(const float *scores, size_t *rows, size_t n)
-{
-    for (size_t i = n / 2; i-- > 0;)
-        sift_down(scores, rows, n, i);
-    for (size_t end = n; end > 1; end--) {
-        const size_t worst = rows[0];
-        rows[0] = rows[end - 1];
-        rows[end - 1] = worst;
-        sift_down(scores, rows, end - 1, 0);
-    }
-}
-
-void cir__scores_rank(const float *scores, size_t n_rows, size_t *relevant, size_t n_relevant,
-                      size_t *ranks_out)
-{
-    if (n_relevant == 0)
-        return;
-    sort(scores, relevant, n_relevant);
-    memset(ranks_out, 0, n_relevant * sizeof *ranks_out);
-    /* Each row counts at the first relevant one that it is before; sums then give the places. */
-    const float least = scores[relevant[n_relevant - 1]];
-    for (size_t r = 0; r < n_rows; r++) {
-        size_t low = 0, high = n_relevant;
-        if (scores[r] < least)
-            continue;
-        while (low < high) {
-            const size_t middle = low + (high - low) / 2;
-            if (is_before(scores, r, relevant[middle]))
-                high = middle;
-            else
-                low = middle + 1;
-        }
-        if (low < n_relevant)
-            ranks_out[low]++;
-    }
-    for (size_t i = 1; i < n_relevant; i++)
-        ranks_out[i] += ranks_out[i - 1];
 }

@@ -1,5 +1,4 @@
-/* Scores of a batch of queries over the same rows, all of them held at a time, and the places of the rows
- * that matter. */
+/* Scores of a batch of queries over the same rows, all of them held at a time. */
 #ifndef CIR_EVAL_SCORE_H
 #define CIR_EVAL_SCORE_H
 
@@ -22,11 +21,5 @@ void cir__scores_done(cir__scores *scores);
  * *n_top_out gets min(k, n_rows). Lent until the next call. */
 const float *cir__scores_get(cir__scores *scores, const cir_composed *query, size_t i_query, size_t k,
                              cir_hit *top_out, size_t *n_top_out);
-
-/* The places, counted from 0 and ascending, that some rows have among all by their scores; ties to the
- * smaller row. relevant: [n_relevant] row numbers, sorted by place on return; ranks_out: [n_relevant]. No
- * sort of all rows: n_rows·log(n_relevant) comparisons. */
-void cir__scores_rank(const float *scores, size_t n_rows, size_t *relevant, size_t n_relevant,
-                      size_t *ranks_out);
 
 #endif

@@ -107,6 +107,11 @@ static cir_status points_fill(const cir_dataset *dataset, const cir_settings *ow
         status = cir_eval_result_set_ap(dataset, ap, &results[i], err);
         sweep->mAP[i] = results[i].mAP;
         sweep->mmAP[i] = results[i].mmAP;
+        sweep->mAP_low[i] = results[i].mAP_low;
+        sweep->mmAP_low[i] = results[i].mmAP_low;
+        sweep->mAP_high[i] = results[i].mAP_high;
+        sweep->mmAP_high[i] = results[i].mmAP_high;
+        sweep->n_tied[i] = results[i].n_tied;
     }
     for (size_t i = 0; results != NULL && i < n; i++)
         cir_eval_result_done(&results[i]);
@@ -143,14 +148,19 @@ cir_status cir_eval_sweep(const cir_dataset *dataset, cir_method method, const c
     sweep_out->key = entry->key;
     sweep_out->method = method;
     sweep_out->n = n;
-    sweep_out->values = cir__new(n, 3 * sizeof *sweep_out->values);
+    sweep_out->values = cir__new(n, 7 * sizeof *sweep_out->values);
+    sweep_out->n_tied = cir__new(n, sizeof *sweep_out->n_tied);
     own = cir__new(n, sizeof *own);
-    if (sweep_out->values == NULL || own == NULL) {
+    if (sweep_out->values == NULL || sweep_out->n_tied == NULL || own == NULL) {
         status = cir__fail_memory(err, "a sweep");
         goto exit;
     }
     sweep_out->mAP = sweep_out->values + n;
     sweep_out->mmAP = sweep_out->values + 2 * n;
+    sweep_out->mAP_low = sweep_out->values + 3 * n;
+    sweep_out->mmAP_low = sweep_out->values + 4 * n;
+    sweep_out->mAP_high = sweep_out->values + 5 * n;
+    sweep_out->mmAP_high = sweep_out->values + 6 * n;
     for (size_t i = 0; i < n && status == CIR_OK; i++) {
         own[i] = *settings;
         status = value_set(values[i], i, &own[i], sweep_out, err);
@@ -174,5 +184,6 @@ exit:
 void cir_sweep_done(cir_sweep *sweep)
 {
     free(sweep->values);
+    free(sweep->n_tied);
     memset(sweep, 0, sizeof *sweep);
 }

@@ -34,7 +34,7 @@ static void put_queries(FILE *file, const cir_dataset *dataset, const cir_eval_r
         fprintf(file, ",R@%zu", cir_recall_at[k]);
     for (size_t k = 0; k < CIR_N_RECALLS; k++)
         fprintf(file, ",P@%zu", cir_recall_at[k]);
-    fputs(",n_relevant,n_gallery\r\n", file);
+    fprintf(file, ",n_relevant,n_gallery%s\r\n", result->n_tied > 0 ? ",AP_low,AP_high" : "");
     for (size_t q = 0; q < result->n_queries; q++) {
         const cir_query_view query = cir_dataset_get_query(dataset, q);
         cir__table_put_text(file, query.path);
@@ -47,7 +47,10 @@ static void put_queries(FILE *file, const cir_dataset *dataset, const cir_eval_r
             fprintf(file, ",%.10g", result->query_recalls[q * CIR_N_RECALLS + k]);
         for (size_t k = 0; k < CIR_N_RECALLS; k++)
             fprintf(file, ",%.10g", result->query_precisions[q * CIR_N_RECALLS + k]);
-        fprintf(file, ",%zu,%zu\r\n", result->n_relevant[q], query.n_database);
+        fprintf(file, ",%zu,%zu", result->n_relevant[q], query.n_database);
+        if (result->n_tied > 0)
+            fprintf(file, ",%.10g,%.10g", result->AP_low[q], result->AP_high[q]);
+        fputs("\r\n", file);
     }
 }
 
@@ -55,7 +58,7 @@ static void put_queries(FILE *file, const cir_dataset *dataset, const cir_eval_r
 typedef struct instance_sum {
     const char *name;
     size_t n, n_database;
-    double sum, smallest;
+    double sums[3], smallest[3]; /* of AP, and of AP by the worst and the best order of equal scores */
 } instance_sum;
 
 static size_t count_instances(const cir_dataset *dataset)
@@ -76,17 +79,24 @@ static void put_instances(FILE *file, const cir_dataset *dataset, const cir_eval
         instance_sum *const sum = &sums[query.instance_number];
         sum->name = query.instance;
         sum->n_database = query.n_database;
-        sum->smallest = sum->n == 0 ? result->AP[q] : fmin(sum->smallest, result->AP[q]);
-        sum->sum += result->AP[q];
+        for (size_t i = 0; i < 3; i++) {
+            const double AP = i == 0 ? result->AP[q] : i == 1 ? result->AP_low[q] : result->AP_high[q];
+            sum->smallest[i] = sum->n == 0 ? AP : fmin(sum->smallest[i], AP);
+            sum->sums[i] += AP;
+        }
         sum->n++;
     }
-    fputs("instance,n_queries,mean_AP,smallest_AP,n_gallery\r\n", file);
+    fprintf(file, "instance,n_queries,mean_AP,smallest_AP,n_gallery%s\r\n",
+            result->n_tied > 0 ? ",mean_AP_low,mean_AP_high,smallest_AP_low,smallest_AP_high" : "");
     for (size_t i = 0; i < n_instances; i++) {
         if (sums[i].n == 0)
             continue;
         cir__table_put_text(file, sums[i].name);
-        fprintf(file, ",%zu,%.10g,%.10g,%zu\r\n", sums[i].n, sums[i].sum / (double)sums[i].n,
-                sums[i].smallest, sums[i].n_database);
+        const double n = (double)sums[i].n, *const means = sums[i].sums, *const smallest = sums[i].smallest;
+        fprintf(file, ",%zu,%.10g,%.10g,%zu", sums[i].n, means[0] / n, smallest[0], sums[i].n_database);
+        if (result->n_tied > 0)
+            fprintf(file, ",%.10g,%.10g,%.10g,%.10g", means[1] / n, means[2] / n, smallest[1], smallest[2]);
+        fputs("\r\n", file);
     }
 }
 

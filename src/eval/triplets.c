@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "eval/metrics.h"
 #include "search/top.h"
 
 const cir__triplets_set cir__cirr = {.name = "cirr",
@@ -118,66 +119,111 @@ static void best_members_find(const float *scores, const size_t *members, size_t
     }
 }
 
-static double ap_at(const size_t *ranks, size_t n_relevant, size_t k)
+/* Takes a row out of the ranking. relevant: the rows of the groups, in their order. */
+static void row_remove(const float *scores, size_t row, const size_t *relevant, cir__tie *ties, size_t n_ties)
 {
-    double sum = 0.0;
+    for (size_t i = 0, first = 0; i < n_ties; first += ties[i++].n_relevant) {
+        const float score = scores[relevant[first]];
+        bool is_relevant = false;
+        for (size_t j = first; j < first + ties[i].n_relevant; j++)
+            is_relevant = is_relevant || relevant[j] == row;
+        if (scores[row] > score)
+            ties[i].begin--;
+        else if (scores[row] == score && !is_relevant)
+            ties[i].n_rows--;
+    }
+}
 
-    for (size_t j = 0; j < n_relevant && ranks[j] < k; j++)
-        sum += (double)(j + 1) / (double)(ranks[j] + 1);
-    return sum / (double)(n_relevant < k ? n_relevant : k);
+/* The group of the target alone: rows that share its score, whatever they are. */
+static cir__tie target_find(size_t target, const size_t *relevant, const cir__tie *ties, size_t n_ties)
+{
+    for (size_t i = 0, first = 0; i < n_ties; first += ties[i++].n_relevant)
+        for (size_t j = first; j < first + ties[i].n_relevant; j++)
+            if (relevant[j] == target)
+                return (cir__tie){.begin = ties[i].begin, .n_rows = ties[i].n_rows, .n_relevant = 1};
+    return (cir__tie){.n_rows = 1, .n_relevant = 1};
+}
+
+/* The same among an image set. */
+static cir__tie target_find_member(const float *scores, size_t target, const size_t *members,
+                                   size_t n_members)
+{
+    cir__tie tie = {.n_rows = 1, .n_relevant = 1};
+
+    for (size_t m = 0; m < n_members; m++) {
+        tie.begin += scores[members[m]] > scores[target];
+        tie.n_rows += members[m] != target && scores[members[m]] == scores[target];
+    }
+    return tie;
 }
 
 void cir__triplets_judge(const cir__triplets *triplets, size_t query, const float *scores, size_t n_rows,
-                         const size_t *relevant, size_t n_relevant, size_t *ranks, double *measures_out,
-                         size_t *best_out, size_t *members_out)
+                         const size_t *relevant, cir__tie *ties, size_t n_ties, cir__tie *resolved,
+                         double *const measures_out[3], size_t *best_out, size_t *members_out)
 {
     const cir__triplets_set *const set = triplets->set;
     const size_t excluded = set->excludes_reference ? triplets->references[query] : SIZE_MAX;
     const size_t *const members = triplets->members.rows + triplets->members.begin[query];
     const size_t n_members = triplets->members.begin[query + 1] - triplets->members.begin[query];
-    size_t place = 0, member_place = 0;
+    cir__tie of_all = {.n_rows = 1, .n_relevant = 1}, of_members = of_all;
+    size_t n_relevant = 0;
 
     best_find(scores, n_rows, excluded, best_out);
     best_members_find(scores, members, n_members, members_out);
-    for (size_t j = 0; j < n_relevant; j++)
-        if (excluded != SIZE_MAX && is_before(scores, excluded, relevant[j]))
-            ranks[j]--;
+    if (excluded != SIZE_MAX)
+        row_remove(scores, excluded, relevant, ties, n_ties);
+    for (size_t i = 0; i < n_ties; i++)
+        n_relevant += ties[i].n_relevant;
     if (n_relevant > 0) {
         const size_t target = triplets->relevant.rows[triplets->relevant.begin[query]];
-        for (size_t j = 0; j < n_relevant; j++)
-            if (relevant[j] == target)
-                place = ranks[j];
-        for (size_t m = 0; m < n_members; m++)
-            member_place += is_before(scores, members[m], target);
+        of_all = target_find(target, relevant, ties, n_ties);
+        of_members = target_find_member(scores, target, members, n_members);
     }
-    for (size_t i = 0; i < set->n_measures; i++) {
-        const cir__measure *const measure = &set->measures[i];
-        if (n_relevant == 0)
-            measures_out[i] = 0.0;
-        else if (measure->kind == CIR__AP_AT)
-            measures_out[i] = ap_at(ranks, n_relevant, measure->k);
-        else
-            measures_out[i] = (measure->kind == CIR__RECALL ? place : member_place) < measure->k;
+    for (size_t order = CIR__ORDER_ANY; order <= CIR__ORDER_BEST; order++) {
+        cir__tie targets[2] = {of_all, of_members};
+        cir__ties_resolve(targets, 2, (cir__tie_order)order, targets);
+        cir__ties_resolve(ties, n_ties, (cir__tie_order)order, resolved);
+        for (size_t i = 0; i < set->n_measures; i++) {
+            const cir__measure *const measure = &set->measures[i];
+            if (n_relevant == 0)
+                measures_out[order][i] = 0.0;
+            else if (measure->kind == CIR__AP_AT)
+                measures_out[order][i] = cir__metrics_ap_at(resolved, n_ties, n_relevant, measure->k);
+            else
+                measures_out[order][i] =
+                    cir__tie_part_within(&targets[measure->kind == CIR__MEMBER_RECALL], measure->k);
+        }
     }
 }
 
 /* The mean, in percent, of one measure over the queries of a category (SIZE_MAX: all) that have an aspect (0:
- * all). */
-static double mean(const cir__triplets *triplets, const double *measures, size_t measure, size_t category,
-                   unsigned aspect)
+ * all), and what it is by the worst and the best order. */
+static cir_figure mean(const cir__triplets *triplets, const double *measures, size_t measure, size_t category,
+                       unsigned aspect, const char *group, const char *name)
 {
     const size_t n_measures = triplets->set->n_measures;
-    double sum = 0.0;
+    double sums[3] = {0.0};
     size_t n = 0;
 
     for (size_t q = 0; q < triplets->n_queries; q++) {
         if ((category != SIZE_MAX && triplets->categories[q] != category) ||
             (aspect != 0 && (triplets->aspects[q] & aspect) == 0))
             continue;
-        sum += measures[q * n_measures + measure];
+        for (size_t order = 0; order < 3; order++)
+            sums[order] += measures[(order * triplets->n_queries + q) * n_measures + measure];
         n++;
     }
-    return n == 0 ? 0.0 : 100.0 * sum / (double)n;
+    for (size_t order = 0; order < 3; order++)
+        sums[order] = n == 0 ? 0.0 : 100.0 * sums[order] / (double)n;
+    return (cir_figure){group, name, sums[CIR__ORDER_ANY], sums[CIR__ORDER_WORST], sums[CIR__ORDER_BEST]};
+}
+
+/* Adds a part of a figure to what is a mean of several. */
+static void figure_add(cir_figure *sum, const cir_figure *figure, double n)
+{
+    sum->value += figure->value / n;
+    sum->low += figure->low / n;
+    sum->high += figure->high / n;
 }
 
 /* Each category's figures and their mean, and the categories' average of these. */
@@ -193,13 +239,12 @@ static size_t categories_summarise(const cir__triplets *triplets, const double *
         cir_figure *const row = figures + c * n_columns;
         row[set->n_measures] = (cir_figure){.group = set->categories[c], .name = "mean"};
         for (size_t i = 0; i < set->n_measures; i++) {
-            row[i] =
-                (cir_figure){set->categories[c], set->measures[i].name, mean(triplets, measures, i, c, 0)};
-            row[set->n_measures].value += row[i].value / (double)set->n_measures;
+            row[i] = mean(triplets, measures, i, c, 0, set->categories[c], set->measures[i].name);
+            figure_add(&row[set->n_measures], &row[i], (double)set->n_measures);
         }
         for (size_t i = 0; i < n_columns; i++) {
             averages[i].name = row[i].name;
-            averages[i].value += row[i].value / (double)n_categories;
+            figure_add(&averages[i], &row[i], (double)n_categories);
         }
     }
     return (n_categories + 1) * n_columns;
@@ -220,14 +265,15 @@ cir_status cir__triplets_summarise(const cir__triplets *triplets, const double *
     if (set->n_categories > 0)
         n = categories_summarise(triplets, measures, figures);
     for (size_t i = 0; set->n_categories == 0 && i < set->n_measures; i++)
-        figures[n++] = (cir_figure){NULL, set->measures[i].name, mean(triplets, measures, i, SIZE_MAX, 0)};
+        figures[n++] = mean(triplets, measures, i, SIZE_MAX, 0, NULL, set->measures[i].name);
     if (set == &cir__cirr) {
-        const double value = (figures[CIRR_R5].value + figures[CIRR_SUBSET1].value) / 2;
-        figures[n++] = (cir_figure){NULL, "mean(R@5, R_subset@1)", value};
+        figures[n] = (cir_figure){.name = "mean(R@5, R_subset@1)"};
+        figure_add(&figures[n], &figures[CIRR_R5], 2);
+        figure_add(&figures[n++], &figures[CIRR_SUBSET1], 2);
     }
     for (unsigned a = 0; set == &cir__circo && a < CIR__N_ASPECTS; a++)
-        figures[n++] = (cir_figure){"mAP@10 by aspect", cir__circo_aspects[a],
-                                    mean(triplets, measures, CIRCO_AP10, SIZE_MAX, 1u << a)};
+        figures[n++] = mean(triplets, measures, CIRCO_AP10, SIZE_MAX, 1u << a, "mAP@10 by aspect",
+                            cir__circo_aspects[a]);
     *figures_out = figures;
     *n_figures_out = n;
     return CIR_OK;

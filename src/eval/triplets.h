@@ -7,6 +7,7 @@
 
 #include "cir/eval.h"
 #include "eval/intern.h"
+#include "eval/ties.h"
 
 #define CIR__MAX_MEASURES 8
 #define CIR__MAX_CATEGORIES 3
@@ -65,15 +66,16 @@ cir__triplets *cir__triplets_new(const cir__triplets_set *set, size_t n_queries)
 void cir__triplets_free(cir__triplets *triplets);
 
 /* Takes the reference out of a query's ranking where it is not to be ranked, and counts. scores: [n_rows] of
- * its gallery; relevant: [n_relevant] rows sorted by place, ranks: their places, which are mended.
- * measures_out: [n_measures] 0–1, all 0 without answers; best_out: [CIR_N_BEST] rows, members_out:
- * [CIR_N_BEST_MEMBERS], both best first with SIZE_MAX where there are fewer. */
+ * its gallery; relevant, ties: as cir__ties_find left them, the latter are mended; resolved: [n_ties]
+ * scratch. measures_out: by cir__tie_order, [n_measures] 0–1 each, all 0 without answers; a recall is how
+ * likely the target is among the k best. best_out: [CIR_N_BEST] rows, members_out: [CIR_N_BEST_MEMBERS], both
+ * best first with SIZE_MAX where there are fewer, ties to the smaller row. */
 void cir__triplets_judge(const cir__triplets *triplets, size_t query, const float *scores, size_t n_rows,
-                         const size_t *relevant, size_t n_relevant, size_t *ranks, double *measures_out,
-                         size_t *best_out, size_t *members_out);
+                         const size_t *relevant, cir__tie *ties, size_t n_ties, cir__tie *resolved,
+                         double *const measures_out[3], size_t *best_out, size_t *members_out);
 
-/* The benchmark's table from what was counted, measures: [n_queries, n_measures]. Free *figures_out with
- * free(). Errors: CIR_NO_MEMORY. */
+/* The benchmark's table from what was counted, measures: [3, n_queries, n_measures], by cir__tie_order. Free
+ * *figures_out with free(). Errors: CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__triplets_summarise(const cir__triplets *triplets, const double *measures,
                                                   cir_figure **figures_out, size_t *n_figures_out,
                                                   cir_error *err);
