@@ -7,7 +7,14 @@
  * Ids count from 0, are never reused, and stay for the life of the index. An open index is a view of what was
  * committed when it was opened: any number of threads and processes may read it while one process updates it.
  * Two things follow an update at once: an image's record (its path, when it has moved), and the feature of a
- * photo whose file was replaced. */
+ * photo whose file was replaced.
+ *
+ * An open index is the folder that was opened, wherever it is moved to: its files are opened within it, and
+ * links, pipes and the like in it are refused. Whatever reads the catalogue or commits looks first whether
+ * the path still leads there, and says CIR_GONE where it does not. Readers write nothing, except to undo what
+ * a killed update left in the catalogue, while they hold the index' lock.
+ *
+ * SQLite is given a VFS of a name of its own ("cir-…") for the time of opening; no default is changed. */
 #ifndef CIR_INDEX_H
 #define CIR_INDEX_H
 
@@ -93,7 +100,7 @@ typedef struct cir_image_record {
     int64_t taken_at; /* INT64_MIN: unknown */
 } cir_image_record;
 
-/* Errors: CIR_NOT_FOUND (no such id), CIR_DAMAGED, CIR_IO, CIR_NO_MEMORY. */
+/* Errors: CIR_NOT_FOUND (no such id), CIR_GONE, CIR_DAMAGED, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_get_image(const cir_index *index, size_t id,
                                                       cir_image_record *record_out, cir_error *err);
 CIR_API void cir_image_record_done(cir_image_record *record); /* a zeroed record is allowed */
@@ -119,7 +126,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_list(const cir_index *index, cir_ima
 CIR_MUST_CHECK CIR_API cir_status cir_index_list_all(const cir_index *index, cir_image_visit *visit,
                                                      void *context, cir_error *err);
 
-/* Whether nothing was committed since the index was opened. Errors: CIR_BUSY, CIR_DAMAGED, CIR_IO,
+/* Whether nothing was committed since the index was opened. Errors: CIR_GONE, CIR_BUSY, CIR_DAMAGED, CIR_IO,
  * CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_is_current(const cir_index *index, bool *is_current_out,
                                                        cir_error *err);
@@ -161,9 +168,11 @@ typedef bool cir_update_watch(void *context, const cir_update_progress *progress
 
 typedef struct cir_update_options {
     cir_image_options image;
-    size_t batch;        /* pictures encoded together; 0 means 16 */
-    bool retries_failed; /* try again what failed although its file has not changed */
-    size_t min_coded;    /* photos from which on compact codes are made; 0: CIR_INDEX_MIN_CODED */
+    size_t batch;          /* pictures encoded together; 0 means 16 */
+    bool retries_failed;   /* try again what failed although its file has not changed */
+    size_t min_coded;      /* photos from which on compact codes are made; 0: CIR_INDEX_MIN_CODED */
+    const cir_index *only; /* update this open index alone: CIR_GONE where its path leads to another, or to
+                            * none; NULL: what lies at the path, or a new one */
     cir_update_watch *watch;
     void *watch_context;
 } cir_update_options;
@@ -175,7 +184,9 @@ typedef struct cir_update_options {
  * what was committed is kept and the next run continues. At the end compact codes are brought up to
  * date (cir_index_update_codes); a failure of that comes when all else is committed. progress_out may be
  * NULL. Errors: CIR_BUSY (another process updates this index), CIR_FULL, CIR_PERMISSION, CIR_IO,
- * CIR_NOT_FOUND (a given path), CIR_MISMATCH, CIR_VERSION, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY. */
+ * CIR_NOT_FOUND (a given path), CIR_MISMATCH, CIR_VERSION, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY,
+ * CIR_GONE (the index was moved or replaced meanwhile; what was committed is in it), CIR_UNSUPPORTED (its
+ * file system has no locks). */
 CIR_MUST_CHECK CIR_API cir_status cir_index_update(const char *index_path, const char *const *paths,
                                                    size_t n_paths, const cir_model *model, cir_pool *pool,
                                                    const cir_update_options *options,

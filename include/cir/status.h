@@ -33,7 +33,8 @@
     X(CIR_VERSION, "version", "written by a newer version of cir")                                           \
     X(CIR_DAMAGED, "damaged", "a stored file contradicts its checksum or its catalogue")                     \
     X(CIR_BUSY, "busy", "another process holds it")                                                          \
-    X(CIR_INTERRUPTED, "interrupted", "stopped on request; what was committed is kept")
+    X(CIR_INTERRUPTED, "interrupted", "stopped on request; what was committed is kept")                      \
+    X(CIR_GONE, "gone", "what was opened is no longer at its place: moved, replaced or deleted")
 
 typedef enum cir_status {
 #define CIR_STATUS_ENUM(symbol, name, meaning) symbol,

@@ -36,6 +36,19 @@ static cir_status open_regular(const char *path, int *fd_out, size_t *size_out, 
     return CIR_OK;
 }
 
+cir_status cir__mapping_of_fd(int fd, size_t size, const char *name, cir__mapping *mapping_out,
+                              cir_error *err)
+{
+    *mapping_out = (cir__mapping){0};
+    if (size == 0)
+        return CIR_OK;
+    void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED)
+        return cir__fail_errno(err, errno, "%s: cannot be mapped", name);
+    *mapping_out = (cir__mapping){data, size};
+    return CIR_OK;
+}
+
 cir_status cir__mapping_open(const char *path, cir__mapping *mapping_out, cir_error *err)
 {
     *mapping_out = (cir__mapping){0};
@@ -44,13 +57,7 @@ cir_status cir__mapping_open(const char *path, cir__mapping *mapping_out, cir_er
     cir_status status = open_regular(path, &fd, &size, err);
     if (status != CIR_OK)
         return status;
-    if (size > 0) {
-        void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-        if (data == MAP_FAILED)
-            status = cir__fail_errno(err, errno, "%s: cannot be mapped", path);
-        else
-            *mapping_out = (cir__mapping){data, size};
-    }
+    status = cir__mapping_of_fd(fd, size, path, mapping_out, err);
     close(fd);
     return status;
 }
@@ -79,6 +86,27 @@ static cir_status read_all(int fd, const char *path, uint8_t *bytes, size_t size
     return CIR_OK;
 }
 
+cir_status cir__file_read_fd(int fd, size_t size, size_t max_bytes, const char *name, uint8_t **bytes_out,
+                             size_t *size_out, cir_error *err)
+{
+    *bytes_out = NULL;
+    *size_out = 0;
+    if (size > max_bytes)
+        return cir__fail(err, CIR_LIMIT, "%s: has %zu bytes, at most %zu are read", name, size, max_bytes);
+    uint8_t *bytes = malloc(size + 1);
+    if (bytes == NULL)
+        return cir__fail_memory(err, name);
+    cir_status status = read_all(fd, name, bytes, size, &size, err);
+    if (status != CIR_OK) {
+        free(bytes);
+        return status;
+    }
+    bytes[size] = 0;
+    *bytes_out = bytes;
+    *size_out = size;
+    return CIR_OK;
+}
+
 cir_status cir__file_read(const char *path, size_t max_bytes, uint8_t **bytes_out, size_t *size_out,
                           cir_error *err)
 {
@@ -89,25 +117,7 @@ cir_status cir__file_read(const char *path, size_t max_bytes, uint8_t **bytes_ou
     cir_status status = open_regular(path, &fd, &size, err);
     if (status != CIR_OK)
         return status;
-    uint8_t *bytes = NULL;
-    if (size > max_bytes) {
-        status = cir__fail(err, CIR_LIMIT, "%s: has %zu bytes, at most %zu are read", path, size, max_bytes);
-        goto done;
-    }
-    bytes = malloc(size + 1);
-    if (bytes == NULL) {
-        status = cir__fail_memory(err, path);
-        goto done;
-    }
-    status = read_all(fd, path, bytes, size, &size, err);
-    if (status != CIR_OK)
-        goto done;
-    bytes[size] = 0;
-    *bytes_out = bytes;
-    *size_out = size;
-    bytes = NULL;
-done:
-    free(bytes);
+    status = cir__file_read_fd(fd, size, max_bytes, path, bytes_out, size_out, err);
     close(fd);
     return status;
 }

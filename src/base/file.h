@@ -25,6 +25,10 @@ typedef struct cir__mapping {
  * CIR_PERMISSION, CIR_IO, CIR_FORMAT (not a regular file), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__mapping_open(const char *path, cir__mapping *mapping_out, cir_error *err);
 
+/* The same for an open file of size bytes, which may be closed then. name is for messages. */
+CIR_MUST_CHECK cir_status cir__mapping_of_fd(int fd, size_t size, const char *name, cir__mapping *mapping_out,
+                                             cir_error *err);
+
 /* Unmaps and zeroes; a zeroed mapping is allowed. */
 void cir__mapping_close(cir__mapping *mapping);
 
@@ -32,6 +36,10 @@ void cir__mapping_close(cir__mapping *mapping);
  * Errors: as cir__mapping_open, and CIR_LIMIT. */
 CIR_MUST_CHECK cir_status cir__file_read(const char *path, size_t max_bytes, uint8_t **bytes_out,
                                          size_t *size_out, cir_error *err);
+
+/* The same for an open file of size bytes. */
+CIR_MUST_CHECK cir_status cir__file_read_fd(int fd, size_t size, size_t max_bytes, const char *name,
+                                            uint8_t **bytes_out, size_t *size_out, cir_error *err);
 
 /* Writes bytes to path atomically: a temporary file beside it, synced, renamed, the folder synced.
  * Errors: CIR_PERMISSION, CIR_FULL, CIR_IO, CIR_NOT_FOUND (no such folder), CIR_NO_MEMORY. */

@@ -252,13 +252,10 @@ cir_status cir__npy_parse(cir__bytes_view bytes, cir__npy_view *view_out, cir_er
     return CIR_OK;
 }
 
-cir_status cir__npy_open(const char *path, cir__npy_file *file_out, cir_error *err)
+/* Takes the mapping of file. */
+static cir_status parse_whole(cir__npy_file file, const char *path, cir__npy_file *file_out, cir_error *err)
 {
-    *file_out = (cir__npy_file){0};
-    cir__npy_file file = {0};
-    cir_status status = cir__mapping_open(path, &file.mapping, err);
-    if (status != CIR_OK)
-        return status;
+    cir_status status;
     cir__bytes_view bytes = {file.mapping.data, file.mapping.size, path};
     status = cir__npy_parse(bytes, &file.view, err);
     if (status == CIR_OK && file.view.n_extra_bytes > 0)
@@ -270,6 +267,14 @@ cir_status cir__npy_open(const char *path, cir__npy_file *file_out, cir_error *e
     }
     *file_out = file;
     return CIR_OK;
+}
+
+cir_status cir__npy_open(const char *path, cir__npy_file *file_out, cir_error *err)
+{
+    cir__npy_file file = {0};
+    *file_out = file;
+    cir_status status = cir__mapping_open(path, &file.mapping, err);
+    return status == CIR_OK ? parse_whole(file, path, file_out, err) : status;
 }
 
 void cir__npy_close(cir__npy_file *file)
@@ -295,26 +300,46 @@ void cir__npy_copy_rows(const cir__npy_view *view, size_t first_row, size_t n_ro
     }
 }
 
+/* Takes the file. */
+static cir_status copy_whole(cir__npy_file *file, const char *path, float **rows_out, cir__npy_view *view_out,
+                             cir_error *err)
+{
+    size_t n_items = file->view.n_rows * file->view.row_items; /* fits: the file holds as many */
+    float *rows = cir__new_unset(n_items, sizeof *rows);
+    cir_status status = rows != NULL ? CIR_OK : cir__fail_memory(err, path);
+    if (status == CIR_OK) {
+        cir__npy_copy_rows(&file->view, 0, file->view.n_rows, rows);
+        *rows_out = rows;
+        *view_out = file->view;
+        view_out->data = NULL;
+    }
+    cir__npy_close(file);
+    return status;
+}
+
 cir_status cir__npy_read(const char *path, float **rows_out, cir__npy_view *view_out, cir_error *err)
 {
     *rows_out = NULL;
     *view_out = (cir__npy_view){0};
     cir__npy_file file;
     cir_status status = cir__npy_open(path, &file, err);
-    if (status != CIR_OK)
-        return status;
-    size_t n_items = file.view.n_rows * file.view.row_items; /* fits: the file holds as many */
-    float *rows = cir__new_unset(n_items, sizeof *rows);
-    if (rows == NULL) {
-        status = cir__fail_memory(err, path);
-        goto done;
-    }
-    cir__npy_copy_rows(&file.view, 0, file.view.n_rows, rows);
-    *rows_out = rows;
-    *view_out = file.view;
-    view_out->data = NULL;
-done:
-    cir__npy_close(&file);
+    return status == CIR_OK ? copy_whole(&file, path, rows_out, view_out, err) : status;
+}
+
+cir_status cir__npy_read_in(const cir__folder *folder, const char *name, float **rows_out,
+                            cir__npy_view *view_out, cir_error *err)
+{
+    *rows_out = NULL;
+    *view_out = (cir__npy_view){0};
+    cir__npy_file file = {0};
+    char *path = cir__folder_join(folder, name);
+    cir_status status = path != NULL ? cir__folder_map(folder, name, &file.mapping, err)
+                                     : cir__fail_memory(err, cir__folder_name(folder));
+    if (status == CIR_OK)
+        status = parse_whole(file, path, &file, err);
+    if (status == CIR_OK)
+        status = copy_whole(&file, path, rows_out, view_out, err);
+    free(path);
     return status;
 }
 
@@ -334,22 +359,45 @@ void cir__npy_format_header(cir__npy_dtype dtype, size_t n_rows, size_t dim,
     header_out[CIR__NPY_HEADER_SIZE - 1] = '\n';
 }
 
+/* The bytes of a file: free(). name is for messages. */
+static cir_status format_whole(const char *name, cir__npy_dtype dtype, size_t n_rows, size_t dim,
+                               const void *data, uint8_t **bytes_out, size_t *size_out, cir_error *err)
+{
+    size_t size;
+    *bytes_out = NULL;
+    if (!cir__size_mul(n_rows, dim != 0 ? dim : 1, &size) ||
+        !cir__size_mul(size, cir__npy_item_bytes(dtype), &size) ||
+        !cir__size_add(size, CIR__NPY_HEADER_SIZE, size_out))
+        return cir__fail(err, CIR_LIMIT, "%s: %zu × %zu items are more than a file holds", name, n_rows, dim);
+    *bytes_out = cir__new_unset(*size_out, 1);
+    if (*bytes_out == NULL)
+        return cir__fail_memory(err, name);
+    cir__npy_format_header(dtype, n_rows, dim, *bytes_out);
+    if (size > 0)
+        memcpy(*bytes_out + CIR__NPY_HEADER_SIZE, data, size);
+    return CIR_OK;
+}
+
 cir_status cir__npy_write(const char *path, cir__npy_dtype dtype, size_t n_rows, size_t dim, const void *data,
                           cir_error *err)
 {
+    uint8_t *bytes;
     size_t size;
-    size_t whole;
-    if (!cir__size_mul(n_rows, dim != 0 ? dim : 1, &size) ||
-        !cir__size_mul(size, cir__npy_item_bytes(dtype), &size) ||
-        !cir__size_add(size, CIR__NPY_HEADER_SIZE, &whole))
-        return cir__fail(err, CIR_LIMIT, "%s: %zu × %zu items are more than a file holds", path, n_rows, dim);
-    uint8_t *bytes = cir__new_unset(whole, 1);
-    if (bytes == NULL)
-        return cir__fail_memory(err, path);
-    cir__npy_format_header(dtype, n_rows, dim, bytes);
-    if (size > 0)
-        memcpy(bytes + CIR__NPY_HEADER_SIZE, data, size);
-    cir_status status = cir__file_replace(path, bytes, whole, err);
+    cir_status status = format_whole(path, dtype, n_rows, dim, data, &bytes, &size, err);
+    if (status == CIR_OK)
+        status = cir__file_replace(path, bytes, size, err);
+    free(bytes);
+    return status;
+}
+
+cir_status cir__npy_write_in(const cir__folder *folder, const char *name, cir__npy_dtype dtype, size_t n_rows,
+                             size_t dim, const void *data, cir_error *err)
+{
+    uint8_t *bytes;
+    size_t size;
+    cir_status status = format_whole(name, dtype, n_rows, dim, data, &bytes, &size, err);
+    if (status == CIR_OK)
+        status = cir__folder_replace(folder, name, 0666, bytes, size, err);
     free(bytes);
     return status;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "cir/status.h"
 
 #define CIR__NPY_MAX_DIMS 4
@@ -61,6 +62,10 @@ void cir__npy_copy_rows(const cir__npy_view *view, size_t first_row, size_t n_ro
 CIR_MUST_CHECK cir_status cir__npy_read(const char *path, float **rows_out, cir__npy_view *view_out,
                                         cir_error *err);
 
+/* The same for a file of an open folder. */
+CIR_MUST_CHECK cir_status cir__npy_read_in(const cir__folder *folder, const char *name, float **rows_out,
+                                           cir__npy_view *view_out, cir_error *err);
+
 /* The header of an array [n_rows, dim], of fixed size: dim 0 makes it one-dimensional, [n_rows]. Any n_rows
  * and dim fit. The bytes are those that numpy writes. */
 void cir__npy_format_header(cir__npy_dtype dtype, size_t n_rows, size_t dim,
@@ -70,5 +75,9 @@ void cir__npy_format_header(cir__npy_dtype dtype, size_t n_rows, size_t dim,
  * cir__file_replace, and CIR_LIMIT where the size overflows. */
 CIR_MUST_CHECK cir_status cir__npy_write(const char *path, cir__npy_dtype dtype, size_t n_rows, size_t dim,
                                          const void *data, cir_error *err);
+
+/* The same for a file of an open folder. */
+CIR_MUST_CHECK cir_status cir__npy_write_in(const cir__folder *folder, const char *name, cir__npy_dtype dtype,
+                                            size_t n_rows, size_t dim, const void *data, cir_error *err);
 
 #endif

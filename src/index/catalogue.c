@@ -115,25 +115,19 @@ cir_status cir__catalogue_open(const cir__place *place, cir__catalogue_mode mode
     *store_out = NULL;
     cir_status status;
     cir__store *store = NULL;
-    char *path = cir__place_join(place, CIR__CATALOGUE_NAME);
-    if (path == NULL)
-        return cir__fail_memory(err, place->index);
     struct stat facts;
-    if (stat(path, &facts) != 0) {
-        if (errno != ENOENT && errno != ENOTDIR)
-            status = cir__fail_errno(err, errno, "%s: the catalogue cannot be opened", place->index);
-        else if (mode != CIR__CATALOGUE_CREATE)
-            status =
-                fail_not_index(place, errno == ENOENT ? "it holds no catalogue" : "it is no folder", err);
-        else
-            status = CIR_OK;
-    } else {
+    int why = cir__folder_examine(place->folder, CIR__CATALOGUE_NAME, &facts);
+    if (why == 0)
         status = S_ISREG(facts.st_mode) ? CIR_OK : fail_not_index(place, "its catalogue is no file", err);
-    }
+    else if (why != ENOENT)
+        status = cir__fail_errno(err, why, "%s: the catalogue cannot be opened", place->index);
+    else if (mode != CIR__CATALOGUE_CREATE)
+        status = fail_not_index(place, "it holds no catalogue", err);
+    else
+        status = CIR_OK;
     if (status == CIR_OK)
-        status = cir__store_open(path, place->index, mode != CIR__CATALOGUE_READ,
+        status = cir__store_open(place->folder, CIR__CATALOGUE_NAME, mode != CIR__CATALOGUE_READ,
                                  mode == CIR__CATALOGUE_CREATE, &store, err);
-    free(path);
     if (status != CIR_OK)
         return status;
     status = check_kind(place, store, mode == CIR__CATALOGUE_CREATE, err);

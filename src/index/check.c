@@ -7,18 +7,21 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "cir/index.h"
 #include "index/catalogue.h"
 #include "index/check_features.h"
 #include "index/findings.h"
 #include "index/layout.h"
+#include "index/lock.h"
 #include "index/place.h"
 #include "index/rows.h"
 #include "index/texts.h"
+#include "index/vectors.h"
 
 #define MAX_TEXTS 100
+#define JOURNAL_NAME CIR__CATALOGUE_NAME "-journal"
 
 typedef struct check {
     cir__place place;
@@ -68,16 +71,106 @@ static cir_status check_catalogue(check *c, cir_error *err)
     return CIR_OK;
 }
 
+/* Whether an index owns a name in its folder. */
+static bool is_own_name(const char *name)
+{
+    static const char *const names[] = {CIR__CATALOGUE_NAME,
+                                        JOURNAL_NAME,
+                                        CIR__LOCK_NAME,
+                                        CIR__FEATURES_NAME,
+                                        CIR__THUMBNAILS_NAME,
+                                        CIR__THUMBNAILS_NAME "-wal",
+                                        CIR__THUMBNAILS_NAME "-shm",
+                                        CIR__THUMBNAILS_NAME "-journal"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A name that leads elsewhere is taken away, what it leads to stays as it is. What has a second name gets a
+ * copy where it is dear, and goes where it can be made again. */
+static void check_name(check *c, const cir__folder *folder, const char *name, const struct stat *facts)
+{
+    if (S_ISDIR(facts->st_mode))
+        return;
+    const char *fault = cir__folder_find_fault(folder, name);
+    if (fault == NULL)
+        return;
+    bool is_catalogue = strcmp(name, CIR__CATALOGUE_NAME) == 0;
+    bool is_repaired = c->repairs;
+    if (!S_ISREG(facts->st_mode))
+        is_repaired = is_repaired && !is_catalogue && cir__folder_remove(folder, name);
+    else if (is_catalogue || strcmp(name, CIR__VECTORS_NAME) == 0)
+        is_repaired = is_repaired && cir__folder_unshare(folder, name, NULL) == CIR_OK;
+    else
+        is_repaired = is_repaired && cir__folder_remove(folder, name);
+    cir__findings_add(&c->findings, is_repaired, "%s/%s: %s, and a plain file of its own is to be there",
+                      cir__folder_name(folder), name, fault);
+}
+
+static void visit_own_name(void *context, const cir__folder *folder, const char *name,
+                           const struct stat *facts)
+{
+    if (is_own_name(name))
+        check_name(context, folder, name, facts);
+}
+
+/* What stands in the way of a lock: nobody can hold one through it. */
+static void remove_false_lock(check *c)
+{
+    struct stat facts;
+    if (c->repairs && cir__folder_examine(c->place.folder, CIR__LOCK_NAME, &facts) == 0)
+        check_name(c, c->place.folder, CIR__LOCK_NAME, &facts);
+}
+
+/* SQLite refuses to look at anything as long as it is there. */
+static void remove_false_journal(check *c)
+{
+    struct stat facts;
+    if (cir__folder_examine(c->place.folder, JOURNAL_NAME, &facts) == 0 && !S_ISREG(facts.st_mode) &&
+        cir__folder_find_fault(c->place.folder, CIR__CATALOGUE_NAME) == NULL)
+        check_name(c, c->place.folder, JOURNAL_NAME, &facts);
+}
+
+static void visit_name_of_model(void *context, const cir__folder *folder, const char *name,
+                                const struct stat *facts)
+{
+    check_name(context, folder, name, facts);
+}
+
+/* Names of the index' folder, of the folder of features and of each model in it. */
+static void visit_features(void *context, const cir__folder *features, const char *name,
+                           const struct stat *facts)
+{
+    cir__folder *folder;
+    check_name(context, features, name, facts);
+    if (S_ISDIR(facts->st_mode) && cir__folder_open_in(features, name, false, &folder, NULL) == CIR_OK) {
+        (void)cir__folder_list(folder, visit_name_of_model, context);
+        cir__folder_close(folder);
+    }
+}
+
+static void check_names(check *c)
+{
+    cir__folder *features;
+    (void)cir__folder_list(c->place.folder, visit_own_name, c);
+    if (cir__layout_open_features(&c->place, &features, NULL) == CIR_OK)
+        (void)cir__folder_list(features, visit_features, c);
+    cir__folder_close(features);
+}
+
 /* Derived: mending it is to do without it. */
 static void check_texts(check *c, const cir_index_model *model)
 {
-    char *folder = cir__layout_of_model(&c->place, model->key);
-    char *path = folder != NULL ? cir__path_join(folder, CIR__TEXTS_NAME) : NULL;
-    const char *finding = path != NULL ? cir__texts_examine(folder, model->dim) : NULL;
+    cir__folder *folder;
+    if (cir__layout_open_model(&c->place, model->key, false, &folder, NULL) != CIR_OK)
+        return;
+    const char *finding = cir__texts_examine(folder, model->dim);
     if (finding != NULL)
-        cir__findings_add(&c->findings, c->repairs && unlink(path) == 0, "%s: %s", path, finding);
-    free(path);
-    free(folder);
+        cir__findings_add(&c->findings, c->repairs && cir__folder_remove(folder, CIR__TEXTS_NAME),
+                          "%s/%s: %s", cir__folder_name(folder), CIR__TEXTS_NAME, finding);
+    cir__folder_close(folder);
 }
 
 static cir_status check_models(check *c, cir_pool *pool, cir_error *err)
@@ -103,43 +196,45 @@ static bool is_left_over(const char *name)
     return strspn(dot + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == 6;
 }
 
-static void visit_file_of_model(void *context, const char *path, const char *name, bool is_folder,
-                                uint64_t size_bytes)
+static void visit_file_of_model(void *context, const cir__folder *folder, const char *name,
+                                const struct stat *facts)
 {
-    (void)size_bytes;
     check *c = context;
     /* Younger ones may belong to a process that is just writing a derived file. */
-    struct stat facts;
     struct timespec now;
-    if (is_folder || !is_left_over(name) || stat(path, &facts) != 0)
-        return;
     clock_gettime(CLOCK_REALTIME, &now);
-    if (now.tv_sec - facts.st_mtim.tv_sec < 3600)
+    if (!S_ISREG(facts->st_mode) || !is_left_over(name) || now.tv_sec - facts->st_mtim.tv_sec < 3600)
         return;
-    cir__findings_add(&c->findings, c->repairs && unlink(path) == 0, "%s: is a left-over of a replaced file",
-                      path);
+    cir__findings_add(&c->findings, c->repairs && cir__folder_remove(folder, name),
+                      "%s/%s: is a left-over of a replaced file", cir__folder_name(folder), name);
 }
 
-static void visit_model_folder(void *context, const char *path, const char *name, bool is_folder,
-                               uint64_t size_bytes)
+static void visit_model_folder(void *context, const cir__folder *features, const char *name,
+                               const struct stat *facts)
 {
-    (void)size_bytes;
     check *c = context;
+    bool is_folder = S_ISDIR(facts->st_mode);
+    cir__folder *folder;
     for (size_t i = 0; i < c->n_models; i++)
         if (strcmp(c->models[i].key, name) == 0) {
-            (void)cir__layout_list(path, visit_file_of_model, c);
+            if (cir__folder_open_in(features, name, false, &folder, NULL) == CIR_OK)
+                (void)cir__folder_list(folder, visit_file_of_model, c);
+            cir__folder_close(folder);
             return;
         }
+    if (!is_folder && !S_ISREG(facts->st_mode))
+        return; /* told of already */
     /* An update that adds a model makes its folder before the catalogue tells of it. */
-    if (!c->repairs && cir__layout_is_locked(&c->place))
+    if (!c->repairs && cir__lock_is_held(c->place.folder))
         return;
     /* Never more than what an interrupted beginning leaves: features are dear, and the catalogue may be the
      * one that is wrong. */
-    bool is_repaired = is_folder && c->repairs && cir__layout_remove_empty_model(path);
+    bool is_repaired = is_folder && c->repairs && cir__layout_remove_empty_model(features, name);
     cir__findings_add(&c->findings, is_repaired,
-                      is_folder ? "%s: belongs to no model of the catalogue; delete it if nothing is missed"
-                                : "%s: is no file of an index; delete it",
-                      path);
+                      is_folder
+                          ? "%s/%s: belongs to no model of the catalogue; delete it if nothing is missed"
+                          : "%s/%s: is no file of an index; delete it",
+                      cir__folder_name(features), name);
 }
 
 cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool, cir_check_report *report,
@@ -154,17 +249,23 @@ cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool, cir_c
                          path, path);
     check c = {.repairs = repairs, .findings = {report, context, {0}}};
     int lock = -1;
-    char *features = NULL;
+    cir__folder *features = NULL;
     cir_error why;
     cir_status status = cir__place_init(&c.place, path, err);
     if (status != CIR_OK)
         return status;
+    remove_false_journal(&c);
     /* Whether it is an index at all comes before making a lock in it. */
     status = cir__catalogue_open(&c.place, CIR__CATALOGUE_READ, &c.store, &why);
+    if (status == CIR_OK && !repairs)
+        check_names(&c);
     if (status == CIR_OK && repairs) {
         cir__store_close(c.store);
         c.store = NULL;
-        status = cir__layout_lock(&c.place, &lock, &why);
+        remove_false_lock(&c);
+        status = cir__lock_take(c.place.folder, &lock, &why);
+        if (status == CIR_OK)
+            check_names(&c);
         if (status == CIR_OK)
             status = cir__catalogue_open(&c.place, CIR__CATALOGUE_WRITE, &c.store, &why);
     }
@@ -179,9 +280,11 @@ cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool, cir_c
             cir__findings_add(&c.findings, false, "%s", why.message);
         status = CIR_OK;
     }
-    features = cir__layout_features(&c.place);
-    if (status == CIR_OK && features != NULL)
-        (void)cir__layout_list(features, visit_model_folder, &c);
+    if (status == CIR_OK && cir__layout_open_features(&c.place, &features, NULL) == CIR_OK)
+        (void)cir__folder_list(features, visit_model_folder, &c);
+    /* What was looked at last may be another's by now. */
+    if (status == CIR_OK)
+        status = cir__store_check(c.store, &why);
     if (status == CIR_DAMAGED)
         cir__fail(err, status,
                   "%s: the catalogue is too damaged to go on; put back a copy of %s, or make the index anew "
@@ -191,7 +294,7 @@ cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool, cir_c
         cir__fail(err, status, "%s", why.message);
     if (result_out != NULL)
         *result_out = c.findings.result;
-    free(features);
+    cir__folder_close(features);
     for (size_t i = 0; i < c.n_texts; i++)
         free(c.texts[i]);
     cir__catalogue_free_models(c.models, c.n_models);

@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "index/codes_pair.h"
-#include "index/layout.h"
+#include "index/lock.h"
 #include "index/vectors.h"
 
 #define MAX_ROWS_NAMED 20
@@ -103,7 +103,7 @@ static bool is_in_flux(const check *c)
 {
     if (c->job->repairs)
         return false;
-    if (cir__layout_is_locked(c->job->place))
+    if (cir__lock_is_held(c->job->place->folder))
         return true;
     cir__codes_pair now;
     cir_status status = cir__codes_pair_open(c->job->folder, c->job->model, false, &now, NULL);
@@ -112,18 +112,10 @@ static bool is_in_flux(const check *c)
     return !is_same;
 }
 
-static bool delete_file(const char *folder, const char *name)
-{
-    char *path = cir__path_join(folder, name);
-    bool is_gone = path != NULL && (unlink(path) == 0 || errno == ENOENT);
-    free(path);
-    return is_gone;
-}
-
 static bool delete_codes(const check *c)
 {
-    bool is_gone = delete_file(c->job->folder, CIR__CODES_NAME);
-    return delete_file(c->job->folder, CIR__CODES_SUMS_NAME) && is_gone;
+    bool is_gone = cir__folder_remove(c->job->folder, CIR__CODES_NAME);
+    return cir__folder_remove(c->job->folder, CIR__CODES_SUMS_NAME) && is_gone;
 }
 
 static void report(const check *c, const cir_error *why, cir__findings *findings)
@@ -153,13 +145,10 @@ static void report(const check *c, const cir_error *why, cir__findings *findings
                           n - n_named);
 }
 
-static bool is_there(const char *folder, const char *name)
+static bool is_there(const cir__folder *folder, const char *name)
 {
     struct stat facts;
-    char *path = cir__path_join(folder, name);
-    bool is_there = path != NULL && lstat(path, &facts) == 0;
-    free(path);
-    return is_there;
+    return cir__folder_examine(folder, name, &facts) == 0;
 }
 
 cir_status cir__check_codes(const cir__check_codes_job *job, cir__findings *findings, cir_error *err)

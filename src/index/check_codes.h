@@ -16,7 +16,7 @@
 
 typedef struct cir__check_codes_job {
     const cir__place *place;
-    const char *folder; /* features/KEY */
+    const cir__folder *folder; /* features/KEY */
     const cir_index_model *model;
     const cir__checksums *checksums;
     size_t n_rows;

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "index/catalogue.h"
@@ -13,6 +13,7 @@
 #include "index/checksums.h"
 #include "index/codes_file.h"
 #include "index/layout.h"
+#include "index/lock.h"
 #include "index/rows.h"
 #include "index/vectors.h"
 
@@ -28,7 +29,7 @@ typedef struct check {
     size_t n_rows;
     bool repairs;
     cir__findings *findings;
-    char *folder;
+    cir__folder *folder; /* NULL: there is none */
     char *path;
     cir__checksums checksums;
     cir__vectors_map map;
@@ -57,22 +58,29 @@ static cir_status check_file(check *c, bool *is_readable_out, cir_error *err)
     bool has_left_over = false;
     size_t n_needed = cir__checksums_n_needed(&c->checksums);
     cir_error why;
-    cir_status status =
-        cir__vectors_examine(c->path, c->model->dim, c->n_rows, n_needed, &finding, &has_left_over, &why);
+    cir_status status = cir__layout_open_model(c->place, c->model->key, false, &c->folder, &why);
+    if (status == CIR_OK)
+        status = cir__vectors_examine(c->folder, c->model->dim, c->n_rows, n_needed, &finding, &has_left_over,
+                                      &why);
     *is_readable_out = status == CIR_OK && finding == NULL;
     if (status == CIR_NOT_FOUND)
         finding = "is missing";
+    else if (status == CIR_FORMAT && !c->repairs)
+        return CIR_OK; /* a link or the like, which was told of */
     else if (status != CIR_OK)
         return cir__fail(err, status, "%s", why.message);
     /* While another process updates, the file may well be ahead of the catalogue. */
-    if (finding == NULL && has_left_over && (c->repairs || !cir__layout_is_locked(c->place)))
+    if (finding == NULL && has_left_over && (c->repairs || !cir__lock_is_held(c->place->folder)))
         finding = "it is longer than the catalogue tells, as an interrupted update leaves it";
     if (finding == NULL)
         return CIR_OK;
     if (c->repairs) {
-        status = cir__layout_make_model(c->place, c->model->key, err);
+        if (c->folder == NULL)
+            status = cir__layout_open_model(c->place, c->model->key, true, &c->folder, err);
+        else
+            status = CIR_OK;
         if (status == CIR_OK)
-            status = cir__vectors_repair(c->path, c->model->dim, c->n_rows, err);
+            status = cir__vectors_repair(c->folder, c->model->dim, c->n_rows, err);
         if (status != CIR_OK)
             return status;
         *is_readable_out = true;
@@ -135,14 +143,14 @@ static cir_status report_rows(check *c, size_t *n_wrong_out, cir_error *err)
     return CIR_OK;
 }
 
-static void visit_derived(void *context, const char *path, const char *name, bool is_folder, uint64_t size)
+static void visit_derived(void *context, const cir__folder *folder, const char *name,
+                          const struct stat *facts)
 {
     (void)context;
-    (void)size;
     /* Codes know which rows they are of, and are dear. */
-    if (!is_folder && strcmp(name, CIR__VECTORS_NAME) != 0 && strcmp(name, CIR__CODES_NAME) != 0 &&
-        strcmp(name, CIR__CODES_SUMS_NAME) != 0)
-        (void)unlink(path);
+    if (!S_ISDIR(facts->st_mode) && strcmp(name, CIR__VECTORS_NAME) != 0 &&
+        strcmp(name, CIR__CODES_NAME) != 0 && strcmp(name, CIR__CODES_SUMS_NAME) != 0)
+        (void)cir__folder_remove(folder, name);
 }
 
 static cir_status save(check *c, size_t n_wrong, cir_error *err)
@@ -157,7 +165,7 @@ static cir_status save(check *c, size_t n_wrong, cir_error *err)
     if (status != CIR_OK)
         cir__store_rollback(c->store);
     else if (n_wrong > 0)
-        (void)cir__layout_list(c->folder, visit_derived, NULL);
+        (void)cir__folder_list(c->folder, visit_derived, NULL);
     return status;
 }
 
@@ -166,7 +174,7 @@ static cir_status check_rows(check *c, cir_pool *pool, cir_error *err)
     c->verdicts = cir__new(c->n_rows, 1);
     if (c->verdicts == NULL)
         return cir__fail_memory(err, c->path);
-    cir_status status = cir__vectors_map_open(c->path, c->model->dim, c->n_rows, 0, &c->map, err);
+    cir_status status = cir__vectors_map_open(c->folder, c->model->dim, c->n_rows, 0, &c->map, err);
     if (status != CIR_OK)
         return status;
     cir__pool_run(pool, c->n_rows / CIR__BLOCK_ROWS + 1, judge_block, c);
@@ -187,6 +195,17 @@ static cir_status check_rows(check *c, cir_pool *pool, cir_error *err)
     return status == CIR_OK ? cir__check_codes(&job, c->findings, err) : status;
 }
 
+/* For messages, whether there is such a folder or not. */
+static char *make_path(const cir__place *place, const char *key)
+{
+    char *features = cir__folder_join(place->folder, CIR__FEATURES_NAME);
+    char *folder = features != NULL ? cir__path_join(features, key) : NULL;
+    char *path = folder != NULL ? cir__path_join(folder, CIR__VECTORS_NAME) : NULL;
+    free(folder);
+    free(features);
+    return path;
+}
+
 cir_status cir__check_features(const cir__place *place, cir__store *store, size_t i_model,
                                const cir_index_model *model, bool repairs, cir_pool *pool,
                                cir__findings *findings, cir_error *err)
@@ -198,8 +217,7 @@ cir_status cir__check_features(const cir__place *place, cir__store *store, size_
                .repairs = repairs,
                .findings = findings};
     bool is_readable = false;
-    c.folder = cir__layout_of_model(place, model->key);
-    c.path = c.folder != NULL ? cir__path_join(c.folder, CIR__VECTORS_NAME) : NULL;
+    c.path = make_path(place, model->key);
     cir_status status = c.path != NULL ? CIR_OK : cir__fail_memory(err, place->index);
     if (status == CIR_OK)
         status = load_checksums(&c, err);
@@ -210,7 +228,7 @@ cir_status cir__check_features(const cir__place *place, cir__store *store, size_
     cir__vectors_map_close(&c.map);
     cir__checksums_done(&c.checksums);
     free(c.verdicts);
-    free(c.folder);
+    cir__folder_close(c.folder);
     free(c.path);
     return status;
 }

@@ -33,12 +33,8 @@ typedef struct build {
 static cir_status open_vectors(build *b, cir_error *err)
 {
     const cir__codes_job *job = b->job;
-    char *path = cir__path_join(job->folder, CIR__VECTORS_NAME);
-    if (path == NULL)
-        return cir__fail_memory(err, job->folder);
-    cir_status status = cir__vectors_open_to_read(path, job->model->dim, job->n_rows,
+    cir_status status = cir__vectors_open_to_read(job->folder, job->model->dim, job->n_rows,
                                                   cir__checksums_n_needed(job->checksums), &b->vectors, err);
-    free(path);
     size_t size = job->n_rows * job->model->dim * sizeof(uint16_t);
     size_t memory = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     b->drops_pages = size > memory / 2;

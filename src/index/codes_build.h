@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/folder.h"
 #include "cir/index.h"
 #include "cir/pool.h"
 #include "cir/status.h"
@@ -23,7 +24,7 @@
 typedef bool cir__codes_watch(void *context, size_t n_coded, size_t n_to_code);
 
 typedef struct cir__codes_job {
-    const char *folder; /* features/KEY */
+    const cir__folder *folder; /* features/KEY */
     const cir_index_model *model;
     const cir__checksums *checksums; /* the model's, as committed */
     size_t n_rows;                   /* of the index, as committed */

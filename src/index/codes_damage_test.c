@@ -361,7 +361,7 @@ static void test_folder_in_its_place(void **state)
     const damage folder = {.problem = "is a folder"};
     assert_opens(&t, &folder);
     assert_int_equal(check(&t, false, findings).n_findings, 1);
-    assert_non_null(strstr(findings, "is no file; delete it"));
+    assert_non_null(strstr(findings, "is a folder, and a plain file of its own is to be there"));
     assert_int_equal(check(&t, true, findings).n_repaired, 0);
     cir_update_options options = {.min_coded = 1};
     cir_error err;

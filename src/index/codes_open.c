@@ -76,7 +76,7 @@ static cir_status find_stale(const cir__codes_reader *reader, const cir__codes_h
     size_t n_uncoded = count_ready(reader->ready, view->codes.n_rows, reader->n_rows);
     comparison c = {
         .reader = reader, .n_rows = view->codes.n_rows, .max_stale = reader->n_rows / MAX_STALE_SHARE};
-    cir_status status = cir__mapping_open(path, &sums, err);
+    cir_status status = cir__folder_map(reader->folder, CIR__CODES_SUMS_NAME, &sums, err);
     if (status == CIR_NOT_FOUND)
         status = cir__fail(err, CIR_DAMAGED, "%s: is missing", path);
     if (status == CIR_OK)
@@ -114,7 +114,7 @@ static cir_status open_bin(const cir__codes_reader *reader, const char *path, ci
     bool has_damage;
     size_t bin_size;
     size_t sums_size;
-    cir_status status = cir__mapping_open(path, &view->bin, err);
+    cir_status status = cir__folder_map(reader->folder, CIR__CODES_NAME, &view->bin, err);
     if (status == CIR_OK) {
         /* A copy: what is mapped may be written while it is looked at. */
         size_t start = cir__codes_start(reader->model->dim);
@@ -145,26 +145,24 @@ static cir_status open_bin(const cir__codes_reader *reader, const char *path, ci
 
 static cir_status open_vectors(const cir__codes_reader *reader, cir__codes_view *view, cir_error *err)
 {
-    char *path = cir__path_join(reader->folder, CIR__VECTORS_NAME);
+    char *path = cir__folder_join(reader->folder, CIR__VECTORS_NAME);
     if (path == NULL)
-        return cir__fail_memory(err, reader->folder);
-    cir_status status = CIR_OK;
-    view->codes.vectors_fd = open(path, O_RDONLY | O_CLOEXEC);
+        return cir__fail_memory(err, cir__folder_name(reader->folder));
     view->codes.vectors_offset = CIR__NPY_HEADER_SIZE;
-    if (view->codes.vectors_fd < 0)
-        status = cir__fail_errno(err, errno, "%s: cannot be opened", path);
     view->codes.vectors_path = view->vectors_path = path;
-    return status;
+    return cir__folder_open_file(reader->folder, CIR__VECTORS_NAME, O_RDONLY, 0, &view->codes.vectors_fd,
+                                 NULL, err);
 }
 
 static cir_status open_once(const cir__codes_reader *reader, cir__codes_view *view_out, cir_error *err)
 {
     *view_out = (cir__codes_view){.codes.vectors_fd = -1};
     cir__codes_header header;
-    char *bin_path = cir__path_join(reader->folder, CIR__CODES_NAME);
-    char *sums_path = cir__path_join(reader->folder, CIR__CODES_SUMS_NAME);
-    cir_status status =
-        bin_path != NULL && sums_path != NULL ? CIR_OK : cir__fail_memory(err, reader->folder);
+    char *bin_path = cir__folder_join(reader->folder, CIR__CODES_NAME);
+    char *sums_path = cir__folder_join(reader->folder, CIR__CODES_SUMS_NAME);
+    cir_status status = bin_path != NULL && sums_path != NULL
+                            ? CIR_OK
+                            : cir__fail_memory(err, cir__folder_name(reader->folder));
     if (status == CIR_OK)
         status = open_bin(reader, bin_path, &header, view_out, err);
     if (status == CIR_OK && (header.digest == 0 || header.digest != reader->digest))

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/file.h"
+#include "base/folder.h"
 #include "cir/index.h"
 #include "cir/status.h"
 #include "index/codes.h"
@@ -23,7 +23,7 @@ typedef struct cir__codes_view {
 
 /* What a reader knows of a model's features, all from one view of the catalogue. */
 typedef struct cir__codes_reader {
-    const char *folder; /* features/KEY */
+    const cir__folder *folder; /* features/KEY */
     const cir_index_model *model;
     size_t i_model;
     cir__store *store; /* in the transaction that the rest was read in */

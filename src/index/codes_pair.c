@@ -37,23 +37,17 @@ static cir_status read_at(int fd, const char *path, void *bytes_out, size_t size
     return CIR_OK;
 }
 
-static cir_status open_file(const char *folder, const char *name, bool writes, char **path_out, int *fd_out,
-                            size_t *size_out, cir_error *err)
+static cir_status open_file(const cir__folder *folder, const char *name, bool writes, char **path_out,
+                            int *fd_out, size_t *size_out, cir_error *err)
 {
-    *path_out = cir__path_join(folder, name);
-    if (*path_out == NULL)
-        return cir__fail_memory(err, folder);
-    /* Before it is opened, which would wait for a pipe's other end. */
     struct stat facts;
-    if (stat(*path_out, &facts) != 0)
-        return cir__fail_errno(err, errno, "%s: cannot be opened", *path_out);
-    if (!S_ISREG(facts.st_mode))
-        return cir__fail(err, CIR_FORMAT, "%s: is no file; delete it", *path_out);
-    *fd_out = open(*path_out, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-    if (*fd_out < 0)
-        return cir__fail_errno(err, errno, "%s: cannot be %s", *path_out, writes ? "written" : "opened");
-    *size_out = (size_t)facts.st_size;
-    return CIR_OK;
+    *path_out = cir__folder_join(folder, name);
+    if (*path_out == NULL)
+        return cir__fail_memory(err, cir__folder_name(folder));
+    cir_status status =
+        cir__folder_open_file(folder, name, writes ? O_RDWR : O_RDONLY, 0, fd_out, &facts, err);
+    *size_out = status == CIR_OK ? (size_t)facts.st_size : 0;
+    return status;
 }
 
 static cir_status read_headers(cir__codes_pair *pair, const cir_index_model *model, size_t bin_size,
@@ -84,7 +78,7 @@ static cir_status read_headers(cir__codes_pair *pair, const cir_index_model *mod
     return status;
 }
 
-cir_status cir__codes_pair_open(const char *folder, const cir_index_model *model, bool writes,
+cir_status cir__codes_pair_open(const cir__folder *folder, const cir_index_model *model, bool writes,
                                 cir__codes_pair *pair_out, cir_error *err)
 {
     *pair_out = (cir__codes_pair){.bin = -1, .sums = -1};
@@ -119,7 +113,7 @@ void cir__codes_pair_close(cir__codes_pair *pair)
     *pair = (cir__codes_pair){.bin = -1, .sums = -1};
 }
 
-cir_status cir__codes_pair_create(const char *folder, cir__codes_header *header, cir_error *err)
+cir_status cir__codes_pair_create(const cir__folder *folder, cir__codes_header *header, cir_error *err)
 {
     header->id = cir__codes_make_id(header);
     header->sequence = 2; /* an even one is the first in the file */
@@ -128,21 +122,15 @@ cir_status cir__codes_pair_create(const char *folder, cir__codes_header *header,
     header->digest = 0;
     uint8_t sums[CIR__CODES_SUMS_START];
     cir__codes_format_sums(header->id, header->serial, sums);
-    char *bin_path = cir__path_join(folder, CIR__CODES_NAME);
-    char *sums_path = cir__path_join(folder, CIR__CODES_SUMS_NAME);
     uint8_t *bytes = cir__new(cir__codes_start(header->dim), 1);
-    cir_status status;
-    if (bin_path == NULL || sums_path == NULL || bytes == NULL) {
-        status = cir__fail_memory(err, folder);
-    } else {
-        cir__codes_format_header(header, bytes);
-        status = cir__file_replace(sums_path, sums, sizeof sums, err);
-        if (status == CIR_OK)
-            status = cir__file_replace(bin_path, bytes, cir__codes_start(header->dim), err);
-    }
+    if (bytes == NULL)
+        return cir__fail_memory(err, cir__folder_name(folder));
+    cir__codes_format_header(header, bytes);
+    cir_status status = cir__folder_replace(folder, CIR__CODES_SUMS_NAME, 0666, sums, sizeof sums, err);
+    if (status == CIR_OK)
+        status =
+            cir__folder_replace(folder, CIR__CODES_NAME, 0666, bytes, cir__codes_start(header->dim), err);
     free(bytes);
-    free(sums_path);
-    free(bin_path);
     return status;
 }
 

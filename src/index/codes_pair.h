@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/folder.h"
 #include "cir/index.h"
 #include "cir/status.h"
 #include "index/codes_file.h"
@@ -26,8 +27,8 @@ typedef struct cir__codes_pair {
  * says. End with
  * cir__codes_pair_close. Errors: those of codes_file.h, which call for new files, CIR_NOT_FOUND, which does
  * too, CIR_PERMISSION, CIR_IO, CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__codes_pair_open(const char *folder, const cir_index_model *model, bool writes,
-                                               cir__codes_pair *pair_out, cir_error *err);
+CIR_MUST_CHECK cir_status cir__codes_pair_open(const cir__folder *folder, const cir_index_model *model,
+                                               bool writes, cir__codes_pair *pair_out, cir_error *err);
 void cir__codes_pair_close(cir__codes_pair *pair);
 
 /* Whether an error of opening calls for new files: what lies there is no good, or nothing. */
@@ -35,7 +36,7 @@ bool cir__codes_pair_is_hopeless(cir_status status);
 
 /* Replaces the files in folder by ones of no rows. header: dim, seed, fingerprint, n_fitted, centre are set.
  * Open them then. Errors: CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__codes_pair_create(const char *folder, cir__codes_header *header,
+CIR_MUST_CHECK cir_status cir__codes_pair_create(const cir__folder *folder, cir__codes_header *header,
                                                  cir_error *err);
 
 /* Writes the header with the next sequence in the place of the older one, durably. Errors of this and the

@@ -15,7 +15,7 @@
 #include "index/codes_file.h"
 #include "index/codes_pair.h"
 #include "index/codes_update.h"
-#include "index/layout.h"
+#include "index/lock.h"
 #include "index/testing.h"
 #include "index/update.h"
 #include "kernels/half.h"
@@ -478,7 +478,7 @@ static void test_one_writer(void **state)
     int lock;
     cir_error err;
     assert_int_equal(cir__place_init(&place, t.index, NULL), CIR_OK);
-    assert_int_equal(cir__layout_lock(&place, &lock, NULL), CIR_OK);
+    assert_int_equal(cir__lock_take(place.folder, &lock, NULL), CIR_OK);
     assert_int_equal(cir_index_update_codes(t.index, t.pool, NULL, &err), CIR_BUSY);
     close(lock);
     assert_int_equal(cir_index_update_codes(t.index, t.pool, NULL, &err), CIR_OK);
@@ -520,8 +520,10 @@ static void test_two_false_starts(void **state)
     (void)state;
     testing t;
     make_index(&t, 100);
-    char folder[512];
-    testing_path(&t, KEY_FOLDER, folder);
+    char path[512];
+    cir__folder *folder;
+    testing_path(&t, KEY_FOLDER, path);
+    assert_int_equal(cir__folder_open(path, &folder, NULL), CIR_OK);
     const cir_index_model model = {.fingerprint = t.encoder.fingerprint, .dim = TESTING_DIM};
     cir__codes_pair pair;
     assert_int_equal(cir__codes_pair_open(folder, &model, true, &pair, NULL), CIR_OK);
@@ -541,6 +543,7 @@ static void test_two_false_starts(void **state)
     assert_int_equal(pair.header.serial, serial + 1);
     assert_int_equal(pair.serial, serial + 1);
     cir__codes_pair_close(&pair);
+    cir__folder_close(folder);
     assert_int_equal(testing_update(&t, CIR_OK).n_to_code, 0);
     assert_whole(&t);
     testing_done(&t);

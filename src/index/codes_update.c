@@ -10,6 +10,7 @@
 #include "index/checksums.h"
 #include "index/codes_build.h"
 #include "index/layout.h"
+#include "index/lock.h"
 #include "index/place.h"
 #include "index/rows.h"
 
@@ -33,8 +34,8 @@ static cir_status update_model(const cir__place *place, cir__store *store, size_
                                cir_error *err)
 {
     cir__checksums checksums = {0};
-    char *folder = cir__layout_of_model(place, model->key);
-    cir_status status = folder != NULL ? CIR_OK : cir__fail_memory(err, place->index);
+    cir__folder *folder;
+    cir_status status = cir__layout_open_model(place, model->key, false, &folder, err);
     if (status == CIR_OK)
         status = cir__checksums_load(store, i_model, n_rows, NULL, &checksums, err);
     const cir__codes_job job = {.folder = folder,
@@ -49,7 +50,7 @@ static cir_status update_model(const cir__place *place, cir__store *store, size_
     if (status == CIR_OK)
         status = cir__codes_update(&job, err);
     cir__checksums_done(&checksums);
-    free(folder);
+    cir__folder_close(folder);
     return status;
 }
 
@@ -74,7 +75,7 @@ cir_status cir__index_update_codes(const char *path, cir_pool *pool, const cir_u
     /* Whether it is an index at all comes before making a lock in it. */
     status = cir__catalogue_open(&place, CIR__CATALOGUE_READ, &store, err);
     if (status == CIR_OK)
-        status = cir__layout_lock(&place, &lock, err);
+        status = cir__lock_take(place.folder, &lock, err);
     if (status == CIR_OK)
         status = cir__catalogue_list_models(store, &models, &n_models, err);
     if (status == CIR_OK)

@@ -145,7 +145,7 @@ int fault_ftruncate(int fd, off_t size) __asm__("ftruncate");
 int fault_ftruncate64(int fd, off_t size) __asm__("ftruncate64");
 int fault_fsync(int fd) __asm__("fsync");
 int fault_fdatasync(int fd) __asm__("fdatasync");
-int fault_unlink(const char *path) __asm__("unlink");
+int fault_unlinkat(int folder, const char *name, int flags) __asm__("unlinkat");
 
 ssize_t fault_pwrite64(int fd, const void *bytes, size_t size, off_t offset)
 {
@@ -196,17 +196,17 @@ int fault_fdatasync(int fd)
     return sync_it(fd);
 }
 
-int fault_unlink(const char *path)
+int fault_unlinkat(int folder, const char *name, int flags)
 {
     if (disk.is_armed && fails(EIO))
         return -1;
-    int fd = disk.is_armed && disk.cuts_power ? open(path, O_RDONLY) : -1;
+    int fd = disk.is_armed && disk.cuts_power ? openat(folder, name, O_RDONLY | O_NOFOLLOW) : -1;
     if (fd >= 0) {
         pending *item = note(UNLINKED, fd);
         keep_bytes(item, fd, 0, (size_t)item->old_size);
         close(fd);
     }
-    return (int)syscall(SYS_unlink, path);
+    return (int)syscall(SYS_unlinkat, folder, name, flags);
 }
 
 /* What photo i holds before and after; the times of its two writes tell a row's content. */

@@ -189,7 +189,7 @@ cir_status cir__made_up_write(const char *index_path, const cir__encoder *encode
     if (status == CIR_OK)
         status = cir__made_rows_new(n_rows, self.dim, seed, &self.made, err);
     if (status == CIR_OK)
-        status = cir__writer_open(index_path, &encoders, &self.writer, err);
+        status = cir__writer_open(index_path, &encoders, NULL, &self.writer, err);
     if (status == CIR_OK)
         status = make_all(&self, pool, options, err);
     cir__writer_close(self.writer);

@@ -53,6 +53,13 @@ cir_status cir__place_init(cir__place *place, const char *index_path, cir_error 
         status = cir__fail_errno(err, errno, "%s: cannot be opened", index_path);
         goto done;
     }
+    status = cir__folder_open(index_path, &place->folder, err);
+    if (status == CIR_FORMAT)
+        cir__fail(err, status,
+                  "%s: is not an index: it is no folder; make one with: cir index FOLDER -o NAME.cir",
+                  index_path);
+    if (status != CIR_OK)
+        goto done;
     place->index = copy_bytes(index_path, trimmed_length(index_path));
     place->base = folder_of(real);
     folder = folder_of(index_path);
@@ -78,6 +85,7 @@ done:
 
 void cir__place_done(cir__place *place)
 {
+    cir__folder_close(place->folder);
     free(place->index);
     free(place->base);
     free(place->shown);
@@ -125,11 +133,6 @@ char *cir__place_absolute(const cir__place *place, const char *stored, size_t si
     char *path = join_stored(before, stored, size);
     free(before);
     return path;
-}
-
-char *cir__place_join(const cir__place *place, const char *name)
-{
-    return cir__path_join(place->index, name);
 }
 
 cir_status cir__place_resolve(const char *path, char **absolute_out, cir_error *err)

@@ -8,16 +8,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/folder.h"
 #include "cir/status.h"
 
 typedef struct cir__place {
-    char *index; /* the index as the user named it, for messages and for opening its files */
-    char *base;  /* the canonical absolute path of the folder that holds it */
-    char *shown; /* what stands before a stored relative path to open it: "", "photos/", "/home/u/" */
+    char *index;         /* the index as the user named it, for messages */
+    cir__folder *folder; /* the same, open: its files are opened in it, wherever it is moved to */
+    char *base;          /* the canonical absolute path of the folder that holds it */
+    char *shown;         /* what stands before a stored relative path to open it: "", "photos/", "/home/u/" */
 } cir__place;
 
-/* The index' folder must exist. End with cir__place_done. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
- * CIR_NO_MEMORY. */
+/* The index' folder must exist. End with cir__place_done. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_FORMAT
+ * (no folder), CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__place_init(cir__place *place, const char *index_path, cir_error *err);
 void cir__place_done(cir__place *place); /* a zeroed place is allowed */
 
@@ -29,9 +31,6 @@ char *cir__place_opened(const cir__place *place, const char *stored, size_t size
 
 /* The same as canonical absolute path. */
 char *cir__place_absolute(const cir__place *place, const char *stored, size_t size);
-
-/* A file or folder of the index: NAME.cir/name. NULL where memory is short. free(). */
-char *cir__place_join(const cir__place *place, const char *name);
 
 /* Whether path is folder or lies below it; both absolute, without a final slash except "/". */
 bool cir__place_is_below(const char *path, const char *folder);

@@ -89,17 +89,10 @@ static bool make_key(const char *kind, const char *text, uint8_t key_out[CIR__SH
 }
 
 /* −1 where it cannot be opened, or is a link, a pipe or the like. */
-static int open_file(const char *folder, int flags)
+static int open_file(const cir__folder *folder, int access)
 {
-    char *path = cir__path_join(folder, CIR__TEXTS_NAME);
-    int fd = path != NULL ? open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600) : -1;
-    free(path);
-    struct stat facts;
-    if (fd >= 0 && (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))) {
-        close(fd);
-        return -1;
-    }
-    return fd;
+    int fd;
+    return cir__folder_open_file(folder, CIR__TEXTS_NAME, access, 0600, &fd, NULL, NULL) == CIR_OK ? fd : -1;
 }
 
 /* Fills size bytes, with zeros behind the file's end. */
@@ -185,8 +178,8 @@ static void touch(int fd, const directory *list, size_t i)
     (void)write_at(fd, &last, sizeof last, (off_t)offset);
 }
 
-bool cir__texts_find(const char *folder, size_t dim, const char *kind, const char *text, float *feature_out,
-                     size_t *n_cut_out)
+bool cir__texts_find(const cir__folder *folder, size_t dim, const char *kind, const char *text,
+                     float *feature_out, size_t *n_cut_out)
 {
     uint8_t key[CIR__SHA256_SIZE];
     bool is_found = false;
@@ -247,8 +240,8 @@ static void write_entry(int fd, size_t dim, directory *list, slot *one)
         (void)write_at(fd, &now, sizeof now, (off_t)(offsetof(directory, entries) + i * sizeof now));
 }
 
-void cir__texts_keep(const char *folder, size_t dim, const char *kind, const char *text, const float *feature,
-                     size_t n_cut)
+void cir__texts_keep(const cir__folder *folder, size_t dim, const char *kind, const char *text,
+                     const float *feature, size_t n_cut)
 {
     if (dim > MAX_DIM || !is_unit(feature, dim))
         return;
@@ -268,7 +261,7 @@ void cir__texts_keep(const char *folder, size_t dim, const char *kind, const cha
     close(fd);
 }
 
-const char *cir__texts_examine(const char *folder, size_t dim)
+const char *cir__texts_examine(const cir__folder *folder, size_t dim)
 {
     const char *finding = NULL;
     int fd = open_file(folder, O_RDONLY);

@@ -21,21 +21,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/folder.h"
+
 #define CIR__TEXTS_NAME "texts.bin"
 #define CIR__TEXTS_ENTRIES 4096
 
 /* The kept feature of a text: feature_out [dim], *n_cut_out; false, with both unspecified, where there is
  * none. folder: that of the model in the index; kind: names all that the feature depends on beside model and
  * text. */
-bool cir__texts_find(const char *folder, size_t dim, const char *kind, const char *text, float *feature_out,
-                     size_t *n_cut_out);
+bool cir__texts_find(const cir__folder *folder, size_t dim, const char *kind, const char *text,
+                     float *feature_out, size_t *n_cut_out);
 
 /* Keeps a feature [dim] of unit length. */
-void cir__texts_keep(const char *folder, size_t dim, const char *kind, const char *text, const float *feature,
-                     size_t n_cut);
+void cir__texts_keep(const cir__folder *folder, size_t dim, const char *kind, const char *text,
+                     const float *feature, size_t n_cut);
 
 /* What is wrong with the file, for people (static), or NULL: there is none, or it is sound, or a process is
  * writing to it. */
-const char *cir__texts_examine(const char *folder, size_t dim);
+const char *cir__texts_examine(const cir__folder *folder, size_t dim);
 
 #endif

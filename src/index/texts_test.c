@@ -29,11 +29,39 @@ static void make_feature(const char *text, float out[DIM])
         out[i] = (float)((double)out[i] / sqrt(square));
 }
 
+static void keep_in(const char *path, size_t dim, const char *kind, const char *text, const float *feature,
+                    size_t n_cut)
+{
+    cir__folder *folder;
+    assert_int_equal(cir__folder_open(path, &folder, NULL), CIR_OK);
+    cir__texts_keep(folder, dim, kind, text, feature, n_cut);
+    cir__folder_close(folder);
+}
+
+static bool find_in(const char *path, size_t dim, const char *kind, const char *text, float *feature_out,
+                    size_t *n_cut_out)
+{
+    cir__folder *folder;
+    assert_int_equal(cir__folder_open(path, &folder, NULL), CIR_OK);
+    bool is_found = cir__texts_find(folder, dim, kind, text, feature_out, n_cut_out);
+    cir__folder_close(folder);
+    return is_found;
+}
+
+static const char *examine(const char *path)
+{
+    cir__folder *folder;
+    assert_int_equal(cir__folder_open(path, &folder, NULL), CIR_OK);
+    const char *finding = cir__texts_examine(folder, DIM);
+    cir__folder_close(folder);
+    return finding;
+}
+
 static void keep(const char *folder, const char *text)
 {
     float feature[DIM];
     make_feature(text, feature);
-    cir__texts_keep(folder, DIM, "kind", text, feature, strlen(text));
+    keep_in(folder, DIM, "kind", text, feature, strlen(text));
 }
 
 /* Whether a text is kept; what is found must be its very feature. */
@@ -43,7 +71,7 @@ static bool finds(const char *folder, const char *text)
     float found[DIM];
     size_t n_cut;
     make_feature(text, feature);
-    if (!cir__texts_find(folder, DIM, "kind", text, found, &n_cut))
+    if (!find_in(folder, DIM, "kind", text, found, &n_cut))
         return false;
     assert_memory_equal(found, feature, sizeof found);
     assert_int_equal(n_cut, strlen(text));
@@ -82,20 +110,20 @@ static void test_comes_back_to_the_bit(void **state)
     assert_false(finds(t.folder, "at nigh"));
     float feature[DIM];
     size_t n_cut;
-    assert_false(cir__texts_find(t.folder, DIM, "kin", "dat night", feature, &n_cut));
-    assert_false(cir__texts_find(t.folder, DIM, "other", "at night", feature, &n_cut));
-    assert_false(cir__texts_find(t.folder, DIM - 1, "kind", "at night", feature, &n_cut));
+    assert_false(find_in(t.folder, DIM, "kin", "dat night", feature, &n_cut));
+    assert_false(find_in(t.folder, DIM, "other", "at night", feature, &n_cut));
+    assert_false(find_in(t.folder, DIM - 1, "kind", "at night", feature, &n_cut));
     struct stat facts;
     assert_int_equal(stat(path, &facts), 0);
     assert_int_equal(facts.st_mode & 0777, 0600); /* words are private */
-    assert_null(cir__texts_examine(t.folder, DIM));
+    assert_null(examine(t.folder));
 
     /* No number, no unit length: not kept. */
     float wrong[DIM] = {NAN, 1};
-    cir__texts_keep(t.folder, DIM, "kind", "wrong", wrong, 0);
+    keep_in(t.folder, DIM, "kind", "wrong", wrong, 0);
     wrong[0] = 1;
-    cir__texts_keep(t.folder, DIM, "kind", "wrong", wrong, 0);
-    assert_false(cir__texts_find(t.folder, DIM, "kind", "wrong", feature, &n_cut));
+    keep_in(t.folder, DIM, "kind", "wrong", wrong, 0);
+    assert_false(find_in(t.folder, DIM, "kind", "wrong", feature, &n_cut));
     testing_done(&t);
 }
 
@@ -178,7 +206,7 @@ static void test_threads_keep_at_once(void **state)
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(count_found(t.folder, "one", 200) + count_found(t.folder, "two", 200), 400);
-    assert_null(cir__texts_examine(t.folder, DIM));
+    assert_null(examine(t.folder));
     testing_done(&t);
 }
 
@@ -214,7 +242,7 @@ static void test_damage(void **state)
         overwrite(path, offset, &byte, 1);
         n_lost += 2 - (size_t)(finds(t.folder, "one") + finds(t.folder, "two"));
         if (offset < DIRECTORY || offset >= SLOTS)
-            assert_non_null(cir__texts_examine(t.folder, DIM));
+            assert_non_null(examine(t.folder));
         keep(t.folder, "one");
         keep(t.folder, "two");
         assert_true(finds(t.folder, "one") && finds(t.folder, "two"));
@@ -231,10 +259,10 @@ static void test_damage(void **state)
     /* A count at its end would stop every younger text from counting as young. */
     uint64_t most = UINT64_MAX;
     overwrite(path, DIRECTORY + 32, &most, sizeof most);
-    assert_string_equal(cir__texts_examine(t.folder, DIM), "has entries out of range");
+    assert_string_equal(examine(t.folder), "has entries out of range");
     keep(t.folder, "two");
     assert_true(finds(t.folder, "two"));
-    assert_null(cir__texts_examine(t.folder, DIM));
+    assert_null(examine(t.folder));
 
     /* What is no file of one's own is neither read nor written. */
     unlink(path);
@@ -264,7 +292,7 @@ static void test_check_knows_the_file(void **state)
     testing_update(&t, CIR_OK);
     cir_index *index = testing_open(&t);
     float feature[TESTING_DIM] = {1};
-    cir__texts_keep(cir_index_get_folder(index), TESTING_DIM, "kind", "one", feature, 0);
+    keep_in(cir_index_get_folder(index), TESTING_DIM, "kind", "one", feature, 0);
     testing_assert_clean(&t);
     char path[512];
     snprintf(path, sizeof path, "%s/%s", cir_index_get_folder(index), CIR__TEXTS_NAME);

@@ -407,7 +407,7 @@ static void test_two_writers(void **state)
     testing_init(&t, 2);
     testing_write(&t, "photos/a.jpg", "PIC a");
     cir__writer *writer;
-    assert_int_equal(cir__writer_open(t.index, &t.encoders, &writer, NULL), CIR_OK);
+    assert_int_equal(cir__writer_open(t.index, &t.encoders, NULL, &writer, NULL), CIR_OK);
     cir_error err;
     const char *paths[] = {t.photos};
     assert_int_equal(cir__index_update(t.index, paths, 1, &t.encoders, t.pool, NULL, 0, NULL, &err),

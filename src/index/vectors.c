@@ -53,7 +53,7 @@ static bool parse_header(const uint8_t header[CIR__NPY_HEADER_SIZE], size_t dim,
     return memcmp(header, expected, sizeof expected) == 0;
 }
 
-cir_status cir__vectors_examine(const char *path, size_t dim, size_t n_rows, size_t n_needed,
+cir_status cir__vectors_examine(const cir__folder *folder, size_t dim, size_t n_rows, size_t n_needed,
                                 const char **finding_out, bool *has_left_over_out, cir_error *err)
 {
     *finding_out = NULL;
@@ -61,29 +61,46 @@ cir_status cir__vectors_examine(const char *path, size_t dim, size_t n_rows, siz
     size_t size_needed;
     size_t size_whole;
     size_t n_counted = 0;
-    cir__mapping mapping;
-    cir_status status = cir__mapping_open(path, &mapping, err);
+    uint8_t header[CIR__NPY_HEADER_SIZE] = {0};
+    struct stat facts;
+    int fd;
+    cir_status status = cir__folder_open_file(folder, CIR__VECTORS_NAME, O_RDONLY, 0, &fd, &facts, err);
+    if (status != CIR_OK)
+        return status;
+    size_t size = (size_t)facts.st_size;
+    ssize_t n_read = pread(fd, header, sizeof header, 0);
+    if (n_read < 0)
+        status =
+            cir__fail_errno(err, errno, "%s/%s: cannot be read", cir__folder_name(folder), CIR__VECTORS_NAME);
+    close(fd);
     if (status != CIR_OK)
         return status;
     if (!size_of_file(n_needed, dim, &size_needed) || !size_of_file(n_rows, dim, &size_whole))
         *finding_out = "the catalogue tells of more rows than a file can hold";
-    else if (mapping.size < size_needed)
+    else if (size < size_needed)
         *finding_out = "it ends before rows that the catalogue tells of";
-    else if (!parse_header(mapping.data, dim, &n_counted))
+    else if (n_read < (ssize_t)sizeof header || !parse_header(header, dim, &n_counted))
         *finding_out = "its header is not as it must be";
     else if (n_counted < n_needed)
         *finding_out = "its header counts too few rows";
     else
-        *has_left_over_out = mapping.size > size_whole || n_counted > n_rows;
-    cir__mapping_close(&mapping);
+        *has_left_over_out = size > size_whole || n_counted > n_rows;
     return CIR_OK;
 }
 
-static cir_status check_file(const char *path, size_t dim, size_t n_rows, size_t n_needed, cir_error *err)
+/* The file's path, for messages. */
+static cir_status make_path(const cir__folder *folder, char **path_out, cir_error *err)
+{
+    *path_out = cir__folder_join(folder, CIR__VECTORS_NAME);
+    return *path_out != NULL ? CIR_OK : cir__fail_memory(err, cir__folder_name(folder));
+}
+
+static cir_status check_file(const cir__folder *folder, const char *path, size_t dim, size_t n_rows,
+                             size_t n_needed, cir_error *err)
 {
     const char *finding;
     bool has_left_over;
-    cir_status status = cir__vectors_examine(path, dim, n_rows, n_needed, &finding, &has_left_over, err);
+    cir_status status = cir__vectors_examine(folder, dim, n_rows, n_needed, &finding, &has_left_over, err);
     if (status == CIR_NOT_FOUND)
         return fail_damaged(path, "it is missing", err);
     if (status == CIR_OK && finding != NULL)
@@ -130,58 +147,59 @@ static cir_status cut_or_fill(int fd, const char *path, size_t dim, size_t n_row
     return status == CIR_OK && !grows ? resize(fd, path, dim, n_rows, err) : status;
 }
 
-cir_status cir__vectors_repair(const char *path, size_t dim, size_t n_rows, cir_error *err)
+cir_status cir__vectors_repair(const cir__folder *folder, size_t dim, size_t n_rows, cir_error *err)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return cir__fail_errno(err, errno, "%s: cannot be written", path);
-    cir_status status = cut_or_fill(fd, path, dim, n_rows, err);
+    char *path;
+    int fd = -1;
+    cir_status status = make_path(folder, &path, err);
+    if (status == CIR_OK)
+        status = cir__folder_open_file(folder, CIR__VECTORS_NAME, O_RDWR | O_CREAT, 0666, &fd, NULL, err);
+    if (status == CIR_OK)
+        status = cut_or_fill(fd, path, dim, n_rows, err);
     if (status == CIR_OK)
         status = sync_file(fd, path, err);
-    close(fd);
-    return status == CIR_OK ? cir__folder_sync(path, err) : status;
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return status == CIR_OK ? cir__folder_sync_names(folder, err) : status;
 }
 
-cir_status cir__vectors_create(const char *path, size_t dim, cir_error *err)
+cir_status cir__vectors_create(const cir__folder *folder, size_t dim, cir_error *err)
 {
-    return cir__vectors_repair(path, dim, 0, err);
+    return cir__vectors_repair(folder, dim, 0, err);
 }
 
-static cir_status open_file(const char *path, size_t dim, size_t n_rows, size_t n_needed, int flags,
+static cir_status open_file(const cir__folder *folder, size_t dim, size_t n_rows, size_t n_needed, int access,
                             cir__vectors *vectors_out, cir_error *err)
 {
-    *vectors_out = (cir__vectors){.fd = -1};
-    cir_status status = check_file(path, dim, n_rows, n_needed, err);
-    if (status != CIR_OK)
-        return status;
-    *vectors_out = (cir__vectors){.fd = -1, .path = cir__copy_text(path), .dim = dim, .n_rows = n_rows};
-    if (vectors_out->path == NULL)
-        return cir__fail_memory(err, path);
-    vectors_out->fd = open(path, flags | O_CLOEXEC);
-    if (vectors_out->fd >= 0)
-        return CIR_OK;
-    status = cir__fail_errno(err, errno, "%s: cannot be %s", path, flags == O_RDONLY ? "opened" : "written");
-    cir__vectors_close(vectors_out);
-    return status;
-}
-
-cir_status cir__vectors_open(const char *path, size_t dim, size_t n_rows, size_t n_needed,
-                             cir__vectors *vectors_out, cir_error *err)
-{
-    cir_status status = open_file(path, dim, n_rows, n_needed, O_RDWR, vectors_out, err);
-    if (status != CIR_OK)
-        return status;
-    /* Left-overs of a crash go now, so that rows that will not be written are zero. */
-    status = cut_or_fill(vectors_out->fd, path, dim, n_rows, err);
+    *vectors_out = (cir__vectors){.fd = -1, .dim = dim, .n_rows = n_rows};
+    cir_status status = make_path(folder, &vectors_out->path, err);
+    if (status == CIR_OK)
+        status = check_file(folder, vectors_out->path, dim, n_rows, n_needed, err);
+    if (status == CIR_OK)
+        status = cir__folder_open_file(folder, CIR__VECTORS_NAME, access, 0, &vectors_out->fd, NULL, err);
     if (status != CIR_OK)
         cir__vectors_close(vectors_out);
     return status;
 }
 
-cir_status cir__vectors_open_to_read(const char *path, size_t dim, size_t n_rows, size_t n_needed,
+cir_status cir__vectors_open(const cir__folder *folder, size_t dim, size_t n_rows, size_t n_needed,
+                             cir__vectors *vectors_out, cir_error *err)
+{
+    cir_status status = open_file(folder, dim, n_rows, n_needed, O_RDWR, vectors_out, err);
+    if (status != CIR_OK)
+        return status;
+    /* Left-overs of a crash go now, so that rows that will not be written are zero. */
+    status = cut_or_fill(vectors_out->fd, vectors_out->path, dim, n_rows, err);
+    if (status != CIR_OK)
+        cir__vectors_close(vectors_out);
+    return status;
+}
+
+cir_status cir__vectors_open_to_read(const cir__folder *folder, size_t dim, size_t n_rows, size_t n_needed,
                                      cir__vectors *vectors_out, cir_error *err)
 {
-    return open_file(path, dim, n_rows, n_needed, O_RDONLY, vectors_out, err);
+    return open_file(folder, dim, n_rows, n_needed, O_RDONLY, vectors_out, err);
 }
 
 void cir__vectors_close(cir__vectors *vectors)
@@ -276,39 +294,46 @@ bool cir__vectors_is_unit(const uint16_t *row, size_t dim)
     return is_unit_length(sum, 2e-3);
 }
 
-cir_status cir__vectors_map_open(const char *path, size_t dim, size_t n_rows, size_t n_needed,
-                                 cir__vectors_map *map_out, cir_error *err)
+/* Rows of images that another model added may be beyond the end of this file: the file is laid over zeros, so
+ * that every row of the index has an address. */
+static cir_status map_file(int fd, const char *path, size_t size, cir__vectors_map *map_out, cir_error *err)
 {
-    *map_out = (cir__vectors_map){0};
-    cir_status status = check_file(path, dim, n_rows, n_needed, err);
-    if (status != CIR_OK)
-        return status;
-    size_t size;
-    if (!size_of_file(n_rows, dim, &size))
-        return fail_damaged(path, "the catalogue tells of more rows than a file can hold", err);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return cir__fail_errno(err, errno, "%s: cannot be opened", path);
-    /* Rows of images that another model added may be beyond the end of this file: the file is laid over
-     * zeros, so that every row of the index has an address. */
-    void *memory = MAP_FAILED;
     struct stat facts;
-    if (fstat(fd, &facts) == 0)
-        memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
-        status = cir__fail_errno(err, errno, "%s: cannot be mapped", path);
-        goto done;
-    }
+    void *memory = fstat(fd, &facts) == 0
+                       ? mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+                       : MAP_FAILED;
+    if (memory == MAP_FAILED)
+        return cir__fail_errno(err, errno, "%s: cannot be mapped", path);
     *map_out = (cir__vectors_map){.memory = memory, .size_bytes = size};
     size_t size_mapped = (size_t)facts.st_size < size ? (size_t)facts.st_size : size;
     if (mmap(memory, size_mapped, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
-        status = cir__fail_errno(err, errno, "%s: cannot be mapped", path);
+        cir_status status = cir__fail_errno(err, errno, "%s: cannot be mapped", path);
         cir__vectors_map_close(map_out);
-        goto done;
+        return status;
     }
     map_out->rows = (const uint16_t *)(const void *)((const char *)memory + CIR__NPY_HEADER_SIZE);
-done:
-    close(fd);
+    return CIR_OK;
+}
+
+cir_status cir__vectors_map_open(const cir__folder *folder, size_t dim, size_t n_rows, size_t n_needed,
+                                 cir__vectors_map *map_out, cir_error *err)
+{
+    *map_out = (cir__vectors_map){0};
+    size_t size;
+    char *path;
+    int fd = -1;
+    cir_status status = make_path(folder, &path, err);
+    if (status == CIR_OK)
+        status = check_file(folder, path, dim, n_rows, n_needed, err);
+    if (status == CIR_OK && !size_of_file(n_rows, dim, &size))
+        status = fail_damaged(path, "the catalogue tells of more rows than a file can hold", err);
+    if (status == CIR_OK)
+        status = cir__folder_open_file(folder, CIR__VECTORS_NAME, O_RDONLY, 0, &fd, NULL, err);
+    if (status == CIR_OK)
+        status = map_file(fd, path, size, map_out, err);
+    if (fd >= 0)
+        close(fd);
+    free(path);
     return status;
 }
 

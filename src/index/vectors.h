@@ -10,11 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/folder.h"
 #include "cir/status.h"
 
 #define CIR__VECTORS_NAME "vectors.npy"
 
-/* The file, written. Zeroed means none. */
+/* The file, written; functions take the folder that it lies in. Zeroed means none. */
 typedef struct cir__vectors {
     int fd;
     char *path;
@@ -24,16 +25,16 @@ typedef struct cir__vectors {
 
 /* Makes an empty file that is durable, replacing none. Errors: CIR_FULL, CIR_PERMISSION, CIR_IO,
  * CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__vectors_create(const char *path, size_t dim, cir_error *err);
+CIR_MUST_CHECK cir_status cir__vectors_create(const cir__folder *folder, size_t dim, cir_error *err);
 
 /* Opens it for writing and cuts or fills it to n_rows. n_needed: rows up to the last that holds a feature; a
  * file without them is CIR_DAMAGED. End with cir__vectors_close. Errors: also CIR_NOT_FOUND and those above.
  */
-CIR_MUST_CHECK cir_status cir__vectors_open(const char *path, size_t dim, size_t n_rows, size_t n_needed,
-                                            cir__vectors *vectors_out, cir_error *err);
+CIR_MUST_CHECK cir_status cir__vectors_open(const cir__folder *folder, size_t dim, size_t n_rows,
+                                            size_t n_needed, cir__vectors *vectors_out, cir_error *err);
 
 /* Opens it for reading alone; its length stays as it is. Errors: as cir__vectors_open. */
-CIR_MUST_CHECK cir_status cir__vectors_open_to_read(const char *path, size_t dim, size_t n_rows,
+CIR_MUST_CHECK cir_status cir__vectors_open_to_read(const cir__folder *folder, size_t dim, size_t n_rows,
                                                     size_t n_needed, cir__vectors *vectors_out,
                                                     cir_error *err);
 void cir__vectors_close(cir__vectors *vectors); /* a zeroed one is allowed */
@@ -77,19 +78,20 @@ typedef struct cir__vectors_map {
 /* Maps n_rows rows; those that the file does not have read as zero. n_needed: as above, a shorter file is
  * CIR_DAMAGED, and so is a header that says something else. Errors: also CIR_NOT_FOUND, CIR_PERMISSION,
  * CIR_IO, CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__vectors_map_open(const char *path, size_t dim, size_t n_rows, size_t n_needed,
-                                                cir__vectors_map *map_out, cir_error *err);
+CIR_MUST_CHECK cir_status cir__vectors_map_open(const cir__folder *folder, size_t dim, size_t n_rows,
+                                                size_t n_needed, cir__vectors_map *map_out, cir_error *err);
 void cir__vectors_map_close(cir__vectors_map *map); /* a zeroed one is allowed */
 
 /* Examines a file: *finding_out is NULL where header and length are as they must be, else what is wrong, for
  * people (static). *has_left_over_out: there is more than n_rows rows, as an interrupted update leaves it.
  * Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT (no file). */
-CIR_MUST_CHECK cir_status cir__vectors_examine(const char *path, size_t dim, size_t n_rows, size_t n_needed,
-                                               const char **finding_out, bool *has_left_over_out,
-                                               cir_error *err);
+CIR_MUST_CHECK cir_status cir__vectors_examine(const cir__folder *folder, size_t dim, size_t n_rows,
+                                               size_t n_needed, const char **finding_out,
+                                               bool *has_left_over_out, cir_error *err);
 
 /* Makes a file that cir__vectors_open opens again: header, length. Rows that were there stay. Errors: as
  * cir__vectors_create. */
-CIR_MUST_CHECK cir_status cir__vectors_repair(const char *path, size_t dim, size_t n_rows, cir_error *err);
+CIR_MUST_CHECK cir_status cir__vectors_repair(const cir__folder *folder, size_t dim, size_t n_rows,
+                                              cir_error *err);
 
 #endif

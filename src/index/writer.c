@@ -10,7 +10,9 @@
 #include "base/memory.h"
 #include "index/catalogue.h"
 #include "index/checksums.h"
+#include "index/derived.h"
 #include "index/layout.h"
+#include "index/lock.h"
 #include "index/rows.h"
 #include "index/vectors.h"
 
@@ -32,6 +34,7 @@ typedef struct overwrites {
 typedef struct own {
     size_t i_model;
     size_t dim;
+    cir__folder *folder;
     cir__vectors vectors;
     overwrites later;
 } own;
@@ -82,15 +85,6 @@ static void make_key(const cir__writer *writer, const cir__encoder *encoder, cha
     }
 }
 
-static cir_status make_vectors_path(const cir__writer *writer, const char *key, char **path_out,
-                                    cir_error *err)
-{
-    char *folder = cir__layout_of_model(&writer->place, key);
-    *path_out = folder != NULL ? cir__path_join(folder, CIR__VECTORS_NAME) : NULL;
-    free(folder);
-    return *path_out != NULL ? CIR_OK : cir__fail_memory(err, writer->place.index);
-}
-
 /* The folder and the empty file first: a model in the catalogue always has its file. */
 static cir_status add_model(cir__writer *writer, const cir__encoder *encoder, cir_error *err)
 {
@@ -101,13 +95,11 @@ static cir_status add_model(cir__writer *writer, const cir__encoder *encoder, ci
                              .path = encoder->path,
                              .fingerprint = encoder->fingerprint,
                              .dim = encoder->dim};
-    char *path;
-    cir_status status = make_vectors_path(writer, key, &path, err);
+    cir__folder *folder;
+    cir_status status = cir__layout_open_model(&writer->place, key, true, &folder, err);
     if (status == CIR_OK)
-        status = cir__layout_make_model(&writer->place, key, err);
-    if (status == CIR_OK)
-        status = cir__vectors_create(path, encoder->dim, err);
-    free(path);
+        status = cir__vectors_create(folder, encoder->dim, err);
+    cir__folder_close(folder);
     if (status == CIR_OK)
         status = cir__store_begin(writer->store, true, err);
     if (status != CIR_OK)
@@ -173,6 +165,17 @@ static cir_status choose_models(cir__writer *writer, const cir__encoders *encode
     return status;
 }
 
+static cir_status open_model(const cir__writer *writer, const char *key, cir__folder **folder_out,
+                             cir_error *err)
+{
+    cir_status status = cir__layout_open_model(&writer->place, key, false, folder_out, err);
+    if (status == CIR_NOT_FOUND)
+        return cir__fail(err, CIR_DAMAGED,
+                         "%s: the folder features/%s is missing; run: cir check --repair %s",
+                         writer->place.index, key, writer->place.index);
+    return status;
+}
+
 static cir_status open_features(cir__writer *writer, cir_error *err)
 {
     writer->checksums = cir__new(writer->n_models, sizeof *writer->checksums);
@@ -183,23 +186,22 @@ static cir_status open_features(cir__writer *writer, cir_error *err)
         status = cir__checksums_load(writer->store, i, writer->n_rows, NULL, &writer->checksums[i], err);
     for (size_t i = 0; status == CIR_OK && i < writer->encoders->n; i++) {
         own *one = &writer->owns[i];
-        char *path = NULL;
-        status = make_vectors_path(writer, writer->models[one->i_model].key, &path, err);
+        status = open_model(writer, writer->models[one->i_model].key, &one->folder, err);
         if (status == CIR_OK)
-            status = cir__vectors_open(path, one->dim, writer->n_rows,
+            status = cir__vectors_open(one->folder, one->dim, writer->n_rows,
                                        cir__checksums_n_needed(own_checksums(writer, i)), &one->vectors, err);
-        free(path);
     }
     return status;
 }
 
-cir_status cir__writer_open(const char *index_path, const cir__encoders *encoders, cir__writer **writer_out,
-                            cir_error *err)
+cir_status cir__writer_open(const char *index_path, const cir__encoders *encoders, const cir_index *only,
+                            cir__writer **writer_out, cir_error *err)
 {
     *writer_out = NULL;
+    const cir__folder *only_folder = only != NULL ? cir__index_place(only)->folder : NULL;
     cir_status status = refuse_twice(index_path, encoders, err);
     if (status == CIR_OK)
-        status = cir__layout_make(index_path, err);
+        status = only != NULL ? cir__folder_check(only_folder, err) : cir__layout_make(index_path, err);
     if (status != CIR_OK)
         return status;
     cir__writer *writer = cir__new(1, sizeof *writer);
@@ -210,8 +212,12 @@ cir_status cir__writer_open(const char *index_path, const cir__encoders *encoder
     for (size_t i = 0; i < encoders->n; i++)
         writer->owns[i].vectors.fd = -1;
     status = cir__place_init(&writer->place, index_path, err);
+    if (status == CIR_OK && only != NULL && !cir__folder_is_same(writer->place.folder, only_folder))
+        status = cir__fail(err, CIR_GONE,
+                           "%s: is another index than the one that is open; open it again and repeat that",
+                           writer->place.index);
     if (status == CIR_OK)
-        status = cir__layout_lock(&writer->place, &writer->lock, err);
+        status = cir__lock_take(writer->place.folder, &writer->lock, err);
     if (status == CIR_OK)
         status = cir__catalogue_open(&writer->place, CIR__CATALOGUE_CREATE, &writer->store, err);
     if (status == CIR_OK)
@@ -237,6 +243,7 @@ void cir__writer_close(cir__writer *writer)
         if (writer->has_begun && !writer->is_doubtful)
             cir__vectors_rollback(&one->vectors);
         cir__vectors_close(&one->vectors);
+        cir__folder_close(one->folder);
         free(one->later.items);
         free(one->later.rows);
     }
@@ -439,10 +446,7 @@ cir_status cir__writer_update_codes(cir__writer *writer, size_t i, size_t min_co
                                     cir__codes_watch *watch, void *watch_context, cir_error *err)
 {
     const cir_index_model *model = &writer->models[writer->owns[i].i_model];
-    char *folder = cir__layout_of_model(&writer->place, model->key);
-    if (folder == NULL)
-        return cir__fail_memory(err, writer->place.index);
-    const cir__codes_job job = {.folder = folder,
+    const cir__codes_job job = {.folder = writer->owns[i].folder,
                                 .model = model,
                                 .checksums = own_checksums(writer, i),
                                 .n_rows = writer->n_rows,
@@ -450,7 +454,5 @@ cir_status cir__writer_update_codes(cir__writer *writer, size_t i, size_t min_co
                                 .pool = pool,
                                 .watch = watch,
                                 .watch_context = watch_context};
-    cir_status status = cir__codes_update(&job, err);
-    free(folder);
-    return status;
+    return cir__codes_update(&job, err);
 }

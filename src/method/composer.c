@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "index/derived.h"
 #include "method/baseline.h"
 #include "method/basic.h"
 #include "method/contextualise.h"
@@ -76,7 +77,7 @@ cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_
         .method = method,
         .model = model,
         .dim = info->model->dim,
-        .recent = {model, settings->forgets_texts ? NULL : cir_index_get_folder(index)},
+        .recent = {model, settings->forgets_texts ? NULL : cir__index_folder(index)},
     };
     if (cir__method_is_basic(method))
         status = cir__stock_fill(&composer->stock, index, model, settings, pool, err);

@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/hash.h"
 #include "cir/method.h"
+#include "index/derived.h"
 #include "kernels/half.h"
 #include "method/draw.h"
 #include "method/sample.h"
@@ -33,6 +35,7 @@ struct cir_index {
     cir_index_info info;
     cir_index_model model;
     char folder[64];
+    cir__folder *opened;
     uint16_t vectors[MAX_ROWS * DIM];
     uint8_t ready[MAX_ROWS];
 };
@@ -105,9 +108,9 @@ const uint8_t *cir_index_get_ready(const cir_index *index)
 {
     return index->ready;
 }
-const char *cir_index_get_folder(const cir_index *index)
+const cir__folder *cir__index_folder(const cir_index *index)
 {
-    return index->folder;
+    return index->opened;
 }
 
 /* A folder of its own, two small corpora in it, a model, and an index of n_rows images. */
@@ -145,6 +148,7 @@ static scene *scene_new(size_t n_rows)
     made->index.info.model = &made->index.model;
     strcpy(made->index.folder, "/tmp/cir_composer_XXXXXX");
     assert_non_null(mkdtemp(made->index.folder));
+    assert_int_equal(cir__folder_open(made->index.folder, &made->index.opened, NULL), CIR_OK);
     add_rows(&made->index, n_rows, 0);
     cir_settings_init(&made->settings, CIR_METHOD_BASIC);
     snprintf(made->settings.corpus_objects, 256, "%s/objects.txt", made->index.folder);
@@ -196,6 +200,7 @@ static void scene_free(scene *made)
     each_kept(made, "", erase);
     assert_int_equal(unlink(made->settings.corpus_objects) | unlink(made->settings.corpus_styles), 0);
     assert_int_equal(rmdir(made->index.folder), 0);
+    cir__folder_close(made->index.opened);
     free(made);
 }
 
@@ -320,10 +325,22 @@ static void test_words_are_read_among_object_terms(void **state)
     scene_free(made);
 }
 
+/* A folder that is gone stands for read-only media: root may write all. */
+static cir__folder *make_unwritable(void)
+{
+    char path[] = "/tmp/cir_composer_XXXXXX";
+    cir__folder *folder;
+    assert_non_null(mkdtemp(path));
+    assert_int_equal(cir__folder_open(path, &folder, NULL), CIR_OK);
+    assert_int_equal(rmdir(path), 0);
+    return folder;
+}
+
 static void test_what_was_made_is_kept(void **state)
 {
     (void)state;
     scene *made = scene_new(50);
+    cir__folder *before = made->index.opened;
     float image[DIM];
     text_feature("a photo", image);
     cir_composed composed[6];
@@ -334,8 +351,7 @@ static void test_what_was_made_is_kept(void **state)
             assert_int_equal(each_kept(made, "", spoil),
                              6); /* two corpora, projection, mean, minima, texts */
         if (i == 5)
-            strcpy(made->index.folder,
-                   "/nonexistent/folder"); /* stands for read-only media: root may write all */
+            made->index.opened = make_unwritable();
         n_calls = n_texts = 0;
         cir_composer *composer = composer_new(made, CIR_METHOD_BASIC);
         assert_int_equal(n_texts, i == 1 || i == 4 ? 0 : 70);
@@ -347,9 +363,8 @@ static void test_what_was_made_is_kept(void **state)
     }
     for (int i = 0; i < 6; i++)
         cir_composed_done(&composed[i]);
-    char *slash = strrchr(made->settings.corpus_objects, '/');
-    snprintf(made->index.folder, sizeof made->index.folder, "%.*s",
-             (int)(slash - made->settings.corpus_objects), made->settings.corpus_objects);
+    cir__folder_close(made->index.opened);
+    made->index.opened = before;
     scene_free(made);
 }
 

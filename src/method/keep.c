@@ -12,30 +12,30 @@
 
 #define MAX_JSON_BYTES ((size_t)4 << 20)
 
-/* "folder/kind-key.ending" (without "-key" where key is NULL), NULL where memory is short. */
-static char *file_path(const char *folder, const char *kind, const char *key, const char *ending)
+enum { NAME_SIZE = 128 };
+
+/* "kind-key.ending", without "-key" where key is NULL. */
+static void make_name(const char *kind, const char *key, const char *ending, char name_out[NAME_SIZE])
 {
-    char name[128];
-    snprintf(name, sizeof name, "%s%s%s%s", kind, key != NULL ? "-" : "", key != NULL ? key : "", ending);
-    return cir__path_join(folder, name);
+    snprintf(name_out, NAME_SIZE, "%s%s%s%s", kind, key != NULL ? "-" : "", key != NULL ? key : "", ending);
 }
 
-bool cir__keep_read_rows(const char *folder, const char *kind, const char *key, size_t n_wanted, size_t dim,
-                         float **rows_out, size_t *n_out)
+bool cir__keep_read_rows(const cir__folder *folder, const char *kind, const char *key, size_t n_wanted,
+                         size_t dim, float **rows_out, size_t *n_out)
 {
-    char *path = file_path(folder, kind, key, ".npy");
+    char name[NAME_SIZE];
     cir__npy_view view;
     bool is_good = false;
 
     *rows_out = NULL;
     *n_out = 0;
-    if (path != NULL && cir__npy_read(path, rows_out, &view, NULL) == CIR_OK) {
+    make_name(kind, key, ".npy", name);
+    if (cir__npy_read_in(folder, name, rows_out, &view, NULL) == CIR_OK) {
         is_good = view.n_dims == 2 && view.row_items == dim && view.n_rows > 0 &&
                   (n_wanted == 0 || view.n_rows == n_wanted);
         for (size_t i = 0; is_good && i < view.n_rows * dim; i++)
             is_good = isfinite((*rows_out)[i]);
     }
-    free(path);
     if (is_good) {
         *n_out = view.n_rows;
         return true;
@@ -45,43 +45,43 @@ bool cir__keep_read_rows(const char *folder, const char *kind, const char *key, 
     return false;
 }
 
-void cir__keep_write_rows(const char *folder, const char *kind, const char *key, const float *rows, size_t n,
-                          size_t dim)
+void cir__keep_write_rows(const cir__folder *folder, const char *kind, const char *key, const float *rows,
+                          size_t n, size_t dim)
 {
-    char *path = file_path(folder, kind, key, ".npy");
+    char name[NAME_SIZE];
 
-    if (path != NULL && n > 0 && cir__npy_write(path, CIR__NPY_F32, n, dim, rows, NULL) != CIR_OK) {
+    make_name(kind, key, ".npy", name);
+    if (n > 0 && cir__npy_write_in(folder, name, CIR__NPY_F32, n, dim, rows, NULL) != CIR_OK) {
         /* Made again next time. */
     }
-    free(path);
 }
 
 /* The object in a file; NULL: there is none. */
-static json_t *object_read(const char *folder, const char *kind, const char *key)
+static json_t *object_read(const cir__folder *folder, const char *kind, const char *key)
 {
-    char *path = file_path(folder, kind, key, ".json");
+    char name[NAME_SIZE];
     uint8_t *bytes = NULL;
     size_t size;
     json_t *object = NULL;
 
-    if (path != NULL && cir__file_read(path, MAX_JSON_BYTES, &bytes, &size, NULL) == CIR_OK)
+    make_name(kind, key, ".json", name);
+    if (cir__folder_read(folder, name, MAX_JSON_BYTES, &bytes, &size, NULL) == CIR_OK)
         object = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, NULL);
     free(bytes);
-    free(path);
     return object;
 }
 
 /* Takes the object, which may be NULL. */
-static void object_write(const char *folder, const char *kind, const char *key, json_t *object)
+static void object_write(const cir__folder *folder, const char *kind, const char *key, json_t *object)
 {
-    char *path = file_path(folder, kind, key, ".json");
+    char name[NAME_SIZE];
     char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
 
-    if (path != NULL && text != NULL && cir__file_replace(path, text, strlen(text), NULL) != CIR_OK) {
+    make_name(kind, key, ".json", name);
+    if (text != NULL && cir__folder_replace(folder, name, 0666, text, strlen(text), NULL) != CIR_OK) {
         /* Made again next time. */
     }
     free(text);
-    free(path);
     json_decref(object);
 }
 
@@ -100,7 +100,8 @@ static bool is_whole(const json_t *value, uint64_t number)
     return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
 }
 
-bool cir__keep_read_mean(const char *folder, uint64_t revision, uint64_t seed, size_t dim, float *mean_out)
+bool cir__keep_read_mean(const cir__folder *folder, uint64_t revision, uint64_t seed, size_t dim,
+                         float *mean_out)
 {
     json_t *object = object_read(folder, "image-mean", NULL);
     const json_t *mean = json_object_get(object, "mean");
@@ -116,8 +117,8 @@ bool cir__keep_read_mean(const char *folder, uint64_t revision, uint64_t seed, s
     return is_good;
 }
 
-void cir__keep_write_mean(const char *folder, uint64_t revision, uint64_t seed, const float *mean, size_t dim,
-                          size_t n_images)
+void cir__keep_write_mean(const cir__folder *folder, uint64_t revision, uint64_t seed, const float *mean,
+                          size_t dim, size_t n_images)
 {
     json_t *items = json_array();
 
@@ -128,8 +129,8 @@ void cir__keep_write_mean(const char *folder, uint64_t revision, uint64_t seed, 
                            (json_int_t)n_images, "mean", items));
 }
 
-bool cir__keep_read_minima(const char *folder, const char *key, cir__minima *minima_out, size_t *ids_out,
-                           size_t max_ids, size_t *n_ids_out)
+bool cir__keep_read_minima(const cir__folder *folder, const char *key, cir__minima *minima_out,
+                           size_t *ids_out, size_t max_ids, size_t *n_ids_out)
 {
     json_t *object = object_read(folder, "minima", key);
     const json_t *image = json_object_get(object, "image"), *text = json_object_get(object, "text");
@@ -150,8 +151,8 @@ bool cir__keep_read_minima(const char *folder, const char *key, cir__minima *min
     return is_good;
 }
 
-void cir__keep_write_minima(const char *folder, const char *key, const cir__minima *minima, const size_t *ids,
-                            size_t n_ids)
+void cir__keep_write_minima(const cir__folder *folder, const char *key, const cir__minima *minima,
+                            const size_t *ids, size_t n_ids)
 {
     json_t *rows = json_array();
 

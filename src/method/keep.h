@@ -14,24 +14,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/folder.h"
 #include "method/normalise.h"
 
 /* Reads KIND-KEY.npy with rows of dim numbers, all finite: *rows_out [*n_out, dim], free() it. n_wanted 0:
  * any number of rows. */
-bool cir__keep_read_rows(const char *folder, const char *kind, const char *key, size_t n_wanted, size_t dim,
-                         float **rows_out, size_t *n_out);
-void cir__keep_write_rows(const char *folder, const char *kind, const char *key, const float *rows, size_t n,
-                          size_t dim);
+bool cir__keep_read_rows(const cir__folder *folder, const char *kind, const char *key, size_t n_wanted,
+                         size_t dim, float **rows_out, size_t *n_out);
+void cir__keep_write_rows(const cir__folder *folder, const char *kind, const char *key, const float *rows,
+                          size_t n, size_t dim);
 
 /* The image mean [dim] of an index at a revision, drawn by a seed. */
-bool cir__keep_read_mean(const char *folder, uint64_t revision, uint64_t seed, size_t dim, float *mean_out);
-void cir__keep_write_mean(const char *folder, uint64_t revision, uint64_t seed, const float *mean, size_t dim,
-                          size_t n_images);
+bool cir__keep_read_mean(const cir__folder *folder, uint64_t revision, uint64_t seed, size_t dim,
+                         float *mean_out);
+void cir__keep_write_mean(const cir__folder *folder, uint64_t revision, uint64_t seed, const float *mean,
+                          size_t dim, size_t n_images);
 
 /* The minima and the rows, ascending, that they come from: ids [*n_ids_out], room for max_ids. */
-bool cir__keep_read_minima(const char *folder, const char *key, cir__minima *minima_out, size_t *ids_out,
-                           size_t max_ids, size_t *n_ids_out);
-void cir__keep_write_minima(const char *folder, const char *key, const cir__minima *minima, const size_t *ids,
-                            size_t n_ids);
+bool cir__keep_read_minima(const cir__folder *folder, const char *key, cir__minima *minima_out,
+                           size_t *ids_out, size_t max_ids, size_t *n_ids_out);
+void cir__keep_write_minima(const cir__folder *folder, const char *key, const cir__minima *minima,
+                            const size_t *ids, size_t n_ids);
 
 #endif

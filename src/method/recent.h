@@ -5,12 +5,13 @@
 #ifndef CIR_METHOD_RECENT_H
 #define CIR_METHOD_RECENT_H
 
+#include "base/folder.h"
 #include "cir/model.h"
 
 /* Whose features, and where they are kept. A plain value; lends both. */
 typedef struct cir__recent {
     const cir_model *model;
-    const char *folder; /* of the model in an index; NULL: nothing is kept */
+    const cir__folder *folder; /* of the model in an index; NULL: nothing is kept */
 } cir__recent;
 
 /* The kept feature [dim] of one text; key: cir_composer_get_text_key. false: it is to be made. */

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "index/derived.h"
 #include "linalg/rows.h"
 #include "method/draw.h"
 #include "method/keep.h"
@@ -26,7 +27,7 @@
 static cir_status corpus_get(const cir__stock *stock, const cir__terms *terms, cir_pool *pool,
                              float **features_out, cir_error *err)
 {
-    const char *const folder = cir_index_get_folder(stock->index);
+    const cir__folder *const folder = cir__index_folder(stock->index);
     const size_t dim = stock->rows.dim;
     size_t n, n_floats;
     float *features = NULL;
@@ -97,7 +98,7 @@ static bool mean_is_of_index(const cir_settings *settings)
 static cir_status index_mean_fit(const cir__stock *stock, cir_pool *pool, float *mean_out, cir_error *err)
 {
     const cir_index_info *const info = cir_index_get_info(stock->index);
-    const char *const folder = cir_index_get_folder(stock->index);
+    const cir__folder *const folder = cir__index_folder(stock->index);
     const cir_rows *const rows = &stock->rows;
     const uint64_t seed = stock->settings.seed;
     const size_t n_wanted = info->n_ready < MEAN_IMAGES ? info->n_ready : MEAN_IMAGES;
@@ -145,7 +146,7 @@ static void key_format(char key_out[CIR__HASH_TEXT_SIZE], const char *what)
 static cir_status projection_fill(cir__stock *stock, cir_pool *pool, cir_error *err)
 {
     const cir_settings *const settings = &stock->settings;
-    const char *const folder = cir_index_get_folder(stock->index);
+    const cir__folder *const folder = cir__index_folder(stock->index);
     cir__projection *const projection = &stock->projection;
     const size_t dim = stock->rows.dim;
     char what[256], key[CIR__HASH_TEXT_SIZE];
@@ -194,7 +195,7 @@ static bool minima_hold(const cir__stock *stock, const size_t *ids, size_t n_ids
 static cir_status minima_estimate(cir__stock *stock, cir_pool *pool, cir__minima *minima_out, cir_error *err)
 {
     const cir_settings *const settings = &stock->settings;
-    const char *const folder = cir_index_get_folder(stock->index);
+    const cir__folder *const folder = cir__index_folder(stock->index);
     const cir__basic *const basic = &stock->basic;
     char what[256], key[CIR__HASH_TEXT_SIZE];
     size_t ids[CIR__SAMPLE_IMAGES], n_ids;

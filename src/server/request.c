@@ -274,6 +274,7 @@ void cir__reply_failure(cir__request *request, const cir_error *err, bool is_upl
         status = is_upload ? 413 : 500;
         break;
     case CIR_NO_MEMORY:
+    case CIR_GONE:
         status = 503;
         break;
     case CIR_BUSY:

@@ -135,19 +135,22 @@ static cir_status run_update(cir__update *self, cir_update_progress *result, cir
         if (!derive_roots(snapshot, &roots, &n))
             status = cir__refuse_memory(err);
     }
-    cir__snapshot_drop(snapshot);
     n = keep_existing(roots, n);
     if (status == CIR_OK && n == 0)
         status = cir__refuse(err, CIR_NOT_FOUND,
                              "%s: none of the folders it was made of is there; update it with: cir index "
                              "FOLDER -o %s",
                              context->index_path, context->index_path);
-    const cir_update_options options = {
-        .image.allows_shrinking = true, .watch = watch, .watch_context = self};
+    /* Never another index that lies there meanwhile, nor a new one where a drive is not mounted. */
+    const cir_update_options options = {.image.allows_shrinking = true,
+                                        .only = cir__snapshot_index(snapshot),
+                                        .watch = watch,
+                                        .watch_context = self};
     if (status == CIR_OK)
         status = cir_index_update(context->index_path, (const char *const *)roots, n, context->model,
                                   context->pool, &options, result, err);
     cir_images_list_free(roots, n);
+    cir__snapshot_drop(snapshot);
     if (status == CIR_OK)
         status = cir__context_reopen(context, err);
     return status;
@@ -195,6 +198,15 @@ void cir__update_post(cir__request *request)
         cir__reply_error(request, 403, "update: this server was started with --no-update");
         return;
     }
+    bool is_current;
+    cir_error err;
+    cir__snapshot *snapshot = cir__context_snapshot(request->context);
+    cir_status status = cir_index_is_current(cir__snapshot_index(snapshot), &is_current, &err);
+    cir__snapshot_drop(snapshot);
+    if (status == CIR_GONE) {
+        cir__reply_failure(request, &err, false);
+        return;
+    }
     pthread_mutex_lock(&self->lock);
     bool was_running = self->is_running || self->is_ending;
     if (!was_running)
@@ -230,14 +242,16 @@ void cir__update_prepare(cir__context *context)
     atomic_store(&context->is_ready, true);
 }
 
-/* Another process may have updated the index. */
+/* Another process may have updated the index, or put another one in its place. */
 static void follow(cir__update *self)
 {
     bool is_current = true;
     cir__snapshot *snapshot = cir__context_snapshot(self->context);
     cir_status status = cir_index_is_current(cir__snapshot_index(snapshot), &is_current, NULL);
     cir__snapshot_drop(snapshot);
-    if (status == CIR_OK && !is_current && cir__context_reopen(self->context, NULL) == CIR_OK)
+    bool is_another = status == CIR_GONE;
+    if ((is_another || (status == CIR_OK && !is_current)) &&
+        cir__context_reopen(self->context, NULL) == CIR_OK)
         cir__update_prepare(self->context);
 }
 

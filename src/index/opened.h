@@ -1,0 +1,29 @@
+/* What an open index is, for the files that make up its functions. */
+#ifndef CIR_INDEX_OPENED_H
+#define CIR_INDEX_OPENED_H
+
+#include <pthread.h>
+
+#include "cir/index.h"
+#include "index/codes_open.h"
+#include "index/place.h"
+#include "index/store.h"
+#include "index/vectors.h"
+
+struct cir_index {
+    cir__place place;
+    cir__store *store;
+    pthread_mutex_t lock; /* the store serves one thread at a time */
+    cir_index_info info;
+    cir_index_model *models;
+    uint8_t *ready;
+    uint8_t *states;     /* cir_image_state */
+    size_t n_needed;     /* rows up to the last with a feature */
+    uint64_t digest;     /* of all checksums */
+    cir__folder *folder; /* of the model */
+    cir__vectors_map map;
+    cir__codes_view codes;
+    char *codes_problem;
+};
+
+#endif

@@ -1,0 +1,260 @@
+/* The records of an open index: one, all, by path; its folders; whether it is current. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "index/catalogue.h"
+#include "index/opened.h"
+#include "index/roots.h"
+#include "index/rows.h"
+#include "kernels/half.h"
+
+static void lock(const cir_index *index)
+{
+    pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&index->lock);
+}
+
+static void unlock(const cir_index *index)
+{
+    pthread_mutex_unlock((pthread_mutex_t *)(uintptr_t)&index->lock);
+}
+
+static cir_status check_id(const cir_index *index, size_t id, cir_error *err)
+{
+    if (id < index->info.n_rows)
+        return CIR_OK;
+    return cir__fail(err, CIR_NOT_FOUND, "%s: has no image %zu; ids lie below %zu", index->info.path, id,
+                     index->info.n_rows);
+}
+
+/* "PATH: WHY", the path as it is now. */
+static char *format_error(const char *path, const char *why)
+{
+    size_t n_path = strlen(path);
+    size_t n_why = strlen(why);
+    char *text = malloc(n_path + n_why + 3);
+    if (text == NULL)
+        return NULL;
+    memcpy(text, path, n_path);
+    memcpy(text + n_path, ": ", 2);
+    memcpy(text + n_path + 2, why, n_why + 1);
+    return text;
+}
+
+cir_status cir_index_get_image(const cir_index *index, size_t id, cir_image_record *record_out,
+                               cir_error *err)
+{
+    cir__error_clear(err);
+    *record_out = (cir_image_record){0};
+    cir_status status = check_id(index, id, err);
+    if (status != CIR_OK)
+        return status;
+    cir__row row;
+    char *stored = NULL;
+    char *why = NULL;
+    lock(index);
+    status = cir__rows_get(index->store, id, &row, &stored, &why, err);
+    if (status == CIR_NOT_FOUND)
+        status = cir__store_fail_damaged(index->store, "an image's row is missing", err);
+    unlock(index);
+    if (status != CIR_OK)
+        return status;
+    *record_out = (cir_image_record){.id = id,
+                                     .state = (cir_image_state)index->states[id],
+                                     .size_bytes = row.size_bytes,
+                                     .modified_ns = row.modified_ns,
+                                     .width_px = row.width_px,
+                                     .height_px = row.height_px,
+                                     .taken_at = row.taken_at};
+    record_out->path = cir__place_opened(&index->place, stored, strlen(stored));
+    if (record_out->path != NULL && why != NULL)
+        record_out->error = format_error(record_out->path, why);
+    if (record_out->path == NULL || (why != NULL && record_out->error == NULL)) {
+        cir_image_record_done(record_out);
+        status = cir__fail_memory(err, index->info.path);
+    }
+    free(stored);
+    free(why);
+    return status;
+}
+
+void cir_image_record_done(cir_image_record *record)
+{
+    free(record->path);
+    free(record->error);
+    *record = (cir_image_record){0};
+}
+
+cir_status cir_index_get_feature(const cir_index *index, size_t id, float *feature_out, cir_error *err)
+{
+    cir__error_clear(err);
+    size_t dim = index->info.model->dim;
+    memset(feature_out, 0, dim * sizeof *feature_out);
+    cir_status status = check_id(index, id, err);
+    if (status == CIR_OK && !index->ready[id])
+        status = cir__fail(err, CIR_NOT_FOUND, "%s: image %zu has no feature: it %s", index->info.path, id,
+                           index->states[id] == CIR_IMAGE_FAILED     ? "could not be read"
+                           : index->states[id] == CIR_IMAGE_VANISHED ? "has vanished"
+                                                                     : "is still to be encoded");
+    if (status != CIR_OK)
+        return status;
+    const uint16_t *row = index->map.rows + id * dim;
+    for (size_t i = 0; i < dim; i++)
+        feature_out[i] = cir__half_to_float(row[i]);
+    return CIR_OK;
+}
+
+/* Looks an absolute path up; frees it. */
+static cir_status find_absolute(const cir_index *index, char *absolute, size_t *id_out, bool *is_found_out,
+                                cir_error *err)
+{
+    if (absolute == NULL || *is_found_out) {
+        free(absolute);
+        return CIR_OK;
+    }
+    cir__row row;
+    lock(index);
+    cir_status status = cir__rows_find_path(index->store, cir__place_stored(&index->place, absolute), &row,
+                                            is_found_out, err);
+    unlock(index);
+    free(absolute);
+    if (status == CIR_OK && *is_found_out && row.id >= index->info.n_rows)
+        *is_found_out = false; /* added since this view was taken */
+    if (*is_found_out)
+        *id_out = row.id;
+    return status;
+}
+
+cir_status cir_index_find_path(const cir_index *index, const char *path, size_t *id_out, cir_error *err)
+{
+    cir__error_clear(err);
+    *id_out = 0;
+    bool is_found = false;
+    /* As an update would store it; then by its text alone, for files that are gone or were reached through a
+     * link to a folder; then without any link. */
+    char *resolved = NULL;
+    cir_status status = CIR_OK;
+    if (cir__place_resolve(path, &resolved, NULL) == CIR_OK)
+        status = find_absolute(index, resolved, id_out, &is_found, err);
+    if (status == CIR_OK)
+        status = find_absolute(index, cir__place_tidy(path), id_out, &is_found, err);
+    if (status == CIR_OK)
+        status = find_absolute(index, realpath(path, NULL), id_out, &is_found, err);
+    if (status == CIR_OK && !is_found)
+        status = cir__fail(err, CIR_NOT_FOUND, "%s: is not in %s", path, index->info.path);
+    return status;
+}
+
+cir_status cir_index_list(const cir_index *index, cir_image_state state, cir_image_visit *visit,
+                          void *context, cir_error *err)
+{
+    cir__error_clear(err);
+    bool goes_on = true;
+    for (size_t id = 0; goes_on && id < index->info.n_rows; id++) {
+        if (index->states[id] != state)
+            continue;
+        cir_image_record record;
+        cir_status status = cir_index_get_image(index, id, &record, err);
+        if (status != CIR_OK)
+            return status;
+        goes_on = visit(context, &record);
+        cir_image_record_done(&record);
+    }
+    return CIR_OK;
+}
+
+/* A visit of all records. */
+typedef struct listing {
+    const cir_index *index;
+    cir_image_visit *visit;
+    void *context;
+    bool is_short_of_memory;
+} listing;
+
+static bool visit_row(void *context, const cir__row *row, const char *stored, size_t size)
+{
+    listing *self = context;
+    const cir_index *index = self->index;
+    if (row->id >= index->info.n_rows)
+        return false; /* added since this view was taken */
+    char *path = cir__place_opened(&index->place, stored != NULL ? stored : "", size);
+    if (path == NULL) {
+        self->is_short_of_memory = true;
+        return false;
+    }
+    const cir_image_record record = {.id = row->id,
+                                     .path = path,
+                                     .state = (cir_image_state)index->states[row->id],
+                                     .size_bytes = row->size_bytes,
+                                     .modified_ns = row->modified_ns,
+                                     .width_px = row->width_px,
+                                     .height_px = row->height_px,
+                                     .taken_at = row->taken_at};
+    bool goes_on = self->visit(self->context, &record);
+    free(path);
+    return goes_on;
+}
+
+cir_status cir_index_list_all(const cir_index *index, cir_image_visit *visit, void *context, cir_error *err)
+{
+    cir__error_clear(err);
+    listing self = {index, visit, context, false};
+    lock(index);
+    cir_status status = cir__rows_list_all(index->store, visit_row, &self, err);
+    unlock(index);
+    return self.is_short_of_memory ? cir__fail_memory(err, index->info.path) : status;
+}
+
+cir_status cir_index_is_current(const cir_index *index, bool *is_current_out, cir_error *err)
+{
+    cir__error_clear(err);
+    *is_current_out = false;
+    uint64_t revision;
+    lock(index);
+    cir_status status = cir__catalogue_get_revision(index->store, &revision, err);
+    unlock(index);
+    if (status == CIR_OK)
+        *is_current_out = revision == index->info.revision;
+    return status;
+}
+
+typedef struct root_list {
+    const cir_index *index;
+    char **paths;
+    size_t n, capacity;
+} root_list;
+
+static bool visit_root(void *context, const char *stored, size_t size)
+{
+    root_list *list = context;
+    const cir__place *place = &list->index->place;
+    /* The folder that holds the index is stored as nothing. */
+    char *path = size > 0 ? cir__place_opened(place, stored, size) : cir__copy_text(place->base);
+    if (path == NULL ||
+        !cir__grow((void **)&list->paths, &list->capacity, list->n + 1, sizeof *list->paths)) {
+        free(path);
+        return false;
+    }
+    list->paths[list->n++] = path;
+    return true;
+}
+
+cir_status cir_index_list_roots(const cir_index *index, char ***paths_out, size_t *n_out, cir_error *err)
+{
+    cir__error_clear(err);
+    *paths_out = NULL;
+    *n_out = 0;
+    root_list list = {.index = index};
+    lock(index);
+    cir_status status = cir__roots_list(index->store, visit_root, &list, err);
+    unlock(index);
+    if (status != CIR_OK) {
+        cir_images_list_free(list.paths, list.n);
+        return status;
+    }
+    *paths_out = list.paths;
+    *n_out = list.n;
+    return CIR_OK;
+}
