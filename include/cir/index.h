@@ -131,6 +131,10 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_list_all(const cir_index *index, cir
 CIR_MUST_CHECK CIR_API cir_status cir_index_is_current(const cir_index *index, bool *is_current_out,
                                                        cir_error *err);
 
+/* Whether the path that the index was opened by still leads to it: a look at two names, of no file's
+ * contents. Errors: CIR_GONE. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_check_place(const cir_index *index, cir_error *err);
+
 /* The folders and files that the index' updates were given, ready to be given again: *paths_out [*n_out];
  * free with cir_images_list_free. None for an index that an older version made. Errors: CIR_BUSY,
  * CIR_DAMAGED, CIR_IO, CIR_NO_MEMORY. */

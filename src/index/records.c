@@ -220,6 +220,12 @@ cir_status cir_index_is_current(const cir_index *index, bool *is_current_out, ci
     return status;
 }
 
+cir_status cir_index_check_place(const cir_index *index, cir_error *err)
+{
+    cir__error_clear(err);
+    return cir__store_check(index->store, err);
+}
+
 typedef struct root_list {
     const cir_index *index;
     char **paths;

@@ -198,12 +198,11 @@ void cir__update_post(cir__request *request)
         cir__reply_error(request, 403, "update: this server was started with --no-update");
         return;
     }
-    bool is_current;
     cir_error err;
     cir__snapshot *snapshot = cir__context_snapshot(request->context);
-    cir_status status = cir_index_is_current(cir__snapshot_index(snapshot), &is_current, &err);
+    cir_status status = cir_index_check_place(cir__snapshot_index(snapshot), &err);
     cir__snapshot_drop(snapshot);
-    if (status == CIR_GONE) {
+    if (status != CIR_OK) {
         cir__reply_failure(request, &err, false);
         return;
     }
