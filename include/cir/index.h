@@ -33,7 +33,8 @@ typedef enum cir_image_state {
     CIR_IMAGE_READY,  /* has a feature: searchable */
     CIR_IMAGE_FAILED, /* could not be read; error says why; tried again when the file changes or on request */
     CIR_IMAGE_VANISHED, /* its file is gone; not searched; comes back under the same id when the file does */
-    CIR_IMAGE_PENDING   /* without a feature of the shown model as yet; the next run encodes it */
+    CIR_IMAGE_PENDING,  /* without a feature of the shown model as yet; the next run encodes it */
+    CIR_IMAGE_FORGOTTEN /* its photo was forgotten: an id that names nothing any more */
 } cir_image_state;
 
 /* One model's features in an index. Strings live as long as the index. */
@@ -53,6 +54,7 @@ typedef struct cir_index_info {
     size_t n_failed;
     size_t n_vanished;
     size_t n_pending;
+    size_t n_forgotten;
     size_t n_coded;            /* of the ready ones: those that searches have a compact code of */
     const char *codes_problem; /* why there are codes that are not used, for people; else NULL */
     uint64_t revision;         /* grows with every commit: names the state that derived files belong to */
@@ -141,8 +143,27 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_check_place(const cir_index *index, 
 CIR_MUST_CHECK CIR_API cir_status cir_index_list_roots(const cir_index *index, char ***paths_out,
                                                        size_t *n_out, cir_error *err);
 
-/* The picture files at or below paths as an update would visit them: files in the order given, folders
- * recursively and sorted. *files_out: [*n_out] paths; free both with cir_images_list_free. Errors:
+/* Folders that the last update could not list, by path, with the reason, for people ("PATH: WHY"); stops
+ * early when visit returns false. Errors: as cir_index_list_roots. */
+typedef bool cir_folder_visit(void *context, const char *path, const char *error);
+CIR_MUST_CHECK CIR_API cir_status cir_index_list_unlisted(const cir_index *index, cir_folder_visit *visit,
+                                                          void *context, cir_error *err);
+
+/* Files of kinds that are not read: pictures and films that an update met, by kind. The last of the most
+ * kinds stands for all that are left, and is called "others". */
+#define CIR_MAX_SKIPPED 32
+typedef struct cir_skipped {
+    char kind[8]; /* "cr2", "bmp", "mp4": told by the bytes, raw photos and films by their names */
+    size_t n;
+} cir_skipped;
+
+/* Those that the last update met: kinds_out [CIR_MAX_SKIPPED], *n_out of them. Errors: as
+ * cir_index_list_roots. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_list_skipped(const cir_index *index, cir_skipped *kinds_out,
+                                                         size_t *n_out, cir_error *err);
+
+/* The picture files at or below paths, by their names: files in the order given, folders recursively and
+ * sorted, hidden ones and links too. *files_out: [*n_out] paths; free both with cir_images_list_free. Errors:
  * CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_images_list(const char *const *paths, size_t n_paths, char ***files_out,
                                                   size_t *n_out, cir_error *err);
@@ -153,10 +174,27 @@ typedef struct cir_update_progress {
     bool is_walking;    /* folders are still being listed: n_found still grows */
     size_t n_found;     /* files that look like pictures */
     size_t n_done;      /* of them: looked at */
-    size_t n_unchanged; /* of those done: kept as they were (a moved file counts here) */
+    size_t n_unchanged; /* of those done: needed no encoding (a moved file, a copy, one that failed before) */
     size_t n_encoded;
     size_t n_failed; /* of them, and folders that could not be listed */
     size_t n_vanished;
+
+    /* The same by what became of the photos. */
+    size_t n_new;           /* came in, encoded or as a copy of a known one */
+    size_t n_changed;       /* their files' contents are others */
+    size_t n_moved;         /* known ones under another path */
+    size_t n_kept;          /* as they were */
+    size_t n_failed_before; /* failed in an earlier update, and are as they were */
+
+    /* Known once all folders are listed. */
+    size_t n_skipped; /* files of kinds that are not read */
+    cir_skipped skipped[CIR_MAX_SKIPPED];
+    size_t n_kinds;    /* of them */
+    size_t n_hidden;   /* folders and pictures left out: hidden, or put there by programs */
+    size_t n_excluded; /* left out by a pattern, or forgotten */
+    size_t n_outside;  /* links left out that lead out of the given folders */
+    size_t n_left_out; /* photos that were in and are left out now; counted in n_vanished, too */
+
     size_t n_to_code;          /* compact codes to be made, once all else is done; 0 before */
     size_t n_coded;            /* of them */
     const char *failed_path;   /* non-NULL when this call reports a failure */
@@ -167,13 +205,28 @@ typedef struct cir_update_progress {
  * stop. */
 typedef bool cir_update_watch(void *context, const cir_update_progress *progress);
 
+/* Hidden folders and files (".x"), those of systems and network drives ("@eaDir", "#recycle", "$RECYCLE.BIN"
+ * …) and folders that hold a file ".nomedia" are left out, unless given themselves. */
+typedef enum cir_hidden {
+    CIR_HIDDEN_AS_BEFORE, /* as the last update had it that said one of these */
+    CIR_HIDDEN_TAKEN,
+    CIR_HIDDEN_LEFT_OUT
+} cir_hidden;
+
 /* Below, reading all features takes a few milliseconds anyway. */
 #define CIR_INDEX_MIN_CODED 100000
 
 typedef struct cir_update_options {
     cir_image_options image;
-    size_t batch;          /* pictures encoded together; 0 means 16 */
-    bool retries_failed;   /* try again what failed although its file has not changed */
+    size_t batch;        /* pictures encoded together; 0 means 16 */
+    bool retries_failed; /* try again what failed although its file has not changed */
+    bool rereads;        /* read every file and compare its content, whatever its size and times say */
+    cir_hidden hidden;   /* kept in the index for later updates */
+    const char *const
+        *excluded; /* [n_excluded] patterns (fnmatch) of files and folders to leave out: of names,
+                      or of paths below the given folder, or absolute ones, where they hold a slash;
+                      kept in the index in place of those before. NULL: those before */
+    size_t n_excluded;
     size_t min_coded;      /* photos from which on compact codes are made; 0: CIR_INDEX_MIN_CODED */
     const cir_index *only; /* update this open index alone: CIR_GONE where its path leads to another, or to
                             * none; NULL: what lies at the path, or a new one */
@@ -182,15 +235,17 @@ typedef struct cir_update_options {
 } cir_update_options;
 
 /* Creates or updates an index: walks paths (folders, recursively and in a stable order, and single files),
- * encodes what is new or changed, keeps what is unchanged (by size and time, else by content hash, so a moved
- * file is not encoded again), marks what has vanished below the given paths. A picture that cannot be read is
- * recorded with its reason and never stops the run. Commits every few seconds: whatever stops the process,
- * what was committed is kept and the next run continues. At the end compact codes are brought up to
- * date (cir_index_update_codes); a failure of that comes when all else is committed. progress_out may be
- * NULL. Errors: CIR_BUSY (another process updates this index), CIR_FULL, CIR_PERMISSION, CIR_IO,
- * CIR_NOT_FOUND (a given path), CIR_MISMATCH, CIR_VERSION, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY,
- * CIR_GONE (the index was moved or replaced meanwhile; what was committed is in it), CIR_UNSUPPORTED (its
- * file system has no locks). */
+ * encodes what is new or changed, keeps what is unchanged (by size, time of modification, time of change and
+ * inode, else by content hash, so a file that was moved, copied or touched is not encoded again), marks what
+ * has vanished below the given paths. Links are followed as long as they lead to what lies below the given
+ * folders or others that the index was made of. A picture that cannot be read is recorded with its reason and
+ * never stops the run. Commits every few seconds: whatever stops the process, what was committed is kept and
+ * the next run continues. At the end compact codes are brought up to date (cir_index_update_codes); a failure
+ * of that comes when all else is committed. progress_out may be NULL. Errors: CIR_BUSY (another process
+ * updates this index), CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND (a given path), CIR_MISMATCH,
+ * CIR_VERSION, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY, CIR_GONE (the index was
+ * moved or replaced meanwhile; what was committed is in it), CIR_UNSUPPORTED (its file system has no locks).
+ */
 CIR_MUST_CHECK CIR_API cir_status cir_index_update(const char *index_path, const char *const *paths,
                                                    size_t n_paths, const cir_model *model, cir_pool *pool,
                                                    const cir_update_options *options,

@@ -1,11 +1,15 @@
 /* cir index: creates or updates an index of photos. */
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/session.h"
+#include "cli/summary.h"
 
 static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
@@ -20,6 +24,12 @@ static const cir__flag flags[] = {
     {"exact-decode", 0, NULL, "decode JPEGs whole: features are bit-exact with the reference's"},
     {"no-exif-rotation", 0, NULL, "leave EXIF orientations unapplied, as the reference code does"},
     {"retry-failed", 0, NULL, "try again what could not be read and has not changed since"},
+    {"reread", 0, NULL, "read every photo again, whatever its size and dates say"},
+    {"exclude", 0, "GLOB",
+     "leave out what is named so, or lies so below PATH where GLOB holds a slash; may be repeated; kept for "
+     "later updates ('' keeps none)"},
+    {"hidden", 0, NULL, "take in hidden folders, thumbnails and trash, too; kept for later updates"},
+    {"no-hidden", 0, NULL, "leave them out again"},
     {"json", 0, NULL, "print what was done as JSON"},
     {0},
 };
@@ -53,30 +63,14 @@ static bool watch(void *context, const cir_update_progress *now)
 static void print_result(const cir__arguments *arguments, const cir_update_progress *result, double seconds,
                          const char *index_path)
 {
-    if (cir__arguments_has(arguments, "json")) {
-        printf("{\"found\": %zu, \"encoded\": %zu, \"unchanged\": %zu, \"failed\": %zu, \"vanished\": %zu, "
-               "\"coded\": %zu, \"seconds\": %.3f}\n",
-               result->n_found, result->n_encoded, result->n_unchanged, result->n_failed, result->n_vanished,
-               result->n_coded, seconds);
-        return;
-    }
-    char encoded[32];
-    char unchanged[32];
-    char failed[32];
-    char vanished[32];
-    printf("%s: %s encoded, %s unchanged, %s failed, %s vanished in %.1f s", index_path,
-           cir__count_text(result->n_encoded, encoded), cir__count_text(result->n_unchanged, unchanged),
-           cir__count_text(result->n_failed, failed), cir__count_text(result->n_vanished, vanished), seconds);
-    if (result->n_encoded > 0 && seconds > 0)
-        printf(" (%.1f photos/s)", (double)result->n_encoded / seconds);
-    if (result->n_coded > 0)
-        printf(", %s compact codes made", cir__count_text(result->n_coded, encoded));
-    printf("\n");
-    if (result->n_failed > 0)
-        printf("what failed and why: cir info %s --failed\n", index_path);
+    if (cir__arguments_has(arguments, "json"))
+        cir__json_print(cir__summary_json(result, seconds));
+    else
+        cir__summary_print(index_path, result, seconds);
 }
 
-#define MAX_MODELS 16 /* of one update */
+#define MAX_MODELS 16     /* of one update */
+#define MAX_PATTERNS 1000 /* of --exclude */
 
 /* What an update is made of, released in one place. */
 typedef struct indexing {
@@ -90,6 +84,7 @@ typedef struct indexing {
     cir_index *before; /* the index as it was; NULL: there was none */
     cir_model *models[MAX_MODELS];
     size_t n_models;
+    const char *patterns[MAX_PATTERNS];
 } indexing;
 
 static void release(indexing *self)
@@ -106,6 +101,39 @@ static bool is_index(const char *path)
     char catalogue[4096];
     int n = snprintf(catalogue, sizeof catalogue, "%s/catalogue.sqlite", path);
     return n > 0 && (size_t)n < sizeof catalogue && access(catalogue, F_OK) == 0;
+}
+
+/* What is missing is said before anything else is. */
+static int check_paths(const indexing *self)
+{
+    struct stat facts;
+    for (size_t i = 0; i < self->n_paths; i++)
+        if (stat(self->paths[i], &facts) != 0) {
+            fprintf(stderr, "cir: %s: cannot be opened: %s; name a folder or file that is there\n",
+                    self->paths[i], strerror(errno));
+            return CIR__FAILED;
+        }
+    return CIR__DONE;
+}
+
+static int read_choices(indexing *self, cir_update_options *options)
+{
+    const cir__arguments *arguments = self->arguments;
+    const char *pattern;
+    if (cir__arguments_has(arguments, "hidden") && cir__arguments_has(arguments, "no-hidden"))
+        return cir__arguments_refuse(arguments, "--hidden and --no-hidden contradict each other");
+    options->rereads = cir__arguments_has(arguments, "reread");
+    options->hidden = cir__arguments_has(arguments, "hidden")      ? CIR_HIDDEN_TAKEN
+                      : cir__arguments_has(arguments, "no-hidden") ? CIR_HIDDEN_LEFT_OUT
+                                                                   : CIR_HIDDEN_AS_BEFORE;
+    for (size_t i = 0; (pattern = cir__arguments_next(arguments, "exclude", &i)) != NULL;) {
+        if (options->n_excluded == MAX_PATTERNS)
+            return cir__arguments_refuse(arguments, "--exclude: at most %d patterns", MAX_PATTERNS);
+        options->excluded = self->patterns;
+        if (pattern[0] != '\0')
+            self->patterns[options->n_excluded++] = pattern;
+    }
+    return CIR__DONE;
 }
 
 /* Without folders, those that the index was made of; what is not there now, as a drive that is not mounted,
@@ -234,10 +262,15 @@ static int run(const cir__arguments *arguments)
         !cir__arguments_count(arguments, "max-megapixels", 1, 100000, &options.image.max_megapixels) ||
         !cir__arguments_count(arguments, "codes-from", 1, SIZE_MAX / 2, &options.min_coded))
         return CIR__USAGE;
+    int status = read_choices(&self, &options);
+    if (status == CIR__DONE)
+        status = check_paths(&self);
+    if (status != CIR__DONE)
+        return status;
     /* What cannot be opened is found out by the update, which says what to do. */
     if (cir_index_open(self.index_path, NULL, &self.before, NULL) != CIR_OK)
         self.before = NULL;
-    int status = choose_paths(&self);
+    status = choose_paths(&self);
     if (status == CIR__DONE)
         status = cir__session_open_pool(arguments, &self.pool);
     if (status == CIR__DONE)
@@ -262,6 +295,11 @@ const cir__command cir__command_index = {
         "committed is\n"
         "kept, and the next run continues. Without PATH the folders that the index was made of are looked "
         "through.\n"
+        "Hidden folders and files, thumbnails and trash of network drives (@eaDir, #recycle …), and folders "
+        "that "
+        "hold\n"
+        ".nomedia are left out unless given as PATH or asked for; so are links that lead out of the given "
+        "folders.\n"
         "An index holds features of several models, and cir search --model chooses; with several each photo "
         "is\n"
         "decoded once. Large JPEGs are decoded at a reduced scale of at least four times what the models "

@@ -8,9 +8,10 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/summary.h"
 
 static const cir__flag flags[] = {
-    {"failed", 0, NULL, "list the photos that could not be read, with the reasons"},
+    {"failed", 0, NULL, "list the photos and folders that could not be read, with the reasons"},
     {"vanished", 0, NULL, "list the photos whose files are gone"},
     {"json", 0, NULL, "print one JSON document"},
     {0},
@@ -40,6 +41,18 @@ static bool print_record(void *context, const cir_image_record *record)
     return true;
 }
 
+/* A folder that could not be listed has no id. */
+static bool print_folder(void *context, const char *path, const char *error)
+{
+    json_t *list = context;
+    if (list == NULL)
+        printf("%s\n", error);
+    else
+        json_array_append_new(list, json_pack("{s:n, s:o, s:o}", "id", "path", cir__json_text(path), "error",
+                                              cir__json_text(error)));
+    return true;
+}
+
 static json_t *describe_index(const cir_index_info *info)
 {
     json_t *models = json_array();
@@ -49,13 +62,13 @@ static json_t *describe_index(const cir_index_info *info)
                                         cir__json_text(info->models[i].name), "path",
                                         cir__json_text(info->models[i].path), "fingerprint",
                                         info->models[i].fingerprint, "dim", (json_int_t)info->models[i].dim));
-    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o}", "index",
+    return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o}", "index",
                      cir__json_text(info->path), "n_rows", (json_int_t)info->n_rows, "n_ready",
                      (json_int_t)info->n_ready, "n_failed", (json_int_t)info->n_failed, "n_vanished",
-                     (json_int_t)info->n_vanished, "n_pending", (json_int_t)info->n_pending, "n_coded",
-                     (json_int_t)info->n_coded, "codes_problem", cir__json_text(info->codes_problem),
-                     "revision", (json_int_t)info->revision, "size_bytes", (json_int_t)info->size_bytes,
-                     "models", models);
+                     (json_int_t)info->n_vanished, "n_pending", (json_int_t)info->n_pending, "n_forgotten",
+                     (json_int_t)info->n_forgotten, "n_coded", (json_int_t)info->n_coded, "codes_problem",
+                     cir__json_text(info->codes_problem), "revision", (json_int_t)info->revision,
+                     "size_bytes", (json_int_t)info->size_bytes, "models", models);
 }
 
 static void print_index(const cir_index_info *info)
@@ -67,6 +80,8 @@ static void print_index(const cir_index_info *info)
         printf(", %zu failed", info->n_failed);
     if (info->n_vanished > 0)
         printf(", %zu vanished", info->n_vanished);
+    if (info->n_forgotten > 0)
+        printf(", %zu forgotten", info->n_forgotten);
     if (info->n_pending > 0)
         printf(", %zu to be encoded again", info->n_pending);
     if (info->n_coded > 0)
@@ -89,10 +104,23 @@ static int run_index(const cir__arguments *arguments, const char *path)
     if (cir_index_open(path, NULL, &index, &err) != CIR_OK)
         return cir__session_fail(&err);
     int status = CIR__DONE;
+    cir_skipped kinds[CIR_MAX_SKIPPED];
+    size_t n_kinds;
+    if (cir_index_list_skipped(index, kinds, &n_kinds, &err) != CIR_OK) {
+        cir_index_close(index);
+        return cir__session_fail(&err);
+    }
     bool is_json = cir__arguments_has(arguments, "json");
     json_t *document = is_json ? describe_index(cir_index_get_info(index)) : NULL;
-    if (!is_json)
+    if (is_json)
+        json_object_set_new(document, "skipped", cir__summary_skipped_json(kinds, n_kinds));
+    else
         print_index(cir_index_get_info(index));
+    if (!is_json && n_kinds > 0) {
+        printf("skipped     ");
+        cir__summary_print_skipped(kinds, n_kinds);
+        printf("\n");
+    }
     static const struct {
         const char *flag;
         cir_image_state state;
@@ -101,7 +129,10 @@ static int run_index(const cir__arguments *arguments, const char *path)
         if (!cir__arguments_has(arguments, lists[i].flag))
             continue;
         json_t *list = is_json ? json_array() : NULL;
-        if (cir_index_list(index, lists[i].state, print_record, list, &err) != CIR_OK)
+        cir_status listed = cir_index_list(index, lists[i].state, print_record, list, &err);
+        if (listed == CIR_OK && lists[i].state == CIR_IMAGE_FAILED)
+            listed = cir_index_list_unlisted(index, print_folder, list, &err);
+        if (listed != CIR_OK)
             status = cir__session_fail(&err);
         if (is_json)
             json_object_set_new(document, lists[i].flag, list);

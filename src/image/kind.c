@@ -10,36 +10,37 @@ static const struct {
     const char *bytes;
     cir__kind kind;
     const char *name;
+    const char *ending; /* of files of a kind that is not handled; NULL: no picture nor film */
 } magics[] = {
-    {MAGIC(0, "\xff\xd8\xff"), CIR__KIND_JPEG, "jpeg"},
-    {MAGIC(0, "\x89PNG\r\n\x1a\n"), CIR__KIND_PNG, "png"},
-    {MAGIC(8, "WEBPVP8"), CIR__KIND_WEBP, "webp"},
-    {MAGIC(0, "II*\0"), CIR__KIND_TIFF, "tiff"},
-    {MAGIC(0, "MM\0*"), CIR__KIND_TIFF, "tiff"},
-    {MAGIC(0, "II+\0"), CIR__KIND_TIFF, "tiff"},
-    {MAGIC(0, "MM\0+"), CIR__KIND_TIFF, "tiff"},
-    {MAGIC(0, "GIF87a"), CIR__KIND_GIF, "gif"},
-    {MAGIC(0, "GIF89a"), CIR__KIND_GIF, "gif"},
-    {MAGIC(4, "ftypavif"), CIR__KIND_AVIF, "avif"},
-    {MAGIC(4, "ftypavis"), CIR__KIND_AVIF, "avif"},
-    {MAGIC(4, "ftyphe"), CIR__KIND_HEIF, "heif"},
-    {MAGIC(4, "ftypmif1"), CIR__KIND_HEIF, "heif"},
-    {MAGIC(4, "ftypmsf1"), CIR__KIND_HEIF, "heif"},
-    {MAGIC(0, "\xff\x0a"), CIR__KIND_OTHER, "a JPEG XL picture"},
-    {MAGIC(4, "JXL \r\n\x87\n"), CIR__KIND_OTHER, "a JPEG XL picture"},
-    {MAGIC(4, "jP  \r\n\x87\n"), CIR__KIND_OTHER, "a JPEG 2000 picture"},
-    {MAGIC(0, "\xff\x4f\xff\x51"), CIR__KIND_OTHER, "a JPEG 2000 picture"},
-    {MAGIC(4, "ftyp"), CIR__KIND_OTHER, "a film or a raw photo"},
-    {MAGIC(0, "\x1a\x45\xdf\xa3"), CIR__KIND_OTHER, "a film"},
-    {MAGIC(0, "8BPS"), CIR__KIND_OTHER, "a Photoshop document"},
-    {MAGIC(0, "%PDF"), CIR__KIND_OTHER, "a PDF document"},
-    {MAGIC(0, "%!PS"), CIR__KIND_OTHER, "a PostScript document"},
-    {MAGIC(0, "<svg"), CIR__KIND_OTHER, "an SVG drawing"},
-    {MAGIC(0, "<?xml"), CIR__KIND_OTHER, "an XML document"},
-    {MAGIC(0, "<!DOCTYPE"), CIR__KIND_OTHER, "a web page"},
-    {MAGIC(0, "<html"), CIR__KIND_OTHER, "a web page"},
-    {MAGIC(0, "BM"), CIR__KIND_OTHER, "a BMP picture"},
-    {MAGIC(0, "PK\3\4"), CIR__KIND_OTHER, "a ZIP archive"},
+    {MAGIC(0, "\xff\xd8\xff"), CIR__KIND_JPEG, "jpeg", NULL},
+    {MAGIC(0, "\x89PNG\r\n\x1a\n"), CIR__KIND_PNG, "png", NULL},
+    {MAGIC(8, "WEBPVP8"), CIR__KIND_WEBP, "webp", NULL},
+    {MAGIC(0, "II*\0"), CIR__KIND_TIFF, "tiff", NULL},
+    {MAGIC(0, "MM\0*"), CIR__KIND_TIFF, "tiff", NULL},
+    {MAGIC(0, "II+\0"), CIR__KIND_TIFF, "tiff", NULL},
+    {MAGIC(0, "MM\0+"), CIR__KIND_TIFF, "tiff", NULL},
+    {MAGIC(0, "GIF87a"), CIR__KIND_GIF, "gif", NULL},
+    {MAGIC(0, "GIF89a"), CIR__KIND_GIF, "gif", NULL},
+    {MAGIC(4, "ftypavif"), CIR__KIND_AVIF, "avif", NULL},
+    {MAGIC(4, "ftypavis"), CIR__KIND_AVIF, "avif", NULL},
+    {MAGIC(4, "ftyphe"), CIR__KIND_HEIF, "heif", NULL},
+    {MAGIC(4, "ftypmif1"), CIR__KIND_HEIF, "heif", NULL},
+    {MAGIC(4, "ftypmsf1"), CIR__KIND_HEIF, "heif", NULL},
+    {MAGIC(0, "\xff\x0a"), CIR__KIND_OTHER, "a JPEG XL picture", "jxl"},
+    {MAGIC(4, "JXL \r\n\x87\n"), CIR__KIND_OTHER, "a JPEG XL picture", "jxl"},
+    {MAGIC(4, "jP  \r\n\x87\n"), CIR__KIND_OTHER, "a JPEG 2000 picture", "jp2"},
+    {MAGIC(0, "\xff\x4f\xff\x51"), CIR__KIND_OTHER, "a JPEG 2000 picture", "jp2"},
+    {MAGIC(4, "ftyp"), CIR__KIND_OTHER, "a film or a raw photo", "mp4"},
+    {MAGIC(0, "\x1a\x45\xdf\xa3"), CIR__KIND_OTHER, "a film", "mkv"},
+    {MAGIC(0, "8BPS"), CIR__KIND_OTHER, "a Photoshop document", "psd"},
+    {MAGIC(0, "%PDF"), CIR__KIND_OTHER, "a PDF document", "pdf"},
+    {MAGIC(0, "%!PS"), CIR__KIND_OTHER, "a PostScript document", "eps"},
+    {MAGIC(0, "<svg"), CIR__KIND_OTHER, "an SVG drawing", "svg"},
+    {MAGIC(0, "<?xml"), CIR__KIND_OTHER, "an XML document", NULL},
+    {MAGIC(0, "<!DOCTYPE"), CIR__KIND_OTHER, "a web page", NULL},
+    {MAGIC(0, "<html"), CIR__KIND_OTHER, "a web page", NULL},
+    {MAGIC(0, "BM"), CIR__KIND_OTHER, "a BMP picture", "bmp"},
+    {MAGIC(0, "PK\3\4"), CIR__KIND_OTHER, "a ZIP archive", NULL},
 };
 
 cir__kind cir__kind_find(const uint8_t *bytes, size_t size, const char **name_out)
@@ -52,6 +53,40 @@ cir__kind cir__kind_find(const uint8_t *bytes, size_t size, const char **name_ou
             return magics[i].kind;
         }
     return CIR__KIND_UNKNOWN;
+}
+
+/* Two letters begin many a text: a BMP has four zeros further on. */
+static bool is_like_text(const uint8_t *bytes, size_t size)
+{
+    return bytes[0] == 'B' && (size < 10 || memcmp(bytes + 6, "\0\0\0", 4) != 0);
+}
+
+const char *cir__kind_find_ending(const uint8_t *bytes, size_t size)
+{
+    static const struct {
+        size_t offset, size;
+        const char *bytes, *ending;
+    } finer[] = {
+        {MAGIC(8, "CR\2"), "cr2"},       {MAGIC(4, "ftypcrx "), "cr3"},
+        {MAGIC(0, "IIRO"), "orf"},       {MAGIC(0, "IIRS"), "orf"},
+        {MAGIC(0, "IIU\0"), "rw2"},      {MAGIC(0, "FUJIFILMCCD-RAW"), "raf"},
+        {MAGIC(0, "FOVb"), "x3f"},       {MAGIC(0, "\0MRM"), "mrw"},
+        {MAGIC(4, "ftypqt  "), "mov"},   {MAGIC(4, "ftyp3g"), "3gp"},
+        {MAGIC(4, "ftypM4V"), "m4v"},    {MAGIC(8, "AVI "), "avi"},
+        {MAGIC(0, "\0\0\1\xba"), "mpg"}, {MAGIC(0, "\0\0\1\xb3"), "mpg"},
+        {MAGIC(0, "FLV\1"), "flv"},      {MAGIC(0, "0&\xb2u"), "wmv"},
+        {MAGIC(0, "gimp xcf"), "xcf"},   {MAGIC(0, "v/1\1"), "exr"},
+        {MAGIC(0, "#?RADIANCE"), "hdr"},
+    };
+    for (size_t i = 0; i < sizeof finer / sizeof finer[0]; i++)
+        if (size >= finer[i].offset + finer[i].size &&
+            memcmp(bytes + finer[i].offset, finer[i].bytes, finer[i].size) == 0)
+            return finer[i].ending;
+    for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++)
+        if (size >= magics[i].offset + magics[i].size &&
+            memcmp(bytes + magics[i].offset, magics[i].bytes, magics[i].size) == 0)
+            return is_like_text(bytes, size) ? NULL : magics[i].ending;
+    return NULL;
 }
 
 static size_t read_le(const uint8_t *bytes, size_t n_bytes)

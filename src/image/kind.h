@@ -23,6 +23,10 @@ typedef enum cir__kind {
  * storage. */
 cir__kind cir__kind_find(const uint8_t *bytes, size_t size, const char **name_out);
 
+/* The usual ending ("cr3", "mp4") of files that begin with these bytes and are pictures or films of a kind
+ * that is not handled; NULL where they are not, or are of a handled kind. Static storage. */
+const char *cir__kind_find_ending(const uint8_t *bytes, size_t size);
+
 /* A WebP file's canvas, read from its header; 0 × 0 where the bytes are too few or of no known layout.
  * libvips takes the canvas' memory before it tells its size, so the budget has to be checked against these.
  */

@@ -12,17 +12,17 @@
 #include "index/rows.h"
 #include "index/vectors.h"
 
-enum { SEEN = 1, VANISHED = 2 }; /* flags */
+enum { SEEN = 1, VANISHED = 2, FORGOTTEN = 4 }; /* flags */
 
 #define MAX_TWINS                                                                                            \
     64 /* of one content that are looked at: many copies of a picture must not cost their square */
 #define MAX_CHANGES 8192 /* marked as vanished in one commit */
 
-static void visit_state(void *context, size_t id, bool is_vanished)
+static void visit_state(void *context, size_t id, cir__row_state state)
 {
     cir__apply *apply = context;
-    if (id < cir__writer_n_rows(apply->writer) && is_vanished)
-        apply->flags[id] = VANISHED;
+    if (id < cir__writer_n_rows(apply->writer) && state != CIR__ROW_FAILED)
+        apply->flags[id] = state == CIR__ROW_VANISHED ? VANISHED : FORGOTTEN;
 }
 
 cir_status cir__apply_init(cir__apply *apply, cir__writer *writer, const cir__job_settings *settings,
@@ -68,10 +68,12 @@ static cir_status begin(cir__apply *apply, cir_error *err)
     return cir__writer_begin(apply->writer, err);
 }
 
-/* Whether the row needs nothing although the file was not read: by size and time. */
+/* Whether the row needs nothing although the file was not read. Size and date alone are not enough: programs
+ * that turn or retouch a picture put its date back. */
 static bool is_unchanged(const cir__apply *apply, const cir__walk_entry *entry, const cir__row *row)
 {
-    if (row->size_bytes != entry->size_bytes || row->modified_ns != entry->modified_ns)
+    if (row->size_bytes != entry->size_bytes || row->modified_ns != entry->modified_ns || !row->has_change ||
+        row->inode != entry->inode || row->changed_ns != entry->changed_ns || apply->settings->rereads)
         return false;
     /* What could not even be read may have been allowed, mounted or mended since, without a trace. */
     if (row->is_failed)
@@ -98,6 +100,8 @@ static cir_status fill_job(cir__job *job, const cir__walk_entry *entry, cir_erro
     memcpy(job->path, entry->path, size);
     job->size_bytes = entry->size_bytes;
     job->modified_ns = entry->modified_ns;
+    job->inode = entry->inode;
+    job->changed_ns = entry->changed_ns;
     job->errno_value = entry->errno_value;
     return CIR_OK;
 }
@@ -109,7 +113,7 @@ cir_status cir__apply_plan(cir__apply *apply, const cir__walk_entry *entry, cir_
     *is_failure_out = false;
     const char *stored = cir__place_stored(cir__writer_place(apply->writer), entry->path);
     cir_status status =
-        cir__rows_find_path(cir__writer_store(apply->writer), stored, &job->row, &job->has_row, err);
+        cir__rows_find_file(cir__writer_store(apply->writer), stored, &job->row, &job->has_row, err);
     if (status != CIR_OK)
         return status;
     if (job->has_row && job->row.id >= cir__writer_n_rows(apply->writer))
@@ -200,12 +204,21 @@ static const char *reason_of(const cir__job *job)
                                                                                          : text;
 }
 
+/* What the walk saw of the file that was read. */
+static void set_file(cir__row *row, const cir__job *job)
+{
+    row->size_bytes = job->size_bytes;
+    row->modified_ns = job->modified_ns;
+    row->has_change = job->errno_value == 0;
+    row->inode = job->inode;
+    row->changed_ns = job->changed_ns;
+}
+
 /* Writes the row of an encoded, copied or failed file. */
 static cir_status put_row(cir__apply *apply, const cir__job *job, cir__row *row, bool is_failed,
                           cir_error *err)
 {
-    row->size_bytes = job->size_bytes;
-    row->modified_ns = job->modified_ns;
+    set_file(row, job);
     row->has_hash = job->has_hash;
     memcpy(row->hash, job->hash, CIR__HASH_SIZE);
     row->is_vanished = false;
@@ -313,13 +326,23 @@ static cir_status put_missing(cir__apply *apply, cir__job *job, cir__row *row, c
     return status;
 }
 
+/* Whether a file that cannot be read is by size and date as it was: rights alone have changed, and what is
+ * known of it is kept. */
+static bool is_withheld(const cir__apply *apply, const cir__job *job)
+{
+    return job->result == CIR__JOB_FAILED && !job->has_hash && job->has_row && !job->row.is_failed &&
+           job->row.size_bytes == job->size_bytes && job->row.modified_ns == job->modified_ns &&
+           cir__writer_get_features(apply->writer, job->row.id) ==
+               cir__encoders_all(apply->settings->encoders);
+}
+
 cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *features,
                           cir__applied *applied_out, cir_error *err)
 {
     const cir__job_result result = job->result;
     size_t n_stored = 0;
     size_t n_failed = 0;
-    *applied_out = CIR__APPLIED_UNCHANGED;
+    *applied_out = (cir__applied){CIR__APPLIED_UNCHANGED, CIR__CHANGE_NONE};
     cir__row row;
     bool is_new;
     cir_status status = begin(apply, err);
@@ -329,12 +352,22 @@ cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *
         return status;
     bool is_same_content =
         !is_new && row.has_hash && job->has_hash && memcmp(row.hash, job->hash, CIR__HASH_SIZE) == 0;
+    applied_out->change = is_new            ? CIR__CHANGE_NEW
+                          : !job->has_row   ? CIR__CHANGE_MOVED
+                          : is_same_content ? CIR__CHANGE_NONE
+                                            : CIR__CHANGE_CONTENT;
+    if (is_withheld(apply, job)) {
+        applied_out->change = CIR__CHANGE_NONE;
+        applied_out->result = apply->settings->rereads ? CIR__APPLIED_FAILED : CIR__APPLIED_UNCHANGED;
+        return CIR_OK;
+    }
     if (result == CIR__JOB_SAME ||
         (is_same_content && result == CIR__JOB_KNOWN &&
-         cir__writer_get_features(apply->writer, row.id) == cir__encoders_all(apply->settings->encoders)))
-        return cir__rows_set_file(cir__writer_store(apply->writer), row.id,
-                                  cir__place_stored(cir__writer_place(apply->writer), job->path),
-                                  job->size_bytes, job->modified_ns, err);
+         cir__writer_get_features(apply->writer, row.id) == cir__encoders_all(apply->settings->encoders))) {
+        set_file(&row, job);
+        return cir__rows_set_file(cir__writer_store(apply->writer), &row,
+                                  cir__place_stored(cir__writer_place(apply->writer), job->path), err);
+    }
     if (!is_new && !is_same_content)
         status = cir__writer_clear_features(apply->writer, row.id, err);
     if (status != CIR_OK)
@@ -346,9 +379,9 @@ cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *
     if (status != CIR_OK)
         return status;
     if (n_failed > 0)
-        *applied_out = CIR__APPLIED_FAILED;
+        applied_out->result = CIR__APPLIED_FAILED;
     else if (job->result == CIR__JOB_DECODED)
-        *applied_out = CIR__APPLIED_ENCODED;
+        applied_out->result = CIR__APPLIED_ENCODED;
     bool is_failed = n_failed > 0 && n_stored == 0 && !cir__writer_has_any_feature(apply->writer, row.id);
     if (is_failed && job->result == CIR__JOB_FAILED)
         set_facts(&row, 0, 0, INT64_MIN);
@@ -358,17 +391,28 @@ cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *
 /* Rows that a round of vanishing met. */
 typedef struct missing {
     const cir__apply *apply;
-    char *const *unreadable;
-    size_t n_unreadable;
+    const cir__scope *scope;
+    const char *root;
     size_t *ids;
     size_t n;
     size_t capacity;
+    size_t n_there;
 } missing;
 
-static bool is_below_unreadable(const missing *self, const char *path)
+static bool is_below_unreadable(const cir__scope *scope, const char *path)
 {
-    for (size_t i = 0; i < self->n_unreadable; i++)
-        if (cir__place_is_below(path, self->unreadable[i]))
+    for (size_t i = 0; i < scope->n_unreadable; i++)
+        if (cir__place_is_below(path, scope->unreadable[i].path))
+            return true;
+    return false;
+}
+
+/* Named by another update, within what this one leaves out: that one's matter. */
+static bool is_others(const missing *self, const char *path)
+{
+    for (size_t i = 0; i < self->scope->n_others; i++)
+        if (cir__place_is_below(self->scope->others[i], self->root) &&
+            cir__place_is_below(path, self->scope->others[i]))
             return true;
     return false;
 }
@@ -381,16 +425,16 @@ static bool visit_path(void *context, size_t id, const char *stored, size_t size
     char *path = cir__place_absolute(cir__writer_place(self->apply->writer), stored, size);
     if (path == NULL)
         return false;
-    /* A file that was once named itself is not found in its folder when its name does not tell a picture. */
     struct stat facts;
-    bool is_kept =
-        is_below_unreadable(self, path) || (!cir__walk_is_picture(path) && stat(path, &facts) == 0);
+    const bool is_there = stat(path, &facts) == 0;
+    const bool is_kept = is_below_unreadable(self->scope, path) || (is_there && is_others(self, path));
     free(path);
     if (is_kept)
         return true;
     if (!cir__grow((void **)&self->ids, &self->capacity, self->n + 1, sizeof *self->ids))
         return false;
     self->ids[self->n++] = id;
+    self->n_there += is_there ? 1 : 0;
     return true;
 }
 
@@ -413,21 +457,21 @@ static cir_status list_below(cir__apply *apply, const char *root, missing *self,
     return status;
 }
 
-cir_status cir__apply_vanish(cir__apply *apply, const char *root, char *const *unreadable,
-                             size_t n_unreadable, size_t *n_vanished_out, cir_error *err)
+cir_status cir__apply_vanish(cir__apply *apply, const cir__scope *scope, size_t i_root, size_t *n_vanished,
+                             size_t *n_left_out, cir_error *err)
 {
-    *n_vanished_out = 0;
-    missing self = {.apply = apply, .unreadable = unreadable, .n_unreadable = n_unreadable};
-    cir_status status = list_below(apply, root, &self, err);
+    missing self = {.apply = apply, .scope = scope, .root = scope->roots[i_root]};
+    cir_status status = list_below(apply, self.root, &self, err);
     for (size_t i = 0; status == CIR_OK && i < self.n; i++) {
         status = begin(apply, err);
         if (status == CIR_OK)
             status = cir__rows_set_vanished(cir__writer_store(apply->writer), self.ids[i], true, err);
         apply->flags[self.ids[i]] = VANISHED;
-        ++*n_vanished_out;
+        ++*n_vanished;
         if (status == CIR_OK && apply->n_changes >= MAX_CHANGES)
             status = cir__apply_commit(apply, err);
     }
+    *n_left_out += self.n_there;
     free(self.ids);
     return status;
 }

@@ -1,6 +1,6 @@
 /* What becomes of a file: the rules by which an update changes the catalogue, one file at a time.
  *
- *   size and time as they were, and all features  → kept, without reading the file
+ *   size, times and inode as they were, and all features  → kept, without reading the file
  *   the same content (by hash)                    → kept; its size, time or path are put right
  *   new path, the content of a file that is gone  → that row moves along: the same id
  *   new path or content, known from another file  → the features are copied
@@ -22,6 +22,7 @@
 #include "cir/status.h"
 #include "index/encoder.h"
 #include "index/job.h"
+#include "index/scope.h"
 #include "index/walk.h"
 #include "index/writer.h"
 
@@ -46,7 +47,15 @@ void cir__apply_done(cir__apply *apply); /* a zeroed one is allowed */
 CIR_MUST_CHECK cir_status cir__apply_plan(cir__apply *apply, const cir__walk_entry *entry, cir__job *job,
                                           bool *is_settled_out, bool *is_failure_out, cir_error *err);
 
-typedef enum cir__applied { CIR__APPLIED_UNCHANGED, CIR__APPLIED_ENCODED, CIR__APPLIED_FAILED } cir__applied;
+typedef struct cir__applied {
+    enum { CIR__APPLIED_UNCHANGED, CIR__APPLIED_ENCODED, CIR__APPLIED_FAILED } result;
+    enum {
+        CIR__CHANGE_NONE,
+        CIR__CHANGE_NEW,
+        CIR__CHANGE_MOVED,
+        CIR__CHANGE_CONTENT
+    } change; /* of the row */
+} cir__applied;
 
 /* Applies an answered job. features: [n_encoders] of [dim], of those in job->decoded, NULL where the model
  * failed, for which job->why is the reason then. CIR__APPLIED_FAILED: something failed, and job->why is what.
@@ -54,10 +63,11 @@ typedef enum cir__applied { CIR__APPLIED_UNCHANGED, CIR__APPLIED_ENCODED, CIR__A
 CIR_MUST_CHECK cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *features,
                                          cir__applied *applied_out, cir_error *err);
 
-/* Marks the rows at or below root (absolute) that were not met in this run, unless they lie below one of the
- * unreadable folders. *n_vanished_out: how many. */
-CIR_MUST_CHECK cir_status cir__apply_vanish(cir__apply *apply, const char *root, char *const *unreadable,
-                                            size_t n_unreadable, size_t *n_vanished_out, cir_error *err);
+/* Marks the rows at or below root i of a scope that were not met in this run, unless they lie below a folder
+ * that could not be listed, or are there and below a root that was not walked. Adds to *n_vanished how many,
+ * and to *n_left_out those of them that are there, and left out. */
+CIR_MUST_CHECK cir_status cir__apply_vanish(cir__apply *apply, const cir__scope *scope, size_t i_root,
+                                            size_t *n_vanished, size_t *n_left_out, cir_error *err);
 
 /* Commits, if anything has changed. */
 CIR_MUST_CHECK cir_status cir__apply_commit(cir__apply *apply, cir_error *err);

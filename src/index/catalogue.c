@@ -20,12 +20,17 @@ typedef struct table {
     const char *sql;
 } table;
 
-/* state: 0 there, 1 failed (error says why), 2 vanished. hash: XXH3-128 of the file's bytes, NULL when it was
- * never read. image_state holds the exceptions only, so that opening need not visit every row. */
+#define IMAGE_COLUMNS                                                                                        \
+    "CREATE TABLE image(id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, "          \
+    "modified_ns INTEGER NOT NULL, hash BLOB, width INTEGER NOT NULL, height INTEGER NOT NULL, "             \
+    "taken_at INTEGER, state INTEGER NOT NULL, error TEXT"
+
+/* state: 0 there, 1 failed (error says why), 2 vanished, 3 forgotten (path is "//ID", all else is empty).
+ * hash: XXH3-128 of the file's bytes, NULL when it was never read. inode, changed_ns: of the file whose bytes
+ * the hash is of, NULL where they are not known. image_state holds the exceptions only, so that opening need
+ * not visit every row. */
 static const table tables[] = {
-    {"image", "CREATE TABLE image(id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE, size INTEGER NOT NULL, "
-              "modified_ns INTEGER NOT NULL, hash BLOB, width INTEGER NOT NULL, height INTEGER NOT NULL, "
-              "taken_at INTEGER, state INTEGER NOT NULL, error TEXT) STRICT"},
+    {"image", IMAGE_COLUMNS ", inode INTEGER, changed_ns INTEGER) STRICT"},
     {"image_hash", "CREATE INDEX image_hash ON image(hash)"},
     {"image_state", "CREATE INDEX image_state ON image(state) WHERE state <> 0"},
     {"model", "CREATE TABLE model(id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, "
@@ -35,6 +40,10 @@ static const table tables[] = {
     {"setting", "CREATE TABLE setting(key TEXT PRIMARY KEY, value ANY) STRICT"},
 };
 #define N_TABLES (sizeof tables / sizeof tables[0])
+
+/* Random, so that a person's consent to what one index names is not another's. */
+#define ADD_IDENTITY                                                                                         \
+    "INSERT OR IGNORE INTO setting(key, value) VALUES('identity', lower(hex(randomblob(16))))"
 
 static cir_status fail_not_index(const cir__place *place, const char *why, cir_error *err)
 {
@@ -53,18 +62,35 @@ static cir_status create_tables(cir__store *store, cir_error *err)
     if (status == CIR_OK)
         status = cir__store_run(store, pragmas, err);
     if (status == CIR_OK)
+        status = cir__store_run(store, ADD_IDENTITY, err);
+    if (status == CIR_OK)
         status = cir__store_commit(store, err);
     if (status != CIR_OK)
         cir__store_rollback(store);
     return status;
 }
 
+/* Adding columns appends their text to the table's, so that it is as if it had been made so. */
+static cir_status upgrade(cir__store *store, cir_error *err)
+{
+    cir_status status = cir__store_run(store,
+                                       "BEGIN IMMEDIATE; ALTER TABLE image ADD COLUMN inode INTEGER; "
+                                       "ALTER TABLE image ADD COLUMN changed_ns INTEGER; " ADD_IDENTITY ";"
+                                       "PRAGMA user_version = 2; COMMIT",
+                                       err);
+    if (status != CIR_OK)
+        cir__store_rollback(store);
+    return status;
+}
+_Static_assert(CIR__CATALOGUE_FORMAT == 2, "upgrade");
+
 /* The tables must be exactly those above: nothing else is safe to rely on. */
-static cir_status check_tables(cir__store *store, cir_error *err)
+static cir_status check_tables(cir__store *store, int64_t format, cir_error *err)
 {
     for (size_t i = 0; i < N_TABLES; i++) {
-        char *sql = sqlite3_mprintf("SELECT count(*) FROM sqlite_schema WHERE name = %Q AND sql = %Q",
-                                    tables[i].name, tables[i].sql);
+        char *sql =
+            sqlite3_mprintf("SELECT count(*) FROM sqlite_schema WHERE name = %Q AND sql = %Q", tables[i].name,
+                            i == 0 && format == 1 ? IMAGE_COLUMNS ") STRICT" : tables[i].sql);
         if (sql == NULL)
             return cir__fail_memory(err, store->name);
         int64_t n;
@@ -104,9 +130,10 @@ static cir_status check_kind(const cir__place *place, cir__store *store, bool cr
         return cir__fail(err, CIR_VERSION,
                          "%s: is of format %lld, this version of cir knows format %d; install a newer cir",
                          place->index, (long long)format, CIR__CATALOGUE_FORMAT);
-    if (format != CIR__CATALOGUE_FORMAT)
+    if (format < 1)
         return cir__store_fail_damaged(store, "its format's number is out of range", err);
-    return check_tables(store, err);
+    status = check_tables(store, format, err);
+    return status == CIR_OK && creates && format < CIR__CATALOGUE_FORMAT ? upgrade(store, err) : status;
 }
 
 cir_status cir__catalogue_open(const cir__place *place, cir__catalogue_mode mode, cir__store **store_out,
@@ -318,7 +345,7 @@ cir_status cir__catalogue_put_block(cir__store *store, size_t i_model, size_t i_
 }
 
 #define BAD_STATE                                                                                            \
-    "(state NOT IN (0, 1, 2) OR (state = 1 AND error IS NULL) OR (state = 0 AND error IS NOT NULL))"
+    "(state NOT IN (0, 1, 2, 3) OR (state = 1 AND error IS NULL) OR (state = 0 AND error IS NOT NULL))"
 #define BAD_HASH "(hash IS NOT NULL AND length(hash) <> 16)"
 #define BAD_BLOCK                                                                                            \
     "(block < 0 OR block > (SELECT coalesce(max(id), -1) FROM image) / 1024 OR length(checksums) <> 8192 "   \

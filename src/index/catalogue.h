@@ -16,14 +16,15 @@
 #include "index/store.h"
 
 #define CIR__CATALOGUE_NAME "catalogue.sqlite"
-#define CIR__CATALOGUE_FORMAT 1
+#define CIR__CATALOGUE_FORMAT 2 /* 1: without inodes, times of change and an identity; read as it is */
 #define CIR__MAX_DIM 65536
 #define CIR__MADE_UP_PREFIX "made-up-" /* of a made-up model's path; others are absolute, or "demo" */
 
 typedef enum cir__catalogue_mode {
     CIR__CATALOGUE_READ,
     CIR__CATALOGUE_WRITE,
-    CIR__CATALOGUE_CREATE /* writes, and makes the catalogue where there is none */
+    CIR__CATALOGUE_CREATE /* writes, makes the catalogue where there is none, and brings its format up to date
+                           */
 } cir__catalogue_mode;
 
 /* Opens and checks kind, version and schema. Errors: as cir__store_open, CIR_FORMAT (not an index),

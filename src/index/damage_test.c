@@ -154,8 +154,8 @@ static void test_newer_version(void **state)
     (void)state;
     testing t;
     make_index(&t);
-    run_sql(&t, "PRAGMA user_version = 2");
-    assert_open_fails(&t, CIR_VERSION, "format 2");
+    run_sql(&t, "PRAGMA user_version = 3");
+    assert_open_fails(&t, CIR_VERSION, "format 3");
     testing_update(&t, CIR_VERSION);
     cir_error err;
     assert_int_equal(cir_index_check(t.index, true, NULL, NULL, NULL, NULL, &err), CIR_VERSION);

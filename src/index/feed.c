@@ -25,7 +25,7 @@ typedef struct packed {
 struct cir__feed {
     const char *const *roots;
     size_t n_roots;
-    const char *skipped;
+    const cir__walk_options *options;
     cir__bell *bell;
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
@@ -85,7 +85,7 @@ static bool visit(void *context, const cir__walk_entry *entry)
 static void *run(void *argument)
 {
     cir__feed *feed = argument;
-    cir_status status = cir__walk_run(feed->roots, feed->n_roots, feed->skipped, visit, feed, NULL);
+    cir_status status = cir__walk_run(feed->roots, feed->n_roots, feed->options, visit, feed, NULL);
     pthread_mutex_lock(&feed->lock);
     feed->status = feed->is_short ? CIR_NO_MEMORY : status;
     feed->is_walking = false;
@@ -94,8 +94,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-cir_status cir__feed_start(const char *const *roots, size_t n_roots, const char *skipped, cir__bell *bell,
-                           cir__feed **feed_out, cir_error *err)
+cir_status cir__feed_start(const char *const *roots, size_t n_roots, const cir__walk_options *options,
+                           cir__bell *bell, cir__feed **feed_out, cir_error *err)
 {
     *feed_out = NULL;
     cir__feed *feed = cir__new(1, sizeof *feed);
@@ -103,7 +103,7 @@ cir_status cir__feed_start(const char *const *roots, size_t n_roots, const char 
         return cir__fail_memory(err, "list of files");
     feed->roots = roots;
     feed->n_roots = n_roots;
-    feed->skipped = skipped;
+    feed->options = options;
     feed->bell = bell;
     feed->is_walking = true;
     pthread_mutex_init(&feed->lock, NULL);

@@ -13,10 +13,12 @@
 
 typedef struct cir__feed cir__feed;
 
-/* Starts walking. roots [n_roots], skipped (as for cir__walk_run) and bell must outlive the feed; the bell
- * rings when there is something to take. Errors: CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__feed_start(const char *const *roots, size_t n_roots, const char *skipped,
-                                          cir__bell *bell, cir__feed **feed_out, cir_error *err);
+/* Starts walking. roots [n_roots], options (as for cir__walk_run) and bell must outlive the feed; the bell
+ * rings when there is something to take. What is counted may be read once is_walking is false. Errors:
+ * CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__feed_start(const char *const *roots, size_t n_roots,
+                                          const cir__walk_options *options, cir__bell *bell,
+                                          cir__feed **feed_out, cir_error *err);
 
 /* Stops the walk if it still goes on. NULL is allowed. */
 void cir__feed_stop(cir__feed *feed);

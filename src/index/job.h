@@ -26,6 +26,8 @@ typedef struct cir__job {
     size_t path_capacity;
     uint64_t size_bytes;
     int64_t modified_ns;
+    uint64_t inode;
+    int64_t changed_ns;
     int errno_value;               /* the file cannot be examined: nothing to read */
     bool has_row;                  /* the catalogue knows the path */
     cir__encoder_set has_features; /* and which models have a feature of it */
@@ -50,6 +52,7 @@ typedef struct cir__job_settings {
     const cir_image_options *image;
     cir__gate *gate; /* that pictures pass to be decoded */
     bool retries_failed;
+    bool rereads; /* every file, whatever its size and times */
     cir__job_find_known *find_known;
     void *context;
 } cir__job_settings;

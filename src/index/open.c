@@ -35,15 +35,15 @@ static void visit_block(void *context, size_t i_block, const uint64_t *values)
     index->digest += cir__checksums_digest_block(i_block, values);
 }
 
-static void visit_state(void *context, size_t id, bool is_vanished)
+static void visit_state(void *context, size_t id, cir__row_state state)
 {
     cir_index *index = context;
     if (id >= index->info.n_rows)
         return;
     /* An image that failed with one model may have a feature of another. */
-    if (is_vanished) {
+    if (state != CIR__ROW_FAILED) {
         index->ready[id] = 0;
-        index->states[id] = CIR_IMAGE_VANISHED;
+        index->states[id] = state == CIR__ROW_VANISHED ? CIR_IMAGE_VANISHED : CIR_IMAGE_FORGOTTEN;
     } else if (!index->ready[id]) {
         index->states[id] = CIR_IMAGE_FAILED;
     }
@@ -153,6 +153,7 @@ static void count_states(cir_index *index)
     index->info.n_failed = count_state(index, CIR_IMAGE_FAILED);
     index->info.n_vanished = count_state(index, CIR_IMAGE_VANISHED);
     index->info.n_pending = count_state(index, CIR_IMAGE_PENDING);
+    index->info.n_forgotten = count_state(index, CIR_IMAGE_FORGOTTEN);
 }
 
 static cir_status map_vectors(cir_index *index, cir_error *err)

@@ -26,4 +26,11 @@ struct cir_index {
     char *codes_problem;
 };
 
+/* Around every use of the store. */
+void cir__opened_lock(const cir_index *index);
+void cir__opened_unlock(const cir_index *index);
+
+/* "PATH: WHY", the path as it is now; NULL where memory is short. free(). */
+char *cir__opened_format_error(const char *path, const char *why);
+
 #endif

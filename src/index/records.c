@@ -7,19 +7,8 @@
 #include "base/memory.h"
 #include "index/catalogue.h"
 #include "index/opened.h"
-#include "index/roots.h"
 #include "index/rows.h"
 #include "kernels/half.h"
-
-static void lock(const cir_index *index)
-{
-    pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&index->lock);
-}
-
-static void unlock(const cir_index *index)
-{
-    pthread_mutex_unlock((pthread_mutex_t *)(uintptr_t)&index->lock);
-}
 
 static cir_status check_id(const cir_index *index, size_t id, cir_error *err)
 {
@@ -29,36 +18,24 @@ static cir_status check_id(const cir_index *index, size_t id, cir_error *err)
                      index->info.n_rows);
 }
 
-/* "PATH: WHY", the path as it is now. */
-static char *format_error(const char *path, const char *why)
-{
-    size_t n_path = strlen(path);
-    size_t n_why = strlen(why);
-    char *text = malloc(n_path + n_why + 3);
-    if (text == NULL)
-        return NULL;
-    memcpy(text, path, n_path);
-    memcpy(text + n_path, ": ", 2);
-    memcpy(text + n_path + 2, why, n_why + 1);
-    return text;
-}
-
 cir_status cir_index_get_image(const cir_index *index, size_t id, cir_image_record *record_out,
                                cir_error *err)
 {
     cir__error_clear(err);
     *record_out = (cir_image_record){0};
     cir_status status = check_id(index, id, err);
+    if (status == CIR_OK && index->states[id] == CIR_IMAGE_FORGOTTEN)
+        status = cir__fail(err, CIR_NOT_FOUND, "%s: image %zu was forgotten", index->info.path, id);
     if (status != CIR_OK)
         return status;
     cir__row row;
     char *stored = NULL;
     char *why = NULL;
-    lock(index);
+    cir__opened_lock(index);
     status = cir__rows_get(index->store, id, &row, &stored, &why, err);
     if (status == CIR_NOT_FOUND)
         status = cir__store_fail_damaged(index->store, "an image's row is missing", err);
-    unlock(index);
+    cir__opened_unlock(index);
     if (status != CIR_OK)
         return status;
     *record_out = (cir_image_record){.id = id,
@@ -70,7 +47,7 @@ cir_status cir_index_get_image(const cir_index *index, size_t id, cir_image_reco
                                      .taken_at = row.taken_at};
     record_out->path = cir__place_opened(&index->place, stored, strlen(stored));
     if (record_out->path != NULL && why != NULL)
-        record_out->error = format_error(record_out->path, why);
+        record_out->error = cir__opened_format_error(record_out->path, why);
     if (record_out->path == NULL || (why != NULL && record_out->error == NULL)) {
         cir_image_record_done(record_out);
         status = cir__fail_memory(err, index->info.path);
@@ -95,9 +72,10 @@ cir_status cir_index_get_feature(const cir_index *index, size_t id, float *featu
     cir_status status = check_id(index, id, err);
     if (status == CIR_OK && !index->ready[id])
         status = cir__fail(err, CIR_NOT_FOUND, "%s: image %zu has no feature: it %s", index->info.path, id,
-                           index->states[id] == CIR_IMAGE_FAILED     ? "could not be read"
-                           : index->states[id] == CIR_IMAGE_VANISHED ? "has vanished"
-                                                                     : "is still to be encoded");
+                           index->states[id] == CIR_IMAGE_FAILED      ? "could not be read"
+                           : index->states[id] == CIR_IMAGE_VANISHED  ? "has vanished"
+                           : index->states[id] == CIR_IMAGE_FORGOTTEN ? "was forgotten"
+                                                                      : "is still to be encoded");
     if (status != CIR_OK)
         return status;
     const uint16_t *row = index->map.rows + id * dim;
@@ -115,10 +93,10 @@ static cir_status find_absolute(const cir_index *index, char *absolute, size_t *
         return CIR_OK;
     }
     cir__row row;
-    lock(index);
+    cir__opened_lock(index);
     cir_status status = cir__rows_find_path(index->store, cir__place_stored(&index->place, absolute), &row,
                                             is_found_out, err);
-    unlock(index);
+    cir__opened_unlock(index);
     free(absolute);
     if (status == CIR_OK && *is_found_out && row.id >= index->info.n_rows)
         *is_found_out = false; /* added since this view was taken */
@@ -151,7 +129,7 @@ cir_status cir_index_list(const cir_index *index, cir_image_state state, cir_ima
                           void *context, cir_error *err)
 {
     cir__error_clear(err);
-    bool goes_on = true;
+    bool goes_on = state != CIR_IMAGE_FORGOTTEN;
     for (size_t id = 0; goes_on && id < index->info.n_rows; id++) {
         if (index->states[id] != state)
             continue;
@@ -179,6 +157,8 @@ static bool visit_row(void *context, const cir__row *row, const char *stored, si
     const cir_index *index = self->index;
     if (row->id >= index->info.n_rows)
         return false; /* added since this view was taken */
+    if (index->states[row->id] == CIR_IMAGE_FORGOTTEN)
+        return true;
     char *path = cir__place_opened(&index->place, stored != NULL ? stored : "", size);
     if (path == NULL) {
         self->is_short_of_memory = true;
@@ -201,9 +181,9 @@ cir_status cir_index_list_all(const cir_index *index, cir_image_visit *visit, vo
 {
     cir__error_clear(err);
     listing self = {index, visit, context, false};
-    lock(index);
+    cir__opened_lock(index);
     cir_status status = cir__rows_list_all(index->store, visit_row, &self, err);
-    unlock(index);
+    cir__opened_unlock(index);
     return self.is_short_of_memory ? cir__fail_memory(err, index->info.path) : status;
 }
 
@@ -212,9 +192,9 @@ cir_status cir_index_is_current(const cir_index *index, bool *is_current_out, ci
     cir__error_clear(err);
     *is_current_out = false;
     uint64_t revision;
-    lock(index);
+    cir__opened_lock(index);
     cir_status status = cir__catalogue_get_revision(index->store, &revision, err);
-    unlock(index);
+    cir__opened_unlock(index);
     if (status == CIR_OK)
         *is_current_out = revision == index->info.revision;
     return status;
@@ -224,43 +204,4 @@ cir_status cir_index_check_place(const cir_index *index, cir_error *err)
 {
     cir__error_clear(err);
     return cir__store_check(index->store, err);
-}
-
-typedef struct root_list {
-    const cir_index *index;
-    char **paths;
-    size_t n, capacity;
-} root_list;
-
-static bool visit_root(void *context, const char *stored, size_t size)
-{
-    root_list *list = context;
-    const cir__place *place = &list->index->place;
-    /* The folder that holds the index is stored as nothing. */
-    char *path = size > 0 ? cir__place_opened(place, stored, size) : cir__copy_text(place->base);
-    if (path == NULL ||
-        !cir__grow((void **)&list->paths, &list->capacity, list->n + 1, sizeof *list->paths)) {
-        free(path);
-        return false;
-    }
-    list->paths[list->n++] = path;
-    return true;
-}
-
-cir_status cir_index_list_roots(const cir_index *index, char ***paths_out, size_t *n_out, cir_error *err)
-{
-    cir__error_clear(err);
-    *paths_out = NULL;
-    *n_out = 0;
-    root_list list = {.index = index};
-    lock(index);
-    cir_status status = cir__roots_list(index->store, visit_root, &list, err);
-    unlock(index);
-    if (status != CIR_OK) {
-        cir_images_list_free(list.paths, list.n);
-        return status;
-    }
-    *paths_out = list.paths;
-    *n_out = list.n;
-    return CIR_OK;
 }

@@ -9,9 +9,21 @@
 #include "base/memory.h"
 
 /* After those of the catalogue. */
-enum { COUNT = 8, FIND_PATH, FIND_HASH, GET, PUT, SET_VANISHED, SET_FILE, LIST_STATES, LIST_PATHS, LIST_ALL };
+enum {
+    COUNT = 8,
+    FIND_PATH,
+    FIND_FILE,
+    FIND_HASH,
+    GET,
+    PUT,
+    SET_VANISHED,
+    SET_FILE,
+    LIST_STATES,
+    LIST_PATHS,
+    LIST_ALL
+};
 
-enum { THERE = 0, FAILED = 1, VANISHED = 2 };
+enum { THERE = 0, FAILED = CIR__ROW_FAILED, VANISHED = CIR__ROW_VANISHED };
 
 #define COLUMNS "id, size, modified_ns, hash, width, height, taken_at, state, error IS NOT NULL"
 enum { N_COLUMNS = 9 };
@@ -92,6 +104,29 @@ cir_status cir__rows_find_path(cir__store *store, const char *stored, cir__row *
     return find_one(store, statement, row_out, is_found_out, err);
 }
 
+cir_status cir__rows_find_file(cir__store *store, const char *stored, cir__row *row_out, bool *is_found_out,
+                               cir_error *err)
+{
+    *is_found_out = false;
+    sqlite3_stmt *statement;
+    cir_status status =
+        cir__store_start(store, FIND_FILE, "SELECT " COLUMNS ", inode, changed_ns FROM image WHERE path = ?1",
+                         &statement, err);
+    if (status != CIR_OK)
+        return status;
+    (void)sqlite3_bind_blob64(statement, 1, stored, strlen(stored), SQLITE_STATIC);
+    status = cir__store_step(store, statement, is_found_out, err);
+    if (status == CIR_OK && *is_found_out) {
+        read_row(statement, row_out);
+        row_out->has_change = sqlite3_column_type(statement, N_COLUMNS) != SQLITE_NULL &&
+                              sqlite3_column_type(statement, N_COLUMNS + 1) != SQLITE_NULL;
+        row_out->inode = (uint64_t)sqlite3_column_int64(statement, N_COLUMNS);
+        row_out->changed_ns = sqlite3_column_int64(statement, N_COLUMNS + 1);
+    }
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
 cir_status cir__rows_find_hash(cir__store *store, const uint8_t hash[CIR__HASH_SIZE], size_t first_id,
                                cir__row *row_out, bool *is_found_out, cir_error *err)
 {
@@ -162,17 +197,27 @@ cir_status cir__rows_get(cir__store *store, size_t id, cir__row *row_out, char *
     return status;
 }
 
+static void bind_change(sqlite3_stmt *statement, int i, const cir__row *row)
+{
+    if (!row->has_change)
+        return;
+    (void)sqlite3_bind_int64(statement, i, (sqlite3_int64)row->inode);
+    (void)sqlite3_bind_int64(statement, i + 1, row->changed_ns);
+}
+
 cir_status cir__rows_put(cir__store *store, const cir__row *row, const char *stored, const char *error,
                          cir_error *err)
 {
     sqlite3_stmt *statement;
     cir_status status = cir__store_start(
         store, PUT,
-        "INSERT INTO image(id, path, size, modified_ns, hash, width, height, taken_at, state, error) "
-        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT(id) DO UPDATE SET path = excluded.path, "
+        "INSERT INTO image(id, path, size, modified_ns, hash, width, height, taken_at, state, error, inode, "
+        "changed_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+        "ON CONFLICT(id) DO UPDATE SET path = excluded.path, "
         "size = excluded.size, modified_ns = excluded.modified_ns, hash = excluded.hash, "
         "width = excluded.width, height = excluded.height, taken_at = excluded.taken_at, "
-        "state = excluded.state, error = excluded.error",
+        "state = excluded.state, error = excluded.error, inode = excluded.inode, "
+        "changed_ns = excluded.changed_ns",
         &statement, err);
     if (status != CIR_OK)
         return status;
@@ -190,6 +235,7 @@ cir_status cir__rows_put(cir__store *store, const cir__row *row, const char *sto
     (void)sqlite3_bind_int(statement, 9, state);
     if (error != NULL)
         (void)sqlite3_bind_text(statement, 10, error, -1, SQLITE_STATIC);
+    bind_change(statement, 11, row);
     return cir__store_finish(store, statement, err);
 }
 
@@ -207,20 +253,21 @@ cir_status cir__rows_set_vanished(cir__store *store, size_t id, bool is_vanished
     return cir__store_finish(store, statement, err);
 }
 
-cir_status cir__rows_set_file(cir__store *store, size_t id, const char *stored, uint64_t size_bytes,
-                              int64_t modified_ns, cir_error *err)
+cir_status cir__rows_set_file(cir__store *store, const cir__row *row, const char *stored, cir_error *err)
 {
     sqlite3_stmt *statement;
     cir_status status = cir__store_start(store, SET_FILE,
                                          "UPDATE image SET path = ?2, size = ?3, modified_ns = ?4, "
-                                         "state = error IS NOT NULL WHERE id = ?1",
+                                         "inode = ?5, changed_ns = ?6, state = error IS NOT NULL "
+                                         "WHERE id = ?1",
                                          &statement, err);
     if (status != CIR_OK)
         return status;
-    (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+    (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)row->id);
     (void)sqlite3_bind_blob64(statement, 2, stored, strlen(stored), SQLITE_STATIC);
-    (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)size_bytes);
-    (void)sqlite3_bind_int64(statement, 4, modified_ns);
+    (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)row->size_bytes);
+    (void)sqlite3_bind_int64(statement, 4, row->modified_ns);
+    bind_change(statement, 5, row);
     return cir__store_finish(store, statement, err);
 }
 
@@ -236,7 +283,7 @@ cir_status cir__rows_list_states(cir__store *store, cir__rows_visit_state *visit
         if (status != CIR_OK || !has_row)
             break;
         int64_t id = sqlite3_column_int64(statement, 0);
-        visit(context, id >= 0 ? (size_t)id : SIZE_MAX, sqlite3_column_int64(statement, 1) == VANISHED);
+        visit(context, id >= 0 ? (size_t)id : SIZE_MAX, (cir__row_state)sqlite3_column_int(statement, 1));
     }
     return status;
 }

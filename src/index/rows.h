@@ -18,6 +18,9 @@ typedef struct cir__row {
     int64_t modified_ns;
     bool has_hash; /* the content was read */
     uint8_t hash[CIR__HASH_SIZE];
+    bool has_change; /* the two that follow are known: set by cir__rows_find_file alone */
+    uint64_t inode;
+    int64_t changed_ns;
     size_t width_px;
     size_t height_px;
     int64_t taken_at; /* INT64_MIN: unknown */
@@ -31,6 +34,10 @@ CIR_MUST_CHECK cir_status cir__rows_count(cir__store *store, size_t *n_out, cir_
 
 /* The row of a stored path. */
 CIR_MUST_CHECK cir_status cir__rows_find_path(cir__store *store, const char *stored, cir__row *row_out,
+                                              bool *is_found_out, cir_error *err);
+
+/* The same with the file's inode and time of change, for who writes: older formats have none. */
+CIR_MUST_CHECK cir_status cir__rows_find_file(cir__store *store, const char *stored, cir__row *row_out,
                                               bool *is_found_out, cir_error *err);
 
 /* The first row with this content and an id ≥ first_id. */
@@ -51,12 +58,14 @@ CIR_MUST_CHECK cir_status cir__rows_put(cir__store *store, const cir__row *row, 
 CIR_MUST_CHECK cir_status cir__rows_set_vanished(cir__store *store, size_t id, bool is_vanished,
                                                  cir_error *err);
 
-/* The same content in a file that was touched or moved: it is there, under this path. */
-CIR_MUST_CHECK cir_status cir__rows_set_file(cir__store *store, size_t id, const char *stored,
-                                             uint64_t size_bytes, int64_t modified_ns, cir_error *err);
+/* The same content in a file that was touched or moved: it is there, under this path. Of row, id, size and
+ * times are looked at. */
+CIR_MUST_CHECK cir_status cir__rows_set_file(cir__store *store, const cir__row *row, const char *stored,
+                                             cir_error *err);
 
-/* Calls visit for all rows that are vanished or failed, in no order. */
-typedef void cir__rows_visit_state(void *context, size_t id, bool is_vanished);
+/* Calls visit for all rows that are vanished, failed or forgotten, in no order. */
+typedef enum cir__row_state { CIR__ROW_FAILED = 1, CIR__ROW_VANISHED, CIR__ROW_FORGOTTEN } cir__row_state;
+typedef void cir__rows_visit_state(void *context, size_t id, cir__row_state state);
 CIR_MUST_CHECK cir_status cir__rows_list_states(cir__store *store, cir__rows_visit_state *visit,
                                                 void *context, cir_error *err);
 

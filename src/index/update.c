@@ -13,8 +13,8 @@
 #include "index/feed.h"
 #include "index/pipeline.h"
 #include "index/place.h"
-#include "index/roots.h"
 #include "index/rows.h"
+#include "index/scope.h"
 #include "index/update.h"
 #include "index/writer.h"
 
@@ -35,11 +35,7 @@ typedef struct update {
     cir_update_progress progress;
     bool is_stopped; /* by the watch */
 
-    char **roots; /* [n_roots], absolute */
-    size_t n_roots;
-    char **unreadable; /* folders that could not be listed */
-    size_t n_unreadable;
-    size_t unreadable_capacity;
+    cir__scope scope;
 
     pthread_mutex_t lock; /* the writer serves one thread at a time: this one, or a decoding one that asks */
     cir__writer *writer;
@@ -111,17 +107,13 @@ static cir_status report_entry(update *u, const cir__walk_entry *entry, cir_erro
     cir__fail_errno(&why, entry->errno_value,
                     entry->is_folder ? "%s: the folder cannot be listed" : "%s: cannot be examined",
                     entry->path);
-    if (entry->is_folder) {
-        char *path = cir__copy_text(entry->path);
-        if (path == NULL || !cir__grow((void **)&u->unreadable, &u->unreadable_capacity, u->n_unreadable + 1,
-                                       sizeof *u->unreadable)) {
-            free(path);
-            return cir__fail_memory(err, entry->path);
-        }
-        u->unreadable[u->n_unreadable++] = path;
-    } else {
+    /* Noted without its path, which may change with the index'. */
+    cir_error reason;
+    cir__fail_errno(&reason, entry->errno_value, "the folder cannot be listed");
+    if (!entry->is_folder)
         u->progress.n_done++;
-    }
+    else if (!cir__scope_add_unreadable(&u->scope, entry->path, reason.message))
+        return cir__fail_memory(err, entry->path);
     report_failure(u, entry->path, why.message);
     return CIR_OK;
 }
@@ -147,6 +139,7 @@ static cir_status plan(update *u, bool *has_moved_out, cir_error *err)
             status = report_entry(u, entry, err);
         } else if (status == CIR_OK && is_settled) {
             u->progress.n_unchanged++;
+            *(job->row.is_failed ? &u->progress.n_failed_before : &u->progress.n_kept) += 1;
             u->progress.n_done++;
         } else if (status == CIR_OK) {
             cir__pipeline_push(u->pipeline);
@@ -217,9 +210,15 @@ static cir_status apply_job(update *u, cir__job *job, const float *const *featur
     if (status != CIR_OK)
         return status;
     u->progress.n_done++;
-    u->progress.n_unchanged += applied == CIR__APPLIED_UNCHANGED ? 1 : 0;
-    u->progress.n_encoded += applied == CIR__APPLIED_ENCODED ? 1 : 0;
-    if (applied == CIR__APPLIED_FAILED)
+    u->progress.n_unchanged += applied.result == CIR__APPLIED_UNCHANGED ? 1 : 0;
+    u->progress.n_encoded += applied.result == CIR__APPLIED_ENCODED ? 1 : 0;
+    if (applied.result == CIR__APPLIED_UNCHANGED && applied.change == CIR__CHANGE_NONE)
+        *(job->has_row && job->row.is_failed ? &u->progress.n_failed_before : &u->progress.n_kept) += 1;
+    else if (applied.result != CIR__APPLIED_FAILED && applied.change != CIR__CHANGE_NONE)
+        *(applied.change == CIR__CHANGE_NEW     ? &u->progress.n_new
+          : applied.change == CIR__CHANGE_MOVED ? &u->progress.n_moved
+                                                : &u->progress.n_changed) += 1;
+    if (applied.result == CIR__APPLIED_FAILED)
         report_failure(u, job->path, job->why.message);
     return CIR_OK;
 }
@@ -324,25 +323,23 @@ static cir_status run(update *u, cir_error *err)
 static cir_status mark_vanished(update *u, cir_error *err)
 {
     cir_status status = CIR_OK;
-    for (size_t i = 0; status == CIR_OK && i < u->n_roots; i++) {
-        size_t n = 0;
-        status = cir__apply_vanish(&u->apply, u->roots[i], u->unreadable, u->n_unreadable, &n, err);
-        u->progress.n_vanished += n;
-    }
+    for (size_t i = 0; status == CIR_OK && i < u->scope.n_roots; i++)
+        status =
+            cir__apply_vanish(&u->apply, &u->scope, i, &u->progress.n_vanished, &u->progress.n_left_out, err);
     return status;
 }
 
-static cir_status resolve_roots(update *u, const char *const *paths, size_t n_paths, cir_error *err)
+/* What the walk met and did not visit, once it is over. */
+static void read_counts(update *u)
 {
-    u->roots = cir__new(n_paths, sizeof *u->roots);
-    if (u->roots == NULL)
-        return cir__fail_memory(err, "list of files");
-    cir_status status = CIR_OK;
-    while (status == CIR_OK && u->n_roots < n_paths) {
-        status = cir__place_resolve(paths[u->n_roots], &u->roots[u->n_roots], err);
-        u->n_roots += status == CIR_OK ? 1 : 0;
-    }
-    return status;
+    const cir__walk_counts *counts = &u->scope.counts;
+    u->progress.n_hidden = counts->left_out[CIR__HIDDEN];
+    u->progress.n_excluded = counts->left_out[CIR__EXCLUDED];
+    u->progress.n_outside = counts->left_out[CIR__OUTSIDE];
+    u->progress.n_skipped = counts->n_skipped;
+    u->progress.n_kinds = counts->n_kinds;
+    memcpy(u->progress.skipped, counts->skipped, sizeof counts->skipped);
+    cir__walk_sort_skipped(u->progress.skipped, counts->n_kinds);
 }
 
 static cir_status make_buffers(update *u, cir_error *err)
@@ -364,32 +361,23 @@ static cir_status make_buffers(update *u, cir_error *err)
     return u->tensors != NULL && u->found != NULL ? CIR_OK : cir__fail_memory(err, "update of an index");
 }
 
-/* Before the first photo is committed, so that an update that is killed knows where to go on. What cannot be
- * kept is only asked for again: it is no reason to fail an update. */
-static void keep_roots(update *u)
-{
-    for (size_t i = 0; i < u->n_roots; i++)
-        if (cir__roots_add(cir__writer_store(u->writer),
-                           cir__place_stored(cir__writer_place(u->writer), u->roots[i]), NULL) != CIR_OK)
-            return;
-}
-
 static cir_status start(update *u, const char *index_path, cir_error *err)
 {
     size_t n_threads = cir_pool_n_threads(u->pool);
     cir_status status = make_buffers(u, err);
     if (status == CIR_OK)
         status = cir__writer_open(index_path, u->encoders, u->options->only, &u->writer, err);
-    if (status == CIR_OK) {
-        keep_roots(u);
+    if (status == CIR_OK)
+        status = cir__scope_load(&u->scope, cir__writer_store(u->writer), cir__writer_place(u->writer),
+                                 u->options, err);
+    if (status == CIR_OK)
         status = cir__apply_init(&u->apply, u->writer, &u->settings, u->pool, err);
-    }
     if (status == CIR_OK)
         status =
             cir__pipeline_new(2 * u->batch + n_threads, n_threads, &u->settings, &u->bell, &u->pipeline, err);
     if (status == CIR_OK)
-        status =
-            cir__feed_start((const char *const *)u->roots, u->n_roots, index_path, &u->bell, &u->feed, err);
+        status = cir__feed_start((const char *const *)u->scope.roots, u->scope.n_roots, &u->scope.walk,
+                                 &u->bell, &u->feed, err);
     return status;
 }
 
@@ -399,12 +387,7 @@ static void free_update(update *u)
     cir__pipeline_free(u->pipeline);
     cir__apply_done(&u->apply);
     cir__writer_close(u->writer);
-    for (size_t i = 0; i < u->n_roots; i++)
-        free(u->roots[i]);
-    free(u->roots);
-    for (size_t i = 0; i < u->n_unreadable; i++)
-        free(u->unreadable[i]);
-    free(u->unreadable);
+    cir__scope_done(&u->scope);
     free(u->tensors);
     free(u->found);
     for (size_t e = 0; e < u->encoders->n; e++)
@@ -447,8 +430,13 @@ cir_status cir__index_update(const char *index_path, const char *const *paths, s
     update u = {.encoders = encoders, .pool = pool, .options = options != NULL ? options : &no_options};
     u.batch = u.options->batch > 0 ? u.options->batch : DEFAULT_BATCH;
     u.commit_changes = commit_changes > 0 ? commit_changes : COMMIT_CHANGES;
-    u.settings =
-        (cir__job_settings){encoders, &u.options->image, &u.gate, u.options->retries_failed, find_known, &u};
+    u.settings = (cir__job_settings){.encoders = encoders,
+                                     .image = &u.options->image,
+                                     .gate = &u.gate,
+                                     .retries_failed = u.options->retries_failed,
+                                     .rereads = u.options->rereads,
+                                     .find_known = find_known,
+                                     .context = &u};
     pthread_mutex_init(&u.lock, NULL);
     cir__bell_init(&u.bell);
     cir__gate_init(&u.gate, DECODED_BYTES);
@@ -457,15 +445,19 @@ cir_status cir__index_update(const char *index_path, const char *const *paths, s
         status =
             cir__fail(err, CIR_ARGUMENT, "%s: no folder of photos is named; name at least one", index_path);
     if (status == CIR_OK)
-        status = resolve_roots(&u, paths, n_paths, err);
+        status = cir__scope_init(&u.scope, paths, n_paths, err);
     if (status == CIR_OK)
         status = start(&u, index_path, err);
     if (status == CIR_OK)
         status = run(&u, err);
-    if (status == CIR_OK && !u.is_stopped)
+    if (status == CIR_OK && !u.is_stopped) {
+        read_counts(&u);
         status = mark_vanished(&u, err);
+    }
     if (status == CIR_OK)
         status = commit(&u, err);
+    if (status == CIR_OK && !u.is_stopped)
+        status = cir__scope_keep(&u.scope, cir__writer_store(u.writer), cir__writer_place(u.writer), err);
     if (status == CIR_OK && !u.is_stopped)
         status = update_codes(&u, index_path, err);
     if (status == CIR_OK) {

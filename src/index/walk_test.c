@@ -34,20 +34,6 @@ static void assert_list(const testing *t, const char *const *names, const char *
     cir_images_list_free(files, n);
 }
 
-static void test_names(void **state)
-{
-    (void)state;
-    assert_true(cir__walk_is_picture("a.jpg"));
-    assert_true(cir__walk_is_picture("x/.hidden.JPEG"));
-    assert_true(cir__walk_is_picture("a.b.HeIc"));
-    assert_true(cir__walk_is_picture("a.avif"));
-    assert_false(cir__walk_is_picture("a.txt"));
-    assert_false(cir__walk_is_picture("jpg"));
-    assert_false(cir__walk_is_picture("a.jpg/b"));
-    assert_false(cir__walk_is_picture("a.jpg~"));
-    assert_false(cir__walk_is_picture(""));
-}
-
 static void test_order(void **state)
 {
     (void)state;
@@ -91,24 +77,37 @@ static void test_links(void **state)
     testing_write(&t, "outside/b.jpg", "PIC b");
     testing_link(&t, "..", "photos/real/up");             /* a loop */
     testing_link(&t, "real", "photos/alias");             /* the same folder twice */
-    testing_link(&t, "../outside", "photos/linked");      /* out of the tree */
+    testing_link(&t, "../outside", "photos/linked");      /* out of the tree: left out */
+    testing_link(&t, "../outside/b.jpg", "photos/b.jpg"); /* the same */
     testing_link(&t, "nowhere.jpg", "photos/broken.jpg"); /* leads nowhere: not there */
     testing_link(&t, "self.jpg", "photos/self.jpg");      /* leads to itself: a failure */
     testing_link(&t, "real/a.jpg", "photos/other.jpg");   /* another name of a file */
     cir_update_progress progress = testing_update(&t, CIR_OK);
-    assert_int_equal(progress.n_found, 4);
+    assert_int_equal(progress.n_found, 3);
     assert_int_equal(progress.n_failed, 1);
+    assert_int_equal(progress.n_outside, 2);
     cir_index *index = testing_open(&t);
     testing_assert_ready(&t, index, "photos/real/a.jpg");
     testing_assert_ready(&t, index, "photos/other.jpg");
-    testing_assert_ready(&t, index, "photos/linked/b.jpg");
     testing_assert_state(&t, index, "photos/self.jpg", CIR_IMAGE_FAILED);
-    assert_int_equal(cir_index_get_info(index)->n_rows, 4);
+    assert_int_equal(cir_index_get_info(index)->n_rows, 3);
     cir_index_close(index);
     progress = testing_update(&t, CIR_OK);
-    assert_int_equal(progress.n_unchanged, 3);
+    assert_int_equal(progress.n_unchanged, 2);
     assert_int_equal(progress.n_failed, 1);
     assert_int_equal(progress.n_vanished, 0);
+    /* Once the folder is given itself, links to it lead to nothing strange. */
+    char outside[512];
+    testing_path(&t, "outside", outside);
+    testing_update_with(&t, outside, NULL, CIR_OK);
+    progress = testing_update(&t, CIR_OK);
+    assert_int_equal(progress.n_outside, 0);
+    assert_int_equal(progress.n_new, 2);
+    index = testing_open(&t);
+    testing_assert_ready(&t, index, "outside/b.jpg");
+    testing_assert_ready(&t, index, "photos/b.jpg");
+    assert_int_equal(cir_index_get_info(index)->n_ready, 5); /* and photos/linked/b.jpg */
+    cir_index_close(index);
     testing_assert_clean(&t);
     testing_done(&t);
 }
@@ -280,10 +279,9 @@ static void test_tidy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),      cmocka_unit_test(test_order),
-        cmocka_unit_test(test_links),      cmocka_unit_test(test_bytes_in_names),
-        cmocka_unit_test(test_permission), cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_tidy),
+        cmocka_unit_test(test_order),          cmocka_unit_test(test_links),
+        cmocka_unit_test(test_bytes_in_names), cmocka_unit_test(test_permission),
+        cmocka_unit_test(test_deep),           cmocka_unit_test(test_tidy),
     };
     return cmocka_run_group_tests_name("index walk", tests, NULL, NULL);
 }
