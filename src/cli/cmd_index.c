@@ -263,16 +263,21 @@ static int run(const cir__arguments *arguments)
         !cir__arguments_count(arguments, "codes-from", 1, SIZE_MAX / 2, &options.min_coded))
         return CIR__USAGE;
     int status = read_choices(&self, &options);
+    cir_precision precision;
+    if (status == CIR__DONE)
+        status = cir__session_read_precision(arguments, CIR_PRECISION_AUTO, &precision);
+    if (status == CIR__DONE)
+        status = cir__session_open_pool(arguments, &self.pool);
     if (status == CIR__DONE)
         status = check_paths(&self);
-    if (status != CIR__DONE)
+    if (status != CIR__DONE) {
+        release(&self);
         return status;
+    }
     /* What cannot be opened is found out by the update, which says what to do. */
     if (cir_index_open(self.index_path, NULL, &self.before, NULL) != CIR_OK)
         self.before = NULL;
     status = choose_paths(&self);
-    if (status == CIR__DONE)
-        status = cir__session_open_pool(arguments, &self.pool);
     if (status == CIR__DONE)
         status = open_models(&self);
     cir_index_close(self.before);
