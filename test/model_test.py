@@ -1,134 +1,46 @@
-"""cir model against a server of its own that drops connections, lies about lengths, sends wrong bytes and ignores ranges."""
+"""cir model list and check, and models by their names. Fetching them: model_pull_test.py."""
 import hashlib
-import http.server
+import json
 import os
-import signal
-import subprocess
-import threading
-import time
+import shutil
+import struct
 
 import numpy
 import pytest
 
-from conftest import CIR, SOURCE, run_cir
+from conftest import SOURCE, run_cir
 
 NAME = "siglip-base-patch16-224"
-REPOSITORY = f"/google/{NAME}/resolve/main/"
 DATA = SOURCE / "test" / "data"
 FILES = {
-    "config.json": (DATA / "model/siglip/config.json").read_bytes(),
-    "preprocessor_config.json": (DATA / "model/siglip/preprocessor_config.json").read_bytes(),
-    "tokenizer_config.json": b"{}",
-    "spiece.model": (DATA / "text/siglip/spiece.model").read_bytes(),
-    "model.safetensors": (DATA / "model/siglip/weights_f16.safetensors").read_bytes(),
+    "config.json": DATA / "model/siglip/config.json",
+    "preprocessor_config.json": DATA / "model/siglip/preprocessor_config.json",
+    "spiece.model": DATA / "text/siglip/spiece.model",
+    "model.safetensors": DATA / "model/siglip/weights_f16.safetensors",
 }
 WEIGHTS = "model.safetensors"
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """What it does wrong is set by the tests, by the file's name."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files = dict(FILES)
-        self.with_headers = True  # as a hub: checksums in headers, large files behind a redirection
-        self.drops = {}           # name → how often a connection is dropped, each time after another 100,000 bytes
-        self.is_slow = False
-        self.ignores_ranges = False
-        self.says_bytes = {}      # name → Content-Length that is told
-        self.linked_size = {}     # name → X-Linked-Size that is told
-        self.wrong = {}           # name → bytes that are sent in place of those that the checksum is of
-        self.requests = []        # (path, Range or None)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        server = self.server
-        server.requests.append((self.path, self.headers.get("Range")))
-        is_stored = self.path.startswith("/store/")
-        name = self.path.rsplit("/", 1)[-1]
-        if name == "SHA256SUMS" and not server.with_headers and name in server.files:
-            return self.send(server.files[name], 200, {})
-        if name not in server.files or not (is_stored or self.path == REPOSITORY + name):
-            return self.send(b"nothing", 404, {})
-        data = server.files[name]
-        headers = {}
-        if server.with_headers and not is_stored:
-            if len(data) > 5000:
-                headers = {"Location": f"/store/{name}", "X-Linked-Size": str(server.linked_size.get(name, len(data))),
-                           "X-Linked-ETag": f'"{hashlib.sha256(data).hexdigest()}"'}
-                return self.send(b"", 302, headers)
-            headers["ETag"] = 'W/"' + hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() + '"'
-        data = server.wrong.get(name, data)
-        wanted = self.headers.get("Range")
-        first = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and not server.ignores_ranges else 0
-        if first > 0 and first >= len(data):
-            return self.send(b"", 416, {})
-        if first > 0:
-            headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
-        self.send(data[first:], 206 if first > 0 else 200, headers, name)
-
-    def send(self, data, status, headers, name=""):
-        self.send_response(status)
-        for key, value in headers.items():
-            self.send_header(key, value)
-        self.send_header("Content-Length", str(self.server.says_bytes.get(name, len(data))))
-        self.end_headers()
-        if self.server.drops.get(name, 0) > 0:
-            self.server.drops[name] -= 1
-            data = data[:100_000]
-            self.close_connection = True
-        for i in range(0, len(data), 20_000):
-            self.wfile.write(data[i:i + 20_000])
-            if self.server.is_slow:
-                time.sleep(0.1)
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
     monkeypatch.setenv("CIR_MODELS", str(tmp_path / "models"))
-    monkeypatch.delenv("CIR_MODEL_URL", raising=False)
     return tmp_path / "models"
 
 
-def pull(server, *more):
-    return run_cir("model", "pull", NAME, "--from", server.url, "-q", *more)
+@pytest.fixture
+def installed(models):
+    """A model under a known name, with checksums, as cir model pull leaves it."""
+    folder = models / NAME
+    folder.mkdir(parents=True)
+    for name, source in FILES.items():
+        shutil.copy(source, folder / name)
+    (folder / "tokenizer_config.json").write_text("{}")
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())]
+    (folder / "SHA256SUMS").write_text("".join(sums))
+    return folder
 
 
-def assert_installed(models):
-    assert {path.name for path in models.iterdir()} == {NAME}
-    assert {path.name for path in (models / NAME).iterdir()} == {*FILES, "SHA256SUMS"}
-    for name, data in FILES.items():
-        assert (models / NAME / name).read_bytes() == data
-
-
-def assert_refused(result, models, says):
-    assert result.status == 1
-    assert says in result.err
-    assert result.err.startswith("cir: ")
-    assert not (models / NAME).exists()
-
-
-def test_a_model_is_fetched_and_found_by_its_name(server, models, tmp_path):
-    assert not run_cir("model", "list", "--json").json["models"][1]["installed"]
-    result = pull(server)
-    assert result.status == 0, result.err
-    assert result.out == f"{models / NAME}\n"
-    assert_installed(models)
+def test_an_installed_model_is_found_by_its_name(installed, models, tmp_path):
     listed = run_cir("model", "list", "--json").json
     assert listed["folder"] == str(models)
     assert {model["name"] for model in listed["models"] if model["installed"]} == {NAME}
@@ -138,136 +50,21 @@ def test_a_model_is_fetched_and_found_by_its_name(server, models, tmp_path):
     assert result.status == 0, result.err
     assert numpy.load(tmp_path / "out.npy").shape == (1, 48)
     assert run_cir("info", NAME, "--json").json["model"] == NAME
-    n_requests = len(server.requests)
-    assert pull(server).status == 0  # it is there: nothing is asked for
-    assert len(server.requests) == n_requests
+    assert run_cir("info", "google/" + NAME, "--json").json["model"] == NAME
 
 
-def test_the_address_may_stand_in_the_environment(server, models, monkeypatch):
-    monkeypatch.setenv("CIR_MODEL_URL", server.url)
-    assert run_cir("model", "pull", NAME, "-q").status == 0
-    assert_installed(models)
-
-
-def test_lost_connections_are_taken_up_again(server, models):
-    server.drops[WEIGHTS] = 3
-    result = pull(server)
-    assert result.status == 0, result.err
-    assert_installed(models)
-    ranges = [asked for path, asked in server.requests if path == "/store/" + WEIGHTS]
-    assert ranges == [None, "bytes=100000-", "bytes=200000-", "bytes=300000-"]
-
-
-def test_a_server_without_ranges_sends_all_of_it_again(server, models):
-    server.drops[WEIGHTS] = 2
-    server.ignores_ranges = True
-    result = pull(server)
-    assert result.status == 0, result.err
-    assert_installed(models)
-
-
-def test_a_connection_that_is_always_lost_ends_and_continues_later(server, models):
-    server.drops[WEIGHTS] = 99
-    server.files[WEIGHTS] = FILES[WEIGHTS] + bytes(1_000_000)
-    assert_refused(pull(server), models, "run it again")
-    assert (models / f"{NAME}.partial" / f"{WEIGHTS}.part").stat().st_size == 500_000
-    server.drops = {}
-    server.files[WEIGHTS] = FILES[WEIGHTS]  # shorter meanwhile: begun again
-    result = pull(server)
-    assert result.status == 0, result.err
-    assert_installed(models)
-
-
-@pytest.mark.parametrize("name", [WEIGHTS, "config.json"])
-def test_wrong_bytes_are_thrown_away(server, models, name):
-    server.wrong[name] = FILES[name][:-1] + b"?"
-    assert_refused(pull(server), models, "checksum")
-    assert not (models / f"{NAME}.partial" / f"{name}.part").exists()
-    server.wrong = {}
-    assert pull(server).status == 0
-    assert_installed(models)
-
-
-def test_lies_about_the_length_are_found(server, models):
-    server.linked_size[WEIGHTS] = 1000  # more comes
-    assert_refused(pull(server), models, "more bytes")
-    server.linked_size[WEIGHTS] = len(FILES[WEIGHTS]) + 7  # less comes
-    assert_refused(pull(server), models, WEIGHTS)
-    server.linked_size = {}
-    server.says_bytes[WEIGHTS] = 1000  # Content-Length cuts it
-    assert_refused(pull(server), models, WEIGHTS)
-    server.says_bytes[WEIGHTS] = len(FILES[WEIGHTS]) * 2  # the connection ends too early
-    assert_refused(pull(server), models, WEIGHTS)
-    server.says_bytes = {}
-    result = pull(server)
-    assert result.status == 0, result.err
-    assert_installed(models)
-
-
-def test_a_mirror_proves_files_by_a_list(server, models):
-    server.with_headers = False
-    assert_refused(pull(server), models, "no checksum")
-    server.files["SHA256SUMS"] = b"".join(b"%s  %s\n" % (hashlib.sha256(data).hexdigest().encode(), name.encode())
-                                          for name, data in FILES.items())
-    result = pull(server)
-    assert result.status == 0, result.err
-    assert_installed(models)
-
-
-def test_what_is_not_there_is_told(server, models):
-    del server.files["spiece.model"]
-    result = pull(server)
-    assert_refused(result, models, "404")
-    assert "spiece.model" in result.err
-    server.shutdown()
-    server.server_close()
-    assert_refused(run_cir("model", "pull", NAME, "--from", "http://127.0.0.1:1", "-q"), models, "127.0.0.1:1")
-
-
-def test_a_model_that_does_not_open_is_not_installed(server, models):
-    server.files["config.json"] = FILES["config.json"].replace(b'"patch_size": 7', b'"patch_size": 8')
-    assert server.files["config.json"] != FILES["config.json"]
-    assert_refused(pull(server), models, "model.safetensors")
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_an_end_at_any_time_is_continued(server, models, how):
-    server.is_slow = True
-    process = subprocess.Popen([CIR, "model", "pull", NAME, "--from", server.url], stderr=subprocess.PIPE)
-    part = models / f"{NAME}.partial" / f"{WEIGHTS}.part"
-    for _ in range(100):
-        if part.exists() and part.stat().st_size > 60_000:
-            break
-        time.sleep(0.1)
-    second = pull(server)
-    assert second.status == 1 and "another process" in second.err
-    process.send_signal(how)
-    _, err = process.communicate(timeout=20)
-    assert process.returncode == (-9 if how == signal.SIGKILL else 1), err
-    begun = part.stat().st_size
-    assert 0 < begun < len(FILES[WEIGHTS])
-    assert not (models / NAME).exists()
-    server.is_slow = False
-    server.requests.clear()
-    assert pull(server).status == 0
-    assert_installed(models)
-    assert ("/store/" + WEIGHTS, f"bytes={begun}-") in server.requests
-    assert not any("config" in path for path, _ in server.requests)  # was whole
-
-
-def test_check_proves_an_installed_model(server, models):
-    assert pull(server).status == 0
+def test_check_proves_an_installed_model(installed):
     result = run_cir("model", "check", NAME)
     assert result.status == 0, result.err
     assert "5 files have the checksums" in result.out
-    weights = models / NAME / WEIGHTS
+    weights = installed / WEIGHTS
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    result = run_cir("model", "check", models / NAME)
+    result = run_cir("model", "check", installed)
     assert result.status == 1
     assert "model.safetensors: its checksum is" in result.err
-    (models / NAME / "SHA256SUMS").unlink()
+    (installed / "SHA256SUMS").unlink()
     assert "cannot be proved" in run_cir("model", "check", NAME).out
     data[-4000:] = b"\xff" * 4000  # no numbers
     weights.write_bytes(data)
@@ -276,11 +73,109 @@ def test_check_proves_an_installed_model(server, models):
     assert run_cir("model", "check", "nowhere").status == 1
 
 
+def test_check_does_not_leave_the_folder(installed, tmp_path):
+    for line in ("0" * 64 + "  ../x\n", "0" * 64 + "  /etc/passwd\n", "nonsense\n", "0" * 64 + "  \n"):
+        (installed / "SHA256SUMS").write_text(line)
+        result = run_cir("model", "check", NAME)
+        assert result.status == 1 and "line 1 is no checksum and name" in result.err
+
+
+# -- what bf16 and int8 lose --
+
+def read_safetensors(path):
+    data = path.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size])
+    kinds = {"F16": "<f2", "F32": "<f4", "I64": "<i8"}
+    return {name: numpy.frombuffer(data[8 + size:][slice(*item["data_offsets"])], kinds[item["dtype"]]).reshape(item["shape"])
+            for name, item in header.items() if name != "__metadata__"}
+
+
+def write_safetensors(path, tensors):
+    header, blobs, at = {}, [], 0
+    for name, tensor in tensors.items():
+        kind = {"float32": "F32", "int64": "I64"}[str(tensor.dtype)]
+        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [at, at + tensor.nbytes]}
+        blobs.append(tensor.tobytes())
+        at += tensor.nbytes
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+
+
+def add_outliers(tensors, n_channels, factor):
+    """A few channels that are much larger than the others behind every layer norm, and made up for by the products
+    that read them: the same function in f32, and what trained transformers are known to grow."""
+    for name in list(tensors):
+        for norm, products in (("layer_norm1", ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]), ("layer_norm2", ["mlp.fc1"])):
+            if not name.endswith(f".{norm}.weight"):
+                continue
+            layer = name.removesuffix(f".{norm}.weight")
+            channels = numpy.random.default_rng(1).permutation(tensors[name].shape[0])[:n_channels]
+            for part in ("weight", "bias"):
+                tensors[f"{layer}.{norm}.{part}"][channels] *= factor
+            for product in products:
+                tensors[f"{layer}.{product}.weight"][:, channels] /= factor
+    return tensors
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A small model with f32 weights, and the same function with outlier channels."""
+    folders = {}
+    for name, factor in (("plain", 1), ("outliers", 50)):
+        folders[name] = tmp_path / name
+        folders[name].mkdir()
+        for file, source in FILES.items():
+            shutil.copy(source, folders[name] / file)
+        tensors = {key: value.astype(numpy.float32) if value.dtype.kind == "f" else value
+                   for key, value in read_safetensors(FILES[WEIGHTS]).items()}
+        write_safetensors(folders[name] / WEIGHTS, add_outliers(tensors, 3, factor))
+    return folders
+
+
+def losses(folder):
+    result = run_cir("model", "check", folder, "--json")
+    assert result.status == 0, result.err
+    return {item["precision"]: item for item in result.json["precisions"]}
+
+
+def test_check_measures_what_precisions_lose(made, tmp_path):
+    """Against features that the program itself writes: the same function, so that f32 agrees and int8 does not."""
+    (tmp_path / "texts").write_text("a castle\na red car\nsnow\n")
+    features = {}
+    for name, folder in made.items():
+        out = tmp_path / f"{name}.npy"
+        assert run_cir("encode", "--model", folder, "--precision", "f32", "--texts", tmp_path / "texts", "-o", out).status == 0
+        features[name] = numpy.load(out)
+    assert numpy.abs((features["plain"] * features["outliers"]).sum(1) - 1).max() < 1e-5
+    plain, outliers = losses(made["plain"]), losses(made["outliers"])
+    assert list(plain) == ["bf16", "int8"]
+    for found in (*plain.values(), *outliers.values()):
+        if found["supported"]:
+            for kind in ("images", "texts"):
+                assert -1 <= found[kind]["min"] <= found[kind]["median"] <= 1
+            assert found["lossy"] == (min(found["images"]["min"], found["texts"]["min"]) < (0.99 if found["precision"] == "int8" else 0.999))
+    if not plain["int8"]["supported"]:
+        assert "no instructions" in run_cir("model", "check", made["plain"]).out
+        return
+    assert not plain["int8"]["lossy"] and plain["int8"]["images"]["min"] > 0.99
+    assert outliers["int8"]["lossy"]
+    assert outliers["int8"]["images"]["min"] < plain["int8"]["images"]["min"]
+    text = run_cir("model", "check", made["outliers"]).out
+    assert "int8 changes these weights' features much (below 0.99); use --precision" in text
+    assert f"{outliers['int8']['texts']['min']:.5f}" in text
+    assert "changes these weights" not in run_cir("model", "check", made["plain"]).out
+
+
+def test_the_demo_encoder_is_checked_too():
+    result = run_cir("model", "check", "demo", "--json").json
+    assert result["model"] == "demo" and result["n_files_proved"] is None and result["n_images"] == 16
+
+
 @pytest.mark.parametrize("arguments, says", [
     (["model"], "list, pull NAME or check DIR"),
     (["model", "pull"], "name one model"),
     (["model", "pull", "../evil"], "no such model"),
-    (["model", "pull", NAME, "--from", "ftp://example.org"], "http"),
     (["model", "list", "x"], "takes no names"),
     (["model", "check"], "name one model"),
 ])

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/summary.h"
+#include "server/known_models.h"
 
 static const cir__flag flags[] = {
     {"failed", 0, NULL, "list the photos and folders that could not be read, with the reasons"},
@@ -147,7 +148,7 @@ static int run_model(const cir__arguments *arguments, const char *path)
 {
     cir_error err;
     cir_model *model;
-    if (cir_model_open(path, &model, &err) != CIR_OK)
+    if (cir__known_model_open(path, NULL, &model, &err) != CIR_OK)
         return cir__session_fail(&err);
     const cir_model_info *info = cir_model_get_info(model);
     char parameters[32];

@@ -1,36 +1,40 @@
 #include "cli/download.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "cli/hub_checksums.h"
 
 #define N_TRIES 5
-#define MAX_FILE_BYTES ((curl_off_t)64 << 30)
-#define MAX_SUMS_BYTES ((size_t)1 << 20)
+#define PROGRESS_BYTES (16LL << 20) /* so much more gives a lost connection all tries again */
+#define MAX_WAIT_S 300              /* hubs count requests over five minutes */
 #define PATH_SIZE 4096
 #define URL_SIZE 2048
 
-/* One transfer and what its headers told. */
+/* The file under way. */
 typedef struct transfer {
     cir__download *download;
-    FILE *file;
-    curl_off_t begin;      /* bytes that were there before */
-    curl_off_t n_bytes;    /* bytes in the file now */
-    curl_off_t total;      /* what the server says the file has; 0: it does not */
-    long status;           /* of the last response */
-    bool has_write_failed; /* errno says why */
-    bool is_too_long;
-    char sha256[CIR__DIGEST_TEXT_SIZE]; /* "": not told */
-    char git_sha1[CIR__DIGEST_TEXT_SIZE];
+    cir__hub_request request;
+    cir__checksums *proof;
+    int fd;            /* -1: only what the hub tells is wanted */
+    long long n_kept;  /* bytes that were there before this call */
+    long long n_bytes; /* bytes there now */
+    bool is_whole;     /* they are all: no more need be asked for */
+    bool begins_again; /* what was there is of another file */
+    bool needs_proof;  /* the hub names no checksum */
+    bool has_failed;   /* error says why, and no other try helps */
 } transfer;
 
+static bool fail(cir__download *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static bool fail(cir__download *self, const char *format, ...)
 {
     va_list arguments;
@@ -40,146 +44,275 @@ static bool fail(cir__download *self, const char *format, ...)
     return false;
 }
 
-/* A header's value without quotes and weakness mark, as far as it is hexadecimal digits. */
-static void copy_digest(const char *value, size_t n_digits, char out[CIR__DIGEST_TEXT_SIZE])
+/* Fails for good. */
+#define REFUSE(self, ...) ((self)->has_failed = true, fail((self)->download, __VA_ARGS__))
+
+/* -- while it comes -- */
+
+static long long size_of(const transfer *self)
 {
-    value += strspn(value, " \t");
-    if (strncmp(value, "W/", 2) == 0)
-        value += 2;
-    value += *value == '"';
-    if (cir__digest_is(value, n_digits))
-        (void)snprintf(out, CIR__DIGEST_TEXT_SIZE, "%.*s", (int)n_digits, value);
+    if (self->download->n_bytes > 0)
+        return (long long)self->download->n_bytes;
+    return self->request.told.size;
 }
 
-/* The value of a header line of that name, or NULL. */
-static const char *find_value(const char *line, const char *name)
+/* The size and the checksum that the hub names, against what is known and allowed. */
+static bool check_told(transfer *self, const cir__hub_told *told)
 {
-    size_t size = strlen(name);
-    return strncasecmp(line, name, size) == 0 && line[size] == ':' ? line + size + 1 : NULL;
+    cir__download *download = self->download;
+    if (download->n_bytes > 0 && told->size >= 0 && told->size != (long long)download->n_bytes)
+        return REFUSE(
+            self,
+            "%s/%s: the hub has %lld bytes, the file that is known has %zu; it was changed there. Take "
+            "it as it is there with --revision main, if you trust it",
+            download->folder_url, download->name, told->size, download->n_bytes);
+    if (download->wanted != NULL && told->sha256[0] != '\0' && strcmp(told->sha256, download->wanted) != 0)
+        return REFUSE(self,
+                      "%s/%s: the hub has a file of SHA-256 %s, the one that is known has %s; it was changed "
+                      "there. Take it as it is there with --revision main, if you trust it",
+                      download->folder_url, download->name, told->sha256, download->wanted);
+    if (told->size > (long long)download->max_bytes)
+        return REFUSE(self, "%s/%s: the hub says %lld bytes; no such file has more than %zu",
+                      download->folder_url, download->name, told->size, download->max_bytes);
+    return true;
 }
 
-/* Also sees the headers of redirections: it is there that the hub names the file. */
-static size_t take_header(char *bytes, size_t one, size_t n, void *context)
+/* Takes the hub's checksum as the proof, where none is known. */
+static bool take_proof(transfer *self, const cir__hub_told *told)
 {
-    (void)one;
-    transfer *self = context;
-    char line[512];
-    (void)snprintf(line, sizeof line, "%.*s", (int)(n < sizeof line ? n : sizeof line - 1), bytes);
-    const char *value;
-    if (strncasecmp(line, "HTTP/", 5) == 0) {
-        const char *space = strchr(line, ' ');
-        self->status = space != NULL ? strtol(space, NULL, 10) : 0;
-    } else if ((value = find_value(line, "X-Linked-ETag")) != NULL) {
-        copy_digest(value, 64, self->sha256);
-    } else if ((value = find_value(line, "X-Linked-Size")) != NULL) {
-        self->total = strtoll(value, NULL, 10);
-    } else if ((value = find_value(line, "ETag")) != NULL && self->status < 400) {
-        copy_digest(value, 40, self->git_sha1);
+    cir__checksums *proof = self->proof;
+    /* What was begun may be of another version. */
+    if (proof->sha256[0] != '\0' && told->sha256[0] != '\0' && strcmp(proof->sha256, told->sha256) != 0 &&
+        self->download->wanted == NULL) {
+        memcpy(proof->sha256, told->sha256, sizeof proof->sha256);
+        self->begins_again = true;
     }
-    return n;
+    if (proof->sha256[0] == '\0' && told->sha256[0] != '\0')
+        memcpy(proof->sha256, told->sha256, sizeof proof->sha256);
+    if (told->git_sha1[0] != '\0')
+        memcpy(proof->git_sha1, told->git_sha1, sizeof proof->git_sha1);
+    return cir__checksums_are_known(proof);
 }
 
-static size_t take_bytes(char *bytes, size_t one, size_t n, void *context)
+static bool empty_part(transfer *self)
 {
-    (void)one;
+    self->n_kept = self->n_bytes = 0;
+    self->request.begin = 0;
+    return (ftruncate(self->fd, 0) == 0 && lseek(self->fd, 0, SEEK_SET) == 0) ||
+           REFUSE(self, "%s: cannot be written: %s", self->download->name, strerror(errno));
+}
+
+/* The last answer against what was asked for. */
+static bool check_range(transfer *self)
+{
+    const cir__hub_headers *headers = &self->request.headers;
+    if (headers->status == 200)
+        return self->n_bytes == 0 || empty_part(self); /* it sends all of it again */
+    long long total = size_of(self);
+    if (headers->range_begin == self->n_bytes && !headers->is_encoded && self->n_bytes > 0 &&
+        (total < 0 || headers->range_total < 0 || headers->range_total == total))
+        return true;
+    self->begins_again = true;
+    return fail(self->download, "%s/%s: the server sends another part than the one asked for",
+                self->download->folder_url, self->download->name);
+}
+
+static bool has_room(transfer *self)
+{
+    struct statvfs facts;
+    long long total = size_of(self);
+    if (total < 0 || fstatvfs(self->fd, &facts) != 0)
+        return true;
+    unsigned long long free_bytes = (unsigned long long)facts.f_bavail * facts.f_frsize;
+    unsigned long long needed = total > self->n_bytes ? (unsigned long long)(total - self->n_bytes) : 0;
+    return needed <= free_bytes ||
+           REFUSE(self, "%s/%s: needs %.1f MB more, the disk has %.1f MB free; make room and run it again",
+                  self->download->folder, self->download->name, (double)needed / 1e6,
+                  (double)free_bytes / 1e6);
+}
+
+static bool take_told(void *context, const cir__hub_told *told, bool is_last)
+{
     transfer *self = context;
-    if (self->status == 200 && self->begin > 0) { /* it sends all of it again */
-        self->begin = self->n_bytes = 0;
-        rewind(self->file);
-        if (ftruncate(fileno(self->file), 0) != 0) {
-            self->has_write_failed = true;
-            return 0;
-        }
+    if (told->commit[0] != '\0')
+        memcpy(self->download->commit, told->commit, sizeof self->download->commit);
+    if (!check_told(self, told))
+        return false;
+    bool has_proof = take_proof(self, told);
+    if (self->fd < 0)
+        return !has_proof && !is_last;
+    if (self->begins_again && is_last && self->request.headers.status == 206)
+        return fail(self->download, "%s/%s: was changed meanwhile", self->download->folder_url,
+                    self->download->name);
+    if (self->begins_again && !empty_part(self))
+        return false;
+    self->begins_again = false;
+    if (!is_last) {
+        self->is_whole = has_proof && self->n_bytes > 0 && self->n_bytes == size_of(self);
+        return !self->is_whole;
     }
-    self->n_bytes += (curl_off_t)n;
-    self->is_too_long = self->n_bytes > MAX_FILE_BYTES || (self->total > 0 && self->n_bytes > self->total);
-    if (self->is_too_long)
-        return 0;
-    self->has_write_failed = fwrite(bytes, 1, n, self->file) != n;
-    return self->has_write_failed ? 0 : n;
+    self->needs_proof = !has_proof;
+    return has_proof && has_room(self) && check_range(self);
 }
 
-static int take_progress(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total,
-                         curl_off_t up_now)
+static bool take_bytes(void *context, const char *bytes, size_t size)
 {
-    (void)now;
-    (void)up_total;
-    (void)up_now;
     transfer *self = context;
     cir__download *download = self->download;
-    size_t all = self->total > 0 ? (size_t)self->total : total > 0 ? (size_t)(total + self->begin) : 0;
-    download->is_stopped =
-        download->watch != NULL && !download->watch(download->context, (size_t)self->n_bytes, all);
-    return download->is_stopped;
+    long long total = size_of(self);
+    if (total >= 0 && self->n_bytes + (long long)size > total)
+        return REFUSE(self,
+                      "%s/%s: has more bytes than the %lld that the server said; try again later, or take "
+                      "another server",
+                      download->folder_url, download->name, total);
+    if (self->n_bytes + (long long)size > (long long)download->max_bytes)
+        return REFUSE(self,
+                      "%s/%s: has more bytes than the %zu that such a file may have; take another server",
+                      download->folder_url, download->name, download->max_bytes);
+    while (size > 0) {
+        ssize_t n = write(self->fd, bytes, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return REFUSE(self, "%s/%s: cannot be written: %s; make room and run it again", download->folder,
+                          download->name, strerror(errno));
+        bytes += n;
+        size -= (size_t)n;
+        self->n_bytes += n;
+    }
+    return true;
 }
 
-static void set_options(CURL *curl, transfer *self, const char *url, char error[CURL_ERROR_SIZE])
+static bool watch(void *context)
 {
-    char range[32]; /* copied */
-    (void)snprintf(range, sizeof range, "%lld-", (long long)self->begin);
-    bool is_secure = strncasecmp(url, "https://", 8) == 0;
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "cir");
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, is_secure ? "https" : "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 8L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 30L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, self);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, self);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, take_progress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, self);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    if (self->begin > 0) /* not as a resumption, which libcurl gives up where the server sends all of it */
-        curl_easy_setopt(curl, CURLOPT_RANGE, range);
+    transfer *self = context;
+    cir__download *download = self->download;
+    long long total = size_of(self);
+    bool goes_on = download->watch == NULL ||
+                   download->watch(download->context, (size_t)self->n_bytes, total > 0 ? (size_t)total : 0);
+    download->is_stopped = download->is_stopped || !goes_on;
+    return goes_on;
+}
+
+/* -- tries -- */
+
+static bool fail_stopped(transfer *self)
+{
+    return fail(self->download, "%s/%s: stopped after %lld bytes; run it again to go on",
+                self->download->folder_url, self->download->name, self->n_bytes);
+}
+
+/* Waits as long as the server asks, or a little longer each time; false: stopped, or it asks for too long. */
+static bool wait_before(transfer *self, int i_try)
+{
+    cir__download *download = self->download;
+    long ms = self->request.wait_s >= 0 ? 1000L * self->request.wait_s : 100L << i_try;
+    if (self->request.wait_s > MAX_WAIT_S) {
+        char why[CIR__HUB_ERROR_SIZE / 2];
+        (void)snprintf(why, sizeof why, "%.500s", self->request.error);
+        return REFUSE(self, "%s (it asks to wait %d s)", why, self->request.wait_s);
+    }
+    if (ms >= 1000 && download->note != NULL) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "the server answers %ld and asks to wait %d s; Ctrl-C stops",
+                       self->request.headers.status, self->request.wait_s);
+        download->note(download->context, text);
+    }
+    for (; ms > 0 && watch(self); ms -= 100)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    return !download->is_stopped || fail_stopped(self);
 }
 
 /* One try. *is_final_out: another one would not help. */
 static bool try_once(transfer *self, const char *url, bool *is_final_out)
 {
-    char error[CURL_ERROR_SIZE] = "";
     cir__download *download = self->download;
+    cir__hub_request *request = &self->request;
+    *request = (cir__hub_request){.url = url,
+                                  .begin = self->n_bytes,
+                                  .context = self,
+                                  .take_told = take_told,
+                                  .take_bytes = take_bytes,
+                                  .watch = watch};
+    bool is_taken = cir__hub_get(download->hub, request);
+    long long total = size_of(self);
+    download->status = request->headers.status;
     *is_final_out = true;
-    CURL *curl = curl_easy_init();
-    if (curl == NULL)
-        return fail(download, "%s: libcurl cannot be started", url);
-    set_options(curl, self, url, error);
-    CURLcode code = curl_easy_perform(curl);
-    curl_off_t length = -1;
-    curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    curl_easy_cleanup(curl);
-    if (code == CURLE_OK && fflush(self->file) == 0) {
-        if (self->total == 0 || self->n_bytes == self->total)
-            return true;
-        *is_final_out = false;
-        return fail(download, "%s: has %lld bytes, the server said %lld; try again later, or another server",
-                    url, (long long)self->n_bytes, (long long)self->total);
-    }
+    if (self->has_failed)
+        return false;
+    if (self->is_whole || (is_taken && (total < 0 || self->n_bytes == total)))
+        return true;
     if (download->is_stopped)
-        return fail(download, "%s: stopped after %lld bytes; run it again to continue", url,
-                    (long long)self->n_bytes);
-    if (self->is_too_long)
+        return fail_stopped(self);
+    *is_final_out = false;
+    if (is_taken)
         return fail(download,
-                    "%s: has more bytes than the server said (%lld); try again later, or another server", url,
-                    (long long)self->total);
-    if (self->has_write_failed || code == CURLE_OK)
-        return fail(download, "%s: cannot be written: %s; make room and run it again", download->name,
-                    strerror(errno));
-    if (self->status == 416) { /* what was there is longer than the file */
-        self->begin = 0;
-        *is_final_out = false;
-    } else {
-        *is_final_out = self->status >= 400 && self->status < 500;
+                    "%s/%s: has %lld bytes, the server said %lld; try again later, or take another server",
+                    download->folder_url, download->name, self->n_bytes, total);
+    if (self->needs_proof) {
+        *is_final_out = true;
+        return false;
     }
-    return fail(download, "%s: %s; check the name and the connection, then run it again", url,
-                error[0] != '\0' ? error : curl_easy_strerror(code));
+    if (self->begins_again || request->headers.status == 416) {
+        self->begins_again = false;
+        if (request->error[0] != '\0')
+            (void)fail(download, "%s", request->error);
+        *is_final_out = !empty_part(self);
+        return false;
+    }
+    *is_final_out = request->is_final;
+    return fail(download, "%s", request->error);
+}
+
+/* The whole file, over several tries; what is there is continued. */
+static bool fetch(transfer *self, const char *url)
+{
+    bool is_final = false;
+    bool is_done = false;
+    long long n_last = self->n_bytes;
+    for (int i = 0; i < N_TRIES && !is_done && !is_final; i++) {
+        if (i > 0 && !wait_before(self, i))
+            return false;
+        is_done = try_once(self, url, &is_final);
+        if (self->n_bytes - n_last >= PROGRESS_BYTES) {
+            n_last = self->n_bytes;
+            i = 0;
+        }
+    }
+    if (is_done && fsync(self->fd) != 0)
+        return REFUSE(self, "%s/%s: cannot be written: %s; make room and run it again",
+                      self->download->folder, self->download->name, strerror(errno));
+    return is_done;
+}
+
+static void find_sum(transfer *self)
+{
+    cir__download *download = self->download;
+    cir__checksums_find(self->proof, download->hub, download->folder_url, download->name, watch, self);
+}
+
+bool cir__download_probe(cir__download *download, const char *name)
+{
+    char url[URL_SIZE];
+    cir__checksums found = {0};
+    cir__download inner = *download;
+    inner.wanted = NULL;
+    inner.n_bytes = 0;
+    inner.max_bytes = (size_t)1 << 62;
+    transfer self = {.download = &inner, .proof = &found, .fd = -1};
+    bool is_final;
+    (void)snprintf(url, sizeof url, "%s/%s", download->folder_url, name);
+    (void)try_once(&self, url, &is_final);
+    return inner.status >= 200 && inner.status < 400;
+}
+
+static bool fail_unproved(cir__download *self)
+{
+    return fail(
+        self,
+        "%s/%s: the server publishes no checksum for it, neither in its headers nor in SHA256SUMS; take the "
+        "file from a model hub or from a mirror that has them",
+        self->folder_url, self->name);
 }
 
 static bool path_in(const cir__download *self, const char *suffix, char out[PATH_SIZE])
@@ -187,78 +320,86 @@ static bool path_in(const cir__download *self, const char *suffix, char out[PATH
     return snprintf(out, PATH_SIZE, "%s/%s%s", self->folder, self->name, suffix) < PATH_SIZE;
 }
 
-/* The whole file into path, over several tries; what is there is continued. */
-static bool fetch(cir__download *self, const char *url, const char *path, transfer *told)
+/* What has its name already: kept where it is still what is wanted, else thrown away. *is_there_out: kept. */
+static bool check_there(cir__download *self, const char *url, const char *path, cir__checksums *wanted,
+                        bool *is_there_out)
 {
+    struct stat facts;
+    bool is_read;
     bool is_final = false;
-    bool is_done = false;
-    for (int i = 0; i < N_TRIES && !is_done && !is_final; i++) {
-        bool begins_again = i > 0 && told->begin == 0 && told->status == 416;
-        *told = (transfer){.download = self};
-        told->file = fopen(path, begins_again ? "wb" : "ab");
-        if (told->file == NULL)
-            return fail(self, "%s: cannot be written: %s", path, strerror(errno));
-        (void)fseeko(told->file, 0, SEEK_END);
-        told->begin = told->n_bytes = ftello(told->file);
-        if (i > 0)
-            (void)usleep(100000U << i);
-        is_done = try_once(told, url, &is_final);
-        is_done = is_done && fsync(fileno(told->file)) == 0;
-        fclose(told->file);
+    *is_there_out = false;
+    if (lstat(path, &facts) != 0)
+        return errno == ENOENT || fail(self, "%s: cannot be examined: %s", path, strerror(errno));
+    if (!S_ISREG(facts.st_mode))
+        return fail(self, "%s: is no plain file; remove it and run it again", path);
+    transfer asked = {.download = self, .proof = wanted, .fd = -1};
+    for (int i = 0; i < N_TRIES && !cir__checksums_are_known(wanted) && !is_final; i++) {
+        if (i > 0 && !wait_before(&asked, i))
+            return false;
+        if (!try_once(&asked, url, &is_final) && asked.request.headers.status < 400 && !self->is_stopped &&
+            asked.request.has_ended_early && !cir__checksums_are_known(wanted) && !asked.has_failed)
+            break; /* it answers, and names no checksum */
     }
-    return is_done;
-}
-
-/* The file's line in SHA256SUMS beside it, where the headers named no checksum. */
-static bool find_sum(cir__download *self, char out[CIR__DIGEST_TEXT_SIZE])
-{
-    char url[URL_SIZE];
-    char line[1024];
-    cir__download inner = {.folder_url = self->folder_url, .name = "SHA256SUMS", .folder = self->folder};
-    (void)snprintf(url, sizeof url, "%s/SHA256SUMS", self->folder_url);
-    FILE *file = tmpfile();
-    transfer told = {.download = &inner, .file = file};
-    bool is_final;
-    bool is_found = false;
-    if (file != NULL && try_once(&told, url, &is_final) && (size_t)told.n_bytes <= MAX_SUMS_BYTES) {
-        rewind(file);
-        while (!is_found && fgets(line, sizeof line, file) != NULL) {
-            line[strcspn(line, "\r\n")] = '\0';
-            is_found = cir__digest_is(line, 64) && line[64] == ' ' && strcmp(line + 66, self->name) == 0;
-        }
-    }
-    if (file != NULL)
-        fclose(file);
-    (void)snprintf(out, CIR__DIGEST_TEXT_SIZE, "%.64s", is_found ? line : "");
-    return is_found;
-}
-
-/* Compares the file with what the server told of it. */
-static bool prove(cir__download *self, const char *path, const transfer *told)
-{
-    char found[CIR__DIGEST_TEXT_SIZE];
-    char wanted[CIR__DIGEST_TEXT_SIZE];
-    bool is_git = false;
-    (void)snprintf(wanted, sizeof wanted, "%s", told->sha256);
-    if (wanted[0] == '\0' && told->git_sha1[0] != '\0') {
-        (void)snprintf(wanted, sizeof wanted, "%s", told->git_sha1);
-        is_git = true;
-    }
-    if (wanted[0] == '\0' && !find_sum(self, wanted))
-        return fail(self,
-                    "%s/%s: the server names no checksum for it, neither in its headers nor in SHA256SUMS; "
-                    "take the file "
-                    "from a model hub or from a mirror that has them",
-                    self->folder_url, self->name);
-    if (!cir__digest_file(path, is_git, found) || !cir__digest_file(path, false, self->sha256))
+    if (self->is_stopped || asked.has_failed)
+        return false;
+    if (!cir__checksums_are_known(wanted) && self->status >= 200 && self->status < 300)
+        find_sum(&asked);
+    if (!cir__checksums_are_known(wanted))
+        return self->status >= 200 && self->status < 300 ? fail_unproved(self) : false;
+    *is_there_out = cir__checksums_match(wanted, path, self->sha256, &is_read);
+    if (!is_read)
         return fail(self, "%s: cannot be read: %s", path, strerror(errno));
-    if (strcmp(found, wanted) != 0)
-        return fail(self,
-                    "%s/%s: its checksum is %s, the server says %s: it was damaged or changed on the way, "
-                    "and is thrown "
-                    "away; run it again",
-                    self->folder_url, self->name, found, wanted);
-    return true;
+    return *is_there_out || unlink(path) == 0 ||
+           fail(self, "%s: cannot be removed: %s", path, strerror(errno));
+}
+
+static bool open_part(transfer *self, const char *part)
+{
+    struct stat facts;
+    self->fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (self->fd < 0 || fstat(self->fd, &facts) != 0)
+        return fail(self->download, "%s: cannot be written: %s", part, strerror(errno));
+    if (!S_ISREG(facts.st_mode))
+        return fail(self->download, "%s: is no plain file; remove it and run it again", part);
+    long long most =
+        (long long)(self->download->n_bytes > 0 ? self->download->n_bytes : self->download->max_bytes);
+    self->n_kept = self->n_bytes = facts.st_size;
+    if (facts.st_size > most)
+        return empty_part(self);
+    self->is_whole = self->download->n_bytes > 0 && facts.st_size == most;
+    return lseek(self->fd, 0, SEEK_END) >= 0 || fail(self->download, "%s: %s", part, strerror(errno));
+}
+
+/* Fetches into part and proves it. *is_stale_out: it was wrong, but bytes of an earlier call were in it. */
+static bool fetch_part(cir__download *self, const char *url, const char *part, cir__checksums *wanted,
+                       bool *is_stale_out)
+{
+    transfer under_way = {.download = self, .proof = wanted, .fd = -1};
+    bool is_read = true;
+    *is_stale_out = false;
+    bool is_fetched = open_part(&under_way, part) && (under_way.is_whole || fetch(&under_way, url));
+    if (!is_fetched && under_way.needs_proof) { /* only SHA256SUMS can prove it */
+        find_sum(&under_way);
+        under_way.needs_proof = false;
+        is_fetched = cir__checksums_are_known(wanted) ? fetch(&under_way, url) : fail_unproved(self);
+    }
+    bool was_kept = under_way.n_kept > 0;
+    bool is_page = strncmp(under_way.request.headers.content_type, "text/html", 9) == 0;
+    if (under_way.fd >= 0)
+        close(under_way.fd);
+    if (!is_fetched || cir__checksums_match(wanted, part, self->sha256, &is_read))
+        return is_fetched;
+    if (!is_read)
+        return fail(self, "%s: cannot be read: %s", part, strerror(errno));
+    (void)unlink(part);
+    *is_stale_out = was_kept;
+    return fail(
+        self,
+        "%s/%s: %sits checksum is %s, %s %s: it was damaged or changed on the way, and is thrown away; run "
+        "it again",
+        self->folder_url, self->name, is_page ? "came as a web page (is there a login in between?); " : "",
+        self->sha256, self->wanted != NULL ? "the known one is" : "the server says",
+        wanted->sha256[0] != '\0' ? wanted->sha256 : wanted->git_sha1);
 }
 
 bool cir__download_run(cir__download *self)
@@ -266,20 +407,25 @@ bool cir__download_run(cir__download *self)
     char url[URL_SIZE];
     char path[PATH_SIZE];
     char part[PATH_SIZE];
-    self->error[0] = '\0';
+    cir__checksums wanted = {0};
+    bool is_there;
+    bool is_stale;
+    self->error[0] = self->commit[0] = self->sha256[0] = '\0';
     self->is_stopped = false;
+    self->status = 0;
+    if (self->wanted != NULL)
+        (void)snprintf(wanted.sha256, sizeof wanted.sha256, "%s", self->wanted);
     if (!path_in(self, "", path) || !path_in(self, ".part", part) ||
         snprintf(url, sizeof url, "%s/%s", self->folder_url, self->name) >= (int)sizeof url)
         return fail(self, "%s/%s: path or address is too long", self->folder_url, self->name);
-    if (access(path, F_OK) == 0)
-        return cir__digest_file(path, false, self->sha256) ||
-               fail(self, "%s: cannot be read: %s", path, strerror(errno));
-    transfer told = {0};
-    if (!fetch(self, url, part, &told))
+    if (!check_there(self, url, path, &wanted, &is_there))
         return false;
-    if (!prove(self, part, &told)) {
-        (void)unlink(part);
+    if (is_there)
+        return true;
+    bool is_fetched = fetch_part(self, url, part, &wanted, &is_stale);
+    if (!is_fetched && is_stale && !self->is_stopped) /* what an earlier call left was of another file */
+        is_fetched = fetch_part(self, url, part, &wanted, &is_stale);
+    if (!is_fetched)
         return false;
-    }
     return rename(part, path) == 0 || fail(self, "%s: cannot be named: %s", path, strerror(errno));
 }

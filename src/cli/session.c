@@ -8,6 +8,8 @@
 
 #include <sys/ioctl.h>
 
+#include "server/known_models.h"
+
 int cir__session_fail(const cir_error *err)
 {
     fprintf(stderr, "cir: %s\n", err->message[0] != '\0' ? err->message : cir_status_meaning(err->status));
@@ -72,8 +74,8 @@ int cir__session_open_model_at(const cir__arguments *arguments, const char *path
                 "model with --model DIR or NAME (cir model list; see the README)\n");
     }
     cir_error err;
-    return cir_model_open_with(path, &options, model_out, &err) == CIR_OK ? CIR__DONE
-                                                                          : cir__session_fail(&err);
+    return cir__known_model_open(path, &options, model_out, &err) == CIR_OK ? CIR__DONE
+                                                                            : cir__session_fail(&err);
 }
 
 int cir__session_read_settings(const cir__arguments *arguments, cir_method default_method,

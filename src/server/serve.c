@@ -14,6 +14,7 @@
 #include "server/fail.h"
 #include "server/flights.h"
 #include "server/http.h"
+#include "server/known_models.h"
 #include "server/looking.h"
 #include "server/route.h"
 #include "server/update.h"
@@ -116,7 +117,7 @@ static cir_status open_model(cir__context *context, const cir__serve_options *op
     const char *path =
         options->model_path != NULL ? options->model_path : cir_index_get_info(index)->model->path;
     cir_error why;
-    status = cir_model_open_with(path, &(cir_model_options){options->precision}, &context->model, &why);
+    status = cir__known_model_open(path, &(cir_model_options){options->precision}, &context->model, &why);
     if (status != CIR_OK)
         (void)cir__refuse(err, status, "%.900s%s", why.message,
                           options->model_path == NULL

@@ -1,0 +1,176 @@
+/* cir model check DIR: proves a model's files, and measures what its features lose in bf16 and int8. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cli/commands.h"
+#include "cli/digest.h"
+#include "cli/model_folder.h"
+#include "cli/output.h"
+#include "cli/precision_check.h"
+#include "cli/session.h"
+#include "server/known_models.h"
+
+#define PATH_SIZE CIR__MODEL_PATH_SIZE
+
+/* Cosines below these are said to be a loss: neighbours change places. */
+#define LEAST_BF16 0.999
+#define LEAST_INT8 0.99
+
+static const cir__flag flags[] = {{"json", 0, NULL, "print one JSON document"}, {0}};
+
+/* Compares the files with SHA256SUMS, where there is one: *n_out files; -1: there is none. */
+static int check_sums(const char *folder, int *n_out)
+{
+    char path[PATH_SIZE];
+    char line[PATH_SIZE];
+    char found[CIR__DIGEST_TEXT_SIZE];
+    *n_out = -1;
+    if (snprintf(path, sizeof path, "%s/" CIR__MODEL_SUMS, folder) >= (int)sizeof path)
+        return cir__model_say("%s: the path is too long", folder);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return errno == ENOENT ? CIR__DONE : cir__model_say("%s: cannot be read: %s", path, strerror(errno));
+    int status = CIR__DONE;
+    int n = 0;
+    for (; status == CIR__DONE && fgets(line, sizeof line, file) != NULL; n++) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (!cir__digest_is(line, 64) || line[64] != ' ' || strlen(line) < 67 ||
+            strchr(line + 66, '/') != NULL)
+            status =
+                cir__model_say("%s: line %d is no checksum and name; fetch the model again", path, n + 1);
+        else if (snprintf(path, sizeof path, "%.2000s/%.1000s", folder, line + 66) >= (int)sizeof path ||
+                 !cir__digest_file(path, false, found))
+            status = cir__model_say("%s: cannot be read: %s; fetch the model again", path, strerror(errno));
+        else if (strncmp(found, line, 64) != 0)
+            status = cir__model_say(
+                "%s: its checksum is %s, it was %.64s when it was fetched; fetch the model again", path,
+                found, line);
+    }
+    fclose(file);
+    *n_out = n;
+    return status;
+}
+
+static bool goes_on(void)
+{
+    return !cir__session_is_interrupted();
+}
+
+static double least_of(cir_precision precision)
+{
+    return precision == CIR_PRECISION_INT8 ? LEAST_INT8 : LEAST_BF16;
+}
+
+static bool is_lossy(const cir__precision_loss *loss)
+{
+    double least = least_of(loss->precision);
+    return loss->is_supported && (loss->worst_image < least || loss->worst_text < least);
+}
+
+static void print_losses(const cir__precision_loss *losses)
+{
+    printf("\ncosines to the features in f32, of %d drawn pictures and %d texts:\n%-10s %12s %8s %12s %8s\n",
+           CIR__CHECK_N_IMAGES, CIR__CHECK_N_TEXTS, "precision", "pictures min", "median", "texts min",
+           "median");
+    for (size_t i = 0; i < CIR__CHECK_N_PRECISIONS; i++) {
+        const cir__precision_loss *loss = &losses[i];
+        const char *name = cir_precision_name(loss->precision);
+        if (loss->is_supported)
+            printf("%-10s %12.5f %8.5f %12.5f %8.5f%s\n", name, loss->worst_image, loss->median_image,
+                   loss->worst_text, loss->median_text, loss->is_default ? "  (the default here)" : "");
+        else
+            printf("%-10s this processor has no instructions for it\n", name);
+    }
+    for (size_t i = 0; i < CIR__CHECK_N_PRECISIONS; i++)
+        if (is_lossy(&losses[i]))
+            printf("%s changes these weights' features much (below %g); use --precision %s\n",
+                   cir_precision_name(losses[i].precision), least_of(losses[i].precision),
+                   losses[i].precision == CIR_PRECISION_INT8 && losses[0].is_supported &&
+                           !is_lossy(&losses[0])
+                       ? "bf16 or f32"
+                       : "f32");
+}
+
+static json_t *loss_json(const cir__precision_loss *loss)
+{
+    json_t *object = json_pack("{s:s, s:b, s:b}", "precision", cir_precision_name(loss->precision),
+                               "supported", loss->is_supported, "default", loss->is_default);
+    if (!loss->is_supported)
+        return object;
+    json_object_set_new(object, "images",
+                        json_pack("{s:f, s:f}", "min", loss->worst_image, "median", loss->median_image));
+    json_object_set_new(object, "texts",
+                        json_pack("{s:f, s:f}", "min", loss->worst_text, "median", loss->median_text));
+    json_object_set_new(object, "lossy", json_boolean(is_lossy(loss)));
+    return object;
+}
+
+static void print_json(const cir_model_info *info, int n_files, const cir__precision_loss *losses)
+{
+    json_t *precisions = json_array();
+    for (size_t i = 0; i < CIR__CHECK_N_PRECISIONS; i++)
+        json_array_append_new(precisions, loss_json(&losses[i]));
+    cir__json_print(json_pack("{s:o, s:o, s:o, s:i, s:i, s:o}", "model", cir__json_text(info->name), "path",
+                              cir__json_text(info->path), "n_files_proved",
+                              n_files >= 0 ? json_integer(n_files) : json_null(), "n_images",
+                              CIR__CHECK_N_IMAGES, "n_texts", CIR__CHECK_N_TEXTS, "precisions", precisions));
+}
+
+static void print_text(const cir_model_info *info, int n_files, const cir__precision_loss *losses)
+{
+    if (n_files >= 0)
+        printf("%s: %d files have the checksums that they were fetched with\n", info->path, n_files);
+    else if (strcmp(info->path, CIR_MODEL_DEMO) != 0)
+        printf("%s: has no " CIR__MODEL_SUMS ", so that its bytes cannot be proved\n", info->path);
+    printf("%s: all tensors are there, and it encodes pictures and texts\n", info->name);
+    print_losses(losses);
+}
+
+static int run(const cir__arguments *arguments)
+{
+    if (cir__arguments_n_operands(arguments) != 1)
+        return cir__arguments_refuse(arguments, "name one model");
+    cir_error err;
+    cir_model *model;
+    cir_pool *pool = NULL;
+    int n_files = -1;
+    cir__precision_loss losses[CIR__CHECK_N_PRECISIONS];
+    int status = cir__session_open_pool(arguments, &pool);
+    if (status != CIR__DONE)
+        return status;
+    if (cir__known_model_open(cir__arguments_operands(arguments)[0], NULL, &model, &err) != CIR_OK) {
+        cir_pool_free(pool);
+        return cir__session_fail(&err);
+    }
+    const cir_model_info *info = cir_model_get_info(model);
+    cir__session_catch_interrupts();
+    if (strcmp(info->path, CIR_MODEL_DEMO) != 0)
+        status = check_sums(info->path, &n_files);
+    if (status == CIR__DONE && cir__precision_check(info->path, pool, goes_on, losses, &err) != CIR_OK)
+        status = cir__session_fail(&err);
+    if (status == CIR__DONE && cir__arguments_has(arguments, "json"))
+        print_json(info, n_files, losses);
+    else if (status == CIR__DONE)
+        print_text(info, n_files, losses);
+    cir_model_close(model);
+    cir_pool_free(pool);
+    return status;
+}
+
+const cir__command cir__command_model_check = {
+    .name = "model check",
+    .synopsis = "DIR | NAME [options]",
+    .summary = "prove a model's files, that it encodes, and what bf16 and int8 lose",
+    .flags = flags,
+    .notes = "Compares the files with the checksums in SHA256SUMS, where the folder has them (cir model pull "
+             "notes "
+             "them), and\n"
+             "bf16's and int8's features of a few drawn pictures and fixed texts with f32's: how much is "
+             "lost depends "
+             "on the\n"
+             "weights. Encodes everything three times.\n",
+    .run = run,
+};
