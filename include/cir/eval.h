@@ -25,6 +25,9 @@ typedef struct cir_dataset_info {
     const char *benchmark;      /* "cirr", "circo" or "fashioniq"; NULL for others */
     const char *split;          /* of those: "val" or "test" */
     bool has_answers;           /* a test split's are kept by its server */
+    size_t n_remarks;           /* of i-CIR's lists: what changes figures and may be a mistake */
+    const char *const
+        *remarks; /* [n_remarks] lines for people: repeated rows, blanks around names, no words */
 } cir_dataset_info;
 
 /* Features that somebody else computed: the folder of `cir eval --features` (query.csv, database.csv,
@@ -84,10 +87,13 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_triplet_features(const char *
 typedef struct cir_pictures_options {
     const char *domains;                  /* a benchmark of domain conversion; NULL: none */
     const cir_triplets_options *triplets; /* CIRR, CIRCO or FashionIQ; NULL: none */
-    const char *cache;       /* a folder, made where it is missing, that keeps features; NULL: none */
-    bool is_cache_optional;  /* where it cannot be used, the report says why, and all is encoded */
-    cir_encode_watch *watch; /* told of pictures that are encoded because none was kept; may be NULL */
-    void *context;           /* of watch */
+    const char *cache;          /* a folder, made where it is missing, that keeps features; NULL: none */
+    bool is_cache_optional;     /* where it cannot be used, the report says why, and all is encoded */
+    bool ignores_exif_rotation; /* take pictures as they are stored, as the published code does; kept apart in
+                                   the cache. Pictures are decoded as Pillow decodes them in any case
+                                   (follows_pillow of cir_image_options) */
+    cir_encode_watch *watch;    /* told of pictures that are encoded because none was kept; may be NULL */
+    void *context;              /* of watch */
 } cir_pictures_options;
 
 /* What a cache did. */

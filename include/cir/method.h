@@ -124,7 +124,8 @@ typedef struct cir_composed {
     double encode_seconds; /* time spent encoding the text */
 } cir_composed;
 
-/* image_feature: [dim] unit, or NULL for a text query; text: or NULL for an image query; not both NULL. A
+/* image_feature: [dim] unit, or NULL for a text query; text: or NULL for an image query, and blanks are no
+ * text (cir_text_is_blank); not both NULL. A
  * query with one side alone uses that side's branch of the method and no fusion. Query expansion reads the
  * index' rows. Errors: CIR_ARGUMENT, CIR_FORMAT, CIR_NO_MEMORY, those of cir_search_find. */
 CIR_MUST_CHECK CIR_API cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool,

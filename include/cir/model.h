@@ -122,6 +122,25 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_encode_files(const cir_model *model,
                                                          float *features_out, cir_encode_watch *watch,
                                                          void *context, cir_error *err);
 
+/* Texts, one a line of a file. End with cir_texts_done. */
+typedef struct cir_texts {
+    const char *const *items; /* [n] */
+    size_t n;
+    size_t n_empty; /* lines of nothing but blanks: texts like others, so that rows stay those of the lines */
+    size_t first_empty; /* the first such line, counted from 1; 0: there is none */
+} cir_texts;
+
+/* Reads all lines from an open file, pipe or terminal: UTF-8, ending in LF, CRLF or CR; a byte order mark is
+ * no part of the text. fd stays open; name is for messages. Errors: CIR_FORMAT (UTF-16, a zero byte; with the
+ * line), CIR_LIMIT (a gigabyte), CIR_IO, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_texts_read(int fd, const char *name, cir_texts *texts_out,
+                                                 cir_error *err);
+CIR_API void cir_texts_done(cir_texts *texts); /* a zeroed struct is allowed */
+
+/* Whether a text says nothing: NULL, empty, or white space (Unicode's) alone. Such a query is one without
+ * words. */
+CIR_API bool cir_text_is_blank(const char *text);
+
 /* Writes features [n, dim] as a .npy file (float32, C order), replaced atomically.
  * Errors: CIR_PERMISSION, CIR_FULL, CIR_IO, CIR_NOT_FOUND, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_features_write(const char *path, const float *features, size_t n,

@@ -1,8 +1,10 @@
 /* cir encode: features of pictures or texts as a .npy file. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -18,55 +20,28 @@ static const cir__flag flags[] = {
     {0},
 };
 
-typedef struct list {
-    char **items;
-    size_t n;
-} list;
-
-static void list_free(list *texts)
+static int read_lines(const cir__arguments *arguments, const char *path, cir_texts *texts)
 {
-    for (size_t i = 0; i < texts->n; i++)
-        free(texts->items[i]);
-    free(texts->items);
-}
-
-static bool list_push(list *texts, char *item)
-{
-    char **grown = realloc(texts->items, (texts->n + 1) * sizeof *grown);
-    if (grown == NULL)
-        return false;
-    texts->items = grown;
-    texts->items[texts->n++] = item;
-    return true;
-}
-
-static int read_lines(const char *path, list *texts)
-{
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-    if (file == NULL) {
+    const bool is_input = strcmp(path, "-") == 0;
+    const int fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    const char *const name = is_input ? "standard input" : path;
+    cir_error err;
+    if (fd < 0) {
         fprintf(stderr, "cir: %s: cannot be opened: %s; name a file with one text a line\n", path,
                 strerror(errno));
         return CIR__FAILED;
     }
-    int status = CIR__DONE;
-    char *line = NULL;
-    size_t capacity = 0;
-    while (status == CIR__DONE && getline(&line, &capacity, file) >= 0) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (!list_push(texts, line))
-            status = CIR__FAILED;
-        line = NULL;
-        capacity = 0;
-    }
-    free(line);
-    if (ferror(file)) {
-        fprintf(stderr, "cir: %s: cannot be read: %s; name a file with one text a line\n", path,
-                strerror(errno));
-        status = CIR__FAILED;
-    }
-    if (file != stdin)
-        fclose(file);
-    return status;
+    const cir_status status = cir_texts_read(fd, name, texts, &err);
+    if (!is_input)
+        close(fd);
+    if (status != CIR_OK)
+        return cir__session_fail(&err);
+    if (texts->n_empty > 0 && !cir__arguments_has(arguments, "quiet"))
+        fprintf(stderr,
+                "cir: %s: %zu of %zu lines are empty, the first is line %zu; their rows hold the feature "
+                "of the empty text\n",
+                name, texts->n_empty, texts->n, texts->first_empty);
+    return CIR__DONE;
 }
 
 static bool watch(void *context, size_t n_done, size_t n_total)
@@ -76,11 +51,10 @@ static bool watch(void *context, size_t n_done, size_t n_total)
 }
 
 static cir_status encode_texts(const cir__arguments *arguments, const cir_model *model, cir_pool *pool,
-                               const list *texts, float *features, cir_error *err)
+                               const cir_texts *texts, float *features, cir_error *err)
 {
     size_t n_cut = 0;
-    cir_status status = cir_model_encode_texts(model, pool, (const char *const *)texts->items, texts->n,
-                                               features, &n_cut, err);
+    cir_status status = cir_model_encode_texts(model, pool, texts->items, texts->n, features, &n_cut, err);
     if (status == CIR_OK && n_cut > 0 && !cir__arguments_has(arguments, "quiet"))
         fprintf(stderr,
                 "cir: %zu texts are longer than the %zu tokens the model reads; their ends were cut off\n",
@@ -88,8 +62,8 @@ static cir_status encode_texts(const cir__arguments *arguments, const cir_model 
     return status;
 }
 
-static int encode(const cir__arguments *arguments, const cir_model *model, cir_pool *pool, const list *texts,
-                  const char *output)
+static int encode(const cir__arguments *arguments, const cir_model *model, cir_pool *pool,
+                  const cir_texts *texts, const char *output)
 {
     bool is_text = cir__arguments_has(arguments, "texts");
     cir_error err;
@@ -142,10 +116,10 @@ static int run(const cir__arguments *arguments)
     if (has_images == (n_operands == 0))
         return cir__arguments_refuse(arguments, has_images ? "name pictures or folders behind --images"
                                                            : "pictures are named behind --images only");
-    list texts = {0};
+    cir_texts texts = {0};
     cir_pool *pool = NULL;
     cir_model *model = NULL;
-    int status = text_file != NULL ? read_lines(text_file, &texts) : CIR__DONE;
+    int status = text_file != NULL ? read_lines(arguments, text_file, &texts) : CIR__DONE;
     if (status == CIR__DONE)
         status = cir__session_open_pool(arguments, &pool);
     if (status == CIR__DONE)
@@ -154,7 +128,7 @@ static int run(const cir__arguments *arguments)
         status = encode(arguments, model, pool, &texts, output);
     cir_model_close(model);
     cir_pool_free(pool);
-    list_free(&texts);
+    cir_texts_done(&texts);
     return status;
 }
 
@@ -163,7 +137,9 @@ const cir__command cir__command_encode = {
     .synopsis = "--model MODEL (--images PATH... | --texts FILE) -o OUT.npy",
     .summary = "write features of pictures or texts as .npy",
     .flags = flags,
-    .notes = "Pictures come in the order in which they are named; those of a folder sorted by path.\n\n"
+    .notes = "Pictures come in the order in which they are named; those of a folder sorted by path.\n"
+             "Texts are UTF-8, one a line; an empty line is the empty text, so that rows stay those of the "
+             "lines.\n\n"
              "Examples:\n"
              "  cir encode --model ~/models/clip --images photos/ -o images.npy\n"
              "  echo \"a photo of a cat\" | cir encode --texts - -o texts.npy\n",

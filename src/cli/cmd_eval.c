@@ -33,6 +33,8 @@ static const cir__flag flags[] = {
     {"ap", 0, "FORM", "average precision by the \"trapezoid\" rule (default) or the \"paper\"'s wording"},
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default); for a data set of pictures"},
     {"cache", 0, "DIR", "where features of pictures are kept for the next run (~/.cache/cir), or \"none\""},
+    {"no-exif-rotation", 0, NULL,
+     "take pictures as they are stored, as the published code does; so too with --set variant=reference"},
     {"verify", 0, NULL, "check the pictures' files against checksums.sha256 first"},
     {"precision", 0, "f32|bf16|int8",
      "of the encoder's products (default f32, so that figures are the same on every machine)"},
@@ -356,6 +358,8 @@ static int run(const cir__arguments *arguments)
         else if (self.prints_table)
             printf("%s: %zu queries, %zu instances, %zu database images; figures in %%%s\n\n", info->name,
                    info->n_queries, info->n_instances, info->n_database, wording);
+        if (!cir__arguments_has(arguments, "quiet"))
+            cir__eval_data_print_remarks(info);
         choose_possible(&self, methods, &n_methods);
         status = measure(&self, methods, n_methods, started);
     }

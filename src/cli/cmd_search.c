@@ -40,6 +40,7 @@ static const char *const stage_names[N_STAGES] = {"open_index",  "open_model", "
 /* Everything a search takes hold of, released in one place. */
 typedef struct searching {
     const cir__arguments *arguments;
+    const char *text; /* NULL: none, or nothing but blanks */
     cir_pool *pool;
     cir_index *index;
     cir_model *model;
@@ -150,7 +151,7 @@ static int encode_query_image(searching *self, const char *image)
 static int compose(searching *self)
 {
     cir_error err;
-    const char *text = cir__arguments_get(self->arguments, "text");
+    const char *text = self->text;
     if (cir_composer_new(self->index, self->model, self->pool, self->method, &self->settings, &self->composer,
                          &err) != CIR_OK)
         return cir__session_fail(&err);
@@ -287,8 +288,12 @@ static int run(const cir__arguments *arguments)
     size_t k = 20;
     if (cir__arguments_n_operands(arguments) != 1)
         return cir__arguments_refuse(arguments, "name one index");
-    if (image == NULL && !cir__arguments_has(arguments, "text"))
-        return cir__arguments_refuse(arguments, "give --image, --text or both");
+    const char *text = cir__arguments_get(arguments, "text");
+    self.text = cir_text_is_blank(text) ? NULL : text;
+    if (image == NULL && self.text == NULL)
+        return cir__arguments_refuse(arguments, text == NULL
+                                                    ? "give --image, --text or both"
+                                                    : "--text says nothing; give words, --image or both");
     if (!cir__arguments_count(arguments, "k", 1, 1000000000, &k))
         return CIR__USAGE;
     int status = cir__session_read_settings(arguments, CIR_METHOD_BASIC_MINUS, &self.method, &self.settings);
@@ -298,7 +303,7 @@ static int run(const cir__arguments *arguments)
     status = read_recall(&self);
     if (status != CIR__DONE)
         return status;
-    if ((self.method == CIR_METHOD_TEXT && !cir__arguments_has(arguments, "text")) ||
+    if ((self.method == CIR_METHOD_TEXT && self.text == NULL) ||
         (self.method == CIR_METHOD_IMAGE && image == NULL))
         return cir__arguments_refuse(arguments, "method %s needs --%s", cir_method_name(self.method),
                                      cir_method_name(self.method));
@@ -324,7 +329,8 @@ const cir__command cir__command_search = {
     .synopsis = "INDEX [--image FILE|ID] [--text TEXT] [options]",
     .summary = "find photos of that very thing, changed that way",
     .flags = flags,
-    .notes = "Without --text the photo alone is searched for, without --image the words alone.\n\n"
+    .notes = "Without --text, or with a blank one, the photo alone is searched for, without --image the "
+             "words alone.\n\n"
              "Examples:\n"
              "  cir search photos.cir --image temple.jpg --text \"at night\"\n"
              "  cir search photos.cir --image 17 --text \"as a pencil sketch\" --html answer.html\n"

@@ -51,9 +51,11 @@ static int check_benchmark(const cir__arguments *arguments)
 int cir__eval_data_check(const cir__arguments *arguments)
 {
     if (cir__arguments_has(arguments, "features") &&
-        (cir__arguments_has(arguments, "cache") || cir__arguments_has(arguments, "verify")))
+        (cir__arguments_has(arguments, "cache") || cir__arguments_has(arguments, "verify") ||
+         cir__arguments_has(arguments, "no-exif-rotation")))
         return cir__arguments_refuse(arguments,
-                                     "--cache and --verify are for data sets of pictures, not --features");
+                                     "--cache, --verify and --no-exif-rotation are for data sets of "
+                                     "pictures, not --features");
     return check_benchmark(arguments);
 }
 
@@ -154,7 +156,10 @@ static int open_pictures(const cir__arguments *arguments, const cir_triplets_opt
     cir__progress progress;
     cir_error err;
 
-    const int verified = verify(arguments, folder, pool);
+    cir_settings settings;
+    int verified = cir__session_init_settings(arguments, CIR_METHOD_BASIC, NULL, &settings);
+    if (verified == CIR__DONE)
+        verified = verify(arguments, folder, pool);
     if (verified != CIR__DONE)
         return verified;
     char *const cache = cache_folder(arguments);
@@ -164,6 +169,9 @@ static int open_pictures(const cir__arguments *arguments, const cir_triplets_opt
                                           .triplets = is_triplets(benchmark) ? triplets : NULL,
                                           .cache = cache,
                                           .is_cache_optional = !cir__arguments_has(arguments, "cache"),
+                                          .ignores_exif_rotation =
+                                              cir__arguments_has(arguments, "no-exif-rotation") ||
+                                              settings.variant == CIR_VARIANT_REFERENCE,
                                           .watch = watch,
                                           .context = &progress};
     const cir_status status =
@@ -267,6 +275,15 @@ void cir__eval_data_print(const cir_eval_result *result, const char *label, bool
         print_whole(result, label, is_first);
     print_ties(result);
     fflush(stdout);
+}
+
+void cir__eval_data_print_remarks(const cir_dataset_info *info)
+{
+    for (size_t i = 0; i < info->n_remarks; i++) {
+        char *line = cir__terminal_text_new(info->remarks[i]);
+        fprintf(stderr, "cir: %s\n", line != NULL ? line : "?");
+        free(line);
+    }
 }
 
 cir__eval_gaps cir__eval_data_find_gaps(const cir_dataset *dataset, const cir_eval_result *result)

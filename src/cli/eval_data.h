@@ -26,6 +26,9 @@ typedef struct cir__eval_gaps {
 } cir__eval_gaps;
 cir__eval_gaps cir__eval_data_find_gaps(const cir_dataset *dataset, const cir_eval_result *result);
 
+/* Lines about what is odd in the lists. */
+void cir__eval_data_print_remarks(const cir_dataset_info *info);
+
 /* A line about them below the tables, where there are any. */
 void cir__eval_data_print_gaps(const cir_dataset_info *info, const cir__eval_gaps *gaps);
 

@@ -52,6 +52,8 @@ void cir_dataset_close(cir_dataset *dataset)
                            dataset->image_domains};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         free(owned[i]);
+    for (size_t i = 0; i < CIR__MAX_REMARKS; i++)
+        free(dataset->remarks[i]);
     free(dataset);
 }
 

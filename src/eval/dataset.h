@@ -26,9 +26,12 @@ typedef struct cir__item_list {
 
 typedef struct cir__shards cir__shards; /* shards.h */
 
+#define CIR__MAX_REMARKS 6
+
 struct cir_dataset {
     cir_dataset_info info;
     char *name;
+    char *remarks[CIR__MAX_REMARKS]; /* [info.n_remarks], owned; remarks.h */
     cir__intern paths, texts, instances;
     bool has_equal_paths; /* lines with equal paths have different numbers of paths, which is quicker to read
                            */

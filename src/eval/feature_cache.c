@@ -21,6 +21,8 @@
 /* File systems may count time in steps of up to two seconds. */
 #define SETTLED_NS 3000000000LL
 #define NAME_BEGIN "features-"
+/* To be raised where the same picture and model give another feature than before. */
+#define DECODING 2
 
 enum { FIND_PLACE, FIND_CONTENT, PUT_FEATURE, PUT_PLACE, N_STATEMENTS };
 static const char *const statement_texts[N_STATEMENTS] = {
@@ -202,7 +204,8 @@ static cir_status fail_database(const cir__feature_cache *cache, int code, cir_e
                      sqlite3_errstr(code));
 }
 
-cir_status cir__feature_cache_open(const char *folder, const cir_model_info *model, uint64_t max_bytes,
+cir_status cir__feature_cache_open(const char *folder, const cir_model_info *model,
+                                   bool ignores_exif_rotation, uint64_t max_bytes,
                                    cir__feature_cache **cache_out, cir_error *err)
 {
     cir__feature_cache *cache = cir__new(1, sizeof *cache);
@@ -214,11 +217,11 @@ cir_status cir__feature_cache_open(const char *folder, const cir_model_info *mod
         return cir__fail_memory(err, "a cache");
     /* Features of different precisions are kept apart. */
     bool is_f32 = model->precision != CIR_PRECISION_BF16 && model->precision != CIR_PRECISION_INT8;
-    snprintf(name, sizeof name, NAME_BEGIN "%s%s%s-%s.sqlite", model->fingerprint, is_f32 ? "" : "-",
+    snprintf(name, sizeof name, NAME_BEGIN "%s%s%s%s-%d-%s.sqlite", model->fingerprint, is_f32 ? "" : "-",
              is_f32                                   ? ""
              : model->precision == CIR_PRECISION_BF16 ? "bf16"
                                                       : "int8",
-             cir_version());
+             ignores_exif_rotation ? "-stored" : "", DECODING, cir_version());
     cache->dim = model->dim;
     cache->max_bytes = max_bytes;
     cache->path = cir__path_join(folder, name);

@@ -6,10 +6,10 @@
  * could bear the same time is known by its bytes alone. Each feature bears a checksum; one that does not fit
  * is encoded again.
  *
- * The file's name holds the model's fingerprint, which covers weights and preprocessing, and the version of
- * cir. Writers commit as they go, so that an interrupted run is continued; several may write at once. What
- * cannot be written is not an error of the evaluation: the cache notes it and writes no more. Not
- * thread-safe. */
+ * The file's name holds the model's fingerprint, which covers weights and preprocessing, whether pictures
+ * are left as they are stored, a number for how cir decodes and preprocesses, and its version. Writers commit
+ * as they go, so that an interrupted run is continued; several may write at once. What cannot be written is
+ * not an error of the evaluation: the cache notes it and writes no more. Not thread-safe. */
 #ifndef CIR_EVAL_FEATURE_CACHE_H
 #define CIR_EVAL_FEATURE_CACHE_H
 
@@ -40,8 +40,8 @@ bool cir__picture_place_find(const char *path, uint64_t offset, cir__picture_pla
  * drops files of others where there are too many bytes. A damaged file is made anew. Errors: CIR_PERMISSION,
  * CIR_FULL, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__feature_cache_open(const char *folder, const cir_model_info *model,
-                                                  uint64_t max_bytes, cir__feature_cache **cache_out,
-                                                  cir_error *err);
+                                                  bool ignores_exif_rotation, uint64_t max_bytes,
+                                                  cir__feature_cache **cache_out, cir_error *err);
 
 /* Commits, says what became of it in report, which may be NULL, and closes; NULL is allowed. */
 void cir__feature_cache_close(cir__feature_cache *cache, cir_cache_report *report);

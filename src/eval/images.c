@@ -26,6 +26,9 @@ static cir_status pictures_encode(const cir_dataset *dataset, const char *folder
     char **paths = cir__new(n, sizeof *paths);
     float *features = NULL;
     cir_status status = CIR_OK;
+    /* As published figures were made. */
+    const cir_image_options reading = {.ignores_exif_rotation = options->ignores_exif_rotation,
+                                       .follows_pillow = true};
 
     *features_out = NULL;
     char *const place = realpath(folder, NULL); /* as caches know pictures by */
@@ -44,8 +47,8 @@ static cir_status pictures_encode(const cir_dataset *dataset, const char *folder
             pictures[i] = (cir__picture){.path = paths[i], .name = paths[i]};
     }
     if (status == CIR_OK)
-        status = cir__pictures_encode(dataset->model, pool, pictures, n, cache, features, options->watch,
-                                      options->context, err);
+        status = cir__pictures_encode(dataset->model, pool, &reading, pictures, n, cache, features,
+                                      options->watch, options->context, err);
     for (size_t i = 0; paths != NULL && i < n; i++)
         free(paths[i]);
     free(paths);
@@ -117,8 +120,9 @@ static cir_status cache_open(const cir_dataset *dataset, const cir_pictures_opti
     *cache_out = NULL;
     if (options->cache == NULL)
         return CIR_OK;
-    const cir_status status = cir__feature_cache_open(options->cache, cir_model_get_info(dataset->model),
-                                                      CIR__CACHE_MAX_BYTES, cache_out, &own);
+    const cir_status status =
+        cir__feature_cache_open(options->cache, cir_model_get_info(dataset->model),
+                                options->ignores_exif_rotation, CIR__CACHE_MAX_BYTES, cache_out, &own);
     if (status != CIR_OK && options->is_cache_optional) {
         snprintf(report->problem, sizeof report->problem, "%.255s", own.message);
         return CIR_OK;

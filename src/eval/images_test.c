@@ -342,7 +342,7 @@ static void change_cache(const char *sql)
 {
     char name[128];
     sqlite3 *database;
-    snprintf(name, sizeof name, "cache/features-0123-%s.sqlite", cir_version());
+    snprintf(name, sizeof name, "cache/features-0123-2-%s.sqlite", cir_version());
     assert_int_equal(sqlite3_open(path_of(name), &database), SQLITE_OK);
     assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(database);
@@ -403,7 +403,7 @@ static void test_places_are_known_once_they_are_settled(void **state)
     encode_cached(&model, &report, hash);
     assert_true(cir__picture_place_find(path, 0, &place));
     assert_false(place.is_settled);
-    assert_int_equal(cir__feature_cache_open(path_of("cache"), &model.info, UINT64_MAX, &cache, NULL),
+    assert_int_equal(cir__feature_cache_open(path_of("cache"), &model.info, false, UINT64_MAX, &cache, NULL),
                      CIR_OK);
     assert_false(cir__feature_cache_find(cache, &place, feature));
     cir__feature_cache_close(cache, NULL);
@@ -412,7 +412,7 @@ static void test_places_are_known_once_they_are_settled(void **state)
     assert_int_equal(encode_cached(&model, &report, hash), 0);
     assert_true(cir__picture_place_find(path, 0, &place));
     assert_true(place.is_settled);
-    assert_int_equal(cir__feature_cache_open(path_of("cache"), &model.info, UINT64_MAX, &cache, NULL),
+    assert_int_equal(cir__feature_cache_open(path_of("cache"), &model.info, false, UINT64_MAX, &cache, NULL),
                      CIR_OK);
     assert_true(cir__feature_cache_find(cache, &place, feature));
     for (size_t i = 0; i < 5; i++) {
@@ -467,7 +467,7 @@ static void test_a_damaged_cache_is_made_anew(void **state)
     assert_string_equal(first, again);
     change_cache("DROP TABLE features; CREATE TABLE features(id, other)");
     assert_int_equal(encode_cached(&model, &report, again), N_INSTANCES * 13);
-    snprintf(name, sizeof name, "cache/features-0123-%s.sqlite", cir_version());
+    snprintf(name, sizeof name, "cache/features-0123-2-%s.sqlite", cir_version());
     write_picture(
         name, "this is no database, and long enough to be seen as none by who reads its first bytes, which "
               "are one hundred of them");
@@ -486,7 +486,7 @@ static void test_a_cache_has_an_end(void **state)
     cir_model_info other = model.info;
 
     strcpy(other.fingerprint, "4567");
-    assert_int_equal(cir__feature_cache_open(path_of("cache"), &other, 8192, &cache, &err), CIR_OK);
+    assert_int_equal(cir__feature_cache_open(path_of("cache"), &other, false, 8192, &cache, &err), CIR_OK);
     for (uint8_t i = 0; i < 200; i++) {
         cir__feature_cache_put(cache, (const uint8_t[16]){i}, NULL, feature);
         cir__feature_cache_commit(cache);
@@ -498,17 +498,20 @@ static void test_a_cache_has_an_end(void **state)
     assert_true(report.size_bytes < 100000);
 
     /* Another model's goes for this one's, where both are too much. */
-    assert_int_equal(cir__feature_cache_open(path_of("cache"), &model.info, 8192, &cache, &err), CIR_OK);
+    assert_int_equal(cir__feature_cache_open(path_of("cache"), &model.info, false, 8192, &cache, &err),
+                     CIR_OK);
     cir__feature_cache_close(cache, NULL);
-    assert_int_equal(cir__feature_cache_open(path_of("cache"), &other, UINT64_MAX, &cache, &err), CIR_OK);
+    assert_int_equal(cir__feature_cache_open(path_of("cache"), &other, false, UINT64_MAX, &cache, &err),
+                     CIR_OK);
     assert_false(cir__feature_cache_find_content(cache, (const uint8_t[16]){0}, NULL, feature));
     cir__feature_cache_close(cache, NULL);
 
-    assert_int_equal(cir__feature_cache_open(path_of("no/such/folder"), &other, UINT64_MAX, &cache, &err),
-                     CIR_NOT_FOUND);
+    assert_int_equal(
+        cir__feature_cache_open(path_of("no/such/folder"), &other, false, UINT64_MAX, &cache, &err),
+        CIR_NOT_FOUND);
     assert_null(cache);
-    assert_int_equal(cir__feature_cache_open(path_of("query_files.csv"), &other, UINT64_MAX, &cache, &err),
-                     CIR_IO);
+    assert_int_equal(
+        cir__feature_cache_open(path_of("query_files.csv"), &other, false, UINT64_MAX, &cache, &err), CIR_IO);
 }
 
 int main(void)

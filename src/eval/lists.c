@@ -10,6 +10,7 @@
 #include "eval/cirr.h"
 #include "eval/domains.h"
 #include "eval/fashioniq.h"
+#include "eval/remarks.h"
 #include "eval/shards.h"
 
 static cir_status triplets_read(cir_dataset *dataset, const char *folder, const cir_triplets_options *options,
@@ -60,10 +61,13 @@ static cir_status instances_read(cir_dataset *dataset, const char *folder, const
         shards = cir__shards_find(folder);
     free(list);
     if (shards == NULL)
-        return cir__dataset_read_lists(dataset, folder, lists->queries_file, lists->database_file, err);
-    status = cir__shards_read(dataset, shards, err);
+        status = cir__dataset_read_lists(dataset, folder, lists->queries_file, lists->database_file, err);
+    else
+        status = cir__shards_read(dataset, shards, err);
+    if (status == CIR_OK && shards != NULL)
+        status = cir__dataset_set_name(dataset, folder, err);
     free(shards);
-    return status == CIR_OK ? cir__dataset_set_name(dataset, folder, err) : status;
+    return status == CIR_OK ? cir__remarks_make(dataset, err) : status;
 }
 
 cir_status cir__lists_read(cir_dataset *dataset, const char *folder, const cir__lists *lists, cir_error *err)

@@ -28,6 +28,7 @@ typedef struct outcome {
 typedef struct encoding {
     const cir_model *model;
     size_t dim, tensor_items;
+    const cir_image_options *reading;
     const cir__picture *pictures;
     const size_t *wanted; /* numbers of the group's pictures */
     cir__feature_cache *cache;
@@ -54,7 +55,7 @@ static cir_status take(encoding *all, size_t i_task, const uint8_t *bytes, size_
             return CIR_OK;
     }
     cir_status status =
-        cir_image_parse(bytes, size, all->pictures[number].name, NULL, &image, NULL, &out->error);
+        cir_image_parse(bytes, size, all->pictures[number].name, all->reading, &image, NULL, &out->error);
     if (status != CIR_OK)
         return status;
     status = cir_model_preprocess(all->model, &image, all->tensors + i_task * all->tensor_items, &out->error);
@@ -141,14 +142,15 @@ static size_t find_wanted(const cir__picture *pictures, size_t n, cir__feature_c
     return n_wanted;
 }
 
-cir_status cir__pictures_encode(const cir_model *model, cir_pool *pool, const cir__picture *pictures,
-                                size_t n, cir__feature_cache *cache, float *features_out,
-                                cir_encode_watch *watch, void *context, cir_error *err)
+cir_status cir__pictures_encode(const cir_model *model, cir_pool *pool, const cir_image_options *reading,
+                                const cir__picture *pictures, size_t n, cir__feature_cache *cache,
+                                float *features_out, cir_encode_watch *watch, void *context, cir_error *err)
 {
     const cir_model_info *const info = cir_model_get_info(model);
     encoding all = {.model = model,
                     .dim = info->dim,
                     .tensor_items = 3 * info->image_px * info->image_px,
+                    .reading = reading,
                     .pictures = pictures,
                     .cache = cache,
                     .lock = PTHREAD_MUTEX_INITIALIZER,

@@ -2,6 +2,7 @@
 #ifndef CIR_EVAL_PICTURES_H
 #define CIR_EVAL_PICTURES_H
 
+#include "cir/image.h"
 #include "eval/feature_cache.h"
 
 /* One picture. */
@@ -17,8 +18,8 @@ typedef struct cir__picture {
  * watch, which may be NULL, is told of those that must be encoded. The first picture that cannot be read ends
  * the call. Errors: those of cir_image_parse, of reading and of cir_model_encode_tensors, CIR_INTERRUPTED. */
 CIR_MUST_CHECK cir_status cir__pictures_encode(const cir_model *model, cir_pool *pool,
-                                               const cir__picture *pictures, size_t n,
-                                               cir__feature_cache *cache, float *features_out,
+                                               const cir_image_options *reading, const cir__picture *pictures,
+                                               size_t n, cir__feature_cache *cache, float *features_out,
                                                cir_encode_watch *watch, void *context, cir_error *err);
 
 #endif

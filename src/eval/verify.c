@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "base/sha256.h"
 #include "cir/eval.h"
+#include "format/text_file.h"
 
 #define DIGITS (2 * CIR__SHA256_SIZE)
 #define GROUP 64 /* files between two looks at the watch */
@@ -99,17 +100,12 @@ static cir_status list_read(verifying *all, const char *path, cir_error *err)
 {
     cir__mapping mapping;
     cir_status status = cir__mapping_open(path, &mapping, err);
-    const char *next = (const char *)mapping.data;
-    size_t n_left = mapping.size;
+    cir__bytes_view rest = {mapping.data, mapping.size, path}, line;
 
-    for (size_t number = 1; status == CIR_OK && n_left > 0; number++) {
-        const char *const end = memchr(next, '\n', n_left);
-        const size_t size = end != NULL ? (size_t)(end - next) : n_left;
-        const bool has_return = size > 0 && next[size - 1] == '\r';
-        status = line_parse(all, path, number, next, size - has_return, err);
-        n_left -= size + (end != NULL);
-        next += size + (end != NULL);
-    }
+    if (status == CIR_OK)
+        status = cir__text_file_begin(&rest, err);
+    for (size_t number = 1; status == CIR_OK && cir__text_file_take_line(&rest, &line); number++)
+        status = line_parse(all, path, number, (const char *)line.data, line.size, err);
     cir__mapping_close(&mapping);
     if (status == CIR_OK && all->n == 0)
         status = cir__fail(err, CIR_FORMAT, "%s: lists no files; take the file as it is published", path);

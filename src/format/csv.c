@@ -8,13 +8,11 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "format/text_file.h"
 
 void cir__csv_init(cir__csv *csv, cir__bytes_view bytes, char separator)
 {
     *csv = (cir__csv){.bytes = bytes, .separator = separator, .next_line = 1};
-    static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
-    if (bytes.size >= sizeof mark && memcmp(bytes.data, mark, sizeof mark) == 0)
-        csv->position = sizeof mark;
 }
 
 void cir__csv_done(cir__csv *csv)
@@ -136,6 +134,12 @@ cir_status cir__csv_read_row(cir__csv *csv, bool *has_row_out, cir_error *err)
     *has_row_out = false;
     csv->n_fields = 0;
     csv->fields = NULL;
+    if (!csv->is_begun) {
+        cir_status status = cir__text_file_begin(&csv->bytes, err);
+        if (status != CIR_OK)
+            return status;
+        csv->is_begun = true;
+    }
     while (is_line_end(peek(csv)))
         skip_line_end(csv);
     if (peek(csv) < 0)

@@ -1,6 +1,6 @@
 /* Tables as text (RFC 4180), read row by row: quoted fields, doubled quotes, separators and line breaks
- * inside quotes, LF, CRLF or CR, a UTF-8 byte order mark, a last line without an end. Lines without any
- * character are skipped.
+ * inside quotes, LF, CRLF or CR, a UTF-8 byte order mark (text_file.h), a last line without an end. Lines
+ * without any character are skipped.
  *
  * A quote inside an unquoted field stands for itself; anything but a separator or a line's end behind a
  * closing quote is an error. What it must not know: what the columns mean. */
@@ -27,6 +27,7 @@ typedef struct cir__csv {
 
     cir__bytes_view bytes;
     char separator;
+    bool is_begun; /* what is no text is taken off the bytes */
     size_t position;
     size_t next_line;
     cir__csv_field *field_memory;

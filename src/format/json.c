@@ -1,6 +1,7 @@
 #include "format/json.h"
 
 #include "base/error.h"
+#include "format/text_file.h"
 
 static cir_status parse(cir__bytes_view bytes, size_t max_bytes, bool is_array, json_t **top_out,
                         cir_error *err)
@@ -9,6 +10,9 @@ static cir_status parse(cir__bytes_view bytes, size_t max_bytes, bool is_array, 
     if (bytes.size > max_bytes)
         return cir__fail(err, CIR_LIMIT, "%s: JSON of %zu bytes, at most %zu are read", bytes.name,
                          bytes.size, max_bytes);
+    cir_status status = cir__text_file_begin(&bytes, err);
+    if (status != CIR_OK)
+        return status;
     json_error_t where;
     json_t *root = json_loadb((const char *)bytes.data, bytes.size, JSON_REJECT_DUPLICATES, &where);
     if (root == NULL && json_error_code(&where) == json_error_premature_end_of_input)

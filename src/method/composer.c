@@ -188,6 +188,8 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
 
     cir__error_clear(err);
     memset(composed_out, 0, sizeof *composed_out);
+    if (cir_text_is_blank(text))
+        text = NULL;
     if (image_feature == NULL && text == NULL)
         return refuse_empty(err);
     if (cir__method_is_freedom(composer->method))

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "format/csv.h"
+#include "format/text_file.h"
 #include "method/draw.h"
 
 #define MAX_BYTES ((size_t)64 << 20)
@@ -62,21 +63,16 @@ static void collect(collected *found, const char *text, size_t size)
 
 static cir_status collect_lines(cir__bytes_view bytes, collected *found, cir_error *err)
 {
-    const char *text = (const char *)bytes.data;
-    const char *end = text + bytes.size;
+    cir__bytes_view line;
+    const cir_status status = cir__text_file_begin(&bytes, err);
 
-    if (bytes.size > 0 && memchr(text, '\0', bytes.size) != NULL)
+    if (status != CIR_OK)
+        return status;
+    if (bytes.size > 0 && memchr(bytes.data, '\0', bytes.size) != NULL)
         return cir__fail(err, CIR_FORMAT, "%s: holds zero bytes; a corpus is UTF-8 text, one term a line",
                          bytes.name);
-    if (bytes.size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-        text += 3;
-    while (text < end) {
-        const char *line_end = memchr(text, '\n', (size_t)(end - text));
-        if (line_end == NULL)
-            line_end = end;
-        collect(found, text, (size_t)(line_end - text));
-        text = line_end + 1;
-    }
+    while (cir__text_file_take_line(&bytes, &line))
+        collect(found, (const char *)line.data, line.size);
     return CIR_OK;
 }
 

@@ -72,7 +72,7 @@ static cir_status read_text(const json_t *value, cir__search_request *request, c
     const char *text = json_string_value(value);
     if (text == NULL || strlen(text) != json_string_length(value) || strlen(text) > CIR__MAX_QUERY_TEXT)
         return cir__refuse(err, CIR_ARGUMENT, "text: is not a text of at most %d bytes", CIR__MAX_QUERY_TEXT);
-    if (strspn(text, " \t\r\n") == strlen(text))
+    if (cir_text_is_blank(text))
         return CIR_OK; /* an empty field */
     request->text = strdup(text);
     return request->text != NULL ? CIR_OK : cir__refuse_memory(err);

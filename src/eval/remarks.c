@@ -1,0 +1,125 @@
+#include "eval/remarks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/memory.h"
+
+/* How often something was seen, and where first: rows counted from 1. */
+typedef struct sighting {
+    size_t n, first_row;
+} sighting;
+
+static void see(sighting *seen, size_t row)
+{
+    if (seen->n++ == 0 || row < seen->first_row)
+        seen->first_row = row;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool has_blanks_around(const char *name)
+{
+    const size_t size = strlen(name);
+    return size > 0 && (is_blank(name[0]) || is_blank(name[size - 1]));
+}
+
+static bool is_same(const cir_dataset *dataset, const cir__item *a, const cir__item *b)
+{
+    return a->text == b->text && a->instance == b->instance &&
+           strcmp(dataset->paths.names[a->path], dataset->paths.names[b->path]) == 0;
+}
+
+/* Rows that are the same in all as one before them, by a table of their hashes. rows: the file's numbers of
+ * the items; NULL: their own. */
+static cir_status find_repeated(const cir_dataset *dataset, const cir__item *items, const size_t *rows,
+                                size_t n, sighting *seen, cir_error *err)
+{
+    size_t n_slots = 16;
+    while (n_slots < 2 * n)
+        n_slots *= 2;
+    size_t *const slots = cir__new(n_slots, sizeof *slots);
+    if (slots == NULL)
+        return cir__fail_memory(err, "a data set's rows");
+    for (size_t i = 0; i < n; i++) {
+        const char *const path = dataset->paths.names[items[i].path];
+        uint8_t hash[16];
+        uint64_t place;
+        cir__hash128(path, strlen(path), hash);
+        memcpy(&place, hash, sizeof place);
+        place += items[i].text * 0x9e3779b97f4a7c15U + items[i].instance * 0xc2b2ae3d27d4eb4fU;
+        size_t slot = (size_t)(place >> 7) & (n_slots - 1);
+        while (slots[slot] != 0 && !is_same(dataset, &items[slots[slot] - 1], &items[i]))
+            slot = (slot + 1) & (n_slots - 1);
+        if (slots[slot] != 0)
+            see(seen, rows != NULL ? rows[i] + 1 : i + 1);
+        else
+            slots[slot] = i + 1;
+    }
+    free(slots);
+    return CIR_OK;
+}
+
+static cir_status add(cir_dataset *dataset, const sighting *seen, const char *list, const char *what,
+                      const char *name, const char *consequence, cir_error *err)
+{
+    char *line = NULL;
+
+    if (seen->n == 0)
+        return CIR_OK;
+    const bool has_name = name != NULL;
+    if (asprintf(&line, "%s: %s: %zu, the first is row %zu%s%s%s; %s", list, what, seen->n, seen->first_row,
+                 has_name ? " (\"" : "", has_name ? name : "", has_name ? "\")" : "", consequence) < 0)
+        return cir__fail_memory(err, "a data set's remarks");
+    dataset->remarks[dataset->info.n_remarks++] = line;
+    return CIR_OK;
+}
+
+/* All of one list. */
+static cir_status look_at(cir_dataset *dataset, const cir__item *items, const size_t *rows, size_t n,
+                          const char *list, bool are_queries, cir_error *err)
+{
+    sighting repeated = {0}, around = {0}, wordless = {0};
+    const char *name = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        const size_t row = rows != NULL ? rows[i] + 1 : i + 1;
+        const char *const instance = dataset->instances.names[items[i].instance];
+        const char *const text = dataset->texts.names[items[i].text];
+        if (has_blanks_around(instance)) {
+            see(&around, row);
+            if (around.first_row == row)
+                name = instance;
+        }
+        if (are_queries && text[strspn(text, " \t\r\n\v\f")] == '\0')
+            see(&wordless, row);
+    }
+    cir_status status = find_repeated(dataset, items, rows, n, &repeated, err);
+    if (status == CIR_OK)
+        status = add(dataset, &repeated, list, "rows that repeat another's path, text and instance", NULL,
+                     are_queries ? "each counts as a query of its own" : "each is ranked by itself", err);
+    if (status == CIR_OK)
+        status = add(dataset, &around, list, "rows with blanks around the instance's name", name,
+                     "that is another instance than the name without them", err);
+    if (status == CIR_OK)
+        status = add(dataset, &wordless, list, "rows without words", NULL,
+                     "the empty text is encoded for them", err);
+    return status;
+}
+
+cir_status cir__remarks_make(cir_dataset *dataset, cir_error *err)
+{
+    cir_status status = look_at(dataset, dataset->queries, NULL, dataset->info.n_queries,
+                                dataset->query_list != NULL ? dataset->query_list : "queries", true, err);
+    if (status == CIR_OK)
+        status = look_at(dataset, dataset->items, dataset->item_rows, dataset->info.n_database,
+                         dataset->database_list != NULL ? dataset->database_list : "database", false, err);
+    dataset->info.remarks = (const char *const *)dataset->remarks;
+    return status;
+}
