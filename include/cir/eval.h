@@ -32,10 +32,10 @@ typedef struct cir_dataset_info {
 
 /* Features that somebody else computed: the folder of `cir eval --features` (query.csv, database.csv,
  * query_image.npy …). What is optional there and missing: contextualised texts are the plain ones, the image
- * mean is that of each queried database, the minima are those of the settings. The database's features stay
- * mapped where its list has the instances one after another, and are copied where it has not: the file is not
- * to be changed while the data set is open. Errors: CIR_NOT_FOUND, CIR_FORMAT (file and row named),
- * CIR_SHAPE, CIR_IO, CIR_NO_MEMORY. */
+ * mean is that of each queried database, the minima are those of the settings, or the paper's, or estimated
+ * where the settings ask for that. The database's features stay mapped where its list has the instances one
+ * after another, and are copied where it has not: the file is not to be changed while the data set is open.
+ * Errors: CIR_NOT_FOUND, CIR_FORMAT (file and row named), CIR_SHAPE, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_features(const char *folder, cir_pool *pool,
                                                             cir_dataset **dataset_out, cir_error *err);
 

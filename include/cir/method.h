@@ -39,6 +39,15 @@ CIR_API const char *cir_method_meaning(cir_method method);
 /* CIR_ARGUMENT for an unknown name; the message lists the known ones. */
 CIR_MUST_CHECK CIR_API cir_status cir_method_parse(const char *name, cir_method *method_out, cir_error *err);
 
+/* What min-normalisation divides by, where the settings do not give it. */
+typedef enum cir_minima_source {
+    CIR_MINIMA_AUTO,      /* asked for: what the data come with, else estimated where a model is at hand */
+    CIR_MINIMA_ESTIMATED, /* asked for, or in force: estimated from the searched images and the object corpus
+                           */
+    CIR_MINIMA_SYNTHETIC, /* in force: the smallest similarities of a data set's synthetic pairs */
+    CIR_MINIMA_PAPER      /* in force: the paper's −0.077 and −0.117, which are CLIP ViT-L/14's */
+} cir_minima_source;
+
 /* The paper's formulas, or those of its published code where the two differ. */
 typedef enum cir_variant { CIR_VARIANT_PAPER, CIR_VARIANT_REFERENCE } cir_variant;
 
@@ -56,8 +65,9 @@ typedef struct cir_settings {
     size_t context;    /* terms that the text is joined with, ≥ 1 */
     bool centre, project, expand, contextualise, normalise;
     cir_fusion_kind fuse;             /* CIR_FUSE_HARRIS or CIR_FUSE_PRODUCT */
-    bool has_min_image, has_min_text; /* else they are estimated, see cir_composer_new */
+    bool has_min_image, has_min_text; /* else they come from minima_source, see cir_composer_new */
     double min_image, min_text;       /* < 0 */
+    cir_minima_source minima_source;  /* of those that are not given: as asked, or as in force */
     double weight;                    /* of the text in sum, product and weicom, [0, 1] */
     /* FREEDOM's: κ, the photo and its nearest images that are put into words; n, words near each of them; m,
      * words that are kept; each 1 … CIR_MAX_FREEDOM */
@@ -85,8 +95,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_settings_set(cir_settings *settings, const
                                                    cir_error *err);
 
 /* Calls visit with every key, its value as text, and its description: for --help, --json and reports. Values
- * are such that cir_settings_set makes the same of them; minima that are not given are "estimated", an empty
- * image_mean "auto". */
+ * are such that cir_settings_set makes the same of them; minima that are not given are "auto" or "estimated",
+ * an empty image_mean "auto". */
 typedef void cir_settings_visit(void *context, const char *key, const char *value, const char *description);
 CIR_API void cir_settings_list(const cir_settings *settings, cir_settings_visit *visit, void *context);
 
@@ -96,11 +106,11 @@ CIR_API void cir_settings_list(const cir_settings *settings, cir_settings_visit 
  *
  * Encoding the corpora is the long part, and is done once for an index and a pair of corpora. The image mean
  * is that of the index as it is, of 65,536 of its images where it is larger. The two minima, unless the
- * settings give them, are the smallest similarities over all pairs of 800 of the index' images, and of 200
- * object terms with them, all drawn by the seed; they stay what the first full sample gave while the index
- * grows. Smaller indexes take what they have, and estimate again at twice the size; a minimum nearer to 0
- * than 0.01 counts as −0.01, and without a pair of images the paper's values stand (CLIP ViT-L/14: −0.077,
- * −0.117).
+ * settings give them, are estimated from the similarities of pairs of 800 of the index' images, and of 200
+ * object terms with them, all drawn by the seed: as far below 0 as these spread (src/method/estimate.h),
+ * whatever the number of images and the image mean, and never 0 or more. They stay what the first full sample
+ * gave while the index grows. Smaller indexes take what they have, and estimate again at twice the size;
+ * without a pair of images the paper's values stand, and minima_source says so.
  *
  * Features of the 4,096 texts that were used last are kept beside the vectors too, in texts.bin, whichever
  * process and method made them, so that a text is encoded once; by digests, never the words themselves.
@@ -154,7 +164,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_composer_compose_features(const cir_compos
                                                                 const cir_settings *now,
                                                                 cir_composed *composed_out, cir_error *err);
 
-/* The settings in force, the minima filled in. Lives as long as the composer. */
+/* The settings in force, the minima and where they come from filled in. Lives as long as the composer. */
 CIR_API const cir_settings *cir_composer_get_settings(const cir_composer *composer);
 
 #endif

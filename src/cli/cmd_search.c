@@ -156,6 +156,11 @@ static int compose(searching *self)
                          &err) != CIR_OK)
         return cir__session_fail(&err);
     self->stages[PREPARE].ms = pass(self);
+    if (cir_composer_get_settings(self->composer)->minima_source == CIR_MINIMA_PAPER &&
+        !cir__arguments_has(self->arguments, "quiet"))
+        fprintf(stderr,
+                "cir: there are fewer than two images to estimate the scores' minima from: -0.077 and -0.117 "
+                "are used, which are CLIP ViT-L/14's\n");
     if (cir_composer_compose(self->composer, self->pool, self->image_feature, text, &self->composed, &err) !=
         CIR_OK)
         return cir__session_fail(&err);

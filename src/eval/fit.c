@@ -9,37 +9,64 @@
 #include "linalg/rows.h"
 #include "method/sample.h"
 
-/* mv and mt for one image mean: as set, of the synthetic pairs, estimated from the database that a model
- * encoded, or the paper's. */
-static cir_status minima_fit(const cir_dataset *dataset, const cir_settings *settings, const cir__fit *fit,
-                             const float *image_mean, cir_pool *pool, cir__minima *minima_out, cir_error *err)
+/* Those of the synthetic pairs, which have to be below 0: features and mean need not be of one encoder. */
+static cir_status synthetic_fit(const cir_dataset *dataset, const cir__fit *fit, const float *image_mean,
+                                cir_pool *pool, cir__minima *minima_out, cir_error *err)
 {
-    const size_t dim = dataset->info.dim;
+    const cir_status status = cir__minima_fit(
+        dataset->synthetic_image, dataset->n_synthetic_image, dataset->synthetic_text,
+        dataset->n_synthetic_text, dataset->info.dim, image_mean, fit->text_mean, pool, minima_out, err);
+
+    if (status != CIR_OK || (minima_out->image < 0.0 && minima_out->text < 0.0))
+        return status;
+    return cir__fail(
+        err, CIR_ARGUMENT,
+        "%s: the smallest similarities of the synthetic pairs are %.6g and %.6g, not both below 0, so that "
+        "scores cannot be measured from them: the image mean is not that of such images; set "
+        "min_image=estimated min_text=estimated, or give numbers",
+        dataset->name, minima_out->image, minima_out->text);
+}
+
+/* Those of the images that are searched: where each database has its own mean, its own images. */
+static cir_status minima_estimate(const cir_dataset *dataset, const cir_settings *settings,
+                                  const cir__fit *fit, const float *image_mean, size_t instance,
+                                  cir_pool *pool, cir__minima *minima_out, cir_error *err)
+{
+    const cir_rows rows =
+        fit->material.has_own_means ? cir__dataset_get_rows(dataset, instance) : dataset->images.rows;
     size_t ids[CIR__SAMPLE_IMAGES], n_ids;
+
+    if (fit->material.objects == NULL)
+        return cir__fail(
+            err, CIR_ARGUMENT,
+            "%s: corpus_objects.npy is not there, which estimating the minima needs; add it, or give "
+            "min_image and min_text as numbers",
+            dataset->name);
+    return cir__sample_minima(&rows, fit->material.objects, fit->material.n_objects, image_mean,
+                              fit->text_mean, settings->seed, pool, minima_out, ids, &n_ids, err);
+}
+
+/* mv and mt for one image mean: as set, of the synthetic pairs, estimated where that is asked for or a model
+ * encoded the database, or the paper's. */
+static cir_status minima_fit(const cir_dataset *dataset, const cir_settings *settings, const cir__fit *fit,
+                             const float *image_mean, size_t instance, cir_pool *pool,
+                             cir__minima *minima_out, cir_error *err)
+{
+    const bool is_estimate_asked = settings->minima_source == CIR_MINIMA_ESTIMATED;
     cir_status status = CIR_OK;
 
-    *minima_out = (cir__minima){.image = settings->min_image, .text = settings->min_text};
+    *minima_out =
+        (cir__minima){.image = settings->min_image, .text = settings->min_text, .source = CIR_MINIMA_PAPER};
     if (settings->has_min_image && settings->has_min_text)
         return CIR_OK;
-    if (dataset->synthetic_image != NULL) {
-        status = cir__minima_fit(dataset->synthetic_image, dataset->n_synthetic_image,
-                                 dataset->synthetic_text, dataset->n_synthetic_text, dim, image_mean,
-                                 fit->text_mean, pool, minima_out, err);
-    } else if (dataset->model != NULL) {
-        status = cir__sample_minima(&dataset->images.rows, fit->material.objects, fit->material.n_objects,
-                                    image_mean, fit->text_mean, settings->seed, pool, minima_out, ids, &n_ids,
-                                    err);
-    }
+    if (dataset->synthetic_image != NULL && !is_estimate_asked)
+        status = synthetic_fit(dataset, fit, image_mean, pool, minima_out, err);
+    else if (dataset->model != NULL || is_estimate_asked)
+        status = minima_estimate(dataset, settings, fit, image_mean, instance, pool, minima_out, err);
     if (settings->has_min_image)
         minima_out->image = settings->min_image;
     if (settings->has_min_text)
         minima_out->text = settings->min_text;
-    if (status == CIR_OK && (minima_out->image == 0.0 || minima_out->text == 0.0))
-        status = cir__fail(
-            err, CIR_ARGUMENT,
-            "%s: the smallest similarity of the synthetic pairs is 0, which scores cannot be divided "
-            "by; set min_image and min_text",
-            dataset->name);
     return status;
 }
 
@@ -64,7 +91,7 @@ static cir_status basic_fit(const cir_dataset *dataset, const cir_settings *sett
                           .text_mean = fit->text_mean,
                           .projection = settings->project ? &fit->projection : NULL};
     if (status == CIR_OK && settings->normalise)
-        status = minima_fit(dataset, settings, fit, image_mean, pool, &basic->minima, err);
+        status = minima_fit(dataset, settings, fit, image_mean, instance, pool, &basic->minima, err);
     return status;
 }
 
@@ -80,10 +107,17 @@ static cir_status basics_fit(const cir_dataset *dataset, cir_settings *settings,
         return cir__fail_memory(err, "mean features");
     for (size_t i = 0; i < fit->n_basics && status == CIR_OK; i++)
         status = basic_fit(dataset, settings, pool, fit, i, err);
-    if (status == CIR_OK && fit->n_basics == 1 && settings->normalise) {
+    if (status == CIR_OK && fit->n_basics > 0 && settings->normalise) {
+        const cir__minima *minima = &fit->basics[0].minima;
+        for (size_t i = 1; i < fit->n_basics && minima->source == CIR_MINIMA_PAPER; i++)
+            minima = &fit->basics[i].minima; /* one database may be too small to tell */
+        if (!settings->has_min_image || !settings->has_min_text)
+            settings->minima_source = minima->source;
+        if (fit->n_basics > 1 && minima->source != CIR_MINIMA_PAPER)
+            return status; /* each its own */
         settings->has_min_image = settings->has_min_text = true;
-        settings->min_image = fit->basics[0].minima.image;
-        settings->min_text = fit->basics[0].minima.text;
+        settings->min_image = minima->image;
+        settings->min_text = minima->text;
     }
     return status;
 }

@@ -18,7 +18,8 @@ typedef struct cir__fit {
 
 /* Fits it; settings become those in force: the minima are filled in unless each database has its own image
  * mean, and what cir__material_get changes. End with cir__fit_done, whatever came back. Errors: those of
- * cir__material_get, CIR_ARGUMENT (a smallest similarity of 0), CIR_NO_MEMORY. */
+ * cir__material_get, CIR_ARGUMENT (a smallest similarity that is not below 0; minima to be estimated without
+ * objects), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__fit_new(const cir_dataset *dataset, cir_settings *settings, cir_pool *pool,
                                        cir__fit *fit, cir_error *err);
 void cir__fit_done(cir__fit *fit);

@@ -15,6 +15,7 @@
 #include "method/baseline.h"
 #include "method/basic.h"
 #include "method/centre.h"
+#include "method/estimate.h"
 #include "method/expand.h"
 #include "method/sample.h"
 
@@ -206,17 +207,20 @@ static void test_sampled_minima_of_almost_nothing(void **state)
         assert_int_equal(
             cir__sample_minima(&set, &texts[0][0], 2, mean, mean, 0, NULL, &minima, ids, &n_ids, NULL),
             CIR_OK);
-        assert_true(minima.image == -0.077 && minima.text == -0.117);
+        assert_true(minima.image == -0.077 && minima.text == -0.117 && minima.source == CIR_MINIMA_PAPER);
         assert_int_equal(n_ids, set.n_rows);
     }
     /* Two copies of one image, centred with it: all similarities are 0, and 0 is no divisor. */
     assert_int_equal(
         cir__sample_minima(&set, &texts[0][0], 2, mean, NULL, 0, NULL, &minima, ids, &n_ids, NULL), CIR_OK);
-    assert_true(minima.image == CIR__SAMPLE_FLOOR && minima.text == CIR__SAMPLE_FLOOR);
-    set.n_rows = 3; /* x̄ = 0, 0, (−1, 1): the smallest image pair has 0, ⟨(1, 0), (−1, 1)⟩ is −1 */
+    assert_true(minima.image == CIR__MINIMUM_FLOOR && minima.text == CIR__MINIMUM_FLOOR);
+    /* x̄ = 0, 0, (−1, 1): image pairs have 0; the first text 0, 0, −1, the second 0, 0, 1, both with a
+     * variance of 1/3 about a mean that chance explains. */
+    set.n_rows = 3;
     assert_int_equal(
         cir__sample_minima(&set, &texts[0][0], 2, mean, NULL, 0, NULL, &minima, ids, &n_ids, NULL), CIR_OK);
-    assert_true(minima.image == CIR__SAMPLE_FLOOR && fabs(minima.text + 1) < 1e-6);
+    assert_true(minima.image == CIR__MINIMUM_FLOOR && fabs(minima.text + sqrt(1.0 / 3)) < 1e-6);
+    assert_int_equal(minima.source, CIR_MINIMA_ESTIMATED);
     assert_int_equal(n_ids, 3);
 }
 

@@ -138,9 +138,10 @@ bool cir__keep_read_minima(const cir__folder *folder, const char *key, cir__mini
     bool is_good = json_is_number(image) && json_is_number(text) && json_is_array(rows) &&
                    json_array_size(rows) <= max_ids;
 
-    *minima_out = (cir__minima){.image = json_number_value(image), .text = json_number_value(text)};
+    *minima_out = (cir__minima){
+        .image = json_number_value(image), .text = json_number_value(text), .source = CIR_MINIMA_ESTIMATED};
     is_good = is_good && isfinite(minima_out->image) && isfinite(minima_out->text) &&
-              minima_out->image != 0.0 && minima_out->text != 0.0;
+              minima_out->image < 0.0 && minima_out->text < 0.0;
     *n_ids_out = is_good ? json_array_size(rows) : 0;
     for (size_t i = 0; i < *n_ids_out && is_good; i++) {
         const json_t *row = json_array_get(rows, i);

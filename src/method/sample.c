@@ -7,12 +7,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "method/draw.h"
+#include "method/estimate.h"
 #include "method/row.h"
-
-static double floored(double minimum)
-{
-    return fabs(minimum) < -CIR__SAMPLE_FLOOR ? CIR__SAMPLE_FLOOR : minimum;
-}
 
 static bool is_finite(const float *row, size_t dim)
 {
@@ -32,7 +28,7 @@ cir_status cir__sample_minima(const cir_rows *rows, const float *texts, size_t n
     size_t drawn[CIR__SAMPLE_TEXTS], n_ready = rows->n_rows;
     cir_status status = CIR_OK;
 
-    *minima_out = (cir__minima){.image = -0.077, .text = -0.117};
+    *minima_out = (cir__minima){.image = -0.077, .text = -0.117, .source = CIR_MINIMA_PAPER};
     *n_ids_out = 0;
     if (images == NULL || sampled_texts == NULL) {
         status = cir__fail_memory(err, "a sample");
@@ -59,10 +55,8 @@ cir_status cir__sample_minima(const cir_rows *rows, const float *texts, size_t n
         goto exit;
     for (size_t i = 0; i < n_drawn; i++)
         memcpy(sampled_texts + i * dim, texts + drawn[i] * dim, dim * sizeof *texts);
-    status = cir__minima_fit(images, n_good, sampled_texts, n_drawn, dim, image_mean, text_mean, pool,
-                             minima_out, err);
-    minima_out->image = floored(minima_out->image);
-    minima_out->text = floored(minima_out->text);
+    status = cir__minima_estimate(images, n_good, sampled_texts, n_drawn, dim, image_mean, text_mean, pool,
+                                  minima_out, err);
 exit:
     free(images);
     free(sampled_texts);

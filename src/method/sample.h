@@ -1,5 +1,5 @@
-/* The two minima estimated from what there is, where no external synthetic pairs are: METHOD §1 step 6 on a
- * fixed sample of the paper's size. */
+/* The two minima estimated from what there is, where no external synthetic pairs are: on a fixed sample of
+ * the paper's size. */
 #ifndef CIR_METHOD_SAMPLE_H
 #define CIR_METHOD_SAMPLE_H
 
@@ -9,15 +9,11 @@
 #define CIR__SAMPLE_IMAGES 800 /* the paper's 200 prompts × 4 images */
 #define CIR__SAMPLE_TEXTS 200
 
-/* What stands for a minimum that is nearer to 0 (a handful of images, copies of one): dividing by it would
- * blow rounding up to scores. */
-#define CIR__SAMPLE_FLOOR (-0.01)
-
 /* Estimates the minima over up to CIR__SAMPLE_IMAGES searchable rows, drawn by the seed, and up to
- * CIR__SAMPLE_TEXTS of the texts [n_texts, dim], drawn likewise; means as in cir__minima_fit. A minimum
- * between CIR__SAMPLE_FLOOR and its negative becomes CIR__SAMPLE_FLOOR. With fewer than 2 rows, or without
- * texts, there are no pairs: the paper's −0.077 and −0.117. ids_out: [CIR__SAMPLE_IMAGES] the drawn rows,
- * *n_ids_out of them. Errors: CIR_FORMAT, CIR_LIMIT, CIR_NO_MEMORY. */
+ * CIR__SAMPLE_TEXTS of the texts [n_texts, dim], drawn likewise; means as in cir__minima_estimate. With fewer
+ * than 2 rows, or without texts, there are no pairs: the paper's −0.077 and −0.117, and the source says so.
+ * ids_out: [CIR__SAMPLE_IMAGES] the drawn rows, *n_ids_out of them. Errors: CIR_FORMAT, CIR_LIMIT,
+ * CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__sample_minima(const cir_rows *rows, const float *texts, size_t n_texts,
                                              const float *image_mean, const float *text_mean, uint64_t seed,
                                              cir_pool *pool, cir__minima *minima_out, size_t *ids_out,

@@ -59,9 +59,14 @@ static const setting settings_table[] = {
     {"corpus_styles", SETTING_FILE, AT(corpus_styles), 0, 0,
      "file of style terms, one a line or CSV; empty for the library's own"},
     {"min_image", SETTING_MINIMUM, offsetof(cir_settings, min_image), offsetof(cir_settings, has_min_image),
-     -MANY, 0, "smallest image score there is (-0.077 for CLIP ViT-L/14), or 'estimated'"},
+     -MANY, 0,
+     "smallest image score there is (-0.077 for CLIP ViT-L/14); 'estimated' from the searched images; "
+     "'auto': "
+     "that of the data where they come with one"},
     {"min_text", SETTING_MINIMUM, offsetof(cir_settings, min_text), offsetof(cir_settings, has_min_text),
-     -MANY, 0, "smallest text score there is (-0.117 for CLIP ViT-L/14), or 'estimated'"},
+     -MANY, 0,
+     "smallest text score there is (-0.117 for CLIP ViT-L/14); 'estimated' from the searched images; 'auto': "
+     "that of the data where they come with one"},
     {"weight", SETTING_NUMBER, AT(weight), 0, 1, "of the words in the methods sum, product and weicom"},
     {"freedom_images", SETTING_COUNT, AT(freedom_images), 1, CIR_MAX_FREEDOM,
      "of FREEDOM: the photo and its nearest images that are put into words"},
@@ -181,7 +186,7 @@ static const char *range_describe(const setting *entry, char *out, size_t size)
         snprintf(out, size, "1 (on) or 0 (off)");
         break;
     case SETTING_MINIMUM:
-        snprintf(out, size, "a number below 0, or 'estimated'");
+        snprintf(out, size, "a number below 0, 'estimated' or 'auto'");
         break;
     case SETTING_FILE:
         snprintf(out, size, "a path of at most %d bytes", CIR_SETTING_PATH_SIZE - 1);
@@ -229,11 +234,14 @@ static bool value_parse(const setting *entry, const char *text, cir_settings *se
         return switch_parse(text, field);
     case SETTING_MINIMUM: {
         bool *is_given = field_of(settings, entry->offset_given);
-        const bool is_estimated = strcmp(text, "estimated") == 0;
-        if (!is_estimated && (!number_parse(text, &number) || number < entry->low || number >= entry->high))
+        const bool is_estimated = strcmp(text, "estimated") == 0, is_auto = strcmp(text, "auto") == 0;
+        if (!is_estimated && !is_auto &&
+            (!number_parse(text, &number) || number < entry->low || number >= entry->high))
             return false;
-        *is_given = !is_estimated;
-        if (!is_estimated)
+        *is_given = !is_estimated && !is_auto;
+        if (!*is_given)
+            settings->minima_source = is_auto ? CIR_MINIMA_AUTO : CIR_MINIMA_ESTIMATED;
+        if (*is_given)
             *(double *)field = number;
         return true;
     }
@@ -284,7 +292,7 @@ static const char *value_format(const setting *entry, const cir_settings *settin
     switch (entry->kind) {
     case SETTING_MINIMUM:
         if (!*(const bool *)((const char *)settings + entry->offset_given))
-            return "estimated";
+            return settings->minima_source == CIR_MINIMA_AUTO ? "auto" : "estimated";
         return number_format(*(const double *)field, out, size);
     case SETTING_NUMBER:
         return number_format(*(const double *)field, out, size);

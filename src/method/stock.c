@@ -23,6 +23,9 @@
 
 #define MEAN_IMAGES ((size_t)65536)
 
+/* How minima are estimated: what was kept of another kind is not read. */
+#define MINIMA_KIND "spread"
+
 /* Features of a corpus, kept or encoded now. */
 static cir_status corpus_get(const cir__stock *stock, const cir__terms *terms, cir_pool *pool,
                              float **features_out, cir_error *err)
@@ -204,8 +207,8 @@ static cir_status minima_estimate(cir__stock *stock, cir_pool *pool, cir__minima
     const uint64_t mean_hash = mean_is_of_index(settings) || basic->image_mean == NULL
                                    ? 0
                                    : cir__hash64(basic->image_mean, basic->dim * sizeof *basic->image_mean);
-    snprintf(what, sizeof what, "%s %llx %d %llu", stock->objects.key, (unsigned long long)mean_hash,
-             settings->centre, (unsigned long long)settings->seed);
+    snprintf(what, sizeof what, MINIMA_KIND " %s %llx %d %llu", stock->objects.key,
+             (unsigned long long)mean_hash, settings->centre, (unsigned long long)settings->seed);
     key_format(key, what);
     if (cir__keep_read_minima(folder, key, minima_out, ids, CIR__SAMPLE_IMAGES, &n_ids) &&
         minima_hold(stock, ids, n_ids))
@@ -214,7 +217,7 @@ static cir_status minima_estimate(cir__stock *stock, cir_pool *pool, cir__minima
     if (status == CIR_OK)
         status = cir__sample_minima(&stock->rows, stock->object_features, stock->objects.n, basic->image_mean,
                                     basic->text_mean, settings->seed, pool, minima_out, ids, &n_ids, err);
-    if (status == CIR_OK && n_ids > 1)
+    if (status == CIR_OK && minima_out->source == CIR_MINIMA_ESTIMATED)
         cir__keep_write_minima(folder, key, minima_out, ids, n_ids);
     return status;
 }
@@ -228,6 +231,7 @@ static cir_status minima_fill(cir__stock *stock, cir_pool *pool, cir_error *err)
         const cir_status status = minima_estimate(stock, pool, &minima, err);
         if (status != CIR_OK)
             return status;
+        settings->minima_source = minima.source;
     }
     if (!settings->has_min_image)
         settings->min_image = minima.image;
