@@ -65,7 +65,7 @@ static bool make_photo(const char *path, size_t number)
             px[1] = (uint8_t)(y * (1 + number % 5));
             px[2] = (uint8_t)((x ^ y) + number);
         }
-    const cir_image image = {WIDTH, HEIGHT, rgb};
+    const cir_image image = {.width_px = WIDTH, .height_px = HEIGHT, .rgb = rgb};
     cir_status status = cir_image_format_jpeg(&image, 85, &bytes, &size, &err);
     FILE *file = status == CIR_OK ? fopen(path, "wb") : NULL;
     bool is_written = file != NULL && fwrite(bytes, 1, size, file) == size;

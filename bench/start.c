@@ -114,7 +114,7 @@ static void write_photo(const char *path)
             for (size_t c = 0; c < 3; c++)
                 rgb[(y * WIDTH + x) * 3 + c] =
                     (uint8_t)((x * (c + 1) + y * 3) / 32 + (cir__random_bits(&state) >> 60));
-    const cir_image image = {WIDTH, HEIGHT, rgb};
+    const cir_image image = {.width_px = WIDTH, .height_px = HEIGHT, .rgb = rgb};
     FILE *file = fopen(path, "wb");
     if (file == NULL || cir_image_format_jpeg(&image, 85, &bytes, &size, &err) != CIR_OK ||
         fwrite(bytes, 1, size, file) != size || fclose(file) != 0)

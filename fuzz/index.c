@@ -53,18 +53,9 @@ static cir_status read_picture(const void *context, const void *bytes, size_t si
     if (rgb == NULL)
         abort();
     rgb[0] = *(const uint8_t *)bytes;
-    *image_out = (cir_image){1, 1, rgb};
+    *image_out = (cir_image){.width_px = 1, .height_px = 1, .rgb = rgb};
     *facts_out = (cir_image_facts){.width_px = 1, .height_px = 1, .taken_at = INT64_MIN};
     return CIR_OK;
-}
-
-static size_t weigh(const void *context, const void *bytes, size_t size_bytes,
-                    const cir_image_options *options)
-{
-    (void)context;
-    (void)bytes;
-    (void)options;
-    return size_bytes;
 }
 
 static cir_status prepare(const void *context, const cir_image *image, float *tensor_out, cir_error *err)
@@ -93,7 +84,7 @@ static const cir__encoder encoder = {.name = "fuzz",
                                      .tensor_floats = DIM,
                                      .prepare = prepare,
                                      .encode = encode};
-static const cir__encoders encoders = {.items = &encoder, .n = 1, .read = read_picture, .weigh = weigh};
+static const cir__encoders encoders = {.items = &encoder, .n = 1, .read = read_picture};
 
 static void write_file(const char *path, const void *bytes, size_t size)
 {

@@ -1,12 +1,14 @@
 /* libcir: composed image retrieval. Point at a photo, say how it should differ, get the photos of that very
  * thing.
  *
- * In order of the data: image.h (files → pixels), model.h (pixels, texts → features), index.h (features
- * kept), search.h (linear queries → best rows), method.h (photo + words → linear query), eval.h (methods
- * measured), experiment.h (the paper's experiments). status.h holds the errors, pool.h the threads. */
+ * In order of the data: image.h (files → pixels), decoder.h (by whom, and with how much memory), model.h
+ * (pixels, texts → features), index.h (features kept), search.h (linear queries → best rows), method.h (photo
+ * + words → linear query), eval.h (methods measured), experiment.h (the paper's experiments). status.h holds
+ * the errors, pool.h the threads. */
 #ifndef CIR_CIR_H
 #define CIR_CIR_H
 
+#include "cir/decoder.h"
 #include "cir/eval.h"
 #include "cir/experiment.h"
 #include "cir/image.h"

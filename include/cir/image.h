@@ -15,7 +15,11 @@ typedef struct cir_image {
     size_t width_px;
     size_t height_px;
     uint8_t *rgb;
+    void *place; /* the library's: what it counts as in the decoder's memory; NULL in a picture of your own */
 } cir_image;
+
+/* By whom pictures are decoded, and with how much memory: decoder.h. */
+typedef struct cir_decoder cir_decoder;
 
 /* How to read a picture. Zeroed fields mean the defaults. */
 typedef struct cir_image_options {
@@ -29,10 +33,15 @@ typedef struct cir_image_options {
                          decoded in a fraction of the time, as long as its longer side has so many pixels; 0:
                          as it is. Its facts stay those of the whole */
     size_t enough_shorter_px; /* the same of the shorter side; where both are given, both must hold */
-    bool allows_shrinking; /* for cir_index_update and cir_model_encode_files, which know how large a picture
-                              their models take: the same, and the shorter side stays at least four times
-                              that. Features of photographs change by a cosine of less than 0.001; without
-                              it pixels are bit-exact with Pillow's. cir_image_read takes no notice of it */
+    bool allows_shrinking;  /* for cir_index_update and cir_model_encode_files, which know how large a picture
+                               their models take: the same, and the shorter side stays at least four times
+                               that. Features of photographs change by a cosine of less than 0.001; without
+                               it pixels are bit-exact with Pillow's. cir_image_read takes no notice of it */
+    cir_decoder *decoder;   /* NULL: the library's own; lent for the time of the call, and until
+                               cir_image_done where the next is set */
+    bool counts_until_done; /* the picture counts as memory in use until cir_image_done, and not only while it
+                               is decoded. Who holds one must not wait for another picture: they might wait
+                               for each other */
 } cir_image_options;
 
 /* What a picture's file says about it beside its pixels. */
@@ -46,17 +55,18 @@ typedef struct cir_image_facts {
 } cir_image_facts;
 
 /* What a file says about its picture, from its first 64 KiB and without decoding a pixel: a fraction of a
- * millisecond. Kinds that keep it elsewhere in the file are an error here, CIR_FORMAT. Errors: those of
- * cir_image_read. */
-CIR_MUST_CHECK CIR_API cir_status cir_image_read_facts(const char *path, cir_image_facts *facts_out,
-                                                       cir_error *err);
+ * millisecond. Kinds that keep it elsewhere in the file are an error here, CIR_FORMAT. options: may be NULL.
+ * Errors: those of cir_image_read. */
+CIR_MUST_CHECK CIR_API cir_status cir_image_read_facts(const char *path, const cir_image_options *options,
+                                                       cir_image_facts *facts_out, cir_error *err);
 
-/* Decodes a file's first picture to RGB: JPEG, PNG, WebP, TIFF, GIF, and HEIC and AVIF where libvips has
- * them. The kind is recognised from the bytes, never from the name; grey, palette, CMYK, 16-bit colour and
- * alpha become RGB exactly as Pillow's convert("RGB") makes them; deep grey is scaled (see follows_pillow);
- * all eight EXIF orientations are applied, wherever the file names one (EXIF, a PNG's text chunks, XMP).
- * options, facts_out: may be NULL. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT (damaged, cut
- * short), CIR_UNSUPPORTED (whole, but of a kind or sort that is not read), CIR_LIMIT, CIR_NO_MEMORY. */
+/* Decodes a file's first picture to RGB, once there is memory for it (decoder.h): JPEG, PNG, WebP, TIFF, GIF,
+ * and HEIC and AVIF where libvips has them. The kind is recognised from the bytes, never from the name; grey,
+ * palette, CMYK, 16-bit colour and alpha become RGB exactly as Pillow's convert("RGB") makes them; deep grey
+ * is scaled (see follows_pillow); all eight EXIF orientations are applied, wherever the file names one (EXIF,
+ * a PNG's text chunks, XMP). options, facts_out: may be NULL. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
+ * CIR_FORMAT (damaged, cut short), CIR_UNSUPPORTED (whole, but of a kind or sort that is not read), CIR_LIMIT
+ * (pixels, or memory), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_image_read(const char *path, const cir_image_options *options,
                                                  cir_image *image_out, cir_image_facts *facts_out,
                                                  cir_error *err);
@@ -65,6 +75,16 @@ CIR_MUST_CHECK CIR_API cir_status cir_image_read(const char *path, const cir_ima
 CIR_MUST_CHECK CIR_API cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *name,
                                                   const cir_image_options *options, cir_image *image_out,
                                                   cir_image_facts *facts_out, cir_error *err);
+
+/* Reads a small picture of a file's: at most max_width_px × max_height_px (both ≥ 1) with its aspect kept;
+ * one that is smaller comes as it is. JPEGs are decoded at a fraction of their size, at least twice what is
+ * asked for. options' enough_px is set here. facts_out: those of the whole, may be NULL. Errors: those of
+ * cir_image_read. */
+CIR_MUST_CHECK CIR_API cir_status cir_image_read_thumbnail(const char *path, size_t max_width_px,
+                                                           size_t max_height_px,
+                                                           const cir_image_options *options,
+                                                           cir_image *image_out, cir_image_facts *facts_out,
+                                                           cir_error *err);
 
 /* Frees the pixels and zeroes the struct; a zeroed struct is allowed. */
 CIR_API void cir_image_done(cir_image *image);

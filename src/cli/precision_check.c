@@ -97,7 +97,7 @@ static cir_status encode_images(const cir_model *model, cir_pool *pool, float *o
 {
     const cir_model_info *info = cir_model_get_info(model);
     size_t n_items = 3 * info->image_px * info->image_px;
-    cir_image image = {WIDTH, HEIGHT, malloc((size_t)3 * WIDTH * HEIGHT)};
+    cir_image image = {.width_px = WIDTH, .height_px = HEIGHT, .rgb = malloc((size_t)3 * WIDTH * HEIGHT)};
     float *tensors = calloc(N_IMAGES * n_items, sizeof *tensors);
     cir_status status = CIR_OK;
     if (tensors == NULL || image.rgb == NULL)

@@ -13,50 +13,20 @@ typedef struct work {
     atomic_size_t next;
 } work;
 
-static size_t scaled(size_t length, size_t numerator, size_t denominator)
-{
-    size_t result = (size_t)((double)length * (double)numerator / (double)denominator + 0.5);
-    return result > 0 ? result : 1;
-}
-
-static cir_status shrink(const work *all, cir_image *image, cir_error *err)
-{
-    size_t width = image->width_px;
-    size_t height = image->height_px;
-    if (width > all->max_width_px) {
-        height = scaled(height, all->max_width_px, width);
-        width = all->max_width_px;
-    }
-    if (height > all->max_height_px) {
-        width = scaled(width, all->max_height_px, height);
-        height = all->max_height_px;
-    }
-    if (width == image->width_px && height == image->height_px)
-        return CIR_OK;
-    cir_image small = {0};
-    cir_status status = cir_image_resize(image, width, height, CIR_BICUBIC, &small, err);
-    if (status == CIR_OK) {
-        cir_image_done(image);
-        *image = small;
-    }
-    return status;
-}
-
 static void make_one(const work *all, size_t i)
 {
     cir_error err;
     cir_image image = {0};
     cir__thumbnail thumbnail = {0};
-    cir_status status = cir_image_read(all->paths[i], NULL, &image, NULL, &err);
-    if (status == CIR_OK) {
-        thumbnail.photo_width_px = image.width_px;
-        thumbnail.photo_height_px = image.height_px;
-        status = shrink(all, &image, &err);
-    }
-    if (status == CIR_OK)
+    cir_image_facts facts;
+    if (cir_image_read_thumbnail(all->paths[i], all->max_width_px, all->max_height_px, NULL, &image, &facts,
+                                 &err) == CIR_OK) {
         thumbnail.image = &image;
-    else
+        thumbnail.photo_width_px = facts.width_px;
+        thumbnail.photo_height_px = facts.height_px;
+    } else {
         thumbnail.reason = err.message;
+    }
     all->take(all->context, i, &thumbnail);
     cir_image_done(&image);
 }

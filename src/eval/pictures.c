@@ -43,6 +43,7 @@ static cir_status take(encoding *all, size_t i_task, const uint8_t *bytes, size_
 {
     const size_t number = all->wanted[i_task];
     outcome *const out = &all->outcomes[i_task];
+    cir_image_options options = all->reading != NULL ? *all->reading : (cir_image_options){0};
     cir_image image;
 
     if (all->cache != NULL) {
@@ -54,8 +55,9 @@ static cir_status take(encoding *all, size_t i_task, const uint8_t *bytes, size_
         if (out->is_found)
             return CIR_OK;
     }
+    options.counts_until_done = true;
     cir_status status =
-        cir_image_parse(bytes, size, all->pictures[number].name, all->reading, &image, NULL, &out->error);
+        cir_image_parse(bytes, size, all->pictures[number].name, &options, &image, NULL, &out->error);
     if (status != CIR_OK)
         return status;
     status = cir_model_preprocess(all->model, &image, all->tensors + i_task * all->tensor_items, &out->error);

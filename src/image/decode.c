@@ -1,4 +1,4 @@
-/* Files to RGB: the seam to libvips.
+/* Bytes to RGB: the seam to libvips.
  *
  * The kind is told from the bytes, and exactly that kind's loader is called; the size is checked before any
  * pixel is decoded; then the rows come in strips, are converted by Pillow's rules (rgb.h) and laid where the
@@ -16,21 +16,16 @@
  * gif.h, orientation.h) find what they do not tell, and refuse nothing that they read.
  *
  * libvips' error texts are not passed on: it keeps them in one buffer for all threads. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <vips/vips.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/memory.h"
-#include "cir/image.h"
-#include "image/decode.h"
+#include "cir/decoder.h"
+#include "image/estimate.h"
 #include "image/exif.h"
 #include "image/gif.h"
 #include "image/kind.h"
@@ -41,7 +36,6 @@
 #include "image/vips.h"
 
 #define DEFAULT_MEGAPIXELS 512
-#define MAX_FILE_BYTES ((size_t)1 << 30)
 #define STRIP_ROWS 32
 
 typedef int load_function(void *bytes, size_t size, VipsImage **image_out, ...);
@@ -195,16 +189,36 @@ static cir_status load(source *src, size_t shrink, cir_error *err)
     return CIR_OK;
 }
 
+/* Whom to ask for memory. */
+typedef struct asking {
+    cir_decode_admit *admit;
+    void *context;
+} asking;
+
+/* Asks for the memory that the picture takes; of a WebP before, of others when its header is read. */
+static cir_status ask(const source *src, size_t shrink, const asking *asked, cir_error *err)
+{
+    const cir__weighed picture = {.kind = src->kind,
+                                  .bytes = src->bytes,
+                                  .size = src->size,
+                                  .image = src->image,
+                                  .n_px = src->width_px * src->height_px, /* checked against the budget */
+                                  .shrink = shrink};
+    return asked->admit(asked->context, cir__estimate_bytes(&picture), err);
+}
+
 /* Opens the picture and reads its header; no pixel is decoded yet. */
-static cir_status open_source(source *src, const cir_image_options *options, cir_error *err)
+static cir_status open_source(source *src, const cir_image_options *options, const asking *asked,
+                              cir_error *err)
 {
     cir_status status = find_kind(src, err);
     if (status != CIR_OK)
         return status;
     if (src->kind == CIR__KIND_WEBP) {
-        size_t width_px, height_px;
-        cir__kind_read_webp_size(src->bytes, src->size, &width_px, &height_px);
-        status = check_budget(src, width_px, height_px, options, err);
+        cir__kind_read_webp_size(src->bytes, src->size, &src->width_px, &src->height_px);
+        status = check_budget(src, src->width_px, src->height_px, options, err);
+        if (status == CIR_OK)
+            status = ask(src, 1, asked, err);
         if (status != CIR_OK)
             return status;
     }
@@ -363,48 +377,33 @@ static cir_status reopen_smaller(source *src, const cir_image_options *options, 
     return status;
 }
 
-size_t cir__image_decoded_bytes(const void *bytes, size_t size_bytes, const cir_image_options *options)
+cir_status cir_decode_here(void *context, const void *bytes, size_t size_bytes, const char *name,
+                           const cir_image_options *options, cir_decode_admit *admit, void *admit_context,
+                           cir_image *image_out, cir_image_facts *facts_out, cir_error *err)
 {
-    enum { WHOLE_COPY = 8 }; /* bytes a pixel that a codec without strips holds: RGBA, and its own planes */
-    size_t n_bytes = 0;
-    source src = {.bytes = bytes, .size = size_bytes, .name = "picture"};
-    if (cir__vips_start(NULL) != CIR_OK)
-        return 0;
-    if (open_source(&src, options, NULL) == CIR_OK) {
-        const size_t n_px = src.width_px * src.height_px; /* checked against the budget */
-        const size_t shrink = find_shrink(&src, options);
-        /* Ones of several scans keep all coefficients, whatever the scale. */
-        int has_scans = 0;
-        if (vips_image_get_typeof(src.image, "jpeg-multiscan") != 0)
-            (void)vips_image_get_int(src.image, "jpeg-multiscan", &has_scans);
-        const bool is_whole = src.kind != CIR__KIND_JPEG || has_scans != 0;
-        n_bytes = 3 * (n_px / (shrink * shrink)) + (is_whole ? WHOLE_COPY * n_px : 0);
-    }
-    if (src.image != NULL)
-        g_object_unref(src.image);
-    cir__vips_leave();
-    return n_bytes;
-}
-
-cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *name,
-                           const cir_image_options *options, cir_image *image_out, cir_image_facts *facts_out,
-                           cir_error *err)
-{
-    *image_out = (cir_image){0};
-    cir_image_facts facts = {.taken_at = INT64_MIN};
-    if (facts_out != NULL)
-        *facts_out = facts;
-    cir__error_clear(err);
+    (void)context;
+    if (image_out != NULL)
+        *image_out = (cir_image){0};
+    *facts_out = (cir_image_facts){.taken_at = INT64_MIN};
+    cir_image_facts facts = *facts_out;
     uint8_t *rgb = NULL;
     source src = {.bytes = bytes, .size = size_bytes, .name = name};
+    const asking asked = {admit, admit_context};
     cir_status status = cir__vips_start(err);
     if (status != CIR_OK)
         return status;
-    status = open_source(&src, options, err);
+    status = open_source(&src, options, &asked, err);
     if (status != CIR_OK)
         goto done;
     find_facts(&src, &facts);
-    status = reopen_smaller(&src, options, err);
+    if (image_out == NULL) {
+        *facts_out = facts;
+        goto done;
+    }
+    if (src.kind != CIR__KIND_WEBP)
+        status = ask(&src, find_shrink(&src, options), &asked, err);
+    if (status == CIR_OK)
+        status = reopen_smaller(&src, options, err);
     if (status == CIR_OK && (options == NULL || !options->follows_pillow))
         status = find_gain(&src, err);
     if (status != CIR_OK)
@@ -419,83 +418,15 @@ cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *nam
     if (status != CIR_OK)
         goto done;
     bool swaps = cir__orient_swaps(src.orientation);
-    *image_out = (cir_image){swaps ? src.height_px : src.width_px, swaps ? src.width_px : src.height_px, rgb};
+    *image_out = (cir_image){.width_px = swaps ? src.height_px : src.width_px,
+                             .height_px = swaps ? src.width_px : src.height_px,
+                             .rgb = rgb};
     rgb = NULL;
-    if (facts_out != NULL)
-        *facts_out = facts;
+    *facts_out = facts;
 done:
     free(rgb);
     if (src.image != NULL)
         g_object_unref(src.image);
     cir__vips_leave();
     return status;
-}
-
-cir_status cir_image_read(const char *path, const cir_image_options *options, cir_image *image_out,
-                          cir_image_facts *facts_out, cir_error *err)
-{
-    *image_out = (cir_image){0};
-    if (facts_out != NULL)
-        *facts_out = (cir_image_facts){.taken_at = INT64_MIN};
-    cir__error_clear(err);
-    uint8_t *bytes;
-    size_t size;
-    /* Read, not mapped: a mapped file that somebody shortens meanwhile would end the process. */
-    cir_status status = cir__file_read(path, MAX_FILE_BYTES, &bytes, &size, err);
-    if (status != CIR_OK)
-        return status;
-    status = cir_image_parse(bytes, size, path, options, image_out, facts_out, err);
-    free(bytes);
-    return status;
-}
-
-/* At most size bytes from a file's beginning; *n_out: how many there are. */
-static cir_status read_head(const char *path, uint8_t *bytes_out, size_t size, size_t *n_out, cir_error *err)
-{
-    struct stat facts;
-    cir_status status = CIR_OK;
-    *n_out = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return cir__fail_errno(err, errno, "%s: cannot be opened", path);
-    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
-        status = cir__fail(err, CIR_FORMAT, "%s: is no regular file; name a picture", path);
-    while (status == CIR_OK && *n_out < size) {
-        ssize_t n = read(fd, bytes_out + *n_out, size - *n_out);
-        if (n < 0 && errno != EINTR)
-            status = cir__fail_errno(err, errno, "%s: cannot be read", path);
-        if (n == 0)
-            break;
-        *n_out += n > 0 ? (size_t)n : 0;
-    }
-    close(fd);
-    return status;
-}
-
-cir_status cir_image_read_facts(const char *path, cir_image_facts *facts_out, cir_error *err)
-{
-    enum { HEAD_BYTES = 64 << 10 };
-    *facts_out = (cir_image_facts){.taken_at = INT64_MIN};
-    cir__error_clear(err);
-    uint8_t *bytes = cir__new_unset(HEAD_BYTES, 1);
-    source src = {.bytes = bytes, .name = path};
-    cir_status status = bytes != NULL ? cir__vips_start(err) : cir__fail_memory(err, path);
-    if (status == CIR_OK) {
-        status = read_head(path, bytes, HEAD_BYTES, &src.size, err);
-        if (status == CIR_OK)
-            status = open_source(&src, NULL, err);
-        if (status == CIR_OK)
-            find_facts(&src, facts_out);
-        if (src.image != NULL)
-            g_object_unref(src.image);
-        cir__vips_leave();
-    }
-    free(bytes);
-    return status;
-}
-
-void cir_image_done(cir_image *image)
-{
-    free(image->rgb);
-    *image = (cir_image){0};
 }

@@ -256,7 +256,8 @@ static void test_extreme_pictures_are_cheap(void **state)
     float *tensor = malloc(3 * 224 * 224 * sizeof *tensor);
     for (int turn = 0; turn < 2; turn++) {
         /* Whole, the resized picture would be 224 × 6,720,000. */
-        cir_image strip = {turn == 0 ? 1 : 30000, turn == 0 ? 30000 : 1, calloc(30000, 3)};
+        cir_image strip = {
+            .width_px = turn == 0 ? 1 : 30000, .height_px = turn == 0 ? 30000 : 1, .rgb = calloc(30000, 3)};
         assert_int_equal(cir__recipe_apply(&recipe, &strip, tensor, &err), CIR_OK);
         assert_true(fabsf(tensor[0] - (float)(-0.48145466 / 0.26862954)) < 1e-6f);
         cir_image_done(&strip);

@@ -310,7 +310,7 @@ cir_status cir_image_resize(const cir_image *image, size_t width_px, size_t heig
     cir__span down = {height_px, 0, height_px};
     cir_status status = cir__resample(image, across, down, filter, rgb, err);
     if (status == CIR_OK)
-        *image_out = (cir_image){width_px, height_px, rgb};
+        *image_out = (cir_image){.width_px = width_px, .height_px = height_px, .rgb = rgb};
     else
         free(rgb);
     return status;

@@ -16,7 +16,8 @@ static void test_narrow_jpegs_keep_a_row(void **state)
     enum { LONG = 128 };
     for (size_t shorter = 1; shorter <= 17; shorter++) {
         for (int is_tall = 0; is_tall < 2; is_tall++) {
-            cir_image whole = {is_tall ? shorter : LONG, is_tall ? LONG : shorter, NULL}, small;
+            cir_image small,
+                whole = {.width_px = is_tall ? shorter : LONG, .height_px = is_tall ? LONG : shorter};
             whole.rgb = malloc(LONG * shorter * 3);
             assert_non_null(whole.rgb);
             memset(whole.rgb, 90, LONG * shorter * 3);

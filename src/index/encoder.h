@@ -38,10 +38,7 @@ typedef struct cir__encoders {
     cir_status (*read)(const void *context, const void *bytes, size_t size_bytes, const char *name,
                        const cir_image_options *options, cir_image *image_out, cir_image_facts *facts_out,
                        cir_error *err);
-    /* Bytes of memory that read takes for the picture, told without decoding it; 0: little, or not known. */
-    size_t (*weigh)(const void *context, const void *bytes, size_t size_bytes,
-                    const cir_image_options *options);
-    const void *context; /* read's and weigh's */
+    const void *context; /* read's */
 } cir__encoders;
 
 /* One bit an encoder. */

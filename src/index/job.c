@@ -27,8 +27,6 @@ static cir_status decode(cir__job *job, const cir__job_settings *settings, const
     cir_image image = {0};
     if (size == 0)
         return cir__fail(&job->why, CIR_FORMAT, "%s: is empty; copy it again", job->path);
-    const size_t weight = encoders->weigh(encoders->context, bytes, size, settings->image);
-    cir__gate_enter(settings->gate, weight);
     cir_status status = encoders->read(encoders->context, bytes, size, job->path, settings->image, &image,
                                        &job->facts, &job->why);
     for (size_t i = 0; status == CIR_OK && i < encoders->n; i++)
@@ -36,7 +34,6 @@ static cir_status decode(cir__job *job, const cir__job_settings *settings, const
             status =
                 encoders->items[i].prepare(encoders->items[i].context, &image, job->tensors[i], &job->why);
     cir_image_done(&image);
-    cir__gate_leave(settings->gate, weight);
     return status;
 }
 

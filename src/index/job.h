@@ -10,7 +10,6 @@
 #include "cir/image.h"
 #include "cir/status.h"
 #include "index/encoder.h"
-#include "index/gate.h"
 #include "index/rows.h"
 
 typedef enum cir__job_result {
@@ -50,7 +49,6 @@ typedef cir__encoder_set cir__job_find_known(void *context, const cir__job *job)
 typedef struct cir__job_settings {
     const cir__encoders *encoders;
     const cir_image_options *image;
-    cir__gate *gate; /* that pictures pass to be decoded */
     bool retries_failed;
     bool rereads; /* every file, whatever its size and times */
     cir__job_find_known *find_known;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "index/gate.h"
 #include "index/testing.h"
 #include "index/update.h"
 
@@ -178,49 +177,6 @@ static void test_one_fails(void **state)
     testing_done(&t);
 }
 
-typedef struct passer {
-    cir__gate *gate;
-    atomic_size_t *inside;
-    size_t n_bytes, most;
-} passer;
-
-static void *pass_often(void *context)
-{
-    passer *self = context;
-    for (int i = 0; i < 300; i++) {
-        cir__gate_enter(self->gate, self->n_bytes);
-        const size_t inside = atomic_fetch_add(self->inside, self->n_bytes) + self->n_bytes;
-        self->most = inside > self->most ? inside : self->most;
-        if (i % 8 == 0)
-            sched_yield();
-        atomic_fetch_sub(self->inside, self->n_bytes);
-        cir__gate_leave(self->gate, self->n_bytes);
-    }
-    return NULL;
-}
-
-/* Four with 40 of 100 each, two with more than all: never more than the room, unless one alone. */
-static void test_pictures_wait_for_room(void **state)
-{
-    (void)state;
-    enum { N = 6, ROOM = 100 };
-    cir__gate gate;
-    atomic_size_t inside = 0;
-    pthread_t threads[N];
-    passer passers[N];
-    cir__gate_init(&gate, ROOM);
-    for (size_t i = 0; i < N; i++) {
-        passers[i] = (passer){&gate, &inside, i < 4 ? 40 : 150, 0};
-        assert_int_equal(pthread_create(&threads[i], NULL, pass_often, &passers[i]), 0);
-    }
-    for (size_t i = 0; i < N; i++) {
-        pthread_join(threads[i], NULL);
-        assert_true(passers[i].most <= (i < 4 ? ROOM : 150));
-    }
-    assert_int_equal(gate.used_bytes, 0);
-    cir__gate_done(&gate);
-}
-
 static void test_one_model_twice(void **state)
 {
     (void)state;
@@ -241,8 +197,9 @@ static void test_one_model_twice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_at_once),    cmocka_unit_test(test_one_is_behind),
-        cmocka_unit_test(test_one_fails),       cmocka_unit_test(test_pictures_wait_for_room),
+        cmocka_unit_test(test_both_at_once),
+        cmocka_unit_test(test_one_is_behind),
+        cmocka_unit_test(test_one_fails),
         cmocka_unit_test(test_one_model_twice),
     };
     return cmocka_run_group_tests_name("index models", tests, NULL, NULL);

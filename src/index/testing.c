@@ -63,15 +63,6 @@ static cir_status read_picture(const void *context, const void *bytes, size_t si
     return CIR_OK;
 }
 
-static size_t weigh(const void *context, const void *bytes, size_t size_bytes,
-                    const cir_image_options *options)
-{
-    (void)context;
-    (void)bytes;
-    (void)options;
-    return size_bytes;
-}
-
 static cir_status prepare(const void *context, const cir_image *image, float *tensor_out, cir_error *err)
 {
     (void)err;
@@ -160,8 +151,7 @@ void testing_init(testing *t, size_t n_threads)
                                .context = t,
                                .prepare = prepare_second,
                                .encode = encode_second};
-    t->encoders =
-        (cir__encoders){.items = &t->encoder, .n = 1, .read = read_picture, .weigh = weigh, .context = t};
+    t->encoders = (cir__encoders){.items = &t->encoder, .n = 1, .read = read_picture, .context = t};
     assert_int_equal(cir_pool_new(n_threads, &t->pool, NULL), CIR_OK);
 }
 

@@ -24,7 +24,6 @@
 #define WATCH_MS 100
 #define PARTIAL_BATCH_MS 500 /* decoding is the slower part: what is there is encoded */
 #define PLANS_AT_ONCE 256
-#define DECODED_BYTES ((size_t)512 << 20) /* of all pictures that are decoded at once */
 
 typedef struct update {
     const cir__encoders *encoders;
@@ -42,7 +41,6 @@ typedef struct update {
     cir__apply apply;
     cir__job_settings settings;
     cir__bell bell;
-    cir__gate gate;
     cir__feed *feed;
     cir__pipeline *pipeline;
     float *tensors;                     /* [batch, largest tensor_floats] */
@@ -393,7 +391,6 @@ static void free_update(update *u)
     for (size_t e = 0; e < u->encoders->n; e++)
         free(u->features[e]);
     cir__bell_done(&u->bell);
-    cir__gate_done(&u->gate);
     pthread_mutex_destroy(&u->lock);
 }
 
@@ -432,14 +429,12 @@ cir_status cir__index_update(const char *index_path, const char *const *paths, s
     u.commit_changes = commit_changes > 0 ? commit_changes : COMMIT_CHANGES;
     u.settings = (cir__job_settings){.encoders = encoders,
                                      .image = &u.options->image,
-                                     .gate = &u.gate,
                                      .retries_failed = u.options->retries_failed,
                                      .rereads = u.options->rereads,
                                      .find_known = find_known,
                                      .context = &u};
     pthread_mutex_init(&u.lock, NULL);
     cir__bell_init(&u.bell);
-    cir__gate_init(&u.gate, DECODED_BYTES);
     cir_status status = CIR_OK;
     if (n_paths == 0)
         status =

@@ -1,7 +1,6 @@
 /* The public updates: the encoders of cir_models. */
 #include "base/error.h"
 #include "cir/index.h"
-#include "image/decode.h"
 #include "index/encoder.h"
 #include "index/update.h"
 #include "model/model.h"
@@ -13,13 +12,6 @@ static cir_status read_picture(const void *context, const void *bytes, size_t si
 {
     (void)context;
     return cir_image_parse(bytes, size_bytes, name, options, image_out, facts_out, err);
-}
-
-static size_t weigh(const void *context, const void *bytes, size_t size_bytes,
-                    const cir_image_options *options)
-{
-    (void)context;
-    return cir__image_decoded_bytes(bytes, size_bytes, options);
 }
 
 static cir_status prepare(const void *context, const cir_image *image, float *tensor_out, cir_error *err)
@@ -62,7 +54,8 @@ cir_status cir_index_update_models(const char *index_path, const char *const *pa
         items[i] = encoder_of_model(models[i]);
     cir_update_options fitted = options != NULL ? *options : (cir_update_options){0};
     fitted.image = cir__model_fit_reading(models, n_models, &fitted.image);
-    const cir__encoders encoders = {.items = items, .n = n_models, .read = read_picture, .weigh = weigh};
+    fitted.image.counts_until_done = true;
+    const cir__encoders encoders = {.items = items, .n = n_models, .read = read_picture};
     return cir__index_update(index_path, paths, n_paths, &encoders, pool, &fitted, 0, progress_out, err);
 }
 

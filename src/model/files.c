@@ -57,7 +57,8 @@ cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool, const 
     const cir_model_info *info = cir_model_get_info(model);
     size_t tensor_items = 3 * info->image_px * info->image_px;
     size_t group = n < GROUP ? n : GROUP;
-    const cir_image_options reading = cir__model_fit_reading(&model, 1, options);
+    cir_image_options reading = cir__model_fit_reading(&model, 1, options);
+    reading.counts_until_done = true;
     decoding all = {.model = model,
                     .options = &reading,
                     .tensor_items = tensor_items,

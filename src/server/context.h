@@ -44,6 +44,7 @@ typedef struct cir__context {
     bool allows_update;
     bool forgets_texts;
     cir_pool *pool;
+    cir_decoder *decoder; /* of all pictures: thumbnails, uploads, updates */
     cir_model *model;
     cir__guard guard;
     cir__metrics *metrics;

@@ -30,7 +30,8 @@ static void crop(const cir__search_request *request, cir_image *image)
     image->height_px = height;
 }
 
-static cir_status encode(cir__context *context, const cir_image *image, cir__blob **blob_out, cir_error *err)
+/* Ends the picture before the model is waited for: until then others may wait for its memory. */
+static cir_status encode(cir__context *context, cir_image *image, cir__blob **blob_out, cir_error *err)
 {
     const cir_model_info *info = cir_model_get_info(context->model);
     float *tensor = calloc(3 * info->image_px * info->image_px, sizeof *tensor);
@@ -38,6 +39,7 @@ static cir_status encode(cir__context *context, const cir_image *image, cir__blo
     cir_status status = tensor != NULL && blob != NULL ? CIR_OK : cir__refuse_memory(err);
     if (status == CIR_OK)
         status = cir_model_preprocess(context->model, image, tensor, err);
+    cir_image_done(image);
     if (status == CIR_OK)
         status = cir_model_encode_tensors(context->model, context->pool, tensor, 1, (float *)blob->data, err);
     free(tensor);
@@ -78,9 +80,10 @@ static cir_status feature_of_row(const cir_index *index, size_t id, cir__blob **
 static cir_status read_picture(cir__context *context, const cir_image_record *record, cir__blob *upload,
                                cir_image *image_out, cir_error *err)
 {
-    const cir_image_options options = {.max_megapixels = context->max_megapixels};
+    cir_image_options options = {.decoder = context->decoder, .counts_until_done = true};
     if (record->path != NULL)
-        return cir_image_read(record->path, NULL, image_out, NULL, err);
+        return cir_image_read(record->path, &options, image_out, NULL, err);
+    options.max_megapixels = context->max_megapixels;
     return cir_image_parse(upload->data, upload->size, "the uploaded picture", &options, image_out, NULL,
                            err);
 }

@@ -220,6 +220,7 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
     context->allows_update = options->allows_update;
     context->forgets_texts = options->forgets_texts;
     context->pool = pool;
+    context->decoder = options->decoder;
     cir_status status = set_up_guard(self, options, address, err);
     if (status == CIR_OK)
         status = open_model(context, options, err);

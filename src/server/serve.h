@@ -20,6 +20,8 @@ typedef struct cir__serve_options {
     size_t n_hosts;
     const char *certificate_file, *key_file; /* both or neither */
     size_t max_upload_megabytes, max_megapixels;
+    cir_decoder *decoder;  /* of all pictures; NULL: the library's own */
+    const char *isolation; /* what keeps the decoder apart, for people and programs; NULL: nothing does */
     bool allows_update;
     bool forgets_texts; /* as in cir_settings */
 } cir__serve_options;

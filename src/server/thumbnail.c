@@ -38,37 +38,14 @@ static size_t round_size(size_t size_px)
     return sizes[i];
 }
 
-static size_t scaled(size_t length, size_t numerator, size_t denominator)
-{
-    size_t result = (size_t)((double)length * (double)numerator / (double)denominator + 0.5);
-    return result > 0 ? result : 1;
-}
-
-static cir_status shrink(cir_image *image, size_t size_px, cir_error *err)
-{
-    size_t longer = image->width_px > image->height_px ? image->width_px : image->height_px;
-    if (longer <= size_px)
-        return CIR_OK;
-    cir_image small = {0};
-    cir_status status = cir_image_resize(image, scaled(image->width_px, size_px, longer),
-                                         scaled(image->height_px, size_px, longer), CIR_BICUBIC, &small, err);
-    if (status == CIR_OK) {
-        cir_image_done(image);
-        *image = small;
-    }
-    return status;
-}
-
 static cir_status make(const thumbnail *self, cir__blob **blob_out, cir_error *err)
 {
-    /* Twice what is shown, so that the last step is still a good filter's. */
-    const cir_image_options options = {.enough_px = 2 * self->size_px};
+    const cir_image_options options = {.decoder = self->context->decoder};
     cir_image image = {0};
     uint8_t *bytes = NULL;
     size_t size = 0;
-    cir_status status = cir_image_read(self->path, &options, &image, NULL, err);
-    if (status == CIR_OK)
-        status = shrink(&image, self->size_px, err);
+    cir_status status =
+        cir_image_read_thumbnail(self->path, self->size_px, self->size_px, &options, &image, NULL, err);
     if (status == CIR_OK)
         status = cir_image_format_jpeg(&image, QUALITY, &bytes, &size, err);
     if (status == CIR_OK) {

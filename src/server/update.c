@@ -142,7 +142,7 @@ static cir_status run_update(cir__update *self, cir_update_progress *result, cir
                              "FOLDER -o %s",
                              context->index_path, context->index_path);
     /* Never another index that lies there meanwhile, nor a new one where a drive is not mounted. */
-    const cir_update_options options = {.image.allows_shrinking = true,
+    const cir_update_options options = {.image = {.allows_shrinking = true, .decoder = context->decoder},
                                         .only = cir__snapshot_index(snapshot),
                                         .watch = watch,
                                         .watch_context = self};

@@ -1,4 +1,4 @@
-#include "index/gate.h"
+#include "image/gate.h"
 
 void cir__gate_init(cir__gate *gate, size_t room_bytes)
 {
