@@ -366,6 +366,14 @@ def test_headers_without_end_are_refused(hub, models):
     assert result.status == 1 and "config.json" in result.err
 
 
+def test_a_login_page_in_place_of_a_file_says_so(hub, models):
+    page = {"Content-Type": "text/html; charset=utf-8"}
+    hub.scripts["hub", "config.json"] = [lambda handler, name, data: handler.send_data(b"<!DOCTYPE html><title>Log in</title>", page)]
+    assert_refused(pull(hub), models, "config.json: a web page came in its place")
+    hub.scripts["store", WEIGHTS] = [lambda handler, name, data: handler.send_data(bytes(SIZE), page)]
+    assert_refused(pull(hub), models, "came as a web page", "checksum")
+
+
 # -- ranges --
 
 @pytest.mark.parametrize("content_range", ["bytes 0-9/10", f"bytes 99999-{SIZE - 1}/{SIZE}", f"bytes 100000-{SIZE - 1}/{SIZE + 5}", "bytes x", None])

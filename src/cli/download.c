@@ -56,10 +56,24 @@ static long long size_of(const transfer *self)
     return self->request.told.size;
 }
 
+/* A login or an error page in place of the file. */
+static bool is_page(const transfer *self)
+{
+    return strncmp(self->request.headers.content_type, "text/html", 9) == 0;
+}
+
+static bool refuse_page(transfer *self)
+{
+    return REFUSE(self, "%s/%s: a web page came in its place; is there a login or a filter in between?",
+                  self->download->folder_url, self->download->name);
+}
+
 /* The size and the checksum that the hub names, against what is known and allowed. */
-static bool check_told(transfer *self, const cir__hub_told *told)
+static bool check_told(transfer *self, const cir__hub_told *told, bool is_last)
 {
     cir__download *download = self->download;
+    if (is_last && is_page(self) && told->sha256[0] == '\0')
+        return refuse_page(self);
     if (download->n_bytes > 0 && told->size >= 0 && told->size != (long long)download->n_bytes)
         return REFUSE(
             self,
@@ -136,7 +150,7 @@ static bool take_told(void *context, const cir__hub_told *told, bool is_last)
     transfer *self = context;
     if (told->commit[0] != '\0')
         memcpy(self->download->commit, told->commit, sizeof self->download->commit);
-    if (!check_told(self, told))
+    if (!check_told(self, told, is_last))
         return false;
     bool has_proof = take_proof(self, told);
     if (self->fd < 0)
@@ -384,7 +398,6 @@ static bool fetch_part(cir__download *self, const char *url, const char *part, c
         is_fetched = cir__checksums_are_known(wanted) ? fetch(&under_way, url) : fail_unproved(self);
     }
     bool was_kept = under_way.n_kept > 0;
-    bool is_page = strncmp(under_way.request.headers.content_type, "text/html", 9) == 0;
     if (under_way.fd >= 0)
         close(under_way.fd);
     if (!is_fetched || cir__checksums_match(wanted, part, self->sha256, &is_read))
@@ -397,8 +410,9 @@ static bool fetch_part(cir__download *self, const char *url, const char *part, c
         self,
         "%s/%s: %sits checksum is %s, %s %s: it was damaged or changed on the way, and is thrown away; run "
         "it again",
-        self->folder_url, self->name, is_page ? "came as a web page (is there a login in between?); " : "",
-        self->sha256, self->wanted != NULL ? "the known one is" : "the server says",
+        self->folder_url, self->name,
+        is_page(&under_way) ? "came as a web page (is there a login in between?); " : "", self->sha256,
+        self->wanted != NULL ? "the known one is" : "the server says",
         wanted->sha256[0] != '\0' ? wanted->sha256 : wanted->git_sha1);
 }
 

@@ -13,6 +13,8 @@
 #include <curl/curl.h>
 #include <jansson.h>
 
+#include "cli/hub_address.h"
+
 #define MAX_HOPS 8
 #define MAX_URL 1024
 #define MAX_TOKEN 512
@@ -20,19 +22,12 @@
 #define MAX_ASIDE_BYTES ((size_t)1 << 20) /* of a redirection's or an error's body */
 #define MAX_ERROR_BODY 4096
 #define CONNECT_S 30L
-#define SLOW_BYTES_PER_S 1L
+#define SLOW_BYTES_PER_S 1000L
 #define SLOW_S 60L
-
-/* Where an address leads. */
-typedef struct place {
-    bool is_https;
-    long port;
-    char host[CIR__HUB_TEXT_SIZE];
-} place;
 
 struct cir__hub {
     char url[MAX_URL];
-    place place;
+    cir__hub_address address;
     char token[MAX_TOKEN]; /* "": none */
     bool has_proxy;
     bool is_public; /* its host's name is, and the address that it was last reached at */
@@ -60,45 +55,6 @@ static bool fail(char error[CIR__HUB_ERROR_SIZE], const char *format, ...)
     (void)vsnprintf(error, CIR__HUB_ERROR_SIZE, format, arguments);
     va_end(arguments);
     return false;
-}
-
-/* -- addresses -- */
-
-/* False: it is no address of http or https, or bears a password. */
-static bool read_place(const char *url, place *out)
-{
-    char *scheme = NULL;
-    char *host = NULL;
-    char *port = NULL;
-    char *user = NULL;
-    CURLU *parts = curl_url();
-    bool is_good = parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-                   curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-                   curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-                   curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-                   curl_url_get(parts, CURLUPART_USER, &user, 0) != CURLUE_OK &&
-                   (strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0) &&
-                   strlen(host) < sizeof out->host;
-    if (is_good) {
-        out->is_https = strcmp(scheme, "https") == 0;
-        out->port = strtol(port, NULL, 10);
-        (void)snprintf(out->host, sizeof out->host, "%s", host);
-    }
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_free(user);
-    curl_url_cleanup(parts);
-    return is_good;
-}
-
-/* The hub itself, or the same host over TLS. */
-static bool is_of_hub(const cir__hub *hub, const place *at)
-{
-    if (strcasecmp(hub->place.host, at->host) != 0)
-        return false;
-    bool is_same = hub->place.is_https == at->is_https && hub->place.port == at->port;
-    return is_same || (!hub->place.is_https && hub->place.port == 80 && at->is_https && at->port == 443);
 }
 
 static bool is_set(const char *variable)
@@ -156,14 +112,13 @@ static bool set_up(cir__hub *hub, const char *url, char error[CIR__HUB_ERROR_SIZ
     while (n > 0 && url[n - 1] == '/')
         n--;
     cir__hub_copy_text(url, strcspn(url, "@") < n ? 0 : n, shown); /* never a password */
-    if (strstr(url, "://") == NULL || strpbrk(url, "?#") != NULL || n >= sizeof hub->url ||
-        !read_place(url, &hub->place))
+    if (strpbrk(url, "?#") != NULL || n >= sizeof hub->url || !cir__hub_address_parse(url, &hub->address))
         return fail(error, "%s: is no http:// or https:// address of a hub (without user, ? and #)", shown);
     (void)snprintf(hub->url, sizeof hub->url, "%.*s", (int)n, url);
     if (!read_token(hub, error))
         return false;
-    hub->is_public = !cir__hub_is_private_host(hub->place.host);
-    if (hub->token[0] != '\0' && !hub->place.is_https && hub->is_public)
+    hub->is_public = !cir__hub_is_private_host(hub->address.host);
+    if (hub->token[0] != '\0' && !hub->address.is_https && hub->is_public)
         return fail(error, "%s: HF_TOKEN is not sent without encryption; use https, or unset HF_TOKEN",
                     hub->url);
     static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
@@ -407,7 +362,9 @@ static bool fail_status(hop *self)
 static bool fail_transfer(hop *self, CURLcode code, const char *curl_error)
 {
     cir__hub_request *request = self->request;
-    const char *why = curl_error[0] != '\0' ? curl_error : curl_easy_strerror(code);
+    const char *words = curl_error[0] != '\0' ? curl_error : curl_easy_strerror(code);
+    char why[CIR__HUB_TEXT_SIZE];
+    cir__hub_copy_text(words, strlen(words), why); /* it may quote the server */
     if (request->has_ended_early)
         return false;
     request->is_final = true;
@@ -426,26 +383,20 @@ static bool fail_transfer(hop *self, CURLcode code, const char *curl_error)
 /* -- redirections -- */
 
 /* Where the answer sends on to; false where that is refused. */
-static bool find_next(hop *self, const place *from, char url[CIR__HUB_URL_SIZE], place *to)
+static bool find_next(hop *self, cir__hub_address *at, char url[CIR__HUB_URL_SIZE])
 {
     cir__hub_request *request = self->request;
+    cir__hub_address from = *at;
     char *next = NULL;
+    const char *why;
     curl_easy_getinfo(self->hub->curl, CURLINFO_REDIRECT_URL, &next);
     request->is_final = true;
     if (next == NULL || strlen(next) >= CIR__HUB_URL_SIZE)
         return fail(request->error, "%s: is sent on without a usable address (%ld); take another hub",
                     request->url, request->headers.status);
     (void)snprintf(url, CIR__HUB_URL_SIZE, "%s", next);
-    if (!read_place(url, to))
-        return fail(request->error,
-                    "%s: is sent on to what is no http:// or https:// address, which is refused",
-                    request->url);
-    if (from->is_https && !to->is_https)
-        return fail(request->error, "%s: is sent on to %s without encryption, which is refused", request->url,
-                    to->host);
-    if (self->hub->is_public && cir__hub_is_private_host(to->host))
-        return fail(request->error, "%s: is sent on to %s, a host of this network, which is refused",
-                    request->url, to->host);
+    if (!cir__hub_address_may_follow(&from, url, self->hub->is_public, at, &why))
+        return fail(request->error, "%s: %s, which is refused; take another hub", request->url, why);
     request->is_final = false;
     return true;
 }
@@ -453,17 +404,18 @@ static bool find_next(hop *self, const place *from, char url[CIR__HUB_URL_SIZE],
 bool cir__hub_get(cir__hub *hub, cir__hub_request *request)
 {
     char url[CIR__HUB_URL_SIZE];
-    place at;
+    cir__hub_address at;
     request->told = (cir__hub_told){.size = -1};
     request->has_ended_early = request->is_final = false;
     request->wait_s = -1;
     request->error[0] = '\0';
     request->is_final = true;
-    if (snprintf(url, sizeof url, "%s", request->url) >= (int)sizeof url || !read_place(url, &at))
+    if (snprintf(url, sizeof url, "%s", request->url) >= (int)sizeof url || !cir__hub_address_parse(url, &at))
         return fail(request->error, "%.1000s: is no address", request->url);
     for (int i = 0; i <= MAX_HOPS; i++) {
         char curl_error[CURL_ERROR_SIZE] = "";
-        hop self = {.hub = hub, .request = request, .is_from_hub = is_of_hub(hub, &at)};
+        hop self = {
+            .hub = hub, .request = request, .is_from_hub = cir__hub_address_is_of(&hub->address, &at)};
         struct curl_slist *fields = self.is_from_hub ? make_fields(hub) : NULL;
         cir__hub_headers_init(&request->headers);
         request->is_from_hub = self.is_from_hub;
@@ -481,10 +433,8 @@ bool cir__hub_get(cir__hub *hub, cir__hub_request *request)
                               request->headers.status != 306;
         if (!is_redirection)
             return fail_status(&self);
-        place next;
-        if (!find_next(&self, &at, url, &next))
+        if (!find_next(&self, &at, url))
             return false;
-        at = next;
     }
     request->is_final = true;
     return fail(request->error, "%s: is sent on more than %d times; take another hub", request->url,

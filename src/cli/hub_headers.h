@@ -35,12 +35,4 @@ void cir__hub_headers_take(cir__hub_headers *self, const char *line, size_t size
 /* Copies what is printable ASCII of size bytes, other characters as '?', without white space at the ends. */
 void cir__hub_copy_text(const char *bytes, size_t size, char out[CIR__HUB_TEXT_SIZE]);
 
-/* Whether a host's name or literal address is one that only this machine or its network reaches: loopback,
- * private, link-local, and names such as localhost. host may stand in brackets. */
-bool cir__hub_is_private_host(const char *host);
-
-struct sockaddr;
-/* The same of an address to connect to. */
-bool cir__hub_is_private_address(const struct sockaddr *address);
-
 #endif

@@ -70,8 +70,10 @@ int cir__session_open_model_at(const cir__arguments *arguments, const char *path
         if (!cir__arguments_has(arguments, "quiet"))
             fprintf(
                 stderr,
-                "cir: using the small demo encoder, which knows drawn scenes only; for real photos name a "
-                "model with --model DIR or NAME (cir model list; see the README)\n");
+                "cir: using the small demo encoder, which was trained on drawings and does not understand "
+                "photographs; for real photos fetch a model (cir model pull clip-vit-base-patch32) and name "
+                "it "
+                "with --model\n");
     }
     cir_error err;
     return cir__known_model_open(path, &options, model_out, &err) == CIR_OK ? CIR__DONE
