@@ -71,6 +71,16 @@ bool cir__grow(void **items, size_t *capacity, size_t n_needed, size_t item_byte
     return true;
 }
 
+bool cir__memory_has_room(size_t n_bytes)
+{
+    /* Address space, which is what limits and the system's promises count; no page of it is touched. */
+    void *room = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room == MAP_FAILED)
+        return false;
+    (void)munmap(room, n_bytes);
+    return true;
+}
+
 char *cir__copy_text(const char *text)
 {
     size_t size = strlen(text) + 1;

@@ -23,6 +23,11 @@ void *cir__new_unset(size_t n_items, size_t item_bytes);
  * least doubles. false, with everything as it was, where memory is short. */
 bool cir__grow(void **items, size_t *capacity, size_t n_needed, size_t item_bytes);
 
+/* Whether the system would give n_bytes more now. To be asked before a library is called that ends the
+ * process, or does not return, where it is refused what it needs: a real shortage is then met as an error.
+ * What others take between the question and the call is not known. */
+bool cir__memory_has_room(size_t n_bytes);
+
 /* A copy of a string, NULL where memory is short. Free with free(). */
 char *cir__copy_text(const char *text);
 

@@ -143,10 +143,12 @@ static void moment_task(void *context, size_t i_task, size_t i_thread)
     size_t i = i_task / job->n_tiles, j = i_task % job->n_tiles, dim = job->dim;
     if (j < i)
         return;
+    cir__blas_enter();
     cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)tile_size(job, i),
                 (blasint)tile_size(job, j), (blasint)job->n_rows, 1.0 / (double)(job->n_rows - 1),
                 job->centred + i * TILE, (blasint)dim, job->centred + j * TILE, (blasint)dim, 0,
                 job->moment + i * TILE * dim + j * TILE, (blasint)dim);
+    cir__blas_leave();
 }
 
 cir_status cir__rows_moment(const float *rows, size_t n_rows, size_t dim, const float *mean, cir_pool *pool,
@@ -157,13 +159,15 @@ cir_status cir__rows_moment(const float *rows, size_t n_rows, size_t dim, const 
     if (!cir__blas_fits(n_rows) || !cir__blas_fits(dim))
         return cir__fail(err, CIR_LIMIT, "second moment: %zu rows of dimension %zu are too many", n_rows,
                          dim);
+    cir_status status = cir__blas_init("second moment", err);
+    if (status != CIR_OK)
+        return status;
     double *centred = cir__new_unset(n_rows, dim * sizeof *centred);
     if (centred == NULL)
         return cir__fail_memory(err, "second moment");
     for (size_t r = 0; r < n_rows; r++)
         for (size_t i = 0; i < dim; i++)
             centred[r * dim + i] = (double)rows[r * dim + i] - (double)mean[i];
-    cir__blas_init();
     moment_job job = {n_rows, dim, (dim + TILE - 1) / TILE, centred, moment_out};
     cir__pool_run(pool, job.n_tiles * job.n_tiles, moment_task, &job);
     for (size_t i = 0; i < dim; i++)
