@@ -6,8 +6,14 @@
 #include <vips/vips.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* What GLib and the codecs take for one picture beside its pixels, on a thread that has taken nothing yet;
+ * and what libvips takes to start, with its modules. Refused the least of it, GLib ends the process. */
+#define ROOM_BYTES ((size_t)96 << 20)
+#define START_ROOM_BYTES ((size_t)192 << 20)
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool is_started;
 
 static void ignore_log(const char *domain, GLogLevelFlags level, const char *message, void *data)
@@ -47,8 +53,15 @@ cir_status cir__vips_start(cir_error *err)
     /* The only state of the library that is the process' own, because libvips' is: its start is not
      * thread-safe and may happen once only. It is never shut down: others in the process may be using it too.
      */
-    (void)pthread_once(&once, start);
-    if (!is_started)
+    pthread_mutex_lock(&lock);
+    const bool has_room = cir__memory_has_room(is_started ? ROOM_BYTES : START_ROOM_BYTES);
+    if (!is_started && has_room)
+        start();
+    const bool is_ready = is_started;
+    pthread_mutex_unlock(&lock);
+    if (!has_room)
+        return cir__fail_memory(err, "decoding");
+    if (!is_ready)
         return cir__fail(err, CIR_UNSUPPORTED, "libvips: does not start; reinstall it (Debian: libvips42)");
     return CIR_OK;
 }

@@ -4,8 +4,9 @@
 
 #include "cir/status.h"
 
-/* Call before anything of libvips; cheap after the first time. Thread-safe. Errors: CIR_UNSUPPORTED (libvips
- * does not start). */
+/* Call before each piece of work with libvips; cheap after the first time. Thread-safe. Errors:
+ * CIR_UNSUPPORTED (libvips does not start), CIR_NO_MEMORY (it would not get what it needs, and end the
+ * process). */
 CIR_MUST_CHECK cir_status cir__vips_start(cir_error *err);
 
 /* Call after a piece of work on the thread that did it: drops libvips' memory for this thread and its errors.

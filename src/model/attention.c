@@ -54,6 +54,8 @@ static dnnl_status_t make_step(const cir__attention *self, dnnl_engine_t engine,
     cir__layout right = NULL;
     cir__layout to = NULL;
     dnnl_status_t failure;
+    if (!cir__onednn_has_room(1))
+        return dnnl_out_of_memory;
     if (kind == LOOK) {
         failure = cir__layout_new_spaced((const dnnl_dims_t){n, n_head}, dnnl_bf16,
                                          (const dnnl_dims_t){far, 1}, &left);

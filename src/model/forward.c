@@ -11,6 +11,7 @@
 #include "model/attention.h"
 #include "model/carver.h"
 #include "model/layer.h"
+#include "model/onednn.h"
 
 /* Queries of a head that are looked at together: bounds the memory of their scores. */
 #define QUERY_ROWS 128
@@ -437,6 +438,8 @@ cir_status cir__forward_run(cir__forward *self, cir_pool *pool, const cir__batch
     self->batch = batch;
     self->features = features_out;
     self->is_short = false;
+    if (!cir__onednn_has_room(self->n_threads))
+        return cir__fail_memory(err, "encoder");
     cut(self, batch->n_rows);
     for (size_t i = 0; i <= config->n_layers && !self->is_short; i++) {
         self->i_layer = i;

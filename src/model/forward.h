@@ -66,7 +66,8 @@ CIR_MUST_CHECK cir_status cir__forward_new(const cir__tower *tower, cir_pool *po
 void cir__forward_free(cir__forward *forward); /* NULL is allowed */
 
 /* features_out: [n_sequences, dim]. *i_bad_out is the first sequence whose feature has no length, with
- * CIR_FORMAT, whose message is the caller's to write. Errors: CIR_FORMAT, CIR_UNSUPPORTED (oneDNN fails). */
+ * CIR_FORMAT, whose message is the caller's to write. Errors: CIR_FORMAT, CIR_NO_MEMORY, CIR_UNSUPPORTED
+ * (oneDNN fails). */
 CIR_MUST_CHECK cir_status cir__forward_run(cir__forward *forward, cir_pool *pool, const cir__batch *batch,
                                            float *features_out, size_t *i_bad_out, cir_error *err);
 

@@ -1,10 +1,19 @@
 #include "model/onednn.h"
 
+#include "base/memory.h"
+
+/* Many times what a primitive of a tower was seen to take. */
+#define ROOM_BYTES ((size_t)16 << 20)
+
+bool cir__onednn_has_room(size_t n_threads)
+{
+    size_t n_bytes;
+    return cir__size_mul(n_threads, ROOM_BYTES, &n_bytes) && cir__memory_has_room(n_bytes);
+}
+
 #if DNNL_VERSION_MAJOR == 2
 
 #include <stdlib.h>
-
-#include "base/memory.h"
 
 dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_data_type_t kind,
                               dnnl_format_tag_t tag, cir__layout *layout_out)

@@ -6,6 +6,9 @@
 #ifndef CIR_MODEL_ONEDNN_H
 #define CIR_MODEL_ONEDNN_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <dnnl.h>
 
 #if DNNL_VERSION_MAJOR == 2
@@ -17,6 +20,11 @@ typedef const_dnnl_memory_desc_t cir__layout_view;
 #else
 #error "cir needs oneDNN 2 or 3"
 #endif
+
+/* Whether there is room for what oneDNN takes by itself to make one primitive (its code, in pieces of 256
+ * KiB), or for n_threads that run one. To be asked first: refused memory it writes through NULL, or ends the
+ * process. */
+bool cir__onednn_has_room(size_t n_threads);
 
 /* The layout of items of a kind with n_dims dimensions. Free with cir__layout_free. */
 dnnl_status_t cir__layout_new(int n_dims, const dnnl_dims_t dims, dnnl_data_type_t kind,

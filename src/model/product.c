@@ -71,6 +71,8 @@ bool cir__product_has_bf16(void)
 cir_status cir__engine_new(struct dnnl_engine **engine_out, cir_error *err)
 {
     *engine_out = NULL;
+    if (!cir__onednn_has_room(1))
+        return cir__fail_memory(err, "model");
     dnnl_status_t failure = dnnl_engine_create(engine_out, dnnl_cpu, 0);
     return failure == dnnl_success ? CIR_OK : fail_dnnl(err, failure, "model");
 }
@@ -128,6 +130,8 @@ static items items_of(cir__product_kind kind)
 static dnnl_status_t make_kernel(cir__product *product, size_t i_block, struct dnnl_engine *engine,
                                  dnnl_primitive_attr_t attributes, cir__layout_view weights)
 {
+    if (!cir__onednn_has_room(1))
+        return dnnl_out_of_memory;
     int64_t n_rows = (int64_t)cir__product_block_rows[i_block];
     int64_t n_in = (int64_t)product->n_in;
     int64_t n_out = (int64_t)product->n_out;
@@ -229,7 +233,7 @@ cir_status cir__product_pack(const cir__product *product, struct dnnl_engine *en
         failure = dnnl_reorder_primitive_desc_create(&descriptor, plain, engine, packed_layout(product),
                                                      engine, NULL);
     if (failure == dnnl_success)
-        failure = dnnl_primitive_create(&reorder, descriptor);
+        failure = cir__onednn_has_room(1) ? dnnl_primitive_create(&reorder, descriptor) : dnnl_out_of_memory;
     if (failure == dnnl_success)
         failure = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
     if (failure == dnnl_success)
@@ -300,7 +304,7 @@ cir_status cir__lane_new(struct dnnl_engine *engine, const cir__product *const *
     dnnl_status_t failure = dnnl_out_of_memory;
     lane->scratch = cir__new(scratch_bytes, 1);
     lane->memories = cir__new(n_products, sizeof *lane->memories);
-    if (lane->scratch != NULL && lane->memories != NULL)
+    if (lane->scratch != NULL && lane->memories != NULL && cir__onednn_has_room(1))
         failure = dnnl_stream_create(&lane->stream, engine, dnnl_stream_default_flags);
     if (failure == dnnl_success)
         failure = make_memories(lane, engine);
