@@ -16,7 +16,8 @@ enum { SEEN = 1, VANISHED = 2, FORGOTTEN = 4 }; /* flags */
 
 #define MAX_TWINS                                                                                            \
     64 /* of one content that are looked at: many copies of a picture must not cost their square */
-#define MAX_CHANGES 8192 /* marked as vanished in one commit */
+#define MAX_CHANGES 8192                           /* marked as vanished in one commit */
+#define ORDINARY_PICTURE_BYTES ((size_t)192 << 20) /* with all that decoding takes */
 
 static void visit_state(void *context, size_t id, cir__row_state state)
 {
@@ -343,6 +344,11 @@ cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *
     size_t n_stored = 0;
     size_t n_failed = 0;
     *applied_out = (cir__applied){CIR__APPLIED_UNCHANGED, CIR__CHANGE_NONE};
+    /* A picture that is too large for this machine fails by itself; where an ordinary one finds no room, all
+     * would. */
+    if (result == CIR__JOB_FAILED && job->why.status == CIR_NO_MEMORY &&
+        !cir__memory_has_room(ORDINARY_PICTURE_BYTES))
+        return cir__fail(err, CIR_NO_MEMORY, "%s", job->why.message);
     cir__row row;
     bool is_new;
     cir_status status = begin(apply, err);

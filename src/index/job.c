@@ -37,6 +37,17 @@ static cir_status decode(cir__job *job, const cir__job_settings *settings, const
     return status;
 }
 
+static void decode_or_leave(cir__job *job, const cir__job_settings *settings, const uint8_t *bytes,
+                            size_t size)
+{
+    const cir_status status = decode(job, settings, bytes, size);
+    if (status == CIR_OK)
+        job->result = CIR__JOB_DECODED;
+    /* Not the picture's fault: as if it could not be read, it is tried again by the next update. */
+    if (status == CIR_NO_MEMORY)
+        job->has_hash = false;
+}
+
 static void start(cir__job *job)
 {
     job->result = CIR__JOB_FAILED;
@@ -74,8 +85,8 @@ void cir__job_run(cir__job *job, const cir__job_settings *settings)
         job->result = CIR__JOB_SAME;
     else if (job->decoded == 0)
         job->result = CIR__JOB_KNOWN;
-    else if (decode(job, settings, bytes, size) == CIR_OK)
-        job->result = CIR__JOB_DECODED;
+    else
+        decode_or_leave(job, settings, bytes, size);
     free(bytes);
 }
 
@@ -87,7 +98,6 @@ void cir__job_run_again(cir__job *job, const cir__job_settings *settings, size_t
     if (read_file(job, &bytes, &size) != CIR_OK)
         return;
     job->decoded = (cir__encoder_set)1 << i_encoder;
-    if (decode(job, settings, bytes, size) == CIR_OK)
-        job->result = CIR__JOB_DECODED;
+    decode_or_leave(job, settings, bytes, size);
     free(bytes);
 }
