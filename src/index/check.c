@@ -32,15 +32,34 @@ typedef struct check {
     cir__findings findings;
     char *texts[MAX_TEXTS]; /* of the catalogue's findings */
     size_t n_texts;
+    cir_error unseen; /* why something could not be looked at, which nobody may take for sound */
 } check;
+
+/* What is not there, and what is a link or the like and told of by its name, need not be looked at. */
+static void note_unseen(check *c, cir_status status, const cir_error *why)
+{
+    if (status != CIR_OK && status != CIR_NOT_FOUND && status != CIR_FORMAT && c->unseen.status == CIR_OK)
+        c->unseen = *why;
+}
+
+static void list_names(check *c, const cir__folder *folder, cir__folder_visit *visit)
+{
+    cir_error why = {0};
+    if (!cir__folder_list(folder, visit, c))
+        note_unseen(c, cir__fail(&why, CIR_IO, "%s: cannot be listed", cir__folder_name(folder)), &why);
+}
 
 static void visit_finding(void *context, const char *finding)
 {
     check *c = context;
-    if (c->n_texts < MAX_TEXTS)
-        c->texts[c->n_texts] = cir__copy_text(finding);
-    if (c->n_texts < MAX_TEXTS && c->texts[c->n_texts] != NULL)
-        c->n_texts++;
+    cir_error why = {0};
+    /* SQLite's own words where it could not look at all. */
+    const bool is_looked_at = strcmp(finding, "out of memory") != 0;
+    char *text = is_looked_at && c->n_texts < MAX_TEXTS ? cir__copy_text(finding) : NULL;
+    if (text != NULL)
+        c->texts[c->n_texts++] = text;
+    else if (c->n_texts < MAX_TEXTS)
+        note_unseen(c, cir__fail_memory(&why, CIR__CATALOGUE_NAME), &why);
 }
 
 static void count_finding(void *context, const char *finding)
@@ -54,6 +73,8 @@ static cir_status check_catalogue(check *c, cir_error *err)
     cir_status status = cir__catalogue_check(c->store, visit_finding, c, err);
     if (status != CIR_OK)
         return status;
+    if (c->unseen.status != CIR_OK)
+        return cir__fail(err, c->unseen.status, "%s", c->unseen.message);
     size_t n_left = c->n_texts;
     if (c->repairs && c->n_texts > 0) {
         cir_error why;
@@ -144,19 +165,26 @@ static void visit_features(void *context, const cir__folder *features, const cha
                            const struct stat *facts)
 {
     cir__folder *folder;
+    cir_error why;
     check_name(context, features, name, facts);
-    if (S_ISDIR(facts->st_mode) && cir__folder_open_in(features, name, false, &folder, NULL) == CIR_OK) {
-        (void)cir__folder_list(folder, visit_name_of_model, context);
-        cir__folder_close(folder);
-    }
+    if (!S_ISDIR(facts->st_mode))
+        return;
+    cir_status status = cir__folder_open_in(features, name, false, &folder, &why);
+    if (status == CIR_OK)
+        list_names(context, folder, visit_name_of_model);
+    note_unseen(context, status, &why);
+    cir__folder_close(folder);
 }
 
 static void check_names(check *c)
 {
     cir__folder *features;
-    (void)cir__folder_list(c->place.folder, visit_own_name, c);
-    if (cir__layout_open_features(&c->place, &features, NULL) == CIR_OK)
-        (void)cir__folder_list(features, visit_features, c);
+    cir_error why;
+    list_names(c, c->place.folder, visit_own_name);
+    cir_status status = cir__layout_open_features(&c->place, &features, &why);
+    if (status == CIR_OK)
+        list_names(c, features, visit_features);
+    note_unseen(c, status, &why);
     cir__folder_close(features);
 }
 
@@ -164,7 +192,10 @@ static void check_names(check *c)
 static void check_texts(check *c, const cir_index_model *model)
 {
     cir__folder *folder;
-    if (cir__layout_open_model(&c->place, model->key, false, &folder, NULL) != CIR_OK)
+    cir_error why;
+    cir_status status = cir__layout_open_model(&c->place, model->key, false, &folder, &why);
+    note_unseen(c, status, &why);
+    if (status != CIR_OK)
         return;
     const char *finding = cir__texts_examine(folder, model->dim);
     if (finding != NULL)
@@ -215,10 +246,13 @@ static void visit_model_folder(void *context, const cir__folder *features, const
     check *c = context;
     bool is_folder = S_ISDIR(facts->st_mode);
     cir__folder *folder;
+    cir_error why;
     for (size_t i = 0; i < c->n_models; i++)
         if (strcmp(c->models[i].key, name) == 0) {
-            if (cir__folder_open_in(features, name, false, &folder, NULL) == CIR_OK)
-                (void)cir__folder_list(folder, visit_file_of_model, c);
+            cir_status status = cir__folder_open_in(features, name, false, &folder, &why);
+            if (status == CIR_OK)
+                list_names(c, folder, visit_file_of_model);
+            note_unseen(c, status, &why);
             cir__folder_close(folder);
             return;
         }
@@ -280,8 +314,16 @@ cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool, cir_c
             cir__findings_add(&c.findings, false, "%s", why.message);
         status = CIR_OK;
     }
-    if (status == CIR_OK && cir__layout_open_features(&c.place, &features, NULL) == CIR_OK)
-        (void)cir__folder_list(features, visit_model_folder, &c);
+    if (status == CIR_OK) {
+        cir_status listed = cir__layout_open_features(&c.place, &features, &why);
+        note_unseen(&c, listed, &why);
+        if (listed == CIR_OK)
+            list_names(&c, features, visit_model_folder);
+    }
+    if (status == CIR_OK && c.unseen.status != CIR_OK) {
+        status = c.unseen.status;
+        why = c.unseen;
+    }
     /* What was looked at last may be another's by now. */
     if (status == CIR_OK)
         status = cir__store_check(c.store, &why);
