@@ -327,9 +327,11 @@ static json_t *describe(finding *self, double started)
     return document;
 }
 
-static cir_status format(json_t *document, cir__blob **blob_out, cir_error *err)
+/* n_refused: before the document was begun. What may lack something is neither answered nor kept. */
+static cir_status format(json_t *document, size_t n_refused, cir__blob **blob_out, cir_error *err)
 {
-    char *text = document != NULL ? json_dumps(document, CIR__JSON_WIRE) : NULL;
+    char *text =
+        document != NULL && cir__json_n_refused() == n_refused ? json_dumps(document, CIR__JSON_WIRE) : NULL;
     if (text != NULL)
         *blob_out = cir__blob_new(text, strlen(text));
     free(text);
@@ -343,6 +345,7 @@ cir_status cir__find(cir__context *context, cir__snapshot *snapshot, const cir__
     finding self = {
         .context = context, .snapshot = snapshot, .index = cir__snapshot_index(snapshot), .request = request};
     json_t *document = NULL;
+    const size_t n_refused = cir__json_n_refused();
     double started = cir__clock_seconds();
     cir_status status = choose_rows(&self, err);
     if (status == CIR_OK && request->has_id)
@@ -363,7 +366,7 @@ cir_status cir__find(cir__context *context, cir__snapshot *snapshot, const cir__
     if (document != NULL)
         status = add_scatter(&self, document, err);
     if (status == CIR_OK)
-        status = format(document, blob_out, err);
+        status = format(document, n_refused, blob_out, err);
     if (status == CIR_OK) {
         cir__metrics_time(context->metrics, CIR__STAGE_ENCODE, self.encode_seconds);
         cir__metrics_time(context->metrics, CIR__STAGE_SEARCH, cir__clock_seconds() - composed_at);

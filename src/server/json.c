@@ -1,15 +1,40 @@
 #include "server/json.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include <glib.h>
+
+static atomic_size_t n_refused;
+
+static void *take(size_t size)
+{
+    void *memory = malloc(size);
+    if (memory == NULL && size > 0)
+        atomic_fetch_add(&n_refused, 1);
+    return memory;
+}
+
+void cir__json_watch_memory(void)
+{
+    json_set_alloc_funcs(take, free);
+}
+
+size_t cir__json_n_refused(void)
+{
+    return atomic_load(&n_refused);
+}
 
 json_t *cir__json_text(const char *bytes)
 {
     if (bytes == NULL)
         return json_null();
+    /* GLib ends the process where memory is short, so that it is asked only where bytes are to be mended. */
+    if (g_utf8_validate(bytes, -1, NULL))
+        return json_string_nocheck(bytes);
     gchar *valid = g_utf8_make_valid(bytes, -1);
     json_t *text = json_string(valid);
     g_free(valid);

@@ -2,9 +2,19 @@
 #ifndef CIR_SERVER_JSON_H
 #define CIR_SERVER_JSON_H
 
+#include <stddef.h>
+
 #include <jansson.h>
 
 #include "cir/cir.h"
+
+/* Has every refusal of memory to a JSON document be counted, in the whole process: a member for which there
+ * was none is left out without a word, and what was made since may not be whole. To be called before any
+ * document is made. */
+void cir__json_watch_memory(void);
+
+/* How many allocations for documents were refused until now; 0 where none is watched. */
+size_t cir__json_n_refused(void);
 
 /* A JSON string of bytes that may not be UTF-8: what is not becomes U+FFFD. NULL becomes null. */
 json_t *cir__json_text(const char *bytes);

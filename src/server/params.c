@@ -58,7 +58,7 @@ static cir_status add_pair(cir__params *params, char *pair, cir_error *err)
 
 cir_status cir__params_parse(const char *target, cir__params *params_out, cir_error *err)
 {
-    *params_out = (cir__params){0};
+    *params_out = (cir__params){.path = ""};
     char *memory = strdup(target);
     if (memory == NULL)
         return cir__refuse_memory(err);

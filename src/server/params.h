@@ -20,7 +20,8 @@ typedef struct cir__params {
 } cir__params;
 
 /* End with cir__params_done. Errors: CIR_ARGUMENT: a bad escape, a zero, a space or control character that is
- * not escaped, too many parameters, one that comes twice. CIR_NO_MEMORY. */
+ * not escaped, too many parameters, one that comes twice. CIR_NO_MEMORY. After any of them what is there may
+ * be read: path is never NULL. */
 CIR_MUST_CHECK cir_status cir__params_parse(const char *target, cir__params *params_out, cir_error *err);
 void cir__params_done(cir__params *params); /* a zeroed one is allowed */
 

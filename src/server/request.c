@@ -14,6 +14,7 @@ cir__request *cir__request_new(cir__context *context, const char *target)
     if (request == NULL)
         return NULL;
     request->context = context;
+    request->n_json_refused = cir__json_n_refused();
     request->target_status = cir__params_parse(target, &request->params, &request->target_error);
     return request;
 }
@@ -230,7 +231,9 @@ void cir__reply_retry_after(cir__request *request, unsigned seconds)
 
 void cir__reply_json(cir__request *request, unsigned status, json_t *document)
 {
-    char *text = document != NULL ? json_dumps(document, CIR__JSON_WIRE) : NULL;
+    /* Where memory was refused to any document meanwhile, this one may lack something. */
+    bool is_whole = document != NULL && cir__json_n_refused() == request->n_json_refused;
+    char *text = is_whole ? json_dumps(document, CIR__JSON_WIRE) : NULL;
     json_decref(document);
     if (text == NULL) {
         static const char short_of_memory[] =

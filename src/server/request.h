@@ -48,6 +48,7 @@ struct cir__request {
     size_t id;
     const char *name;
     double received_at;
+    size_t n_json_refused; /* before it came: see cir__json_n_refused */
 
     bool has_begun, is_dispatched, is_waiting;
     struct MHD_PostProcessor *parts; /* of a multipart body */

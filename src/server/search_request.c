@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/fail.h"
+#include "server/json.h"
 
 /* Settings that name files: no path of a request reaches the file system. */
 static bool names_file(const char *key, const char *value)
@@ -256,13 +257,15 @@ static void add_value(void *context, const char *key, const char *value, const c
 char *cir__settings_key(cir_method method, const cir_settings *settings, bool is_of_composer)
 {
     bool is_freedom = method == CIR_METHOD_FREEDOM || method == CIR_METHOD_FREEDOM_MINUS;
+    const size_t n_refused = cir__json_n_refused();
     listing list = {json_array(), is_of_composer && !is_freedom};
     /* BASIC's two forms differ in a setting only. */
     if (is_of_composer && method == CIR_METHOD_BASIC)
         method = CIR_METHOD_BASIC_MINUS;
     json_array_append_new(list.values, json_string(cir_method_name(method)));
     cir_settings_list(settings, add_value, &list);
-    char *key = json_dumps(list.values, JSON_COMPACT);
+    /* A key that lacks something would be another's. */
+    char *key = cir__json_n_refused() == n_refused ? json_dumps(list.values, JSON_COMPACT) : NULL;
     json_decref(list.values);
     return key;
 }
