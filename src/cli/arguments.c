@@ -85,8 +85,9 @@ static const cir__flag *find_letter(const cir__command *command, size_t n, int l
     return NULL;
 }
 
-cir__arguments *cir__arguments_parse(const cir__command *command, int argc, char **argv)
+cir__arguments *cir__arguments_parse(const cir__command *command, int argc, char **argv, int *status_out)
 {
+    *status_out = CIR__USAGE;
     size_t n = count_flags(command->flags) + count_flags(common_flags);
     struct option *longs = calloc(n + 1, sizeof *longs);
     char *letters = calloc(2 * n + 2, 1);
@@ -95,7 +96,8 @@ cir__arguments *cir__arguments_parse(const cir__command *command, int argc, char
         arguments->given = calloc((size_t)argc + 1, sizeof *arguments->given);
     bool is_understood = longs != NULL && letters != NULL && arguments != NULL && arguments->given != NULL;
     if (!is_understood) {
-        fprintf(stderr, "cir: memory could not be had\n");
+        fprintf(stderr, "cir: memory could not be had; close other programs\n");
+        *status_out = CIR__FAILED;
         goto done;
     }
     arguments->command = command;

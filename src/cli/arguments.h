@@ -29,9 +29,9 @@ typedef struct cir__command {
     int (*run)(const cir__arguments *arguments);
 } cir__command;
 
-/* Reads argv (the command's name first). NULL, after a message on standard error, when it is not understood.
- * Free with cir__arguments_free. */
-cir__arguments *cir__arguments_parse(const cir__command *command, int argc, char **argv);
+/* Reads argv (the command's name first). NULL, after a message on standard error, when it is not understood
+ * or memory is short; *status_out is then the program's exit status. Free with cir__arguments_free. */
+cir__arguments *cir__arguments_parse(const cir__command *command, int argc, char **argv, int *status_out);
 void cir__arguments_free(cir__arguments *arguments);
 
 /* Was it given? */

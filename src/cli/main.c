@@ -7,6 +7,8 @@
 #include "cir/cir.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/shortage.h"
+#include "server/json.h"
 
 static const cir__command *const commands[] = {
     &cir__command_index,  &cir__command_search,     &cir__command_info,       &cir__command_check,
@@ -50,10 +52,11 @@ static const cir__command *find_command(char **words, int *n_words_out)
 
 static int run_command(const cir__command *command, int argc, char **argv)
 {
-    cir__arguments *arguments = cir__arguments_parse(command, argc, argv);
+    int status;
+    cir__arguments *arguments = cir__arguments_parse(command, argc, argv, &status);
     if (arguments == NULL)
-        return CIR__USAGE;
-    int status = CIR__DONE;
+        return status;
+    status = CIR__DONE;
     if (cir__arguments_has(arguments, "help"))
         cir__command_print_help(command);
     else
@@ -62,9 +65,14 @@ static int run_command(const cir__command *command, int argc, char **argv)
     return status;
 }
 
-/* Answers that could not be written (a full disk, a closed pipe) must not pass for success. */
+/* Answers that could not be written (a full disk, a closed pipe) or made whole must not pass for success. */
 static int flush_answers(int status)
 {
+    if (cir__json_n_refused() > 0 && status == CIR__DONE) {
+        fprintf(stderr,
+                "cir: memory could not be had, so that results may lack something; close other programs\n");
+        return CIR__FAILED;
+    }
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == CIR__DONE) {
         perror("cir: standard output: cannot be written");
         return CIR__FAILED;
@@ -75,6 +83,7 @@ static int flush_answers(int status)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
+    cir__shortage_prepare();
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
         printf("cir %s\n", cir_version());
         return flush_answers(CIR__DONE);

@@ -108,14 +108,26 @@ int cir__session_init_settings(const cir__arguments *arguments, cir_method metho
 
 static volatile sig_atomic_t is_interrupted;
 
+/* How long a command may take to end by itself: what is committed is safe at any moment. */
+#define SECONDS_TO_END 20
+
 static void note_interrupt(int signal_number)
 {
-    is_interrupted = 1;
+    is_interrupted = signal_number;
     signal(signal_number, SIG_DFL);
+    (void)alarm(SECONDS_TO_END);
+}
+
+/* One signal is enough, wherever the command is stuck: it ends as if that had not been caught. */
+static void end_by_interrupt(int signal_number)
+{
+    (void)signal_number;
+    (void)raise(is_interrupted);
 }
 
 void cir__session_catch_interrupts(void)
 {
+    signal(SIGALRM, end_by_interrupt);
     signal(SIGINT, note_interrupt);
     signal(SIGTERM, note_interrupt);
     signal(SIGHUP, note_interrupt);

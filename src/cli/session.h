@@ -40,7 +40,8 @@ int cir__session_read_settings(const cir__arguments *arguments, cir_method defau
 int cir__session_init_settings(const cir__arguments *arguments, cir_method method, const char *const *own,
                                cir_settings *settings_out);
 
-/* From now on Ctrl-C and a polite kill ask the running work to end (a second Ctrl-C ends it at once). */
+/* From now on Ctrl-C and a polite kill ask the running work to end; should it not within 20 seconds, wherever
+ * it is stuck, or at a second one, the process ends by the signal. */
 void cir__session_catch_interrupts(void);
 bool cir__session_is_interrupted(void);
 
