@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from conftest import draw_photo, run_cir
-from serving import Events, Server, multipart, serving
+from serving import Events, Server, multipart, serving, write_token
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -314,7 +314,9 @@ def test_files_are_handed_out_as_they_are(server):
     head = server.request("HEAD", f"/v1/images/{number}/file")
     assert head.body == b"" and int(head.headers["Content-Length"]) == len(answer.body)
     download = server.get(f"/v1/images/{number}/file?download=1")
-    assert download.headers["Content-Disposition"] == "attachment; filename*=UTF-8''05.jpg"
+    assert download.headers["Content-Disposition"] == "attachment; filename=\"05.jpg\"; filename*=UTF-8''05.jpg"
+    assert server.get(f"/v1/images/{number}/file", Range="bytes=1-4").body == answer.body[1:5]
+    assert server.get(f"/v1/images/{number}/file", Range=f"bytes={len(answer.body)}-").status == 416
     assert server.get(f"/v1/images/{number}/file?download=2").status == 400
     assert server.get("/v1/images/999/file").status == 404
 
@@ -595,10 +597,10 @@ def test_https(place, tmp_path):
     ([], 2, "one index"), (["no.cir"], 1, "no index"), (["INDEX", "--port", "70000"], 2, "--port"),
     (["INDEX", "--address", "somewhere"], 1, "address"), (["INDEX", "--tls-key", "x"], 2, "together"),
     (["INDEX", "--token-file", "nowhere"], 1, "nowhere"), (["INDEX", "--token-file", "SHORT"], 1, "token"),
-    (["INDEX", "--model", "nowhere"], 1, "nowhere"), (["INDEX", "--address", "192.0.2.1"], 1, "cannot be listened"),
+    (["INDEX", "--model", "nowhere"], 1, "nowhere"), (["INDEX", "--address", "192.0.2.1"], 1, "no such address"),
 ])
 def test_wrong_usage(place, tmp_path, options, status, says):
-    (tmp_path / "short").write_text("secret\n")
+    write_token(tmp_path / "short", "secret\n")
     names = {"INDEX": place / "photos.cir", "SHORT": tmp_path / "short"}
     result = run_cir("serve", *[names.get(option, option) for option in options])
     assert result.status == status and says in result.err, result.err
@@ -621,7 +623,7 @@ def test_words_are_kept_beside_the_index_unless_told_otherwise(place, tmp_path):
 
 def test_a_taken_port_is_told(server, place):
     result = run_cir("serve", place / "photos.cir", "--port", server.port)
-    assert result.status == 1 and "--port" in result.err
+    assert result.status == 1 and "already in use" in result.err and "--port" in result.err
 
 
 def test_it_ends_politely(place):
@@ -633,8 +635,7 @@ def test_it_ends_politely(place):
 
 
 def test_tokens_and_sites_are_refused_on_every_path(server, place, tmp_path):
-    (tmp_path / "token").write_text("an-example-of-a-token\n")
-    with serving(place / "photos.cir", "--token-file", tmp_path / "token") as guarded:
+    with serving(place / "photos.cir", "--token-file", write_token(tmp_path / "token", "an-example-of-a-token\n")) as guarded:
         for path, operations in OPENAPI["paths"].items():
             concrete = path.replace("{id}", "1").replace("{name}", "app.js")
             for method, operation in operations.items():
@@ -679,6 +680,8 @@ def test_the_description_says_what_was_seen(server):
                 assert kind == type_ or type_.endswith("/*"), (path, kind)
             if answer.body and type_ == "application/json":
                 jsonschema.Draft202012Validator({**content["schema"], "components": OPENAPI["components"]}).validate(answer.json)
+    # Answers to what is no request of any path: serve_smuggling_test and serve_guard_test ask for them.
+    everywhere = {"400", "405", "408", "414", "429", "431", "501", "503"}
     described = {(path, int(status)) for path, operations in OPENAPI["paths"].items() for operation in operations.values()
-                 for status in operation["responses"]}
+                 for status in operation["responses"] if status not in everywhere or (path, status) in (("/v1/search", "400"), ("/v1/search", "503"), ("/readyz", "503"))}
     assert described - seen == set()

@@ -115,6 +115,13 @@ class Server:
         return self.process.returncode
 
 
+def write_token(path, token):
+    """A token's file, which nobody else can read; its path."""
+    path.touch(0o600)
+    path.write_text(token)
+    return path
+
+
 def read_all(connection):
     got = b""
     with contextlib.suppress(TimeoutError, ConnectionError):

@@ -86,7 +86,7 @@ def test_busy_server_is_asked_again(page, server):
     page.js("""
         const real = window.fetch;
         window.turns = 0;
-        window.fetch = (path, options) => String(path).endsWith("/v1/search") && window.turns++ < 2
+        window.fetch = (path, options) => String(path).endsWith("v1/search") && window.turns++ < 2
             ? Promise.resolve(new Response(JSON.stringify({error: {code: "BUSY", message: "busy"}}), {status: 503, headers: {"Retry-After": "1"}}))
             : real(path, options);""")
     page.find("#text").send_keys(WORDS)
@@ -129,6 +129,7 @@ def test_addresses_that_cannot_be_answered_say_why(page, server):
 def test_token_is_asked_for_and_taken_from_the_address(page, index, tmp_path):
     page.allowed = "Failed to load resource"
     token = "0123456789abcdef0123"
+    (tmp_path / "token").touch(0o600)
     (tmp_path / "token").write_text(token + "\n")
     server = Server(index, "--token-file", str(tmp_path / "token")).start()
     try:

@@ -70,7 +70,7 @@ async function waitForServer() {
     while (isAway) {
         await pause(1);
         try {
-            if ((await fetch("/healthz", {cache: "no-store"})).ok) {
+            if ((await fetch("healthz", {cache: "no-store"})).ok) {
                 isAway = false;
                 tell("back");
             }
@@ -83,18 +83,18 @@ const json = async (path, options) => (await request(path, options)).json();
 
 /* ---- photos and the index ---- */
 
-export const thumbnail = (id, size) => `/v1/images/${id}/thumbnail?size=${size}`;
-export const original = (id) => `/v1/images/${id}/file`;
-export const readIndex = () => json("/v1/index");
-export const startUpdate = () => json("/v1/index/update", {method: "POST"});
-export const events = () => new EventSource("/v1/index/events");
+export const thumbnail = (id, size) => `v1/images/${id}/thumbnail?size=${size}`;
+export const original = (id) => `v1/images/${id}/file`;
+export const readIndex = () => json("v1/index");
+export const startUpdate = () => json("v1/index/update", {method: "POST"});
+export const events = () => new EventSource("v1/index/events");
 export const readFile = (id, signal) => request(original(id), {signal});
 
 const known = new Map();
 /* One photo's description; asked for once. */
 export function readImage(id) {
     if (!known.has(id))
-        known.set(id, json(`/v1/images/${id}`).catch((error) => {
+        known.set(id, json(`v1/images/${id}`).catch((error) => {
             known.delete(id);
             throw error;
         }));
@@ -103,7 +103,7 @@ export function readImage(id) {
 
 export function browse(offset, limit, filters, signal) {
     const query = new URLSearchParams({offset, limit, ...filters});
-    return json("/v1/images?" + query, {signal});
+    return json("v1/images?" + query, {signal});
 }
 
 /* ---- searching ---- */
@@ -112,7 +112,7 @@ const tokens = new Map(); /* the server's name of an upload, by the photo's key 
 
 /* photo: null, {id} or {key, blob}. The picture itself travels once; after that its name does. */
 export async function search(query, photo, signal) {
-    const post = (body, headers = {}) => json("/v1/search", {method: "POST", body, headers, signal});
+    const post = (body, headers = {}) => json("v1/search", {method: "POST", body, headers, signal});
     const asJson = (image) =>
         post(JSON.stringify(image ? {image, ...query} : query), {"Content-Type": "application/json"});
     if (!photo) return asJson(null);
@@ -140,7 +140,7 @@ const KEPT = "cir-token";
 
 /* True where the server took it: it then knows this browser by a cookie, which pictures and events need. */
 export async function openSession(token) {
-    const response = await fetch("/v1/session", {method: "POST", headers: {Authorization: "Bearer " + token}});
+    const response = await fetch("v1/session", {method: "POST", headers: {Authorization: "Bearer " + token}});
     if (response.ok) sessionStorage.setItem(KEPT, token);
     else sessionStorage.removeItem(KEPT);
     return response.ok;

@@ -6,22 +6,22 @@
  *   lightbox.js scatter.js compare.js      looks closer at an answer  ← state, answer
  *
  * Parts never call each other to redraw: they change the state, and here is who follows. */
-import {at, base, button, element, icon, plural} from "/web/dom.js";
-import * as api from "/web/api.js";
-import * as compare from "/web/compare.js";
-import * as controls from "/web/controls.js";
-import * as filters from "/web/filters.js";
-import * as indexing from "/web/indexing.js";
-import * as keys from "/web/keys.js";
-import * as lightbox from "/web/lightbox.js";
-import * as notice from "/web/notice.js";
-import * as query from "/web/query.js";
-import * as recent from "/web/recent.js";
-import * as results from "/web/results.js";
-import * as scatter from "/web/scatter.js";
-import * as selection from "/web/selection.js";
-import * as state from "/web/state.js";
-import * as theme from "/web/theme.js";
+import {at, base, button, element, icon, plural} from "./dom.js";
+import * as api from "./api.js";
+import * as compare from "./compare.js";
+import * as controls from "./controls.js";
+import * as filters from "./filters.js";
+import * as indexing from "./indexing.js";
+import * as keys from "./keys.js";
+import * as lightbox from "./lightbox.js";
+import * as notice from "./notice.js";
+import * as query from "./query.js";
+import * as recent from "./recent.js";
+import * as results from "./results.js";
+import * as scatter from "./scatter.js";
+import * as selection from "./selection.js";
+import * as state from "./state.js";
+import * as theme from "./theme.js";
 
 /* ---- the row of switches above the results ---- */
 
@@ -119,28 +119,25 @@ async function readIndex() {
 
 function askToken() {
     if (notice.isShown("token")) return;
-    const field = element("input", {type: "password", id: "token", autocomplete: "off", "aria-label": "Token"});
+    const field =
+        element("input", {type: "password", id: "token", autocomplete: "current-password", "aria-label": "Token"});
+    const form = element("form", {class: "token", action: "./"}, field, element("button", {class: "button"}, "Enter"));
+    form.addEventListener("submit", async (event) => {
+        event.preventDefault();
+        if (await api.openSession(field.value.trim()).catch(() => false)) {
+            notice.hide();
+            begin();
+        } else {
+            notice.say("That is not the token.");
+            field.focus();
+        }
+    });
     notice.show(
         "This server wants a token",
-        "Open the address that `cir serve` printed, with #token= at its end, or paste the token here.", {
-            name: "token",
-            actions: [[
-                "Enter",
-                async () => {
-                    if (await api.openSession(field.value.trim()).catch(() => false)) {
-                        notice.hide();
-                        begin();
-                    } else {
-                        notice.say("That is not the token.");
-                        field.focus();
-                    }
-                }
-            ]]
-        });
-    at("notice").querySelector(".actions").prepend(field);
-    field.addEventListener("keydown", (event) => {
-        if (event.key === "Enter") at("notice").querySelector("button").click();
-    });
+        "Paste it here: it stands in the file that `--token-file` names, or else at the end of the address that " +
+            "`cir serve` printed, behind #token=.",
+        {name: "token"});
+    at("notice").querySelector(".actions").append(form);
 }
 
 function watchServer() {

@@ -1,7 +1,7 @@
 /* Takes a photo with the camera. Where the browser gives none to the page (no https, no permission, no camera), a
  * phone's own camera is asked through a file input. */
-import {at, button, dialogHead, element, openDialog} from "/web/dom.js";
-import {say} from "/web/notice.js";
+import {at, button, dialogHead, element, openDialog} from "./dom.js";
+import {say} from "./notice.js";
 
 /* done(blob) */
 export async function openCamera(done) {

@@ -1,10 +1,10 @@
 /* Two methods side by side on one query: what both find, and what only one does. */
-import {at, count, element, tail} from "/web/dom.js";
-import * as api from "/web/api.js";
-import {methodChoice, methodName, setMethod} from "/web/controls.js";
-import {Grid} from "/web/grid.js";
-import * as results from "/web/results.js";
-import * as state from "/web/state.js";
+import {at, count, element, tail} from "./dom.js";
+import * as api from "./api.js";
+import {methodChoice, methodName, setMethod} from "./controls.js";
+import {Grid} from "./grid.js";
+import * as results from "./results.js";
+import * as state from "./state.js";
 
 const N = 40;
 let running = null, sides = null;

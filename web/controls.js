@@ -1,7 +1,7 @@
 /* The method and its settings: each change asks again at once; the server has the features already and only ranks anew.
  */
-import {at, button, element} from "/web/dom.js";
-import * as state from "/web/state.js";
+import {at, button, element} from "./dom.js";
+import * as state from "./state.js";
 
 const DEFAULT = "basic-";
 const names = {

@@ -1,6 +1,6 @@
 /* Crops the query's photo to the thing meant. With the pointer: draw a frame, move it, pull its corners. With the
  * keyboard: the frame and each corner are tab stops that the arrow keys move (with Shift in larger steps). */
-import {at, button, dialogHead, element, openDialog} from "/web/dom.js";
+import {at, button, dialogHead, element, openDialog} from "./dom.js";
 
 const LEAST = 0.04; /* of a side: smaller frames are slips of the hand */
 const corners = {

@@ -1,6 +1,6 @@
 /* Which photos may answer: folder, date, orientation, camera. */
-import {at, button, count, element, icon} from "/web/dom.js";
-import * as state from "/web/state.js";
+import {at, button, count, element, icon} from "./dom.js";
+import * as state from "./state.js";
 
 const orientations = [["", "Any"], ["landscape", "Landscape"], ["portrait", "Portrait"], ["square", "Square"]];
 const names = {

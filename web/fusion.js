@@ -1,6 +1,6 @@
 /* How an image score and a text score become one, as include/cir/search.h defines it, and the lines on which the result
  * is equal. */
-import {number} from "/web/dom.js";
+import {number} from "./dom.js";
 
 /* The Gaussian distribution function; the error function by Abramowitz and Stegun 7.1.26, right to 1.5e-7. */
 function gauss(z) {

@@ -3,10 +3,10 @@
  *
  * One photo of a grid is a tab stop, with its own buttons behind it; the arrow keys go to the others. A grid of
  * thousands is thus four steps of the tab key and not thousands. */
-import {element, icon, count, tail} from "/web/dom.js";
-import {thumbnail} from "/web/api.js";
-import {light, onLight} from "/web/link.js";
-import * as selection from "/web/selection.js";
+import {element, icon, count, tail} from "./dom.js";
+import {thumbnail} from "./api.js";
+import {light, onLight} from "./link.js";
+import * as selection from "./selection.js";
 
 const GAP = 8;
 const sizes = [128, 256, 512, 1024];

@@ -1,7 +1,7 @@
 /* The index: what is in it, and bringing it up to date while watching (server-sent events). */
-import {at, button, count, dialogHead, element, openDialog, plural} from "/web/dom.js";
-import * as api from "/web/api.js";
-import {say} from "/web/notice.js";
+import {at, button, count, dialogHead, element, openDialog, plural} from "./dom.js";
+import * as api from "./api.js";
+import {say} from "./notice.js";
 
 let stream = null, refresh = () => {};
 const bar = element("progress", {"aria-label": "Progress of the update"}),

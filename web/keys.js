@@ -1,8 +1,8 @@
 /* Keyboard shortcuts of the whole page, and the list of all; none acts while text is being written. In dialogs, the
  * focus goes round. */
-import {at, dialogHead, element, openDialog} from "/web/dom.js";
-import * as results from "/web/results.js";
-import * as selection from "/web/selection.js";
+import {at, dialogHead, element, openDialog} from "./dom.js";
+import * as results from "./results.js";
+import * as selection from "./selection.js";
 
 const list = [
     [

@@ -1,10 +1,10 @@
 /* One photo, large: what it is, why it is here, and what can be done with it. Which photo is part of the address, so
  * the back button closes it. */
-import {at, base, button, bytes, count, date, drawn, element, icon, openDialog, tail} from "/web/dom.js";
-import * as api from "/web/api.js";
-import * as selection from "/web/selection.js";
-import * as results from "/web/results.js";
-import * as state from "/web/state.js";
+import {at, base, button, bytes, count, date, drawn, element, icon, openDialog, tail} from "./dom.js";
+import * as api from "./api.js";
+import * as selection from "./selection.js";
+import * as results from "./results.js";
+import * as state from "./state.js";
 
 let shown = null; /* id */
 let last = null;  /* the photo that was looked at last: the focus goes there afterwards */

@@ -1,5 +1,5 @@
 /* What went wrong or what is being waited for, in one place above the results, always with what to do next. */
-import {at, button, element, icon} from "/web/dom.js";
+import {at, button, element, icon} from "./dom.js";
 
 /* What stands between backticks is to be typed. */
 const marked = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));

@@ -1,7 +1,7 @@
 /* The picture of the scores: where a score lies on the screen, the axes, the lines of equal fused score, the points.
  * Knows nothing of answers, frames and pointers: scatter.js does. */
-import {count, drawn} from "/web/dom.js";
-import {contour, fuse, isOneSided, ticks} from "/web/fusion.js";
+import {count, drawn} from "./dom.js";
+import {contour, fuse, isOneSided, ticks} from "./fusion.js";
 
 const N_BINS = 48;
 

@@ -1,11 +1,11 @@
 /* The composed query: the photo (dropped, pasted, chosen, taken, or picked from the collection) and the words. */
-import {at, base, button, element, icon, tail} from "/web/dom.js";
-import {readImage, thumbnail} from "/web/api.js";
-import {openCamera} from "/web/camera.js";
-import {openCrop} from "/web/crop.js";
-import * as notice from "/web/notice.js";
-import * as photos from "/web/photos.js";
-import * as state from "/web/state.js";
+import {at, base, button, element, icon, tail} from "./dom.js";
+import {readImage, thumbnail} from "./api.js";
+import {openCamera} from "./camera.js";
+import {openCrop} from "./crop.js";
+import * as notice from "./notice.js";
+import * as photos from "./photos.js";
+import * as state from "./state.js";
 
 const examples = ["at night", "in the snow", "as a pencil sketch", "printed on a stamp"];
 

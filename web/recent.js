@@ -1,8 +1,8 @@
 /* Recent queries: kept in this browser alone, and cleared there. */
-import {at, button, dialogHead, element, openDialog} from "/web/dom.js";
-import {thumbnail} from "/web/api.js";
-import * as photos from "/web/photos.js";
-import * as state from "/web/state.js";
+import {at, button, dialogHead, element, openDialog} from "./dom.js";
+import {thumbnail} from "./api.js";
+import * as photos from "./photos.js";
+import * as state from "./state.js";
 
 const KEY = "cir-recent", N_KEPT = 16, N_ROW = 5;
 

@@ -1,11 +1,11 @@
 /* The answers: asks for them page by page as the user scrolls, and puts them into the grid. Without a query it shows
  * the collection, newest first; with a frame drawn in the scatter, the photos in it. */
-import {at, count, element, plural, tail} from "/web/dom.js";
-import * as api from "/web/api.js";
-import * as notice from "/web/notice.js";
-import * as photos from "/web/photos.js";
-import * as state from "/web/state.js";
-import {Grid} from "/web/grid.js";
+import {at, count, element, plural, tail} from "./dom.js";
+import * as api from "./api.js";
+import * as notice from "./notice.js";
+import * as photos from "./photos.js";
+import * as state from "./state.js";
+import {Grid} from "./grid.js";
 
 const PAGE = 50;
 const NEAR = 900;     /* px below the window: what is asked for there is there when it is scrolled to */

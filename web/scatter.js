@@ -1,13 +1,13 @@
 /* All photos by their two scores, with the lines of equal fused score; the shown answers are marked. A frame drawn with
  * the pointer or the keyboard shows the photos in it in the grid. With one score alone: how often each value occurs. */
-import {at, button, count, drawn, element, icon, number, plural, tail} from "/web/dom.js";
-import {readImage, thumbnail} from "/web/api.js";
-import {formula, fuse, isOneSided} from "/web/fusion.js";
-import {light, onLight} from "/web/link.js";
-import * as picture from "/web/plot.js";
-import * as results from "/web/results.js";
-import * as state from "/web/state.js";
-import * as theme from "/web/theme.js";
+import {at, button, count, drawn, element, icon, number, plural, tail} from "./dom.js";
+import {readImage, thumbnail} from "./api.js";
+import {formula, fuse, isOneSided} from "./fusion.js";
+import {light, onLight} from "./link.js";
+import * as picture from "./plot.js";
+import * as results from "./results.js";
+import * as state from "./state.js";
+import * as theme from "./theme.js";
 
 const canvas = element("canvas", {"aria-hidden": "true"}), chart = drawn("svg", {tabindex: "0", role: "application"});
 const tip = element("div", {class: "tip", role: "status"}), plot = element("div", {class: "plot"}, canvas, chart);

@@ -1,8 +1,8 @@
 /* Photos picked to be downloaded or to have their paths copied. */
-import {at, base, button, count, element, icon, plural} from "/web/dom.js";
-import {readFile} from "/web/api.js";
-import {say} from "/web/notice.js";
-import {zip} from "/web/zip.js";
+import {at, base, button, count, element, icon, plural} from "./dom.js";
+import {readFile} from "./api.js";
+import {say} from "./notice.js";
+import {zip} from "./zip.js";
 
 const picked = new Map(), listeners = [];
 let on = false;

@@ -40,7 +40,7 @@ export function address(state) {
     if (state.scores) given.set("scores", "1");
     if (state.view !== null) given.set("view", state.view);
     const text = given.toString();
-    return "/" + (text ? "?" + text : "");
+    return text ? "?" + text : "./"; /* below where the page lies, which a proxy may have moved */
 }
 
 let current = parse(location.search);

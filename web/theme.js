@@ -1,5 +1,5 @@
 /* Light and dark: as the system has it, until the user says otherwise. */
-import {at, icon} from "/web/dom.js";
+import {at, icon} from "./dom.js";
 
 const KEY = "cir-theme", system = matchMedia("(prefers-color-scheme: dark)");
 const listeners = [];

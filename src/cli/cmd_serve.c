@@ -9,8 +9,9 @@
 static const cir__flag flags[] = {
     {"address", 0, "ADDRESS", "where to listen (default 127.0.0.1; others need a token)"},
     {"port", 0, "N", "which port (default 8080; 0: any that is free)"},
-    {"token-file", 0, "FILE", "a file whose first word clients must send"},
+    {"token-file", 0, "FILE", "a file, yours alone, with the word that clients must send"},
     {"host", 0, "NAME", "a name the server goes by, as behind a proxy; may be repeated"},
+    {"base-path", 0, "PATH", "where a proxy puts the server, as in /photos"},
     {"tls-certificate", 0, "FILE", "serve HTTPS with this certificate (PEM)"},
     {"tls-key", 0, "FILE", "and this key"},
     {"model", 0, "MODEL", "where the index' model lies now, or which of its models to use"},
@@ -64,6 +65,7 @@ static int run(const cir__arguments *arguments)
         .model_path = cir__arguments_get(arguments, "model"),
         .address = cir__arguments_get(arguments, "address"),
         .token_file = cir__arguments_get(arguments, "token-file"),
+        .base_path = cir__arguments_get(arguments, "base-path"),
         .certificate_file = cir__arguments_get(arguments, "tls-certificate"),
         .key_file = cir__arguments_get(arguments, "tls-key"),
         .max_upload_megabytes = 32,

@@ -187,8 +187,8 @@ void cir__about_post_session(cir__request *request)
     cir__reply_header(request, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (guard->token[0] == '\0')
         return;
-    char cookie[200];
-    (void)snprintf(cookie, sizeof cookie, "%s=%s; Path=/; HttpOnly; SameSite=Strict%s", CIR__SESSION_COOKIE,
-                   guard->session, guard->is_tls ? "; Secure" : "");
+    char cookie[500];
+    (void)snprintf(cookie, sizeof cookie, "%s=%s; Path=%s/; HttpOnly; SameSite=Strict%s", CIR__SESSION_COOKIE,
+                   guard->session, request->context->base_path, guard->is_tls ? "; Secure" : "");
     cir__reply_header(request, MHD_HTTP_HEADER_SET_COOKIE, cookie);
 }

@@ -16,16 +16,20 @@
 #include "server/pictures.h"
 #include "server/queue.h"
 #include "server/snapshot.h"
+#include "server/streaming.h"
 
 /* Limits. A search of a million photos takes tens of milliseconds: what waits longer than a full queue is
  * better told to come back. */
 enum {
-    CIR__MAX_DOCUMENT = 64 << 10, /* bytes of a request's JSON */
+    CIR__MAX_TARGET = 8 << 10,    /* bytes of a request's target */
+    CIR__MAX_HEAD = 32 << 10,     /* and of its head */
+    CIR__MAX_DOCUMENT = 64 << 10, /* and of its JSON */
     CIR__MAX_DRAINED = 64 << 20,  /* bytes read of a body that is refused */
     CIR__MAX_WAIT_SECONDS = 30,   /* in a queue */
     CIR__MAX_STREAMS = 32,        /* listeners to events */
     CIR__SEARCH_PLACES = 128,
     CIR__PICTURE_PLACES = 256,
+    CIR__LOOKUP_PLACES = 512,
     CIR__UPLOAD_CACHE_BYTES = 128 << 20,
     CIR__FEATURE_CACHE_BYTES = 16 << 20,
     CIR__ANSWER_CACHE_BYTES = 32 << 20,
@@ -33,12 +37,14 @@ enum {
     CIR__MAX_BODIES_BYTES = 256 << 20 /* of all bodies on their way */
 };
 
-typedef struct cir__update cir__update;   /* update.h */
-typedef struct cir__events cir__events;   /* events.h */
-typedef struct cir__flights cir__flights; /* flights.h */
+typedef struct cir__update cir__update;     /* update.h */
+typedef struct cir__events cir__events;     /* events.h */
+typedef struct cir__flights cir__flights;   /* flights.h */
+typedef struct cir__throttle cir__throttle; /* throttle.h */
 
 typedef struct cir__context {
     const char *index_path;
+    char base_path[256]; /* "" or "/photos": before the paths of requests, where a proxy left it there */
     size_t max_upload_bytes;
     size_t max_megapixels;
     bool allows_update;
@@ -49,7 +55,10 @@ typedef struct cir__context {
     cir__guard guard;
     cir__metrics *metrics;
     cir__connections *connections;
+    cir__throttle *throttle;
     cir__queue *searches, *thumbnails;
+    cir__queue *lookups;       /* what the catalogue, or the kept thumbnails, are asked for */
+    cir__streaming *streaming; /* of files that are handed out */
     cir__flights *flights;
     cir__cache *uploads;  /* bytes of pictures by SHA-256 */
     cir__cache *features; /* of photos and words */

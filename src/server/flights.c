@@ -7,6 +7,7 @@
 #include <glib.h>
 
 #include "server/clock.h"
+#include "server/fail.h"
 #include "server/request.h"
 
 struct cir__flights {
@@ -63,6 +64,14 @@ static void fly(void *context)
     cir__outcome outcome = {0};
     double waited = cir__clock_seconds() - self->queued_at;
     self->kind->work(self->subject, waited, &outcome);
+    if (outcome.onward != NULL) {
+        if (cir__queue_reserve(outcome.onward)) {
+            cir__queue_push(outcome.onward, fly, self);
+            return;
+        }
+        outcome.status =
+            cir__refuse(&outcome.err, CIR_NO_MEMORY, "server: has too much to do; try again later");
+    }
     pthread_mutex_lock(&self->all->lock);
     g_hash_table_remove(self->all->by_key, self->key);
     cir__request *next = self->waiting;
@@ -76,6 +85,16 @@ static void fly(void *context)
     }
     cir__blob_drop(outcome.blob);
     free_flight(self);
+}
+
+bool cir__flight_is_late(double waited, cir__outcome *outcome)
+{
+    if (waited <= CIR__MAX_WAIT_SECONDS)
+        return false;
+    outcome->status =
+        cir__refuse(&outcome->err, CIR_NO_MEMORY, "server: this waited more than %d s; try again later",
+                    CIR__MAX_WAIT_SECONDS);
+    return true;
 }
 
 /* The connection stops here until it is resumed, which may be before this returns. */

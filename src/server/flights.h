@@ -13,12 +13,13 @@ typedef struct cir__request cir__request;
 typedef struct cir__outcome {
     cir_status status;
     cir_error err;
-    cir__blob *blob; /* dropped after delivery */
+    cir__blob *blob;    /* dropped after delivery */
+    cir__queue *onward; /* NULL, or: there is more to do, on that queue's workers */
 } cir__outcome;
 
 /* One kind of work. */
 typedef struct cir__flight_kind {
-    /* On a worker; fills *outcome. waited: seconds in the queue. */
+    /* On a worker; fills *outcome. waited: seconds since it was joined. Called again where it says onward. */
     void (*work)(void *subject, double waited, cir__outcome *outcome);
     /* Answers one of the requests that waited; never called at once for one request. */
     void (*deliver)(cir__request *request, const void *subject, const cir__outcome *outcome);
@@ -35,5 +36,8 @@ void cir__flights_close(cir__flights *flights);
  * that one. Where the queue has no place, or memory is short, it is answered with 503 and Retry-After. */
 void cir__flights_join(cir__flights *flights, cir__queue *queue, cir__request *request, const char *key,
                        const cir__flight_kind *kind, void *subject);
+
+/* Whether it has waited too long to be worth doing; then the outcome says so. */
+bool cir__flight_is_late(double waited, cir__outcome *outcome);
 
 #endif

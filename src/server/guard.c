@@ -48,20 +48,32 @@ static address_kind kind_of_address(const char *name)
     return NO_ADDRESS;
 }
 
+/* Whether it is one of the names that were given, which may stand with the dot of the root. */
+static bool is_named(const cir__guard *guard, const char *name)
+{
+    size_t n = strlen(name);
+    n -= n > 1 && name[n - 1] == '.';
+    for (size_t i = 0; i < guard->n_hosts; i++)
+        if (strncasecmp(guard->hosts[i], name, n) == 0 && guard->hosts[i][n] == '\0')
+            return true;
+    return false;
+}
+
 static bool is_host_allowed(const cir__guard *guard, const char *name)
 {
-    for (size_t i = 0; i < guard->n_hosts; i++)
-        if (strcasecmp(guard->hosts[i], name) == 0)
-            return true;
-    if (strcasecmp(name, "localhost") == 0)
+    if (is_named(guard, name))
+        return true;
+    if (strcasecmp(name, "localhost") == 0 || strcasecmp(name, "localhost.") == 0)
         return true;
     /* An address is no name that could be pointed elsewhere. */
     address_kind kind = kind_of_address(name);
     return kind == LOOPBACK_ADDRESS || (kind == OTHER_ADDRESS && !guard->is_loopback);
 }
 
-/* Behind a proxy that does TLS the page's scheme is https, here it is http: the host alone is compared. */
-static bool is_same_origin(const char *origin, const char *host)
+/* Behind a proxy that does TLS the page's scheme is https, here it is http: the host alone is compared. A
+ * proxy that puts its own name for us into Host leaves Origin as it is: a name that was given passes too, on
+ * the scheme's own port. */
+static bool is_same_origin(const cir__guard *guard, const char *origin, const char *host)
 {
     if (strncmp(origin, "http://", 7) == 0)
         origin += 7;
@@ -69,7 +81,7 @@ static bool is_same_origin(const char *origin, const char *host)
         origin += 8;
     else
         return false;
-    return strcasecmp(origin, host) == 0;
+    return strcasecmp(origin, host) == 0 || is_named(guard, origin);
 }
 
 /* The time depends on the lengths alone. */
@@ -106,14 +118,21 @@ static bool has_session(const cir__guard *guard, const char *cookie)
     return false;
 }
 
-static unsigned check_browser(const cir__visitor *visitor, cir_error *err)
+/* A session is 256 bits of our own making: nobody guesses it, and one of before a restart is no guess. */
+bool cir__guard_is_guess(const cir__guard *guard, const cir__visitor *visitor)
+{
+    return guard->token[0] != '\0' && !visitor->is_open && visitor->authorization != NULL &&
+           !has_session(guard, visitor->cookie);
+}
+
+static unsigned check_browser(const cir__guard *guard, const cir__visitor *visitor, cir_error *err)
 {
     /* "none": the user typed the address or took a bookmark. */
     const char *site = visitor->fetch_site;
     bool is_foreign = site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
     bool is_visit = visitor->is_page && visitor->fetch_mode != NULL &&
                     strcmp(visitor->fetch_mode, "navigate") == 0 && strcmp(visitor->method, "GET") == 0;
-    if (visitor->origin != NULL && !is_same_origin(visitor->origin, visitor->host)) {
+    if (visitor->origin != NULL && !is_same_origin(guard, visitor->origin, visitor->host)) {
         (void)cir__refuse(err, CIR_PERMISSION,
                           "Origin: \"%.200s\" is another site than this server; only its own page may ask",
                           visitor->origin);
@@ -132,7 +151,7 @@ unsigned cir__guard_check(const cir__guard *guard, const cir__visitor *visitor, 
 {
     char name[256];
     if (visitor->host == NULL || !parse_host(visitor->host, name)) {
-        (void)cir__refuse(err, CIR_ARGUMENT, "Host: is missing, malformed or there twice; send one");
+        (void)cir__refuse(err, CIR_ARGUMENT, "Host: is missing or malformed; send one");
         return 400;
     }
     if (!is_host_allowed(guard, name)) {
@@ -142,7 +161,7 @@ unsigned cir__guard_check(const cir__guard *guard, const cir__visitor *visitor, 
                           name, name);
         return 403;
     }
-    unsigned verdict = check_browser(visitor, err);
+    unsigned verdict = check_browser(guard, visitor, err);
     if (verdict != 0 || visitor->is_open || guard->token[0] == '\0')
         return verdict;
     if (cir__guard_has_token(guard, visitor->authorization) || has_session(guard, visitor->cookie))

@@ -37,6 +37,9 @@ typedef struct cir__visitor {
 /* 0: let it in. Else the HTTP status (400, 401, 403) and, in err, why. */
 unsigned cir__guard_check(const cir__guard *guard, const cir__visitor *visitor, cir_error *err);
 
+/* Whether the token is looked at for this visitor: there is one, and no session that stands for it. */
+bool cir__guard_is_guess(const cir__guard *guard, const cir__visitor *visitor);
+
 /* Whether an Authorization header bears the token; takes the same time wherever they differ. */
 bool cir__guard_has_token(const cir__guard *guard, const char *authorization);
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -16,14 +15,18 @@
 
 #include "server/clock.h"
 #include "server/fail.h"
+#include "server/framing.h"
 #include "server/request.h"
 #include "server/route.h"
+#include "server/throttle.h"
+#include "server/tls.h"
 
 enum {
     N_THREADS = 2,
-    MAX_CONNECTIONS = 1024,
     MAX_CONNECTIONS_OF_ADDRESS = 256, /* of other machines; all on this one share an address */
-    MAX_HEAD_BYTES = 32 << 10,
+    /* A head that does not fit is refused by the library, in words of its own: so some that are too large do.
+     */
+    BUFFER_BYTES = 128 << 10,
     IDLE_SECONDS = 90 /* without a byte; the deadlines of connections.h are what matters */
 };
 
@@ -36,52 +39,141 @@ struct cir__http {
 
 /* ---- one request ---- */
 
+static cir__connection *clock_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
 static void *on_target(void *context, const char *target, struct MHD_Connection *connection)
 {
-    (void)connection;
+    cir__context *self = context;
+    cir__connections_enter(self->connections, clock_of(connection), CIR__PHASE_HEAD, 0);
     return cir__request_new(context, target);
 }
 
-static enum MHD_Result count_host(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+/* The address that asks, or its network where one machine has as many as it likes. */
+static uint64_t address_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    uint64_t address = 0;
+    if (info != NULL && info->client_addr->sa_family == AF_INET)
+        address = ((const struct sockaddr_in *)info->client_addr)->sin_addr.s_addr;
+    else if (info != NULL && info->client_addr->sa_family == AF_INET6)
+        memcpy(&address, &((const struct sockaddr_in6 *)info->client_addr)->sin6_addr, sizeof address);
+    return address;
+}
+
+/* ---- the head ---- */
+
+typedef struct head {
+    cir__framing framing;
+    cir__layout layout;
+} head;
+
+static enum MHD_Result add_field(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     (void)kind;
-    (void)value;
-    *(int *)context += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+    head *self = context;
+    cir__framing_add(&self->framing, name, value != NULL ? value : "");
+    cir__layout_add(&self->layout, name, value != NULL ? value : "");
     return MHD_YES;
 }
 
-/* The Host header; NULL where there is none or more than one, which might be read differently by others. */
-static const char *get_host(cir__request *request)
+/* From 0.9.77 on the library looks after its lines itself, and no longer keeps its fields side by side. */
+static bool keeps_layout(void)
 {
-    int n = 0;
-    (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_host, &n);
-    return n == 1 ? cir__request_header(request, MHD_HTTP_HEADER_HOST) : NULL;
+    unsigned major = 0;
+    unsigned minor = 0;
+    unsigned patch = 0;
+    return sscanf(MHD_get_version(), "%u.%u.%u", &major, &minor, &patch) == 3 && major == 0 &&
+           (minor < 9 || (minor == 9 && patch <= 75));
+}
+
+/* 0, or the status with which a head is refused that might be read differently by others, or is too large. */
+static unsigned check_head(cir__request *request, const char *method, const char *target, const char *version,
+                           cir_error *err)
+{
+    head self = {.framing.is_http_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0};
+    cir__layout_begin(&self.layout, method, target, request->n_target, version);
+    (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, add_field, &self);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    size_t n_head = info != NULL ? info->header_size : 0;
+    /* Where chunks end is for the library to say: nothing that follows them is taken for a request. */
+    request->closes = self.framing.n_codings > 0;
+    if (request->n_target > CIR__MAX_TARGET) {
+        (void)cir__refuse(err, CIR_LIMIT, "request: its target has %zu bytes, more than %d; send less",
+                          request->n_target, CIR__MAX_TARGET);
+        return 414;
+    }
+    if (n_head > CIR__MAX_HEAD) {
+        (void)cir__refuse(err, CIR_LIMIT, "request: its head has %zu bytes, more than %d; send less", n_head,
+                          CIR__MAX_HEAD);
+        return 431;
+    }
+    unsigned verdict = cir__framing_check(&self.framing, err);
+    if (verdict == 0 && keeps_layout() && !cir__layout_is_plain(&self.layout, method, n_head)) {
+        (void)cir__refuse(
+            err, CIR_ARGUMENT,
+            "request: its lines are folded, end with no CR LF, or hold a zero or blanks where none "
+            "may be");
+        verdict = 400;
+    }
+    return verdict;
+}
+
+/* Whoever guesses at the token waits for the answer. */
+static unsigned check_visitor(cir__request *request, const cir__visitor *visitor, cir_error *err)
+{
+    cir__context *context = request->context;
+    double now = cir__clock_seconds();
+    bool is_guess = cir__guard_is_guess(&context->guard, visitor);
+    uint64_t address = is_guess ? address_of(request->connection) : 0;
+    if (is_guess && !cir__throttle_allows(context->throttle, address, now)) {
+        (void)cir__refuse(err, CIR_PERMISSION,
+                          "token: too many wrong ones from this address; try again in %d s",
+                          CIR__HOLD_SECONDS);
+        return 429;
+    }
+    unsigned verdict = cir__guard_check(&context->guard, visitor, err);
+    if (is_guess && verdict == 401)
+        request->is_held = cir__throttle_count(context->throttle, address, now);
+    return verdict;
 }
 
 static void begin(cir__request *request, const char *method)
 {
-    cir__context *context = request->context;
     const char *allowed;
     cir_error err;
     (void)cir__route_find(request, method, &allowed);
     const cir__visitor visitor = {
         .method = method,
-        .is_page = request->target_status == CIR_OK && strcmp(request->params.path, "/") == 0,
-        .is_open = request->route != NULL && (request->route->kind & CIR__OPEN) != 0,
-        .host = get_host(request),
+        .is_page = request->target_status == CIR_OK &&
+                   (strcmp(request->params.path, "/") == 0 || request->location != NULL),
+        .is_open =
+            request->location != NULL || (request->route != NULL && (request->route->kind & CIR__OPEN) != 0),
+        .host = cir__request_header(request, MHD_HTTP_HEADER_HOST),
         .origin = cir__request_header(request, MHD_HTTP_HEADER_ORIGIN),
         .fetch_site = cir__request_header(request, "Sec-Fetch-Site"),
         .fetch_mode = cir__request_header(request, "Sec-Fetch-Mode"),
         .authorization = cir__request_header(request, MHD_HTTP_HEADER_AUTHORIZATION),
         .cookie = cir__request_header(request, MHD_HTTP_HEADER_COOKIE),
     };
-    unsigned verdict = cir__guard_check(&context->guard, &visitor, &err);
+    unsigned verdict = check_visitor(request, &visitor, &err);
     if (verdict != 0) {
         cir__reply_error(request, verdict, err.message);
         if (verdict == 401)
             cir__reply_header(request, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+        else if (verdict == 429)
+            cir__reply_retry_after(request, CIR__HOLD_SECONDS);
     } else if (request->target_status != CIR_OK) {
         cir__reply_failure(request, &request->target_error, false);
+    } else if (request->location != NULL) {
+        cir__reply_static(request, MHD_HTTP_PERMANENT_REDIRECT, NULL, "", 0);
+        cir__reply_header(request, MHD_HTTP_HEADER_LOCATION, request->location);
     } else if (request->route == NULL && allowed != NULL) {
         cir__reply_error(request, 405, "request: this method is not for that path");
         cir__reply_header(request, MHD_HTTP_HEADER_ALLOW, allowed);
@@ -95,10 +187,10 @@ static void begin(cir__request *request, const char *method)
 static enum MHD_Result send_answer(cir__request *request)
 {
     cir__context *context = request->context;
-    cir__connections_allow(context->connections, request->clock,
-                           request->is_stream
-                               ? CIR__NO_DEADLINE
-                               : CIR__ANSWER_SECONDS + (double)request->n_answer / CIR__MIN_BYTES_PER_SECOND);
+    cir__connections_enter(context->connections, request->clock,
+                           request->is_stream ? CIR__PHASE_WORK : CIR__PHASE_ANSWER, request->n_answer);
+    if (request->closes)
+        cir__reply_header(request, MHD_HTTP_HEADER_CONNECTION, "close");
     enum MHD_Result result = MHD_NO;
     if (request->response != NULL)
         result = MHD_queue_response(request->connection, request->status, request->response);
@@ -110,16 +202,22 @@ static enum MHD_Result send_answer(cir__request *request)
 }
 
 /* The head is there: what is refused now is refused before its body is sent, where the client asks first. */
-static enum MHD_Result on_head(cir__request *request, const char *method)
+static enum MHD_Result on_head(cir__request *request, const char *method, const char *target,
+                               const char *version)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    request->clock = info != NULL ? info->socket_context : NULL;
+    cir_error err;
+    request->clock = clock_of(request->connection);
     request->received_at = cir__clock_seconds();
-    cir__connections_allow(request->context->connections, request->clock, CIR__BODY_SECONDS);
+    cir__connections_enter(request->context->connections, request->clock, CIR__PHASE_BODY, 0);
+    unsigned verdict = check_head(request, method, target, version, &err);
+    if (verdict != 0) {
+        request->closes = true;
+        cir__reply_error(request, verdict, err.message);
+        return send_answer(request);
+    }
     begin(request, method);
     bool asks = cir__request_header(request, MHD_HTTP_HEADER_EXPECT) != NULL;
-    return request->status != 0 && asks ? send_answer(request) : MHD_YES;
+    return request->status != 0 && asks && !request->is_held ? send_answer(request) : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
@@ -127,15 +225,13 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                                   void **state)
 {
     (void)context;
-    (void)url;
-    (void)version;
     cir__request *request = *state;
     if (request == NULL)
         return MHD_NO;
     if (!request->has_begun) {
         request->has_begun = true;
         request->connection = connection;
-        return on_head(request, method);
+        return on_head(request, method, url, version);
     }
     if (*size > 0) {
         bool goes_on = cir__request_take(request, bytes, *size);
@@ -145,9 +241,11 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (!request->is_dispatched) {
         request->is_dispatched = true;
         request->received_at = cir__clock_seconds();
-        cir__connections_allow(request->context->connections, request->clock, CIR__NO_DEADLINE);
+        cir__connections_enter(request->context->connections, request->clock, CIR__PHASE_WORK, 0);
         if (request->status == 0)
             request->route->handle(request);
+        else if (request->is_held)
+            (void)cir__throttle_hold(request->context->throttle, request, request->received_at);
         if (request->is_waiting)
             return MHD_YES; /* called again once it is answered */
     }
@@ -163,7 +261,7 @@ static void on_end(void *context, struct MHD_Connection *connection, void **stat
     cir__request *request = *state;
     *state = NULL;
     if (request != NULL)
-        cir__connections_allow(self->connections, request->clock, CIR__HEADER_SECONDS);
+        cir__connections_enter(self->connections, request->clock, CIR__PHASE_IDLE, 0);
     cir__request_free(request);
 }
 
@@ -224,19 +322,21 @@ static cir_status listen_at(cir__http *self, const char *address, uint16_t port,
         return CIR_OK;
     }
     int why = errno;
-    return cir__refuse(err,
-                       why == EADDRINUSE ? CIR_BUSY
-                       : why == EACCES   ? CIR_PERMISSION
-                                         : CIR_IO,
-                       "%s port %u: cannot be listened at: %s; choose another with --port", address, port,
-                       strerror(why));
+    cir_status kind = why == EADDRINUSE ? CIR_BUSY : why == EACCES ? CIR_PERMISSION : CIR_IO;
+    const char *meaning = why == EADDRINUSE ? "is already in use; choose another with --port"
+                          : why == EACCES   ? "is not for this user; choose one above 1023 with --port"
+                          : why == EADDRNOTAVAIL
+                              ? "cannot be used: this machine has no such address; choose another "
+                                "with --address"
+                              : strerror(why);
+    return cir__refuse(err, kind, "port %u at %s: %s", port, address, meaning);
 }
 
 /* A connection takes a file. */
 static void raise_limit_of_files(void)
 {
     struct rlimit limit;
-    rlim_t wanted = 4 * MAX_CONNECTIONS;
+    rlim_t wanted = 4 * CIR__MAX_CONNECTIONS;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
         limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
@@ -261,12 +361,13 @@ cir_status cir__http_start(cir__context *context, const char *address, uint16_t 
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, self->socket, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, N_THREADS, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, CIR__MAX_CONNECTIONS, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, MAX_HEAD_BYTES, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, BUFFER_BYTES, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 0, NULL},
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, context->guard.is_loopback ? 0 : MAX_CONNECTIONS_OF_ADDRESS,
          NULL},
+        {MHD_OPTION_END, 0, NULL},
         {MHD_OPTION_END, 0, NULL},
         {MHD_OPTION_END, 0, NULL},
         {MHD_OPTION_END, 0, NULL},
@@ -275,6 +376,8 @@ cir_status cir__http_start(cir__context *context, const char *address, uint16_t 
         flags |= MHD_USE_TLS;
         options[7] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)certificate};
         options[8] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)key};
+        options[9] =
+            (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)CIR__TLS_PRIORITIES};
     }
     self->daemon =
         MHD_start_daemon(flags, 0, NULL, NULL, on_request, context, MHD_OPTION_ARRAY, options,
@@ -283,7 +386,7 @@ cir_status cir__http_start(cir__context *context, const char *address, uint16_t 
     if (self->daemon == NULL) {
         cir__http_stop(self);
         return cir__refuse(err, CIR_IO, "%s port %u: the server does not start%s", address, port,
-                           certificate != NULL ? "; are certificate and key in PEM form, and a pair?" : "");
+                           certificate != NULL ? "; can certificate and key be used together?" : "");
     }
     self->socket = -1; /* the daemon's now */
     *http_out = self;

@@ -1,4 +1,4 @@
-/* The photos of the index: what is known of them, their lists, their files. */
+/* The photos of the index: what is known of them, their lists. */
 #ifndef CIR_SERVER_IMAGES_H
 #define CIR_SERVER_IMAGES_H
 
@@ -6,6 +6,5 @@
 
 void cir__images_get(cir__request *request);      /* GET /v1/images/{id} */
 void cir__images_get_list(cir__request *request); /* GET /v1/images */
-void cir__images_get_file(cir__request *request); /* GET /v1/images/{id}/file */
 
 #endif

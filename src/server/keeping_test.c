@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "server/cache.h"
+#include "server/clock.h"
 #include "server/connections.h"
 #include "server/pictures.h"
 #include "server/queue.h"
@@ -184,6 +185,70 @@ static void test_pictures_outlive_the_process_and_damage(void **state)
 
 /* ---- connections ---- */
 
+/* A late request is told so, in a whole answer. */
+static void test_late_requests_are_told(void **state)
+{
+    (void)state;
+    for (int phase = CIR__PHASE_HEAD; phase <= CIR__PHASE_BODY; phase++) {
+        int ends[2];
+        char answer[1000] = "";
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        cir__connections *all = cir__connections_new(true);
+        cir__connection *one = cir__connections_add(all, ends[0]);
+        cir__connections_enter(all, one, (cir__phase)phase, 0);
+        cir__connections_cut(all, cir__clock_seconds() + 1000);
+        assert_true(read(ends[1], answer, sizeof answer - 1) > 0);
+        assert_int_equal(strncmp(answer, "HTTP/1.1 408 ", 13), 0);
+        char *body = strstr(answer, "\r\n\r\n");
+        assert_non_null(body);
+        assert_int_equal(strtoul(strstr(answer, "Content-Length: ") + 16, NULL, 10), strlen(body + 4));
+        assert_non_null(strstr(body, "TIMED_OUT"));
+        cir__connections_remove(all, one);
+        cir__connections_free(all);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
+/* Who came first and waits goes when places are scarce; who is being served and who reads stays. */
+static void test_the_one_that_waits_longest_makes_room(void **state)
+{
+    (void)state;
+    enum { N = CIR__MAX_CONNECTIONS - CIR__N_SPARE };
+    static cir__connection *ones[N + 3];
+    int ends[4][2];
+    char byte;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends[i]), 0);
+    cir__connections *all = cir__connections_new(false);
+    for (size_t i = 0; i < N; i++) {
+        ones[i] = cir__connections_add(all, i < 3 ? ends[i][0] : ends[3][0]);
+        if (i != 2)
+            cir__connections_enter(all, ones[i], i == 0 ? CIR__PHASE_WORK : CIR__PHASE_ANSWER, 0);
+    }
+    cir__connections_enter(all, ones[1], CIR__PHASE_BODY, 0);
+    assert_int_equal(cir__connections_n_cut(all), 0);
+    ones[N] = cir__connections_add(all, ends[3][0]); /* cuts 2, which has said nothing the longest */
+    assert_int_equal(cir__connections_n_cut(all), 1);
+    assert_int_equal(recv(ends[2][1], &byte, 1, MSG_DONTWAIT), 0);
+    assert_int_equal(recv(ends[1][1], &byte, 1, MSG_DONTWAIT), -1);
+    ones[N + 1] = cir__connections_add(all, ends[3][0]); /* then 1 */
+    assert_int_equal(recv(ends[1][1], &byte, 1, MSG_DONTWAIT), 0);
+    assert_int_equal(recv(ends[0][1], &byte, 1, MSG_DONTWAIT), -1);
+    cir__connections_remove(all, ones[1]);
+    cir__connections_remove(all, ones[2]);
+    assert_int_equal(cir__connections_n_cut(all), 2);
+    ones[1] = ones[2] = NULL;
+    for (size_t i = 0; i < N + 2; i++)
+        cir__connections_remove(all, ones[i]);
+    assert_int_equal(cir__connections_count(all), 0);
+    cir__connections_free(all);
+    for (size_t i = 0; i < 4; i++) {
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+}
+
 static void test_overdue_connections_are_cut(void **state)
 {
     (void)state;
@@ -191,14 +256,16 @@ static void test_overdue_connections_are_cut(void **state)
     char byte;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, slow), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, kept), 0);
-    cir__connections *all = cir__connections_new();
+    cir__connections *all = cir__connections_new(true);
     cir__connection *one = cir__connections_add(all, slow[0]);
     cir__connection *other = cir__connections_add(all, kept[0]);
-    cir__connections_allow(all, one, 1e-6);
-    cir__connections_allow(all, other, CIR__NO_DEADLINE);
-    usleep(1000);
-    cir__connections_cut(all);
-    cir__connections_cut(all);
+    cir__connections_enter(all, one, CIR__PHASE_IDLE, 0);
+    cir__connections_enter(all, other, CIR__PHASE_WORK, 0);
+    double now = cir__clock_seconds();
+    cir__connections_cut(all, now + CIR__HEADER_SECONDS - 1);
+    assert_int_equal(cir__connections_n_cut(all), 0);
+    cir__connections_cut(all, now + CIR__HEADER_SECONDS + 1);
+    cir__connections_cut(all, now + CIR__HEADER_SECONDS + 1);
     assert_int_equal(cir__connections_n_cut(all), 1);
     assert_int_equal(read(slow[1], &byte, 1), 0);
     assert_int_equal(recv(kept[1], &byte, 1, MSG_DONTWAIT), -1);
@@ -222,6 +289,8 @@ int main(void)
         cmocka_unit_test(test_queue_is_bounded_and_loses_nothing),
         cmocka_unit_test(test_pictures_outlive_the_process_and_damage),
         cmocka_unit_test(test_overdue_connections_are_cut),
+        cmocka_unit_test(test_late_requests_are_told),
+        cmocka_unit_test(test_the_one_that_waits_longest_makes_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

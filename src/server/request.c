@@ -8,6 +8,20 @@
 #include "server/fail.h"
 #include "server/json.h"
 
+/* A proxy may leave its part of the path or take it away: both are understood. */
+static void strip_base(cir__request *request, const char *target)
+{
+    const char *base = request->context->base_path;
+    size_t n = strlen(base);
+    const char *path = request->params.path;
+    if (n == 0 || strncmp(path, base, n) != 0)
+        return;
+    if (path[n] == '/')
+        request->params.path = path + n;
+    else if (path[n] == '\0' && asprintf(&request->location, "%s/%s", base, target + n) < 0)
+        request->location = NULL;
+}
+
 cir__request *cir__request_new(cir__context *context, const char *target)
 {
     cir__request *request = calloc(1, sizeof *request);
@@ -15,7 +29,12 @@ cir__request *cir__request_new(cir__context *context, const char *target)
         return NULL;
     request->context = context;
     request->n_json_refused = cir__json_n_refused();
-    request->target_status = cir__params_parse(target, &request->params, &request->target_error);
+    request->n_target = strlen(target);
+    request->target_status = CIR_LIMIT; /* too long: answered before it is looked at */
+    if (request->n_target <= CIR__MAX_TARGET)
+        request->target_status = cir__params_parse(target, &request->params, &request->target_error);
+    if (request->target_status == CIR_OK)
+        strip_base(request, target);
     return request;
 }
 
@@ -37,6 +56,7 @@ void cir__request_free(cir__request *request)
     empty_bytes(request->context, &request->document);
     empty_bytes(request->context, &request->image);
     cir__params_done(&request->params);
+    free(request->location);
     free(request);
 }
 
@@ -173,16 +193,26 @@ static const char *code_of(unsigned status)
         return "NOT_FOUND";
     case 405:
         return "METHOD_NOT_ALLOWED";
+    case 408:
+        return "TIMED_OUT";
     case 409:
         return "CONFLICT";
     case 410:
         return "GONE";
     case 413:
+    case 414:
+    case 431:
         return "TOO_LARGE";
     case 415:
         return "UNSUPPORTED_TYPE";
+    case 416:
+        return "NO_SUCH_RANGE";
     case 422:
         return "NOT_A_PICTURE";
+    case 429:
+        return "TOO_MANY_GUESSES";
+    case 501:
+        return "NOT_IMPLEMENTED";
     case 503:
         return "OVERLOADED";
     default:

@@ -41,6 +41,8 @@ struct cir__request {
     struct MHD_Connection *connection;
     cir__connection *clock;
     cir__params params;
+    char *location;           /* NULL, or: the base path was asked for without its slash, and this is meant */
+    size_t n_target;          /* bytes of the target as it came */
     cir_status target_status; /* of taking the target apart */
     cir_error target_error;
     const cir__route *route; /* NULL: none */
@@ -50,7 +52,11 @@ struct cir__request {
     double received_at;
     size_t n_json_refused; /* before it came: see cir__json_n_refused */
 
+    bool is_head;
     bool has_begun, is_dispatched, is_waiting;
+    bool closes;                     /* the connection ends with this answer */
+    bool is_held;                    /* the answer is to go late: it is that to a guess */
+    double due_at;                   /* when it goes */
     struct MHD_PostProcessor *parts; /* of a multipart body */
     cir__bytes document, image;
     bool has_image;
@@ -60,7 +66,7 @@ struct cir__request {
     struct MHD_Response *response;
     size_t n_answer; /* its bytes, where known */
     bool is_stream;
-    cir__request *next; /* in a flight */
+    cir__request *next; /* in a flight, or among those held */
 };
 
 /* NULL where memory is short. */

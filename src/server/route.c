@@ -5,6 +5,7 @@
 #include "server/about.h"
 #include "server/events.h"
 #include "server/images.h"
+#include "server/photo_file.h"
 #include "server/search.h"
 #include "server/thumbnail.h"
 #include "server/update.h"
@@ -17,7 +18,7 @@ static const cir__route routes[] = {
     {"GET", "/v1/images", cir__images_get_list, CIR__CLOSED},
     {"GET", "/v1/images/{id}", cir__images_get, CIR__CLOSED},
     {"GET", "/v1/images/{id}/thumbnail", cir__thumbnail_get, CIR__CLOSED},
-    {"GET", "/v1/images/{id}/file", cir__images_get_file, CIR__CLOSED},
+    {"GET", "/v1/images/{id}/file", cir__photo_file_get, CIR__CLOSED},
     {"GET", "/v1/index", cir__about_get_index, CIR__CLOSED},
     {"POST", "/v1/index/update", cir__update_post, CIR__CLOSED},
     {"GET", "/v1/index/events", cir__events_get, CIR__CLOSED},
@@ -56,7 +57,8 @@ static bool matches(const char *pattern, const char *path, size_t *id_out, const
 bool cir__route_find(cir__request *request, const char *method, const char **allowed_out)
 {
     *allowed_out = NULL;
-    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    request->is_head = strcmp(method, "HEAD") == 0;
+    const char *wanted = request->is_head ? "GET" : method;
     for (size_t i = 0; i < N_ROUTES; i++) {
         if (!matches(routes[i].pattern, request->params.path, &request->id, &request->name))
             continue;

@@ -37,12 +37,8 @@ static void work(void *subject, double waited, cir__outcome *outcome)
 {
     search *self = subject;
     cir__metrics_time(self->context->metrics, CIR__STAGE_QUEUE, waited);
-    if (waited > CIR__MAX_WAIT_SECONDS) {
-        outcome->status =
-            cir__refuse(&outcome->err, CIR_NO_MEMORY,
-                        "server: the search waited more than %d s; try again later", CIR__MAX_WAIT_SECONDS);
+    if (cir__flight_is_late(waited, outcome))
         return;
-    }
     outcome->status =
         cir__find(self->context, self->snapshot, self->request, self->upload, &outcome->blob, &outcome->err);
     if (outcome->status == CIR_OK)

@@ -1,14 +1,14 @@
 #include "server/serve.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
 
 #include <arpa/inet.h>
+#include <glib.h>
 
+#include "server/clock.h"
 #include "server/context.h"
 #include "server/events.h"
 #include "server/fail.h"
@@ -17,59 +17,27 @@
 #include "server/known_models.h"
 #include "server/looking.h"
 #include "server/route.h"
+#include "server/secret.h"
+#include "server/throttle.h"
+#include "server/tls.h"
 #include "server/update.h"
 
 struct cir__server {
     cir__context context;
     cir__http *http;
-    pthread_t keeper; /* looks after deadlines, listeners and other processes' updates */
-    bool has_keeper;
+    pthread_t keeper;   /* looks after deadlines and listeners */
+    pthread_t follower; /* after other processes' updates */
+    bool has_keeper, has_follower;
     cir__looking *looking;
     pthread_mutex_t lock;
     pthread_cond_t ended;
     bool is_ending;
     bool made_token;
-    char url[512];
+    char address[128];
+    char url[1024];
 };
 
-/* ---- the token ---- */
-
-/* A text file of at most max bytes, whole; free(). NULL after err. */
-static char *read_text(const char *path, size_t max, cir_error *err)
-{
-    FILE *file = fopen(path, "re");
-    char *text = file != NULL ? calloc(max + 2, 1) : NULL;
-    size_t n = text != NULL ? fread(text, 1, max + 1, file) : 0;
-    bool is_read = text != NULL && !ferror(file) && n > 0 && n <= max && strlen(text) == n;
-    if (!is_read)
-        (void)cir__refuse(err, file == NULL && errno == ENOENT ? CIR_NOT_FOUND : CIR_IO,
-                          "%s: cannot be read, is empty, larger than %zu bytes or no text", path, max);
-    if (file != NULL)
-        fclose(file);
-    if (is_read)
-        return text;
-    free(text);
-    return NULL;
-}
-
-static cir_status read_token(const char *path, char token_out[CIR__TOKEN_SIZE], cir_error *err)
-{
-    enum { MIN_TOKEN = 16 };
-    char *text = read_text(path, 4096, err);
-    if (text == NULL)
-        return err->status;
-    text[strcspn(text, " \t\r\n")] = '\0';
-    size_t n = strlen(text);
-    cir_status status = CIR_OK;
-    if (n < MIN_TOKEN || n >= CIR__TOKEN_SIZE)
-        status = cir__refuse(err, CIR_ARGUMENT,
-                             "%s: its first word has %zu bytes; a token has %d to %d: openssl rand -hex 32",
-                             path, n, MIN_TOKEN, CIR__TOKEN_SIZE - 1);
-    else
-        memcpy(token_out, text, n + 1);
-    free(text);
-    return status;
-}
+/* ---- who may ask ---- */
 
 static bool is_loopback(const char *address)
 {
@@ -78,6 +46,44 @@ static bool is_loopback(const char *address)
     if (inet_pton(AF_INET, address, &v4) == 1)
         return ntohl(v4.s_addr) >> 24 == 127;
     return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+/* As it is written in an address or a shell: with brackets, or by name. NULL: this machine alone. */
+static void read_address(const char *given, char out[static 128])
+{
+    bool is_name =
+        given == NULL || strcasecmp(given, "localhost") == 0 || strcasecmp(given, "localhost.") == 0;
+    size_t n = is_name ? 0 : strlen(given);
+    if (is_name)
+        (void)snprintf(out, 128, "127.0.0.1");
+    else if (n > 2 && given[0] == '[' && given[n - 1] == ']')
+        (void)snprintf(out, 128, "%.*s", (int)(n - 2 < 120 ? n - 2 : 120), given + 1);
+    else
+        (void)snprintf(out, 128, "%.120s", given);
+}
+
+/* "/photos", "photos" and "/photos/" are the same. */
+static cir_status read_base_path(const char *given, char out[static 256], cir_error *err)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+    const char *path = given != NULL ? given : "";
+    path += strspn(path, "/");
+    size_t n = strlen(path);
+    while (n > 0 && path[n - 1] == '/')
+        n--;
+    char *framed = n > 0 && n < 200 ? g_strdup_printf("/%.*s/", (int)n, path) : NULL;
+    bool is_good =
+        n == 0 || (framed != NULL && strspn(path, plain) == strlen(path) && strstr(framed, "//") == NULL &&
+                   strstr(framed, "/./") == NULL && strstr(framed, "/../") == NULL);
+    g_free(framed);
+    out[0] = '\0';
+    if (!is_good)
+        return cir__refuse(
+            err, CIR_ARGUMENT,
+            "--base-path %.100s: is no path; use letters, digits, - . _ ~ and /, as in /photos", given);
+    if (n > 0)
+        (void)snprintf(out, 256, "/%.*s", (int)n, path);
+    return CIR_OK;
 }
 
 static cir_status set_up_guard(cir__server *self, const cir__serve_options *options, const char *address,
@@ -92,7 +98,7 @@ static cir_status set_up_guard(cir__server *self, const cir__serve_options *opti
     if (!cir__guard_draw(N_BYTES, guard->session))
         return cir__refuse(err, CIR_IO, "server: the system gives no random numbers");
     if (options->token_file != NULL)
-        return read_token(options->token_file, guard->token, err);
+        return cir__secret_read_token(options->token_file, guard->token, err);
     if (guard->is_loopback)
         return CIR_OK;
     self->made_token = cir__guard_draw(N_BYTES, guard->token);
@@ -129,8 +135,10 @@ static cir_status open_model(cir__context *context, const cir__serve_options *op
 
 static cir_status make_parts(cir__context *context, cir_error *err)
 {
+    enum { N_DISK_THREADS = 4 }; /* they wait more than they work */
     size_t n_threads = cir_pool_n_threads(context->pool);
-    context->connections = cir__connections_new();
+    context->connections = cir__connections_new(!context->guard.is_tls);
+    context->throttle = cir__throttle_new();
     context->flights = cir__flights_new();
     context->metrics = cir__metrics_new(cir__route_pattern);
     context->uploads = cir__cache_new(CIR__UPLOAD_CACHE_BYTES);
@@ -142,28 +150,53 @@ static cir_status make_parts(cir__context *context, cir_error *err)
     /* Two, so that one search's words are encoded while another's rows are scanned. */
     context->searches = cir__queue_new(2, CIR__SEARCH_PLACES);
     context->thumbnails = cir__queue_new(n_threads, CIR__PICTURE_PLACES);
-    bool is_whole = context->connections != NULL && context->flights != NULL && context->metrics != NULL &&
-                    context->uploads != NULL && context->features != NULL && context->answers != NULL &&
-                    context->small_pictures != NULL && context->events != NULL && context->update != NULL &&
-                    context->searches != NULL && context->thumbnails != NULL;
+    context->lookups = cir__queue_new(N_DISK_THREADS, CIR__LOOKUP_PLACES);
+    context->streaming = cir__streaming_new(N_DISK_THREADS, CIR__MAX_CONNECTIONS);
+    bool is_whole = context->connections != NULL && context->throttle != NULL && context->flights != NULL &&
+                    context->metrics != NULL && context->uploads != NULL && context->features != NULL &&
+                    context->answers != NULL && context->small_pictures != NULL && context->events != NULL &&
+                    context->update != NULL && context->searches != NULL && context->thumbnails != NULL &&
+                    context->lookups != NULL && context->streaming != NULL;
     context->kept_pictures = cir__pictures_open(context->index_path);
     context->cameras = cir__cameras_new(context->kept_pictures);
     return is_whole && context->cameras != NULL ? CIR_OK : cir__refuse_memory(err);
 }
 
+/* Waits a second, or until the server ends, which it tells. Under the lock. */
+static bool wait_second(cir__server *self)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += 1;
+    if (!self->is_ending)
+        (void)pthread_cond_timedwait(&self->ended, &self->lock, &until);
+    return !self->is_ending;
+}
+
+/* What must go on however slow the disk is. */
 static void *keep(void *argument)
+{
+    cir__server *self = argument;
+    pthread_mutex_lock(&self->lock);
+    while (wait_second(self)) {
+        pthread_mutex_unlock(&self->lock);
+        cir__connections_cut(self->context.connections, cir__clock_seconds());
+        cir__throttle_release(self->context.throttle, cir__clock_seconds());
+        cir__events_ping(self->context.events);
+        pthread_mutex_lock(&self->lock);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+/* What looks at the index. */
+static void *follow(void *argument)
 {
     cir__server *self = argument;
     cir__update_prepare(&self->context);
     pthread_mutex_lock(&self->lock);
-    while (!self->is_ending) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += 1;
-        (void)pthread_cond_timedwait(&self->ended, &self->lock, &until);
+    while (wait_second(self)) {
         pthread_mutex_unlock(&self->lock);
-        cir__connections_cut(self->context.connections);
-        cir__events_ping(self->context.events);
         cir__update_tick(self->context.update);
         pthread_mutex_lock(&self->lock);
     }
@@ -179,20 +212,22 @@ static cir_status start_http(cir__server *self, const cir__serve_options *option
     char *key = NULL;
     cir_status status = CIR_OK;
     if (options->certificate_file != NULL &&
-        ((certificate = read_text(options->certificate_file, MAX_PEM, err)) == NULL ||
-         (key = read_text(options->key_file, MAX_PEM, err)) == NULL))
+        ((certificate = cir__secret_read(options->certificate_file, MAX_PEM, false, err)) == NULL ||
+         (key = cir__secret_read(options->key_file, MAX_PEM, true, err)) == NULL))
         status = err->status;
+    if (status == CIR_OK && key != NULL)
+        status = cir__tls_check(options->certificate_file, certificate, options->key_file, key, err);
     if (status == CIR_OK)
         status = cir__http_start(&self->context, address, options->port, certificate, key, &self->http, err);
     free(certificate);
-    free(key);
+    cir__secret_free(key);
     if (status != CIR_OK)
         return status;
     bool is_v6 = strchr(address, ':') != NULL;
-    (void)snprintf(self->url, sizeof self->url, "%s://%s%s%s:%u/%s%s",
+    (void)snprintf(self->url, sizeof self->url, "%s://%s%s%s:%u%s/%s%s",
                    options->certificate_file != NULL ? "https" : "http", is_v6 ? "[" : "", address,
-                   is_v6 ? "]" : "", cir__http_port(self->http), self->made_token ? "#token=" : "",
-                   self->made_token ? self->context.guard.token : "");
+                   is_v6 ? "]" : "", cir__http_port(self->http), self->context.base_path,
+                   self->made_token ? "#token=" : "", self->made_token ? self->context.guard.token : "");
     return CIR_OK;
 }
 
@@ -200,12 +235,11 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
                              cir_error *err)
 {
     *server_out = NULL;
-    const char *address = options->address != NULL ? options->address : "127.0.0.1";
-    if (strcmp(address, "localhost") == 0)
-        address = "127.0.0.1";
     cir__server *self = calloc(1, sizeof *self);
     if (self == NULL)
         return cir__refuse_memory(err);
+    read_address(options->address, self->address);
+    const char *address = self->address;
     cir__context *context = &self->context;
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -221,7 +255,9 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
     context->forgets_texts = options->forgets_texts;
     context->pool = pool;
     context->decoder = options->decoder;
-    cir_status status = set_up_guard(self, options, address, err);
+    cir_status status = read_base_path(options->base_path, context->base_path, err);
+    if (status == CIR_OK)
+        status = set_up_guard(self, options, address, err);
     if (status == CIR_OK)
         status = open_model(context, options, err);
     if (status == CIR_OK)
@@ -232,8 +268,9 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
         status = start_http(self, options, address, err);
     if (status == CIR_OK) {
         self->has_keeper = pthread_create(&self->keeper, NULL, keep, self) == 0;
+        self->has_follower = pthread_create(&self->follower, NULL, follow, self) == 0;
         self->looking = cir__looking_start(context);
-        if (!self->has_keeper || self->looking == NULL)
+        if (!self->has_keeper || !self->has_follower || self->looking == NULL)
             status = cir__refuse(err, CIR_NO_MEMORY, "server: a thread cannot be started");
     }
     if (status != CIR_OK) {
@@ -254,20 +291,27 @@ void cir__server_stop(cir__server *self)
         cir__http_close_door(self->http);
     pthread_mutex_lock(&self->lock);
     self->is_ending = true;
-    pthread_cond_signal(&self->ended);
+    pthread_cond_broadcast(&self->ended);
     pthread_mutex_unlock(&self->lock);
     if (self->has_keeper)
         pthread_join(self->keeper, NULL);
+    if (self->has_follower)
+        pthread_join(self->follower, NULL);
     cir__looking_stop(self->looking);
     if (context->update != NULL)
         cir__update_stop(context->update);
     if (context->events != NULL)
         cir__events_stop(context->events);
-    if (self->http != NULL)
+    if (self->http != NULL) {
         cir__flights_close(context->flights);
+        cir__throttle_close(context->throttle);
+    }
+    cir__queue_free(context->lookups); /* which send on to the thumbnails */
     cir__queue_free(context->searches);
     cir__queue_free(context->thumbnails);
+    cir__streaming_close(context->streaming);
     cir__http_stop(self->http);
+    cir__streaming_free(context->streaming);
     cir__update_free(context->update);
     cir__events_free(context->events);
     cir__cameras_free(context->cameras);
@@ -279,6 +323,7 @@ void cir__server_stop(cir__server *self)
     cir__metrics_free(context->metrics);
     cir__flights_free(context->flights);
     cir__connections_free(context->connections);
+    cir__throttle_free(context->throttle);
     cir__snapshot_drop(context->snapshot);
     cir_model_close(context->model);
     pthread_mutex_destroy(&context->lock);

@@ -18,6 +18,7 @@ typedef struct cir__serve_options {
     const char *token_file;   /* NULL: none; one is made where the address is not a loopback */
     const char *const *hosts; /* [n_hosts] names that Host may bear beside addresses and localhost */
     size_t n_hosts;
+    const char *base_path; /* where a proxy puts the server, as in "/photos"; NULL: at the root */
     const char *certificate_file, *key_file; /* both or neither */
     size_t max_upload_megabytes, max_megapixels;
     cir_decoder *decoder;  /* of all pictures; NULL: the library's own */

@@ -25,6 +25,7 @@ struct cir__snapshot {
     cir_index *index;
     size_t n_rows;
     int64_t *taken;           /* [n_rows], INT64_MIN: not known */
+    cir__file_facts *files;   /* [n_rows] */
     int64_t *when;            /* [n_rows] that, or when the file was modified; only while opening */
     uint32_t *folder;         /* [n_rows] numbers of folders */
     uint8_t *shape;           /* [n_rows] cir__orientation */
@@ -63,6 +64,7 @@ static bool visit_record(void *context, const cir_image_record *record)
     cir__snapshot *self = context;
     size_t id = record->id;
     self->taken[id] = record->taken_at;
+    self->files[id] = (cir__file_facts){record->modified_ns, record->size_bytes};
     self->when[id] = record->taken_at != INT64_MIN ? record->taken_at : record->modified_ns / 1000000000;
     self->folder[id] = number_of_folder(self, record->path);
     self->shape[id] = record->width_px > record->height_px   ? CIR__LANDSCAPE
@@ -129,13 +131,14 @@ cir_status cir__snapshot_open(const char *index_path, const cir_model *model, ui
     if (status == CIR_OK) {
         size_t n = self->n_rows = cir_index_get_info(self->index)->n_rows;
         self->taken = calloc(n + 1, sizeof *self->taken);
+        self->files = calloc(n + 1, sizeof *self->files);
         self->when = calloc(n + 1, sizeof *self->when);
         self->folder = calloc(n + 1, sizeof *self->folder);
         self->shape = calloc(n + 1, sizeof *self->shape);
         self->camera = calloc(n + 1, sizeof *self->camera);
         self->masks = cir__cache_new(MASK_CACHE_BYTES);
-        if (self->taken == NULL || self->when == NULL || self->folder == NULL || self->shape == NULL ||
-            self->camera == NULL || self->masks == NULL || n > UINT32_MAX)
+        if (self->taken == NULL || self->files == NULL || self->when == NULL || self->folder == NULL ||
+            self->shape == NULL || self->camera == NULL || self->masks == NULL || n > UINT32_MAX)
             status = cir__refuse_memory(err);
     }
     if (status == CIR_OK)
@@ -176,6 +179,7 @@ void cir__snapshot_drop(cir__snapshot *self)
     g_hash_table_destroy(self->numbers);
     g_ptr_array_free(self->folders, TRUE);
     free(self->taken);
+    free(self->files);
     free(self->when);
     free(self->folder);
     free(self->shape);
@@ -334,6 +338,14 @@ cir_status cir__snapshot_mask(cir__snapshot *self, const cir__filter *filter, ui
         return cir__refuse_memory(err);
     *n_matching_out = count_set(*blob_out);
     return CIR_OK;
+}
+
+bool cir__snapshot_file_facts(const cir__snapshot *snapshot, size_t id, cir__file_facts *facts_out)
+{
+    *facts_out = (cir__file_facts){0};
+    if (id < snapshot->n_rows)
+        *facts_out = snapshot->files[id];
+    return id < snapshot->n_rows;
 }
 
 uint16_t cir__snapshot_camera(const cir__snapshot *snapshot, size_t id)

@@ -36,6 +36,13 @@ CIR_MUST_CHECK cir_status cir__snapshot_mask(cir__snapshot *snapshot, const cir_
                                              uint16_t camera, cir__blob **blob_out, size_t *n_matching_out,
                                              cir_error *err);
 
+/* A row's file as it was when the view was opened. false: there is no such row. */
+typedef struct cir__file_facts {
+    int64_t modified_ns;
+    uint64_t size_bytes;
+} cir__file_facts;
+bool cir__snapshot_file_facts(const cir__snapshot *snapshot, size_t id, cir__file_facts *facts_out);
+
 /* The camera of a row by number (cameras.h), 0: not known, or not as yet. Any thread. */
 uint16_t cir__snapshot_camera(const cir__snapshot *snapshot, size_t id);
 void cir__snapshot_set_camera(cir__snapshot *snapshot, size_t id, uint16_t number);

@@ -1,5 +1,6 @@
 /* A thumbnail is named by the photo, its file's time and size, and one of a few sizes. It is kept in memory
- * and on disk; what is in neither is made by a worker, once for all that wait for it. */
+ * and on disk; what is in neither is made by a worker, once for all that wait for it. The disk is asked on a
+ * worker too, one of those that do not decode: what is kept does not wait behind what is made. */
 #include "server/thumbnail.h"
 
 #include <stdio.h>
@@ -17,13 +18,17 @@ enum { MIN_PX = 64, MAX_PX = 1024, DEFAULT_PX = 256, QUALITY = 82, KEY_SIZE = 12
 typedef struct thumbnail {
     cir__context *context;
     char key[KEY_SIZE];
+    cir__snapshot *snapshot;
+    size_t id;
+    size_t size_px;     /* of the longer side at most */
+    bool was_asked_for; /* on disk */
     char *path;
-    size_t size_px; /* of the longer side at most */
 } thumbnail;
 
 static void free_thumbnail(void *subject)
 {
     thumbnail *self = subject;
+    cir__snapshot_drop(self->snapshot);
     free(self->path);
     free(self);
 }
@@ -58,17 +63,37 @@ static cir_status make(const thumbnail *self, cir__blob **blob_out, cir_error *e
     return status;
 }
 
+/* What is kept; else where the photo lies. */
+static void ask_disk(thumbnail *self, cir__outcome *outcome)
+{
+    cir__context *context = self->context;
+    cir_image_record record = {0};
+    outcome->blob = cir__pictures_find(context->kept_pictures, self->key);
+    if (outcome->blob != NULL) {
+        cir__cache_put(context->small_pictures, self->key, outcome->blob);
+        return;
+    }
+    outcome->status =
+        cir_index_get_image(cir__snapshot_index(self->snapshot), self->id, &record, &outcome->err);
+    if (outcome->status == CIR_OK && (self->path = strdup(record.path)) == NULL)
+        outcome->status = cir__refuse_memory(&outcome->err);
+    if (outcome->status == CIR_OK)
+        outcome->onward = context->thumbnails;
+    cir_image_record_done(&record);
+    self->was_asked_for = true;
+}
+
 static void work(void *subject, double waited, cir__outcome *outcome)
 {
     thumbnail *self = subject;
     cir__context *context = self->context;
-    cir__metrics_time(context->metrics, CIR__STAGE_QUEUE, waited);
-    if (waited > CIR__MAX_WAIT_SECONDS) {
-        outcome->status = cir__refuse(&outcome->err, CIR_NO_MEMORY,
-                                      "server: the thumbnail waited more than %d s; try again later",
-                                      CIR__MAX_WAIT_SECONDS);
+    if (cir__flight_is_late(waited, outcome))
+        return;
+    if (!self->was_asked_for) {
+        ask_disk(self, outcome);
         return;
     }
+    cir__metrics_time(context->metrics, CIR__STAGE_QUEUE, waited);
     double start = cir__clock_seconds();
     outcome->status = make(self, &outcome->blob, &outcome->err);
     if (outcome->status != CIR_OK)
@@ -101,64 +126,57 @@ static void deliver(cir__request *request, const void *subject, const cir__outco
 
 static const cir__flight_kind kind = {work, deliver, free_thumbnail};
 
-static cir__blob *find(cir__context *context, const char *key)
-{
-    cir__blob *blob = cir__cache_find(context->small_pictures, key);
-    if (blob != NULL)
-        return blob;
-    blob = cir__pictures_find(context->kept_pictures, key);
-    if (blob != NULL)
-        cir__cache_put(context->small_pictures, key, blob);
-    return blob;
-}
-
-static void answer(cir__request *request, const cir_image_record *record, size_t size_px)
+/* Takes the snapshot over. */
+static void answer(cir__request *request, cir__snapshot *snapshot, const cir__file_facts *facts,
+                   size_t size_px)
 {
     cir__context *context = request->context;
     char key[KEY_SIZE];
     char etag[KEY_SIZE + 2];
-    (void)snprintf(key, sizeof key, "t%zu-%lld-%llu-%zu", record->id, (long long)record->modified_ns,
-                   (unsigned long long)record->size_bytes, size_px);
+    (void)snprintf(key, sizeof key, "t%zu-%lld-%llu-%zu", request->id, (long long)facts->modified_ns,
+                   (unsigned long long)facts->size_bytes, size_px);
     (void)snprintf(etag, sizeof etag, "\"%s\"", key);
+    thumbnail *made = NULL;
+    cir__blob *blob = NULL;
     if (cir__reply_unchanged(request, etag, CACHE_CONTROL))
-        return;
-    cir__blob *blob = find(context, key);
+        goto done;
+    blob = cir__cache_find(context->small_pictures, key);
     if (blob != NULL) {
         reply(request, key, blob);
-        cir__blob_drop(blob);
-        return;
+        goto done;
     }
-    thumbnail *made = calloc(1, sizeof *made);
-    char *path = strdup(record->path);
-    if (made == NULL || path == NULL) {
+    made = calloc(1, sizeof *made);
+    if (made == NULL) {
         cir_error err;
-        free(made);
-        free(path);
         (void)cir__refuse_memory(&err);
         cir__reply_failure(request, &err, false);
-        return;
+        goto done;
     }
-    *made = (thumbnail){.context = context, .path = path, .size_px = size_px};
+    *made = (thumbnail){.context = context, .snapshot = snapshot, .id = request->id, .size_px = size_px};
+    snapshot = NULL;
     memcpy(made->key, key, sizeof key);
-    cir__flights_join(context->flights, context->thumbnails, request, key, &kind, made);
+    cir__flights_join(context->flights, context->lookups, request, key, &kind, made);
+done:
+    cir__blob_drop(blob);
+    cir__snapshot_drop(snapshot);
 }
 
 void cir__thumbnail_get(cir__request *request)
 {
     static const char *const known[] = {"size", NULL};
     cir_error err;
-    cir_image_record record = {0};
+    cir__file_facts facts;
     size_t size_px = DEFAULT_PX;
     cir__snapshot *snapshot = cir__context_snapshot(request->context);
     cir_status status = cir__params_check(&request->params, known, &err);
     if (status == CIR_OK)
         status = cir__params_count(&request->params, "size", MIN_PX, MAX_PX, &size_px, &err);
-    if (status == CIR_OK)
-        status = cir_index_get_image(cir__snapshot_index(snapshot), request->id, &record, &err);
+    if (status == CIR_OK && !cir__snapshot_file_facts(snapshot, request->id, &facts))
+        status = cir__refuse(&err, CIR_NOT_FOUND, "photo: there is none with id %zu", request->id);
+    if (status == CIR_OK) {
+        answer(request, snapshot, &facts, round_size(size_px));
+        return;
+    }
     cir__snapshot_drop(snapshot);
-    if (status == CIR_OK)
-        answer(request, &record, round_size(size_px));
-    else
-        cir__reply_failure(request, &err, false);
-    cir_image_record_done(&record);
+    cir__reply_failure(request, &err, false);
 }
