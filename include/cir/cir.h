@@ -13,6 +13,7 @@
 #include "cir/experiment.h"
 #include "cir/image.h"
 #include "cir/index.h"
+#include "cir/mapping.h"
 #include "cir/method.h"
 #include "cir/model.h"
 #include "cir/pool.h"

@@ -108,7 +108,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_get_image(const cir_index *index, si
 CIR_API void cir_image_record_done(cir_image_record *record); /* a zeroed record is allowed */
 
 /* One image's unit feature as float32: feature_out [dim]. Errors: CIR_NOT_FOUND (no such id, or the image is
- * not ready). */
+ * not ready), CIR_DAMAGED (its file was cut short). */
 CIR_MUST_CHECK CIR_API cir_status cir_index_get_feature(const cir_index *index, size_t id, float *feature_out,
                                                         cir_error *err);
 
@@ -128,8 +128,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_list(const cir_index *index, cir_ima
 CIR_MUST_CHECK CIR_API cir_status cir_index_list_all(const cir_index *index, cir_image_visit *visit,
                                                      void *context, cir_error *err);
 
-/* Whether nothing was committed since the index was opened. Errors: CIR_GONE, CIR_BUSY, CIR_DAMAGED, CIR_IO,
- * CIR_NO_MEMORY. */
+/* Whether nothing was committed since the index was opened. Errors: CIR_GONE, CIR_BUSY, CIR_DAMAGED (also
+ * where its vectors were cut short meanwhile, see mapping.h), CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_is_current(const cir_index *index, bool *is_current_out,
                                                        cir_error *err);
 

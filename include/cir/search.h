@@ -68,7 +68,7 @@ typedef struct cir_hit {
 /* The k best rows, best first; ties go to the smaller row. Rows whose score is NaN never are answers.
  * hits_out: [k]; n_hits_out gets min(k, searchable rows). k ≥ 1.
  * Errors: CIR_SHAPE (dimensions differ), CIR_ARGUMENT (k = 0, fusion out of range, NaN or infinity in the
- * query), CIR_NO_MEMORY. */
+ * query), CIR_DAMAGED (the rows' file was cut short meanwhile: mapping.h), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_search_top(const cir_rows *rows, const cir_query *query, size_t k,
                                                  cir_pool *pool, cir_hit *hits_out, size_t *n_hits_out,
                                                  cir_error *err);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 
 static cir_status open_regular(const char *path, int *fd_out, size_t *size_out, cir_error *err)
@@ -36,39 +37,6 @@ static cir_status open_regular(const char *path, int *fd_out, size_t *size_out, 
     return CIR_OK;
 }
 
-cir_status cir__mapping_of_fd(int fd, size_t size, const char *name, cir__mapping *mapping_out,
-                              cir_error *err)
-{
-    *mapping_out = (cir__mapping){0};
-    if (size == 0)
-        return CIR_OK;
-    void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-    if (data == MAP_FAILED)
-        return cir__fail_errno(err, errno, "%s: cannot be mapped", name);
-    *mapping_out = (cir__mapping){data, size};
-    return CIR_OK;
-}
-
-cir_status cir__mapping_open(const char *path, cir__mapping *mapping_out, cir_error *err)
-{
-    *mapping_out = (cir__mapping){0};
-    int fd;
-    size_t size;
-    cir_status status = open_regular(path, &fd, &size, err);
-    if (status != CIR_OK)
-        return status;
-    status = cir__mapping_of_fd(fd, size, path, mapping_out, err);
-    close(fd);
-    return status;
-}
-
-void cir__mapping_close(cir__mapping *mapping)
-{
-    if (mapping->data != NULL)
-        munmap((void *)(uintptr_t)mapping->data, mapping->size);
-    *mapping = (cir__mapping){0};
-}
-
 static cir_status read_all(int fd, const char *path, uint8_t *bytes, size_t size, size_t *n_read_out,
                            cir_error *err)
 {
@@ -84,6 +52,73 @@ static cir_status read_all(int fd, const char *path, uint8_t *bytes, size_t size
     }
     *n_read_out = n_read;
     return CIR_OK;
+}
+
+/* A small file is read: what is in memory does not change. */
+static cir_status copy_file(int fd, size_t size, const char *name, cir__mapping *mapping_out, cir_error *err)
+{
+    uint8_t *bytes = cir__new_unset(size, 1);
+    if (bytes == NULL)
+        return cir__fail_memory(err, name);
+    cir_status status = read_all(fd, name, bytes, size, &size, err);
+    if (status == CIR_OK && size > 0)
+        *mapping_out = (cir__mapping){bytes, size, true};
+    else
+        free(bytes);
+    return status;
+}
+
+cir_status cir__mapping_of_fd(int fd, size_t size, bool watches, const char *name, cir__mapping *mapping_out,
+                              cir_error *err)
+{
+    *mapping_out = (cir__mapping){0};
+    if (size == 0)
+        return CIR_OK;
+    if (size <= CIR__COPY_BYTES)
+        return copy_file(fd, size, name, mapping_out, err);
+    void *data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED)
+        return cir__fail_errno(err, errno, "%s: cannot be mapped", name);
+    if (!cir__mapped_add(data, size, watches ? fd : -1, size, name)) {
+        munmap(data, size);
+        return cir__fail_memory(err, name);
+    }
+    *mapping_out = (cir__mapping){data, size, false};
+    return CIR_OK;
+}
+
+static cir_status open_mapping(const char *path, bool watches, cir__mapping *mapping_out, cir_error *err)
+{
+    *mapping_out = (cir__mapping){0};
+    int fd;
+    size_t size;
+    cir_status status = open_regular(path, &fd, &size, err);
+    if (status != CIR_OK)
+        return status;
+    status = cir__mapping_of_fd(fd, size, watches, path, mapping_out, err);
+    close(fd);
+    return status;
+}
+
+cir_status cir__mapping_open(const char *path, cir__mapping *mapping_out, cir_error *err)
+{
+    return open_mapping(path, false, mapping_out, err);
+}
+
+cir_status cir__mapping_open_watched(const char *path, cir__mapping *mapping_out, cir_error *err)
+{
+    return open_mapping(path, true, mapping_out, err);
+}
+
+void cir__mapping_close(cir__mapping *mapping)
+{
+    if (mapping->is_copy) {
+        free((void *)(uintptr_t)mapping->data);
+    } else if (mapping->data != NULL) {
+        cir__mapped_remove(mapping->data);
+        munmap((void *)(uintptr_t)mapping->data, mapping->size);
+    }
+    *mapping = (cir__mapping){0};
 }
 
 cir_status cir__file_read_fd(int fd, size_t size, size_t max_bytes, const char *name, uint8_t **bytes_out,

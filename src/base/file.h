@@ -15,19 +15,29 @@ typedef struct cir__bytes_view {
     const char *name;
 } cir__bytes_view;
 
-/* A file's bytes in memory without copying. Zeroed means none. */
+/* Up to here a file is copied instead of mapped: then nothing can change it. */
+#define CIR__COPY_BYTES ((size_t)1 << 20)
+
+/* A file's bytes in memory; large ones without copying, aligned to 64 bytes. Zeroed means none. */
 typedef struct cir__mapping {
     const uint8_t *data; /* NULL for an empty file */
     size_t size;
+    bool is_copy;
 } cir__mapping;
 
 /* Maps a regular file for reading; a folder, a device or a pipe is an error. Errors: CIR_NOT_FOUND,
- * CIR_PERMISSION, CIR_IO, CIR_FORMAT (not a regular file), CIR_NO_MEMORY. */
+ * CIR_PERMISSION, CIR_IO, CIR_FORMAT (not a regular file), CIR_NO_MEMORY. Where it may have become shorter
+ * meanwhile, cir__mapped_check says so. */
 CIR_MUST_CHECK cir_status cir__mapping_open(const char *path, cir__mapping *mapping_out, cir_error *err);
 
+/* The same for a file whose length is looked at as long as it is open (mapped.h), which keeps a file
+ * descriptor: for what is read over and over. */
+CIR_MUST_CHECK cir_status cir__mapping_open_watched(const char *path, cir__mapping *mapping_out,
+                                                    cir_error *err);
+
 /* The same for an open file of size bytes, which may be closed then. name is for messages. */
-CIR_MUST_CHECK cir_status cir__mapping_of_fd(int fd, size_t size, const char *name, cir__mapping *mapping_out,
-                                             cir_error *err);
+CIR_MUST_CHECK cir_status cir__mapping_of_fd(int fd, size_t size, bool watches, const char *name,
+                                             cir__mapping *mapping_out, cir_error *err);
 
 /* Unmaps and zeroes; a zeroed mapping is allowed. */
 void cir__mapping_close(cir__mapping *mapping);

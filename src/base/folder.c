@@ -221,7 +221,7 @@ cir_status cir__folder_map(const cir__folder *folder, const char *name, cir__map
     if (status != CIR_OK)
         return status;
     char *shown = cir__folder_join(folder, name);
-    status = shown != NULL ? cir__mapping_of_fd(fd, (size_t)facts.st_size, shown, mapping_out, err)
+    status = shown != NULL ? cir__mapping_of_fd(fd, (size_t)facts.st_size, true, shown, mapping_out, err)
                            : cir__fail_memory(err, folder->name);
     free(shown);
     close(fd);

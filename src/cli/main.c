@@ -6,6 +6,7 @@
 
 #include "cir/cir.h"
 #include "cli/arguments.h"
+#include "cli/bus_error.h"
 #include "cli/commands.h"
 #include "cli/shortage.h"
 #include "server/json.h"
@@ -84,6 +85,7 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
     cir__shortage_prepare();
+    cir__bus_error_catch();
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
         printf("cir %s\n", cir_version());
         return flush_answers(CIR__DONE);

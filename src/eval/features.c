@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "eval/dataset.h"
@@ -82,6 +83,9 @@ static cir_status file_read(source *from, const char *name, size_t n_wanted, flo
         goto exit;
     }
     cir__npy_copy_rows(&file.view, 0, n, rows);
+    status = cir__mapped_check(file.mapping.data, from->err);
+    if (status != CIR_OK)
+        goto exit;
     if (cir__rows_normalise(rows, n, dim, &bad_row) > 0) {
         status = cir__fail(from->err, CIR_FORMAT,
                            "%s: row %zu has no direction (zero, or not a number); encode that item again",

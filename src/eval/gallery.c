@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "kernels/kernels.h"
@@ -32,7 +33,7 @@ static cir_status doubles_round(cir__gallery *gallery, const char *name, cir_err
     if (gallery->memory == NULL)
         return cir__fail_memory(err, name);
     cir__npy_copy_rows(view, 0, view->n_rows, gallery->memory);
-    return CIR_OK;
+    return cir__mapped_check(gallery->file.mapping.data, err);
 }
 
 cir_status cir__gallery_take(cir__gallery *gallery, cir__npy_file *file, const char *name, cir_error *err)
@@ -140,6 +141,12 @@ static cir_status gather(cir__gallery *gallery, const char *name, const size_t *
         return cir__fail_memory(err, name);
     }
     cir__pool_run(pool, cir__gallery_n_blocks(gallery), gather_task, &job);
+    const cir_status status = cir__mapped_check(gallery->file.mapping.data, err);
+    if (status != CIR_OK) {
+        free(job.out);
+        free(job.scales);
+        return status;
+    }
     free(gallery->memory);
     free(gallery->scales);
     cir__npy_close(&gallery->file);
@@ -155,8 +162,11 @@ static cir_status gather(cir__gallery *gallery, const char *name, const size_t *
 cir_status cir__gallery_order(cir__gallery *gallery, const char *name, const size_t *order, cir_pool *pool,
                               cir_error *err)
 {
+    const cir_status status = cir__mapped_check(gallery->file.mapping.data, err);
     bool is_ordered = true;
 
+    if (status != CIR_OK)
+        return status;
     for (size_t r = 0; r < gallery->rows.n_rows; r++) {
         if (isnan(gallery->scales[r]))
             return cir__fail(err, CIR_FORMAT,

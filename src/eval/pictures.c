@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "cir/image.h"
@@ -80,6 +81,8 @@ static void decode_task(void *context, size_t i_task, size_t i_thread)
         all->cache != NULL && cir__picture_place_find(picture->path, picture->offset, &out->place);
     if (picture->bytes != NULL) {
         out->status = take(all, i_task, picture->bytes, picture->size);
+        if (cir__mapped_check(picture->bytes, &out->error) != CIR_OK)
+            out->status = out->error.status;
         return;
     }
     out->status = cir__file_read(picture->path, MAX_FILE_BYTES, &bytes, &size, &out->error);

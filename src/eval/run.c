@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "eval/compose.h"
@@ -165,6 +166,8 @@ static cir_status rank_some(const run *job, size_t begin, size_t end, bool is_ex
     }
     if (status == CIR_OK && self.rows.n_rows > 0 && n_composed > 0)
         status = cir__scores_new(&self.rows, self.composed, n_composed, &self.scores, err);
+    if (status == CIR_OK)
+        status = cir__mapped_check(self.rows.f16 != NULL ? (const void *)self.rows.f16 : self.rows.f32, err);
     for (size_t m = 0, i = 0; m < job->n_methods && status == CIR_OK; m++)
         if ((job->methods[m].result->method == CIR_METHOD_EXTERNAL) == is_external)
             for (size_t q = begin; q < end; q++)

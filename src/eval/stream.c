@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "linalg/rows.h"
@@ -62,6 +63,7 @@ void cir__stream_get_row(const cir__stream *stream, size_t row, float *out)
 /* One run. */
 typedef struct running {
     const cir__stream *stream;
+    const cir__mapped *mapped;
     cir__stream_take *take;
     void *context;
     cir_encode_watch *watch;
@@ -167,6 +169,10 @@ static void work(void *context, size_t i_task, size_t i_thread)
         const size_t first = i * CIR__BLOCK_ROWS, left = stream->n_rows - first;
         const size_t n = left < CIR__BLOCK_ROWS ? left : CIR__BLOCK_ROWS;
         size_t bad;
+        if (!cir__mapped_is_whole(job->mapped)) {
+            job->ends = true;
+            break;
+        }
         block_fill(stream, first, n, rows, ids, &block);
         if (cir__rows_normalise(rows, block.n, stream->dim, &bad) > 0) {
             note_bad(job, &block, bad);
@@ -191,6 +197,7 @@ cir_status cir__stream_run(const cir__stream *stream, cir_pool *pool, size_t n_w
                            void *watch_context, cir_error *err)
 {
     running job = {.stream = stream,
+                   .mapped = cir__mapped_find(stream->file.mapping.data),
                    .take = take,
                    .context = context,
                    .watch = watch,
@@ -200,6 +207,9 @@ cir_status cir__stream_run(const cir__stream *stream, cir_pool *pool, size_t n_w
                    .bad_row = SIZE_MAX};
 
     cir__pool_run(pool, n_workers, work, &job);
+    const cir_status lost = cir__mapped_check(stream->file.mapping.data, err);
+    if (lost != CIR_OK)
+        return lost;
     if (job.bad_row != SIZE_MAX)
         return cir__fail(err, CIR_FORMAT,
                          "%s: row %zu has no direction (zero, or not a number); encode that item again",

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "format/sniff.h"
 #include "kernels/half.h"
@@ -273,7 +274,7 @@ cir_status cir__npy_open(const char *path, cir__npy_file *file_out, cir_error *e
 {
     cir__npy_file file = {0};
     *file_out = file;
-    cir_status status = cir__mapping_open(path, &file.mapping, err);
+    cir_status status = cir__mapping_open_watched(path, &file.mapping, err);
     return status == CIR_OK ? parse_whole(file, path, file_out, err) : status;
 }
 
@@ -309,6 +310,11 @@ static cir_status copy_whole(cir__npy_file *file, const char *path, float **rows
     cir_status status = rows != NULL ? CIR_OK : cir__fail_memory(err, path);
     if (status == CIR_OK) {
         cir__npy_copy_rows(&file->view, 0, file->view.n_rows, rows);
+        status = cir__mapped_check(file->mapping.data, err);
+    }
+    if (status != CIR_OK) {
+        free(rows);
+    } else {
         *rows_out = rows;
         *view_out = file->view;
         view_out->data = NULL;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/folder.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "index/catalogue.h"
@@ -179,6 +180,8 @@ static cir_status check_rows(check *c, cir_pool *pool, cir_error *err)
         return status;
     cir__pool_run(pool, c->n_rows / CIR__BLOCK_ROWS + 1, judge_block, c);
     status = look_again(c, err);
+    if (status == CIR_OK)
+        status = cir__mapped_check(c->map.rows, err);
     size_t n_wrong = 0;
     if (status == CIR_OK)
         status = report_rows(c, &n_wrong, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "index/catalogue.h"
 #include "index/opened.h"
@@ -81,7 +82,7 @@ cir_status cir_index_get_feature(const cir_index *index, size_t id, float *featu
     const uint16_t *row = index->map.rows + id * dim;
     for (size_t i = 0; i < dim; i++)
         feature_out[i] = cir__half_to_float(row[i]);
-    return CIR_OK;
+    return cir__mapped_check(row, err);
 }
 
 /* Looks an absolute path up; frees it. */
@@ -192,6 +193,9 @@ cir_status cir_index_is_current(const cir_index *index, bool *is_current_out, ci
     cir__error_clear(err);
     *is_current_out = false;
     uint64_t revision;
+    cir_status lost = cir__mapped_check(index->map.rows, err);
+    if (lost != CIR_OK)
+        return lost;
     cir__opened_lock(index);
     cir_status status = cir__catalogue_get_revision(index->store, &revision, err);
     cir__opened_unlock(index);

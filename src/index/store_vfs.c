@@ -144,7 +144,7 @@ static int set_lock(file *self, short kind, off_t first, off_t size)
     while (result != 0 && errno == EINTR);
     if (result == 0)
         return SQLITE_OK;
-    if (kind != F_UNLCK && (errno == EAGAIN || errno == EACCES))
+    if (kind != F_UNLCK && errno == EAGAIN)
         return SQLITE_BUSY;
     if (errno != EBADF) /* of a file that is open for reading alone */
         (void)cir__lock_fail(cir__folder_name(self->vfs->folder), errno, &self->vfs->why);

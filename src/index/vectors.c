@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "format/npy.h"
 #include "kernels/half.h"
@@ -296,7 +297,8 @@ bool cir__vectors_is_unit(const uint16_t *row, size_t dim)
 
 /* Rows of images that another model added may be beyond the end of this file: the file is laid over zeros, so
  * that every row of the index has an address. */
-static cir_status map_file(int fd, const char *path, size_t size, cir__vectors_map *map_out, cir_error *err)
+static cir_status map_file(int fd, const char *path, size_t size, size_t size_needed,
+                           cir__vectors_map *map_out, cir_error *err)
 {
     struct stat facts;
     void *memory = fstat(fd, &facts) == 0
@@ -311,6 +313,10 @@ static cir_status map_file(int fd, const char *path, size_t size, cir__vectors_m
         cir__vectors_map_close(map_out);
         return status;
     }
+    if (!cir__mapped_add(memory, size, fd, size_needed, path)) {
+        cir__vectors_map_close(map_out);
+        return cir__fail_memory(err, path);
+    }
     map_out->rows = (const uint16_t *)(const void *)((const char *)memory + CIR__NPY_HEADER_SIZE);
     return CIR_OK;
 }
@@ -320,17 +326,18 @@ cir_status cir__vectors_map_open(const cir__folder *folder, size_t dim, size_t n
 {
     *map_out = (cir__vectors_map){0};
     size_t size;
+    size_t size_needed;
     char *path;
     int fd = -1;
     cir_status status = make_path(folder, &path, err);
     if (status == CIR_OK)
         status = check_file(folder, path, dim, n_rows, n_needed, err);
-    if (status == CIR_OK && !size_of_file(n_rows, dim, &size))
+    if (status == CIR_OK && (!size_of_file(n_rows, dim, &size) || !size_of_file(n_needed, dim, &size_needed)))
         status = fail_damaged(path, "the catalogue tells of more rows than a file can hold", err);
     if (status == CIR_OK)
         status = cir__folder_open_file(folder, CIR__VECTORS_NAME, O_RDONLY, 0, &fd, NULL, err);
     if (status == CIR_OK)
-        status = map_file(fd, path, size, map_out, err);
+        status = map_file(fd, path, size, size_needed, map_out, err);
     if (fd >= 0)
         close(fd);
     free(path);
@@ -339,6 +346,7 @@ cir_status cir__vectors_map_open(const cir__folder *folder, size_t dim, size_t n
 
 void cir__vectors_map_close(cir__vectors_map *map)
 {
+    cir__mapped_remove(map->memory);
     if (map->memory != NULL)
         munmap(map->memory, map->size_bytes);
     *map = (cir__vectors_map){0};

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "index/derived.h"
 #include "linalg/rows.h"
@@ -117,7 +118,9 @@ static cir_status index_mean_fit(const cir__stock *stock, cir_pool *pool, float 
         .f16 = rows->f16,
         .chosen = ids,
         .n_chosen = cir__draw(seed, CIR__DRAW_MEAN, rows->n_rows, rows->ready, info->n_ready, n_wanted, ids)};
-    const cir_status status = cir__rows_mean(&sample, pool, mean_out, NULL, err);
+    cir_status status = cir__rows_mean(&sample, pool, mean_out, NULL, err);
+    if (status == CIR_OK)
+        status = cir__mapped_check(rows->f16, err);
     if (status == CIR_OK)
         cir__keep_write_mean(folder, info->revision, seed, mean_out, rows->dim, sample.n_chosen);
     free(ids);
@@ -217,6 +220,8 @@ static cir_status minima_estimate(cir__stock *stock, cir_pool *pool, cir__minima
     if (status == CIR_OK)
         status = cir__sample_minima(&stock->rows, stock->object_features, stock->objects.n, basic->image_mean,
                                     basic->text_mean, settings->seed, pool, minima_out, ids, &n_ids, err);
+    if (status == CIR_OK)
+        status = cir__mapped_check(stock->rows.f16, err);
     if (status == CIR_OK && minima_out->source == CIR_MINIMA_ESTIMATED)
         cir__keep_write_minima(folder, key, minima_out, ids, n_ids);
     return status;

@@ -88,6 +88,8 @@ cir_status cir__weicom_measure(const cir_rows *rows, const float *const *feature
     }
     for (size_t i = 0; i < n; i++)
         spreads_out[i] = moments_spread(&all[i]);
+    if (status == CIR_OK)
+        status = cir__scan_check_read(rows, err);
 exit:
     cir__batch_done(&self.batch);
     free(queries);

@@ -228,6 +228,9 @@ cir_status cir_model_open_with(const char *path, const cir_model_options *option
         status = open_recipe(model, err);
     if (status == CIR_OK)
         status = fill_info(model, err);
+    /* Whatever zeros led to, it is the file that is wrong. */
+    if (cir__source_check_read(&model->source, NULL) != CIR_OK)
+        status = cir__source_check_read(&model->source, err);
     if (status != CIR_OK) {
         cir_model_close(model);
         return status;
@@ -350,7 +353,8 @@ cir_status cir_model_encode_tensors(const cir_model *model, cir_pool *pool, cons
                                     float *features_out, cir_error *err)
 {
     cir__error_clear(err);
-    return cir__model_encode_tensors(model, pool, tensors, n, features_out, NULL, NULL, err);
+    cir_status status = cir__model_encode_tensors(model, pool, tensors, n, features_out, NULL, NULL, err);
+    return status == CIR_OK ? cir__source_check_read(&model->source, err) : status;
 }
 
 /* Texts as ids, one behind another. */
@@ -396,6 +400,8 @@ cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool, const 
     cir_status status = tokenise(model, texts, n, &list, err);
     if (status == CIR_OK)
         status = cir__model_encode_ids(model, pool, list.ids, list.starts, n, features_out, NULL, NULL, err);
+    if (status == CIR_OK)
+        status = cir__source_check_read(&model->source, err);
     if (status == CIR_OK && n_cut_out != NULL)
         *n_cut_out = list.n_cut;
     free(list.ids);

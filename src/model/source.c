@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "cir/model.h"
 #include "format/sniff.h"
@@ -205,6 +206,15 @@ cir_status cir__source_open(const char *path, cir__source *source_out, cir_error
     if (status != CIR_OK)
         cir__source_close(&source);
     *source_out = source;
+    return status;
+}
+
+cir_status cir__source_check_read(const cir__source *source, cir_error *err)
+{
+    cir_status status = CIR_OK;
+    for (size_t i = 0; i < CIR__N_FILES && status == CIR_OK; i++)
+        if (!source->mappings[i].is_copy)
+            status = cir__mapped_check(source->mappings[i].data, err);
     return status;
 }
 

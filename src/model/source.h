@@ -38,6 +38,8 @@ typedef struct cir__source {
  * or without configuration or weights), CIR_UNSUPPORTED (the files of another layout), CIR_FORMAT (no
  * directory), CIR_PERMISSION, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__source_open(const char *path, cir__source *source_out, cir_error *err);
+/* Whether all that was read of its files was there: after reading. Errors: CIR_DAMAGED. */
+CIR_MUST_CHECK cir_status cir__source_check_read(const cir__source *source, cir_error *err);
 void cir__source_close(cir__source *source); /* a zeroed struct is allowed */
 
 /* The file, or NULL where it is absent. */

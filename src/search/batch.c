@@ -1,5 +1,6 @@
 #include "search/batch.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,10 @@ cir_status cir__batch_init(cir__batch *batch, const cir_rows *rows, const cir_qu
     size_t n_weights;
     cir_status status = CIR_OK;
 
-    *batch = (cir__batch){.rows = rows, .kernels = cir__kernels_get(), .n_queries = n_queries};
+    *batch = (cir__batch){.rows = rows,
+                          .kernels = cir__kernels_get(),
+                          .mapped = cir__mapped_find(cir__scan_rows(rows)),
+                          .n_queries = n_queries};
     batch->sides = cir__new(n_queries, 2 * sizeof *batch->sides);
     if (cir__size_mul(2 * rows->dim, n_queries, &n_weights))
         batch->weights = cir__new_unset(n_weights, sizeof *batch->weights);
@@ -66,6 +70,12 @@ void cir__batch_scores(const cir__batch *batch, size_t first, size_t n, float *o
 
     if (n == 0)
         return;
+    if (!cir__scan_may_read(batch->mapped, rows, first, n)) {
+        for (size_t s = 0; s < batch->n_sides; s++)
+            for (size_t r = 0; r < n; r++)
+                out[s * out_stride + r] = NAN;
+        return;
+    }
     if (rows->f16 != NULL)
         batch->kernels->product_f16(rows->f16 + first * dim, n, dim, dim, batch->weights, batch->n_sides, dim,
                                     out, out_stride);
@@ -166,7 +176,8 @@ cir_status cir_search_top_batch(const cir_rows *rows, const cir_query *queries, 
     for (size_t i = 0; i < n_tops; i++)
         job.tops[i] = (cir__top){.k = n_most, .hits = hits + i * n_most};
     cir__pool_run(pool, (rows->n_rows + job.block_rows - 1) / job.block_rows, top_task, &job);
-    for (size_t i = 0; i < n_queries; i++)
+    status = cir__scan_check_read(rows, err);
+    for (size_t i = 0; i < n_queries && status == CIR_OK; i++)
         n_hits_out[i] =
             tops_join(job.tops + i, n_threads, n_queries, n_most, hits + n_tops * n_most, hits_out + i * k);
 exit:

@@ -3,6 +3,7 @@
 #ifndef CIR_SEARCH_BATCH_H
 #define CIR_SEARCH_BATCH_H
 
+#include "base/mapped.h"
 #include "cir/search.h"
 #include "kernels/kernels.h"
 
@@ -10,6 +11,7 @@
 typedef struct cir__batch {
     const cir_rows *rows;
     const cir__kernels *kernels;
+    const cir__mapped *mapped; /* the rows' file; NULL: they are in memory */
     size_t n_queries;
     size_t n_sides;
     float *weights; /* [n_sides, dim] */
@@ -23,7 +25,8 @@ CIR_MUST_CHECK cir_status cir__batch_init(cir__batch *batch, const cir_rows *row
                                           size_t n_queries, size_t query_bytes, cir_error *err);
 void cir__batch_done(cir__batch *batch);
 
-/* Scores of rows first to first + n for every side: side s of row first + r goes to out[s·out_stride + r]. */
+/* Scores of rows first to first + n for every side: side s of row first + r goes to out[s·out_stride + r];
+ * NaN where their file has become shorter, which cir__scan_check_read says after the pass. */
 void cir__batch_scores(const cir__batch *batch, size_t first, size_t n, float *out, size_t out_stride);
 
 /* Copies one side's scores [n] out of those of a block; 0 for a side that the query lacks. */

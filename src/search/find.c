@@ -12,8 +12,10 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "index/codes.h"
 #include "search/probe.h"
 #include "search/rescore.h"
 #include "search/scan.h"
@@ -213,6 +215,12 @@ static cir__rescorer *rescorers_new(const cir_rows *rows, size_t n)
     return rescorers;
 }
 
+/* Whether their file is as long as it was. */
+static bool has_whole_codes(const cir_rows *rows)
+{
+    return rows->codes == NULL || cir__mapped_is_whole(cir__mapped_find(rows->codes->blocks));
+}
+
 cir_status cir_search_find(const cir_rows *rows, const cir_query *queries, size_t n_queries, size_t k,
                            const cir_search_options *options, cir_pool *pool, cir_hit *hits_out,
                            size_t *n_hits_out, cir_search_report *report_out, cir_error *err)
@@ -228,8 +236,8 @@ cir_status cir_search_find(const cir_rows *rows, const cir_query *queries, size_
     cir_status status = check(rows, queries, n_queries, k, recall, err);
     if (status != CIR_OK || n_queries == 0)
         return status;
-    const bool scans =
-        (options != NULL && options->scans) || !cir__sieve_can(rows) || k > MOST_CANDIDATES(rows->n_rows) / 2;
+    const bool scans = (options != NULL && options->scans) || !has_whole_codes(rows) ||
+                       !cir__sieve_can(rows) || k > MOST_CANDIDATES(rows->n_rows) / 2;
     self.rescorers = scans ? NULL : rescorers_new(rows, n_threads);
     if (self.rescorers == NULL)
         return scan(rows, queries, n_queries, k, pool, hits_out, n_hits_out, err);
@@ -240,6 +248,11 @@ cir_status cir_search_find(const cir_rows *rows, const cir_query *queries, size_
         status = answer(&self, queries + q, n, hits_out + q * k, n_hits_out + q, err);
     }
     rescorers_free(self.rescorers, n_threads);
+    /* Codes only make it faster: without them the answer is the same. */
+    if (!has_whole_codes(rows))
+        return scan(rows, queries, n_queries, k, pool, hits_out, n_hits_out, err);
+    if (status == CIR_OK)
+        status = cir__scan_check_read(rows, err);
     if (status != CIR_OK)
         memset(n_hits_out, 0, n_queries * sizeof *n_hits_out);
     else if (report_out != NULL)

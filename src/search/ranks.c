@@ -69,6 +69,7 @@ cir_status cir_search_ranks(const cir_rows *rows, const cir_query *query, const 
         cir__scan_dot(&job.scan, hits[h].id, 1, &job.image_scores[h], &job.text_scores[h]);
     }
     cir__pool_run(pool, job.scan.n_blocks, ranks_task, &job);
+    status = cir__scan_check_read(rows, err);
     for (size_t i = 0; i < job.scan.n_threads; i++)
         for (size_t h = 0; h < n; h++) {
             ranks_out[h].by_image += job.counts[i * n + h].by_image;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -14,10 +15,29 @@
 #define MIN_BLOCK_ROWS 16
 #define MAX_BLOCK_ROWS 4096
 
+static size_t row_bytes_of(const cir_rows *rows)
+{
+    return rows->dim * (rows->f16 != NULL ? sizeof *rows->f16 : sizeof *rows->f32);
+}
+
+const void *cir__scan_rows(const cir_rows *rows)
+{
+    return rows->f16 != NULL ? (const void *)rows->f16 : rows->f32;
+}
+
+bool cir__scan_may_read(const cir__mapped *mapped, const cir_rows *rows, size_t first, size_t n)
+{
+    return cir__mapped_may_read(mapped, first * row_bytes_of(rows), n * row_bytes_of(rows));
+}
+
+cir_status cir__scan_check_read(const cir_rows *rows, cir_error *err)
+{
+    return cir__mapped_check(cir__scan_rows(rows), err);
+}
+
 size_t cir__scan_block_rows(const cir_rows *rows)
 {
-    const size_t row_bytes = rows->dim * (rows->f16 != NULL ? sizeof *rows->f16 : sizeof *rows->f32);
-    const size_t n = BLOCK_BYTES / row_bytes;
+    const size_t n = BLOCK_BYTES / row_bytes_of(rows);
     return n < MIN_BLOCK_ROWS ? MIN_BLOCK_ROWS : n > MAX_BLOCK_ROWS ? MAX_BLOCK_ROWS : n;
 }
 
@@ -53,7 +73,10 @@ cir_status cir__scan_check(const cir_rows *rows, const cir_query *query, cir_err
 cir_status cir__scan_init(cir__scan *s, const cir_rows *rows, const cir_query *query, cir_pool *pool,
                           cir_error *err)
 {
-    *s = (cir__scan){.rows = rows, .query = query, .kernels = cir__kernels_get()};
+    *s = (cir__scan){.rows = rows,
+                     .query = query,
+                     .kernels = cir__kernels_get(),
+                     .mapped = cir__mapped_find(cir__scan_rows(rows))};
     cir_status status = cir__scan_check(rows, query, err);
     if (status != CIR_OK)
         return status;
@@ -91,6 +114,11 @@ void cir__scan_dot(const cir__scan *s, size_t first, size_t n, float *v, float *
     const float *one = query->a != NULL ? query->a : query->b;
     float *one_out = query->a != NULL ? v : t;
     bool has_both = query->a != NULL && query->b != NULL;
+    if (!cir__scan_may_read(s->mapped, s->rows, first, n)) {
+        memset(v, 0, n * sizeof *v);
+        memset(t, 0, n * sizeof *t);
+        return;
+    }
     if (s->rows->f16 != NULL) {
         const uint16_t *rows = s->rows->f16 + first * dim;
         if (has_both)

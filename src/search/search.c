@@ -40,6 +40,8 @@ cir_status cir_search_scores(const cir_rows *rows, const cir_query *query, cir_p
     cir_status status = cir__scan_init(&job.scan, rows, query, pool, err);
     if (status == CIR_OK)
         cir__pool_run(pool, job.scan.n_blocks, scores_task, &job);
+    if (status == CIR_OK)
+        status = cir__scan_check_read(rows, err);
     cir__scan_done(&job.scan);
     return status;
 }
@@ -84,6 +86,9 @@ static cir_status top_by_thread(const cir_rows *rows, const cir_query *query, si
     for (size_t i = 0; i < n_threads; i++)
         job.tops[i] = (cir__top){.k = k, .hits = hits + i * k};
     cir__pool_run(pool, job.scan.n_blocks, top_task, &job);
+    status = cir__scan_check_read(rows, err);
+    if (status != CIR_OK)
+        goto done;
     size_t n = 0;
     for (size_t i = 0; i < n_threads; i++)
         for (size_t j = 0; j < job.tops[i].n; j++)

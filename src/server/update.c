@@ -248,7 +248,8 @@ static void follow(cir__update *self)
     cir__snapshot *snapshot = cir__context_snapshot(self->context);
     cir_status status = cir_index_is_current(cir__snapshot_index(snapshot), &is_current, NULL);
     cir__snapshot_drop(snapshot);
-    bool is_another = status == CIR_GONE;
+    /* Or its vectors were cut short: once they are whole again, so are searches. */
+    bool is_another = status == CIR_GONE || status == CIR_DAMAGED;
     if ((is_another || (status == CIR_OK && !is_current)) &&
         cir__context_reopen(self->context, NULL) == CIR_OK)
         cir__update_prepare(self->context);
