@@ -259,7 +259,7 @@ def test_tables_as_the_document(cir, tmp_path):
     path = evaluate(cir, tmp_path / "r.json", "--method", "basic-,basic", "--ablation", "--csv", folder, features=tmp_path / "f")
     document = json.loads(path.read_text())
     names = {"basic-", "basic", "ablation-raw-product", "ablation-centring", "ablation-min-normalisation",
-             "ablation-Harris-fusion", "ablation-contextualisation", "ablation-projection", "ablation-expansion"}
+             "ablation-Harris-fusion", "ablation-contextualisation", "ablation-projection", "ablation-expansion", "ablation-text-projection"}
     assert {p.name for p in folder.iterdir()} == {f"{n}.{kind}.csv" for n in names for kind in ("queries", "instances")}
     for figures in document["methods"][:2]:
         queries = read_table(folder / f"{figures['method']}.queries.csv")

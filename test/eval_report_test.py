@@ -123,7 +123,7 @@ def test_tables_hold_the_figures_of_the_json(cir, tmp_path):
     page, results = report(cir, tmp_path, "--ablation")
     methods = [m for m in results["methods"] if "label" not in m]
     steps = [m for m in results["methods"] if "label" in m]
-    assert len(methods) == 7 and len(steps) == 7
+    assert len(methods) == 7 and len(steps) == 8
     assert table_rows(page.one("section", id="methods").one("table")) == [figures(m) for m in methods]
     assert table_rows(page.one("section", id="ablation").one("table")) == [figures(m) for m in steps]
     best = max(methods, key=lambda m: m["mmAP"])

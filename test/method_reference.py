@@ -14,7 +14,7 @@ import numpy
 
 DEFAULTS = {
     "variant": "paper", "alpha": 0.2, "components": 250, "lambda": 0.1, "neighbours": 25, "beta": 0.1, "centre": 1,
-    "project": 1, "expand": 1, "contextualise": 1, "normalise": 1, "fuse": "harris", "image_mean": "auto",
+    "project": 1, "project_text": 0, "text_components": 64, "text_alpha": 0.2, "expand": 1, "contextualise": 1, "normalise": 1, "fuse": "harris", "image_mean": "auto",
     "min_image": None, "min_text": None, "weight": 0.5,
 }
 PAPER_MINIMA = {"min_image": -0.077, "min_text": -0.117}
@@ -81,6 +81,12 @@ def basic_scores(data, q, database, settings, memo):
         best = numpy.argsort(-similarity, kind="stable")[:settings["neighbours"]]
         weights = numpy.exp(settings["beta"] * numpy.append(similarity[best], 1.0))
         image = weights / weights.sum() @ numpy.vstack([rows[best], image])
+
+    if settings["project_text"]:  # beyond the paper: the corpora change places
+        if "text_projector" not in memo:
+            memo["text_projector"] = projection(data["corpus_styles"], data["corpus_objects"], text_mean, {
+                "variant": "paper", "alpha": settings["text_alpha"], "components": settings["text_components"]})
+        text = memo["text_projector"] @ text if memo["text_projector"].any() else text
 
     v, t = rows @ (projector @ image), rows @ text
     if settings["normalise"]:

@@ -55,6 +55,18 @@ def test_random_features(run, tmp_path):
         compare(folder, run[0], run[1:])
 
 
+@pytest.mark.parametrize("run", [["basic-", "project_text=1"], ["basic", "project_text=1", "text_components=5"],
+                                 ["basic-", "project_text=1", "text_alpha=0.5", "project=0"],
+                                 ["basic-", "project_text=1", "text_alpha=1"],  # nothing positive: not projected
+                                 ["basic-", "project_text=1", "centre=0", "normalise=0", "variant=reference"]], ids=" ".join)
+def test_the_text_projected(run, tmp_path):
+    for seed, dim in ((31, 8), (32, 33)):
+        make.write_features(tmp_path / str(seed), seed, dim, 4)
+        compare(tmp_path / str(seed), run[0], run[1:])
+    plain, projected = (ask(tmp_path / "32", run[0], [*run[2:], f"project_text={switch}"])["AP"] for switch in (0, 1))
+    assert (plain == projected) == ("text_alpha=1" in run)
+
+
 @pytest.mark.parametrize("run", [["basic"], ["basic-"], ["basic", "image_mean=index"], ["basic", "variant=reference"],
                                  ["basic-", "lambda=0", "project=0"], ["product"], ["weicom"]], ids=" ".join)
 def test_golden_features(run):

@@ -226,6 +226,7 @@ typedef struct cir_eval_result {
      * {term}, 100 terms HASH" (XXH3 over the terms in their order); "none"; or which file it comes from. */
     char prompt[CIR_PROMPT_SIZE];
     size_t n_queries;
+    size_t n_instances; /* that have queries; intervals over one tell nothing */
     cir_ap_form ap;
     double mAP, mmAP, minmAP; /* percent */
     size_t n_tied;            /* queries that ties matter to */

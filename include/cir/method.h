@@ -38,6 +38,9 @@ CIR_API const char *cir_method_name(cir_method method);
 CIR_API const char *cir_method_meaning(cir_method method);
 /* CIR_ARGUMENT for an unknown name; the message lists the known ones. */
 CIR_MUST_CHECK CIR_API cir_status cir_method_parse(const char *name, cir_method *method_out, cir_error *err);
+/* The same of the methods that an index can be searched with: all but external. */
+CIR_MUST_CHECK CIR_API cir_status cir_method_parse_of_search(const char *name, cir_method *method_out,
+                                                             cir_error *err);
 
 /* What min-normalisation divides by, where the settings do not give it. */
 typedef enum cir_minima_source {
@@ -64,7 +67,10 @@ typedef struct cir_settings {
     double beta;       /* of query expansion's weights, ≥ 0 */
     size_t context;    /* terms that the text is joined with, ≥ 1 */
     bool centre, project, expand, contextualise, normalise;
-    cir_fusion_kind fuse;             /* CIR_FUSE_HARRIS or CIR_FUSE_PRODUCT */
+    bool project_text;      /* beyond the paper, off by default: the mirrored projection of the text */
+    size_t text_components; /* of it at most, ≥ 1 */
+    double text_alpha;      /* weight of the object corpus in it, [0, 1] */
+    cir_fusion_kind fuse;   /* CIR_FUSE_HARRIS or CIR_FUSE_PRODUCT */
     bool has_min_image, has_min_text; /* else they come from minima_source, see cir_composer_new */
     double min_image, min_text;       /* < 0 */
     cir_minima_source minima_source;  /* of those that are not given: as asked, or as in force */

@@ -1,4 +1,4 @@
-/* cir eval compare: is one method better than another, or was it luck with the instances? */
+/* cir eval compare: is one method significantly better than another? */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +28,15 @@ static json_t *compared_json(const cir_compared *compared)
                      compared->p);
 }
 
-static void print_row(const char *a, const char *b, const char *figure, const cir_compared *compared)
+static void print_row(const char *a, const char *b, const char *figure, const cir_compared *compared,
+                      size_t n_instances)
 {
-    printf("%-20s %-20s %-5s %6.2f %6.2f %+7.2f [%+7.2f, %+7.2f] %8.5f\n", a, b, figure, compared->a,
-           compared->b, compared->difference, compared->interval.low, compared->interval.high, compared->p);
+    printf("%-20s %-20s %-5s %6.2f %6.2f %+7.2f ", a, b, figure, compared->a, compared->b,
+           compared->difference);
+    if (n_instances > 1)
+        printf("[%+7.2f, %+7.2f] %8.5f\n", compared->interval.low, compared->interval.high, compared->p);
+    else
+        printf("%-18s %8s\n", "n/a", "n/a");
 }
 
 /* Says each warning once, however many methods it holds for. */
@@ -67,8 +72,8 @@ static int compare(comparing *self, size_t i_a, size_t i_b)
                 comparison.n_queries, comparison.n_instances,
                 comparison.is_exact ? "all of them" : "drawn at random", "A", "B", "", "A", "B", "B - A", "",
                 "p");
-        print_row(name_a, name_b, "mmAP", &comparison.mmAP);
-        print_row("", "", "mAP", &comparison.mAP);
+        print_row(name_a, name_b, "mmAP", &comparison.mmAP, comparison.n_instances);
+        print_row("", "", "mAP", &comparison.mAP, comparison.n_instances);
     }
     json_array_append_new(self->comparisons,
                           json_pack("{s:o, s:o, s:I, s:I, s:b, s:o, s:o}", "a", cir__json_text(name_a), "b",
@@ -183,7 +188,7 @@ static int run(const cir__arguments *arguments)
 const cir__command cir__command_compare = {
     .name = "eval compare",
     .synopsis = "A.json [B.json] [options]",
-    .summary = "tell a better method from luck with the instances",
+    .summary = "test whether a method is significantly better",
     .flags = flags,
     .notes = "Files are those of cir eval --json. Without a choice, every method that both hold is compared. "
              "p is\n"

@@ -23,7 +23,8 @@ static const cir__flag flags[] = {
     {"submission", 0, "DIR", "write what the servers of cirr and circo take, for each method"},
     {"method", 'm', "METHOD,...", "which methods, or \"all\" that the data allow (default)"},
     {"set", 's', "KEY=VALUE", "change a setting of every method; may be repeated"},
-    {"ablation", 0, NULL, "add BASIC's steps one by one, as the paper's ablation table does"},
+    {"ablation", 0, NULL,
+     "add BASIC's steps one by one, as the paper's ablation table does, and the projection of the text"},
     {"sweep", 0, "SETTING[=V,...]", "also sweep weight, lambda, alpha or components; may be repeated"},
     {"distractors", 0, "POOL.npy", "also rank the positives against growing parts of a pool of features"},
     {"pool-sizes", 0, "N,...", "how many distractors (default: 1,000, 2,000, 5,000 … and all)"},
@@ -44,7 +45,8 @@ static const cir__flag flags[] = {
     {0},
 };
 
-/* The paper's ablation: each row adds one step to the row before it. */
+/* The paper's ablation, each row of which adds one step to the row before it, and the step beyond the paper.
+ */
 static const struct {
     const char *label;
     const char *settings[7];
@@ -59,8 +61,10 @@ static const struct {
      {"centre=1", "normalise=1", "fuse=harris", "contextualise=1", "project=0", "expand=0"}},
     {"+ projection", {"centre=1", "normalise=1", "fuse=harris", "contextualise=1", "project=1", "expand=0"}},
     {"+ expansion", {"centre=1", "normalise=1", "fuse=harris", "contextualise=1", "project=1", "expand=1"}},
+    {"+ text projection",
+     {"centre=1", "normalise=1", "fuse=harris", "contextualise=1", "project=1", "expand=1"}},
 };
-enum { N_ABLATION = sizeof ablation / sizeof ablation[0] };
+enum { N_ABLATION = sizeof ablation / sizeof ablation[0], CONTEXTUALISATION = 4, TEXT_PROJECTION = 7 };
 
 typedef struct evaluating {
     const cir__arguments *arguments;
@@ -138,8 +142,20 @@ static int line_up_fill(const evaluating *self, const cir_method *methods, size_
         status = cir__session_init_settings(self->arguments, all->contestants[i].method,
                                             is_method ? NULL : ablation[i - n_methods].settings,
                                             &all->settings[i]);
+        if (!is_method)
+            all->settings[i].project_text = i - n_methods == TEXT_PROJECTION;
     }
     return status;
+}
+
+/* A row of the ablation whose step the data do not allow is the row before it: it is told, and left out. */
+static bool is_applied(const evaluating *self, const cir_eval_result *result, size_t i_row)
+{
+    if (i_row != CONTEXTUALISATION || result->settings.contextualise)
+        return true;
+    if (self->prints_table)
+        printf("%-20s not applied: there are no contextualised features\n", ablation[i_row].label);
+    return false;
 }
 
 /* Whose minima were used, where they are another encoder's than perhaps the data's. */
@@ -178,6 +194,8 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
     for (size_t i = 0; i < all->n && status == CIR__DONE; i++) {
         if (i == n_methods && self->prints_table && has_one_table)
             printf("\n");
+        if (i >= n_methods && !is_applied(self, &all->results[i], i - n_methods))
+            continue;
         status = show_result(self, &all->results[i], i < n_methods ? NULL : ablation[i - n_methods].label);
     }
     for (size_t i = 0; i < all->n; i++)
@@ -415,6 +433,9 @@ const cir__command cir__command_eval = {
         "  nico        autumn dimlight grass outdoor rock water\n"
         "  minidn      clipart painting photo sketch\n"
         "  ltll        Today Archive\n"
+        "These are the words of the queries; the lists themselves say real (imagenet_r, minidn), dim (nico), "
+        "New and\n"
+        "Old (ltll).\n"
         "AVG is the column of the paper.\n\n"
         "CIRR, CIRCO and FashionIQ are read from the folders that they are published in:\n"
         "  cirr       captions/, image_splits/, pictures in img_raw/\n"

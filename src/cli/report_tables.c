@@ -29,8 +29,12 @@ static void put_ties(FILE *file, const json_t *method, const char *key)
 
 static void put_with_interval(FILE *file, const json_t *method, const char *key)
 {
-    fprintf(file, "<td>%.2f<small>[%.2f, %.2f]</small>", cir__report_number(method, key),
-            interval_end(method, key, 0), interval_end(method, key, 1));
+    fprintf(file, "<td>%.2f", cir__report_number(method, key));
+    if (json_object_size(json_object_get(method, "per_instance")) > 1)
+        fprintf(file, "<small>[%.2f, %.2f]</small>", interval_end(method, key, 0),
+                interval_end(method, key, 1));
+    else
+        fputs("<small>[n/a]</small>", file);
     put_ties(file, method, key);
     fputs("</td>", file);
 }

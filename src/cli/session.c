@@ -86,7 +86,7 @@ int cir__session_read_settings(const cir__arguments *arguments, cir_method defau
     cir_error err;
     *method_out = default_method;
     const char *name = cir__arguments_get(arguments, "method");
-    if (name != NULL && cir_method_parse(name, method_out, &err) != CIR_OK)
+    if (name != NULL && cir_method_parse_of_search(name, method_out, &err) != CIR_OK)
         return cir__arguments_refuse(arguments, "--method: %s", err.message);
     return cir__session_init_settings(arguments, *method_out, NULL, settings_out);
 }

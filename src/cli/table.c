@@ -26,9 +26,13 @@ static void print_ties(const cir_eval_result *result)
     printf("\n");
 }
 
-static double half_width(cir_interval interval)
+/* A mean with half its interval; over one instance there is none. */
+static void print_mean(double mean, cir_interval interval, size_t n_instances)
 {
-    return (interval.high - interval.low) / 2;
+    if (n_instances > 1)
+        printf("%6.2f ±%5.2f ", mean, (interval.high - interval.low) / 2);
+    else
+        printf("%6.2f ±%5s ", mean, "n/a");
 }
 
 /* A row for each source, a column for each target and one for their mean. */
@@ -69,8 +73,10 @@ void cir__table_print_result(const cir_dataset_info *info, const cir_eval_result
         print_pairs(info, result, label);
         return;
     }
-    printf("%-20s %6.2f ±%5.2f %6.2f ±%5.2f %6.2f ", label, result->mmAP, half_width(result->mmAP_interval),
-           result->mAP, half_width(result->mAP_interval), result->minmAP);
+    printf("%-20s ", label);
+    print_mean(result->mmAP, result->mmAP_interval, result->n_instances);
+    print_mean(result->mAP, result->mAP_interval, result->n_instances);
+    printf("%6.2f ", result->minmAP);
     for (size_t i = 0; i < CIR_N_RECALLS; i++)
         printf(" %6.2f", result->recall[i]);
     printf("\n");

@@ -1,4 +1,4 @@
-/* Two results over the same queries, paired: is one method better, or was it luck with the instances? */
+/* Two results over the same queries, paired: is one method significantly better? */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -147,8 +147,8 @@ static cir_status basic_compose_all(const cir__composing *composing, const cir__
     cir_status status = cir__basic_image_sides(basic, settings, rows, NULL, photos->features, photos->n,
                                                self->weights, v, err);
     for (size_t i = 0; i < texts->n && status == CIR_OK; i++)
-        t[i] = cir__basic_text_side(basic, settings, texts->features[i],
-                                    self->weights + (photos->n + i) * basic->dim);
+        status = cir__basic_text_side(basic, settings, texts->features[i],
+                                      self->weights + (photos->n + i) * basic->dim, &t[i], err);
     for (size_t i = 0; i < n && status == CIR_OK; i++)
         status = cir__basic_join(basic, settings, &v[photos->numbers[i]], &t[texts->numbers[i]],
                                  &composed_out[i], err);

@@ -89,7 +89,8 @@ static cir_status basic_fit(const cir_dataset *dataset, const cir_settings *sett
     *basic = (cir__basic){.dim = rows.dim,
                           .image_mean = image_mean,
                           .text_mean = fit->text_mean,
-                          .projection = settings->project ? &fit->projection : NULL};
+                          .projection = settings->project ? &fit->projection : NULL,
+                          .text_projection = settings->project_text ? &fit->text_projection : NULL};
     if (status == CIR_OK && settings->normalise)
         status = minima_fit(dataset, settings, fit, image_mean, instance, pool, &basic->minima, err);
     return status;
@@ -122,25 +123,25 @@ static cir_status basics_fit(const cir_dataset *dataset, cir_settings *settings,
     return status;
 }
 
-/* The projection, which runs with the same corpora and settings share: one eigenproblem. */
-static cir_status projection_get(const cir_dataset *dataset, const cir_settings *settings, cir_pool *pool,
-                                 cir__fit *fit, cir_error *err)
+/* One of the two projections, which runs with the same corpora and settings share: one eigenproblem. */
+static cir_status projection_get(const cir_dataset *dataset, const cir_settings *settings,
+                                 const cir__fit *fit, bool is_of_text, cir_pool *pool,
+                                 cir__projection *projection, cir_error *err)
 {
     const cir__material *const material = &fit->material;
-    cir__projection *const projection = &fit->projection;
     const size_t dim = dataset->info.dim;
-    char key[192];
+    char how[128], key[256];
     size_t n, n_bytes;
 
     /* Corpora stay where they are as long as the data set is open: their places tell them apart. */
-    snprintf(key, sizeof key, "projection %p %p %d %d %zu %a", (const void *)material->objects,
-             (const void *)material->styles, (int)settings->variant, settings->centre, settings->components,
-             settings->alpha);
+    cir__projection_describe(settings, is_of_text, how, sizeof how);
+    snprintf(key, sizeof key, "projection %p %p %s", (const void *)material->objects,
+             (const void *)material->styles, how);
     const float *const kept = cir__kept_find(dataset->kept, key, &n);
     if (kept == NULL) {
-        const cir_status status =
-            cir__projection_fit(material->objects, material->n_objects, material->styles, material->n_styles,
-                                dim, fit->text_mean, settings, pool, projection, err);
+        const cir_status status = (is_of_text ? cir__projection_fit_text : cir__projection_fit)(
+            material->objects, material->n_objects, material->styles, material->n_styles, dim, fit->text_mean,
+            settings, pool, projection, err);
         n = projection->n_directions;
         n_bytes = n * dim * sizeof *kept;
         float *const copy = status == CIR_OK ? cir__new_unset(n_bytes, 1) : NULL;
@@ -174,7 +175,9 @@ cir_status cir__fit_new(const cir_dataset *dataset, cir_settings *settings, cir_
         status = cir__rows_mean(&objects, pool, fit->text_mean, NULL, err);
     }
     if (status == CIR_OK && settings->project)
-        status = projection_get(dataset, settings, pool, fit, err);
+        status = projection_get(dataset, settings, fit, false, pool, &fit->projection, err);
+    if (status == CIR_OK && settings->project_text)
+        status = projection_get(dataset, settings, fit, true, pool, &fit->text_projection, err);
     return status != CIR_OK ? status : basics_fit(dataset, settings, pool, fit, err);
 }
 
@@ -182,6 +185,7 @@ void cir__fit_done(cir__fit *fit)
 {
     cir__material_done(&fit->material);
     cir__projection_done(&fit->projection);
+    cir__projection_done(&fit->text_projection);
     free(fit->text_mean);
     free(fit->basics);
     free(fit->image_means);

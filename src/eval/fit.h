@@ -10,7 +10,7 @@
 typedef struct cir__fit {
     cir__material material;
     float *text_mean; /* [dim], NULL: not centred */
-    cir__projection projection;
+    cir__projection projection, text_projection;
     size_t n_basics;    /* 1, or one for each instance that is asked for */
     cir__basic *basics; /* [n_basics] */
     float *image_means; /* [n_basics, dim] where each database has its own */

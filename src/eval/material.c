@@ -106,6 +106,7 @@ exit:
 static cir_status texts_encode(const cir_dataset *dataset, const cir_settings *settings, cir_pool *pool,
                                cir__material *material, cir_error *err)
 {
+    const bool has_styles = settings->project || settings->project_text;
     cir__terms objects = {0}, styles = {0};
     cir_status status = cir__terms_read(CIR__CORPUS_OBJECTS, settings, &objects, err);
 
@@ -114,9 +115,9 @@ static cir_status texts_encode(const cir_dataset *dataset, const cir_settings *s
                                              &material->n_objects, err);
     if (status == CIR_OK && settings->contextualise)
         status = context_encode(dataset, &objects, settings, pool, &material->query_text, err);
-    if (status == CIR_OK && settings->project)
+    if (status == CIR_OK && has_styles)
         status = cir__terms_read(CIR__CORPUS_STYLES, settings, &styles, err);
-    if (status == CIR_OK && settings->project)
+    if (status == CIR_OK && has_styles)
         status =
             cir__material_encode_corpus(dataset, &styles, pool, &material->styles, &material->n_styles, err);
     cir__terms_done(&objects);
@@ -133,17 +134,17 @@ static cir_status texts_get(const cir_dataset *dataset, cir_settings *settings, 
                          "%s: a corpus file cannot be encoded, as its features come without a model; put "
                          "corpus_objects.npy and corpus_styles.npy into the folder",
                          dataset->name);
-    if (dataset->objects == NULL && (settings->centre || settings->project))
+    if (dataset->objects == NULL && (settings->centre || settings->project || settings->project_text))
         return cir__fail(
             err, CIR_ARGUMENT,
             "%s: corpus_objects.npy is not there, which centring and projecting need; add it or set "
-            "centre=0 project=0",
-            dataset->name);
-    if (dataset->styles == NULL && settings->project)
+            "centre=0 project=0%s",
+            dataset->name, settings->project_text ? " project_text=0" : "");
+    if (dataset->styles == NULL && (settings->project || settings->project_text))
         return cir__fail(
             err, CIR_ARGUMENT,
-            "%s: corpus_styles.npy is not there, which projecting needs; add it or set project=0",
-            dataset->name);
+            "%s: corpus_styles.npy is not there, which projecting needs; add it or set project=0%s",
+            dataset->name, settings->project_text ? " project_text=0" : "");
     settings->contextualise = settings->contextualise && dataset->query_context != NULL;
     if (settings->contextualise)
         material->query_text = dataset->query_context;

@@ -114,6 +114,7 @@ cir_status cir_eval_result_set_ap(const cir_dataset *dataset, cir_ap_form form, 
         goto exit;
     const cir__metrics_means means = cir__metrics_average(AP, instances, n_queries, n_instances);
     result->ap = form;
+    result->n_instances = groups.n;
     result->AP = AP;
     result->mAP = means.mAP;
     result->mmAP = means.mmAP;

@@ -42,16 +42,29 @@ cir_status cir__basic_image_sides(const cir__basic *basic, const cir_settings *s
     return status;
 }
 
-cir__side cir__basic_text_side(const cir__basic *basic, const cir_settings *settings, const float *text,
-                               double *weights_out)
+cir_status cir__basic_text_side(const cir__basic *basic, const cir_settings *settings, const float *text,
+                                double *weights_out, cir__side *side_out, cir_error *err)
 {
+    const cir__projection *const P = basic->text_projection;
     const double m_v = basic->minima.image, m_t = basic->minima.text;
+    const size_t dim = basic->dim;
 
-    cir__centre(basic->dim, text, basic->text_mean, weights_out); /* q̄t = qt − μt; contextualised before */
-    cir__side t = cir__centre_fold(basic->dim, weights_out, basic->image_mean); /* st = ⟨q̄t, x − μv⟩ */
+    *side_out = (cir__side){0};
+    cir__centre(dim, text, basic->text_mean, weights_out); /* q̄t = qt − μt; contextualised before */
+    if (P != NULL && P->n_directions > 0) {                /* b = P′P′ᵀq̄t, beyond the paper */
+        double *const q_t = cir__new(dim, sizeof *q_t);
+        if (q_t == NULL)
+            return cir__fail_memory(err, "a query");
+        memcpy(q_t, weights_out, dim * sizeof *q_t);
+        const cir_status status = cir__projection_apply(P, dim, q_t, 1, weights_out, err);
+        free(q_t);
+        if (status != CIR_OK)
+            return status;
+    }
+    *side_out = cir__centre_fold(dim, weights_out, basic->image_mean); /* st = ⟨b, x − μv⟩ */
     if (settings->normalise) /* (st − mt)/|mt|; the reference divides by |mv| */
-        cir__normalise(&t, m_t, settings->variant == CIR_VARIANT_PAPER ? m_t : m_v);
-    return t;
+        cir__normalise(side_out, m_t, settings->variant == CIR_VARIANT_PAPER ? m_t : m_v);
+    return CIR_OK;
 }
 
 cir_status cir__basic_join(const cir__basic *basic, const cir_settings *settings, const cir__side *image,
@@ -74,8 +87,8 @@ cir_status cir__basic_compose(const cir__basic *basic, const cir_settings *setti
         return cir__fail_memory(err, "a query");
     if (image != NULL)
         status = cir__basic_image_sides(basic, settings, rows, pool, &image, 1, weights, &v, err);
-    if (text != NULL)
-        t = cir__basic_text_side(basic, settings, text, weights + basic->dim);
+    if (status == CIR_OK && text != NULL)
+        status = cir__basic_text_side(basic, settings, text, weights + basic->dim, &t, err);
     if (status == CIR_OK)
         status = cir__basic_join(basic, settings, image != NULL ? &v : NULL, text != NULL ? &t : NULL,
                                  composed_out, err);

@@ -12,10 +12,11 @@
 /* What BASIC knows beside the query. Lends everything. */
 typedef struct cir__basic {
     size_t dim;
-    const float *image_mean;           /* μv, [dim]; NULL: images are not centred */
-    const float *text_mean;            /* μt, [dim]; NULL: texts are not centred */
-    const cir__projection *projection; /* P; NULL: not projected */
-    cir__minima minima;                /* mv and mt; not 0 where settings->normalise */
+    const float *image_mean;                /* μv, [dim]; NULL: images are not centred */
+    const float *text_mean;                 /* μt, [dim]; NULL: texts are not centred */
+    const cir__projection *projection;      /* P; NULL: not projected */
+    const cir__projection *text_projection; /* P′ of the text; NULL, or without directions: not projected */
+    cir__minima minima;                     /* mv and mt; not 0 where settings->normalise */
 } cir__basic;
 
 /* Whether the method is BASIC in one of its forms. */
@@ -31,9 +32,10 @@ CIR_MUST_CHECK cir_status cir__basic_image_sides(const cir__basic *basic, const 
                                                  cir__side *sides_out, cir_error *err);
 
 /* The text side of a query: ⟨b, x⟩ + b0. text: [dim] unit, contextualised already where settings ask for it;
- * weights_out: [dim], which the side lends. */
-cir__side cir__basic_text_side(const cir__basic *basic, const cir_settings *settings, const float *text,
-                               double *weights_out);
+ * weights_out: [dim], which the side lends. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__basic_text_side(const cir__basic *basic, const cir_settings *settings,
+                                               const float *text, double *weights_out, cir__side *side_out,
+                                               cir_error *err);
 
 /* Both sides and BASIC's fusion; image or text may be NULL, not both. *composed_out: end with
  * cir_composed_done. Errors: CIR_NO_MEMORY. */

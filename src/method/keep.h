@@ -3,7 +3,8 @@
  * be written (read-only media, a full disk) is left out in silence.
  *
  *   corpus-KEY.npy       float32 [n_terms, dim]: unit features of a corpus; KEY names its terms
- *   projection-KEY.npy   float32 [n_directions, dim]; KEY names both corpora and the settings that it depends
+ *   projection-KEY.npy, text-projection-KEY.npy
+ *                        float32 [n_directions, dim]; KEY names both corpora and the settings that it depends
  * on image-mean.json      the mean of the index' images, of which revision and seed it is minima-KEY.json the
  * two minima and the rows they were estimated from; KEY names what else they depend on
  */

@@ -1,4 +1,5 @@
 /* The methods' names. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,13 +25,15 @@ const char *cir_method_meaning(cir_method method)
     return (size_t)method < CIR_N_METHODS ? methods[method].meaning : "unknown";
 }
 
-cir_status cir_method_parse(const char *name, cir_method *method_out, cir_error *err)
+static cir_status parse(const char *name, bool takes_external, cir_method *method_out, cir_error *err)
 {
     char known[128] = "";
 
     cir__error_clear(err);
     *method_out = CIR_METHOD_BASIC_MINUS;
     for (size_t i = 0; i < CIR_N_METHODS; i++) {
+        if (i == CIR_METHOD_EXTERNAL && !takes_external)
+            continue;
         if (strcmp(name, methods[i].name) == 0) {
             *method_out = (cir_method)i;
             return CIR_OK;
@@ -40,4 +43,14 @@ cir_status cir_method_parse(const char *name, cir_method *method_out, cir_error 
     }
     return cir__fail(err, CIR_ARGUMENT, "method '%.100s': there is no such method; choose one of %s", name,
                      known);
+}
+
+cir_status cir_method_parse(const char *name, cir_method *method_out, cir_error *err)
+{
+    return parse(name, true, method_out, err);
+}
+
+cir_status cir_method_parse_of_search(const char *name, cir_method *method_out, cir_error *err)
+{
+    return parse(name, false, method_out, err);
 }

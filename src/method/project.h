@@ -3,6 +3,7 @@
 #ifndef CIR_METHOD_PROJECT_H
 #define CIR_METHOD_PROJECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cir/method.h"
@@ -29,6 +30,19 @@ CIR_MUST_CHECK cir_status cir__projection_fit(const float *objects, size_t n_obj
                                               size_t n_styles, size_t dim, const float *text_mean,
                                               const cir_settings *settings, cir_pool *pool,
                                               cir__projection *projection_out, cir_error *err);
+
+/* Fits the mirrored projection of the text, P′: the same with the corpora changed round, of
+ * (1 − α′)·S₋ − α′·S₊, at most settings->text_components directions; α′: settings->text_alpha. Not in the
+ * paper. Where no eigenvalue is positive there are no directions, and the text is not to be projected.
+ * Errors: as above. */
+CIR_MUST_CHECK cir_status cir__projection_fit_text(const float *objects, size_t n_objects,
+                                                   const float *styles, size_t n_styles, size_t dim,
+                                                   const float *text_mean, const cir_settings *settings,
+                                                   cir_pool *pool, cir__projection *projection_out,
+                                                   cir_error *err);
+
+/* Names all settings that one of the two depends on, for keys of what is kept: 128 bytes suffice. */
+void cir__projection_describe(const cir_settings *settings, bool is_of_text, char *text_out, size_t size);
 
 /* Fills in precise from a projection's directions, for one that was read. Errors: CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__projection_ready(cir__projection *projection, cir_error *err);

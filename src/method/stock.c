@@ -1,4 +1,4 @@
-/* Corpora's features, the projection, the image mean and the two minima, each made once and kept beside the
+/* Corpora's features, the projections, the image mean and the two minima, each made once and kept beside the
  * vectors (keep.h).
  *
  * The image mean follows the index: it is that of its searchable images, or of MEAN_IMAGES of them drawn by
@@ -149,39 +149,54 @@ static void key_format(char key_out[CIR__HASH_TEXT_SIZE], const char *what)
     snprintf(key_out, CIR__HASH_TEXT_SIZE, "%016llx", (unsigned long long)cir__hash64(what, strlen(what)));
 }
 
-static cir_status projection_fill(cir__stock *stock, cir_pool *pool, cir_error *err)
+/* One of the two projections: kept, or fitted now and kept. */
+static cir_status projection_get(cir__stock *stock, const cir__terms *styles, bool is_of_text, cir_pool *pool,
+                                 cir__projection *projection_out, cir_error *err)
 {
     const cir_settings *const settings = &stock->settings;
     const cir__folder *const folder = cir__index_folder(stock->index);
-    cir__projection *const projection = &stock->projection;
+    const char *const kind = is_of_text ? "text-projection" : "projection";
     const size_t dim = stock->rows.dim;
-    char what[256], key[CIR__HASH_TEXT_SIZE];
+    char how[128], what[256], key[CIR__HASH_TEXT_SIZE];
     float *style_features = NULL;
+
+    cir__projection_describe(settings, is_of_text, how, sizeof how);
+    snprintf(what, sizeof what, "%s %s %s", stock->objects.key, styles->key, how);
+    key_format(key, what);
+    projection_out->dim = dim;
+    if (cir__keep_read_rows(folder, kind, key, 0, dim, &projection_out->directions,
+                            &projection_out->n_directions))
+        return cir__projection_ready(projection_out, err);
+    cir_status status = object_features_need(stock, pool, err);
+    if (status == CIR_OK)
+        status = corpus_get(stock, styles, pool, &style_features, err);
+    if (status == CIR_OK)
+        status = (is_of_text ? cir__projection_fit_text : cir__projection_fit)(
+            stock->object_features, stock->objects.n, style_features, styles->n, dim, stock->text_mean,
+            settings, pool, projection_out, err);
+    if (status == CIR_OK)
+        cir__keep_write_rows(folder, kind, key, projection_out->directions, projection_out->n_directions,
+                             dim);
+    free(style_features);
+    return status;
+}
+
+static cir_status projections_fill(cir__stock *stock, cir_pool *pool, cir_error *err)
+{
+    const cir_settings *const settings = &stock->settings;
     cir__terms styles;
 
     cir_status status = cir__terms_read(CIR__CORPUS_STYLES, settings, &styles, err);
     if (status != CIR_OK)
         return status;
-    snprintf(what, sizeof what, "%s %s %d %d %zu %a", stock->objects.key, styles.key, (int)settings->variant,
-             settings->centre, settings->components, settings->alpha);
-    key_format(key, what);
-    stock->basic.projection = projection;
-    projection->dim = dim;
-    if (cir__keep_read_rows(folder, "projection", key, 0, dim, &projection->directions,
-                            &projection->n_directions)) {
-        status = cir__projection_ready(projection, err);
-        goto exit;
+    if (settings->project) {
+        stock->basic.projection = &stock->projection;
+        status = projection_get(stock, &styles, false, pool, &stock->projection, err);
     }
-    if ((status = object_features_need(stock, pool, err)) != CIR_OK ||
-        (status = corpus_get(stock, &styles, pool, &style_features, err)) != CIR_OK)
-        goto exit;
-    status = cir__projection_fit(stock->object_features, stock->objects.n, style_features, styles.n, dim,
-                                 stock->text_mean, settings, pool, projection, err);
-    if (status == CIR_OK)
-        cir__keep_write_rows(folder, "projection", key, projection->directions, projection->n_directions,
-                             dim);
-exit:
-    free(style_features);
+    if (settings->project_text && status == CIR_OK) {
+        stock->basic.text_projection = &stock->text_projection;
+        status = projection_get(stock, &styles, true, pool, &stock->text_projection, err);
+    }
     cir__terms_done(&styles);
     return status;
 }
@@ -261,8 +276,8 @@ cir_status cir__stock_fill(cir__stock *stock, const cir_index *index, const cir_
         status = text_mean_fill(stock, pool, err);
     if (status == CIR_OK && settings->centre)
         status = image_mean_fill(stock, pool, err);
-    if (status == CIR_OK && settings->project)
-        status = projection_fill(stock, pool, err);
+    if (status == CIR_OK && (settings->project || settings->project_text))
+        status = projections_fill(stock, pool, err);
     if (status == CIR_OK && settings->normalise)
         status = minima_fill(stock, pool, err);
     free(stock->object_features);
@@ -283,6 +298,7 @@ void cir__stock_done(cir__stock *stock)
 {
     cir__terms_done(&stock->objects);
     cir__projection_done(&stock->projection);
+    cir__projection_done(&stock->text_projection);
     free(stock->context);
     free(stock->object_features);
     free(stock->image_mean);

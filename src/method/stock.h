@@ -22,7 +22,7 @@ typedef struct cir__stock {
     float *object_features; /* [objects.n, dim] while filling, once something has needed them; FREEDOM keeps
                                them */
     float *image_mean, *text_mean;
-    cir__projection projection;
+    cir__projection projection, text_projection;
 } cir__stock;
 
 /* Fills it for settings. End with cir__stock_done, whatever came back. Errors: those of the settings' files

@@ -132,7 +132,7 @@ static cir_status read_method(const json_t *document, cir__search_request *reque
     const char *name = json_string_value(value);
     if (name == NULL)
         return cir__refuse(err, CIR_ARGUMENT, "method: is not a text");
-    return cir_method_parse(name, &request->method, err);
+    return cir_method_parse_of_search(name, &request->method, err);
 }
 
 static cir_status read_member(const char *key, const json_t *value, cir__search_request *request,
@@ -225,8 +225,6 @@ cir_status cir__search_request_check(const cir__search_request *request, cir_err
     if ((needs_image && !has_image) || (needs_text && request->text == NULL))
         return cir__refuse(err, CIR_ARGUMENT, "method %s: needs %s; add it or choose another method",
                            cir_method_name(request->method), needs_image && !has_image ? "a photo" : "words");
-    if (request->method == CIR_METHOD_EXTERNAL)
-        return cir__refuse(err, CIR_ARGUMENT, "method external: an index has no composed features");
     return CIR_OK;
 }
 
