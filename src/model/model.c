@@ -88,9 +88,9 @@ static cir_status open_tokenizer(cir_model *model, cir_error *err)
         .config_json = cir__source_find(source, CIR__FILE_TOKENIZER_CONFIG),
     };
     bool is_clip = config->architecture == CIR__CLIP;
-    cir__tokenizer_family family = is_clip                ? CIR__TOKENIZER_CLIP
-                                   : source->is_open_clip ? CIR__TOKENIZER_SIGLIP_OPEN_CLIP
-                                                          : CIR__TOKENIZER_SIGLIP;
+    cir__tokenizer_family family =
+        is_clip ? (source->is_open_clip ? CIR__TOKENIZER_CLIP_OPEN_CLIP : CIR__TOKENIZER_CLIP)
+                : (source->is_open_clip ? CIR__TOKENIZER_SIGLIP_OPEN_CLIP : CIR__TOKENIZER_SIGLIP);
     cir_status status = cir__tokenizer_parse(&files, family, &model->tokenizer, err);
     if (status != CIR_OK)
         return status;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "text/normalise.h"
+#include "text/steps.h"
 
 /* PCRE2's \s has U+180E, which is no white space since Unicode 6.3 and not for the reference: so its own
  * class. */
@@ -33,17 +34,17 @@ typedef struct encoding {
     cir__ids *ids;
 } encoding;
 
-cir_status cir__clip_compile(cir__clip *clip, bool with_special_words, cir_error *err)
+static cir_status compile(cir__clip *clip, const char *text, uint32_t more_options, cir_error *err)
 {
     cir__clip_pattern *pattern = cir__new(1, sizeof *pattern);
     if (pattern == NULL)
         return cir__fail_memory(err, "tokenizer");
     clip->pattern = pattern;
-    const char *text = with_special_words ? SPECIAL_WORDS WORDS : WORDS;
     int code_error = 0;
     PCRE2_SIZE offset = 0;
-    pattern->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-                                  PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &code_error, &offset, NULL);
+    pattern->code =
+        pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK | more_options, &code_error, &offset, NULL);
     if (pattern->code == NULL)
         return cir__fail(err, CIR_UNSUPPORTED,
                          "tokenizer: PCRE2 refuses the pattern of words (error %d at %zu); install a PCRE2 "
@@ -58,16 +59,53 @@ cir_status cir__clip_compile(cir__clip *clip, bool with_special_words, cir_error
     return CIR_OK;
 }
 
-void cir__clip_done(cir__clip *clip)
+cir_status cir__clip_compile(cir__clip *clip, bool with_special_words, cir_error *err)
+{
+    return compile(clip, with_special_words ? SPECIAL_WORDS WORDS : WORDS, 0, err);
+}
+
+static void pattern_free(cir__clip *clip)
 {
     if (clip->pattern != NULL) {
         pcre2_match_context_free(clip->pattern->limits);
         pcre2_code_free(clip->pattern->code);
         free(clip->pattern);
     }
+    clip->pattern = NULL;
+}
+
+static void added_free(cir__clip *clip)
+{
     for (size_t i = 0; i < clip->n_added; i++)
         free(clip->added[i].text);
     free(clip->added);
+    clip->added = NULL;
+    clip->n_added = 0;
+}
+
+cir_status cir__clip_follow_open_clip(cir__clip *clip, cir_error *err)
+{
+    static const char *const names[2] = {"<start_of_text>", "<end_of_text>"};
+    pattern_free(clip);
+    added_free(clip);
+    clip->is_open_clip = true;
+    clip->added = cir__new(2, sizeof *clip->added);
+    for (size_t i = 0; clip->added != NULL && i < 2; i++) {
+        clip->added[i] = (cir__added_token){.text = strdup(names[i]),
+                                            .n_bytes = strlen(names[i]),
+                                            .id = i == 0 ? clip->start_id : clip->end_id,
+                                            .is_normalised = true};
+        clip->n_added += clip->added[i].text != NULL;
+    }
+    if (clip->n_added < 2)
+        return cir__fail_memory(err, "tokenizer");
+    return compile(clip, WORDS, PCRE2_CASELESS, err);
+}
+
+void cir__clip_done(cir__clip *clip)
+{
+    pattern_free(clip);
+    added_free(clip);
     cir__bpe_free(clip->bpe);
     *clip = (cir__clip){0};
 }
@@ -176,7 +214,17 @@ cir_status cir__clip_encode(const cir__clip *clip, const char *text, size_t n_by
     encoding call = {.clip = clip, .match = pcre2_match_data_create(1, NULL), .ids = ids};
     if (call.match == NULL)
         return cir__fail_memory(err, "splitting a text into words");
-    cir_status status = encode_around(&call, false, text, n_bytes, err);
+    cir_status status;
+    if (clip->is_open_clip) {
+        static const cir__step lower = {.kind = CIR__STEP_LOWER_WORDS};
+        cir__text folded;
+        status = cir__steps_run(&lower, 1, NULL, text, n_bytes, &folded, err);
+        if (status == CIR_OK)
+            status = encode_around(&call, true, folded.text, folded.n_bytes, err);
+        free(folded.text);
+    } else {
+        status = encode_around(&call, false, text, n_bytes, err);
+    }
     cir__bpe_scratch_done(&call.bpe);
     pcre2_match_data_free(call.match);
     return status;

@@ -28,12 +28,18 @@ typedef struct cir__clip {
     struct cir__clip_pattern *pattern; /* of words */
     int32_t start_id, end_id;
     size_t n_vocabulary; /* largest id + 1 */
+    bool is_open_clip;
 } cir__clip;
 
 /* Compiles the pattern of words. with_special_words: the variant of newer files, which first looks for the
  * two special tokens' spellings; it differs where these are not added tokens, as "<|ENDOFTEXT|>" is in CLIP's
  * own file. Errors: CIR_NO_MEMORY, CIR_UNSUPPORTED (PCRE2 without Unicode). */
 CIR_MUST_CHECK cir_status cir__clip_compile(cir__clip *clip, bool with_special_words, cir_error *err);
+
+/* From now on as open_clip's own tokenizer has it, whatever the files say: lower case as Python's str.lower,
+ * a pattern that knows no case, and "<start_of_text>" and "<end_of_text>" for special tokens. Cleaning
+ * (clean.h) is the caller's. Errors: CIR_NO_MEMORY, CIR_UNSUPPORTED. */
+CIR_MUST_CHECK cir_status cir__clip_follow_open_clip(cir__clip *clip, cir_error *err);
 void cir__clip_done(cir__clip *clip);
 
 /* Pushes the ids of a text without start and end; stops when ids are over. text must be well-formed UTF-8.

@@ -101,11 +101,9 @@ static bool has_too_many_marks(const char *text, size_t n_bytes)
     return false;
 }
 
-cir_status cir__normalise_fold(const char *text, size_t n_bytes, cir__text *text_out, cir_error *err)
+/* Composes, and makes every character lower case where `folds`. */
+static cir_status compose(const char *text, size_t n_bytes, bool folds, cir__text *text_out, cir_error *err)
 {
-    *text_out = (cir__text){0};
-    if (is_ascii(text, n_bytes))
-        return fold_ascii(text, n_bytes, text_out, err);
     if (has_too_many_marks(text, n_bytes))
         return cir__fail(err, CIR_LIMIT, "text: more than %d combining marks in a row; shorten the text",
                          CIR__NORMALISE_MAX_MARKS);
@@ -132,7 +130,9 @@ cir_status cir__normalise_fold(const char *text, size_t n_bytes, cir__text *text
     }
     size_t n_out = 0;
     for (utf8proc_ssize_t i = 0; i < n; i++) {
-        if (characters[i] == 0x130) {
+        if (!folds) {
+            n_out += (size_t)utf8proc_encode_char(characters[i], (utf8proc_uint8_t *)out + n_out);
+        } else if (characters[i] == 0x130) {
             /* The only character whose lower case is two; utf8proc knows mappings to one alone. */
             memcpy(out + n_out, "i\xcc\x87", 3);
             n_out += 3;
@@ -146,4 +146,17 @@ cir_status cir__normalise_fold(const char *text, size_t n_bytes, cir__text *text
 done:
     free(characters);
     return status;
+}
+
+cir_status cir__normalise_fold(const char *text, size_t n_bytes, cir__text *text_out, cir_error *err)
+{
+    *text_out = (cir__text){0};
+    return is_ascii(text, n_bytes) ? fold_ascii(text, n_bytes, text_out, err)
+                                   : compose(text, n_bytes, true, text_out, err);
+}
+
+cir_status cir__normalise_compose(const char *text, size_t n_bytes, cir__text *text_out, cir_error *err)
+{
+    *text_out = (cir__text){0};
+    return compose(text, n_bytes, false, text_out, err);
 }

@@ -27,4 +27,8 @@ CIR_MUST_CHECK cir_status cir__normalise_repair(const char *text, size_t n_bytes
 CIR_MUST_CHECK cir_status cir__normalise_fold(const char *text, size_t n_bytes, cir__text *text_out,
                                               cir_error *err);
 
+/* Composes alone. Errors: the same. */
+CIR_MUST_CHECK cir_status cir__normalise_compose(const char *text, size_t n_bytes, cir__text *text_out,
+                                                 cir_error *err);
+
 #endif

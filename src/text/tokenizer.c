@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "text/clean.h"
 #include "text/clip.h"
 #include "text/clip_files.h"
 #include "text/normalise.h"
@@ -14,6 +15,7 @@
 
 struct cir__tokenizer {
     bool is_siglip;
+    bool cleans;    /* as open_clip does, before anything else */
     cir__clip clip; /* zeroed in the other family, as is the next */
     cir__siglip siglip;
     int32_t start_id, end_id, pad_id; /* −1: there is none */
@@ -36,11 +38,14 @@ static cir_status parse_siglip(const cir__tokenizer_files *files, cir__tokenizer
     return status;
 }
 
-static cir_status parse_clip(const cir__tokenizer_files *files, cir__tokenizer *tokenizer, cir_error *err)
+static cir_status parse_clip(const cir__tokenizer_files *files, cir__tokenizer_family family,
+                             cir__tokenizer *tokenizer, cir_error *err)
 {
     cir__clip *clip = &tokenizer->clip;
     cir_status status =
         cir__clip_files_parse(files->tokenizer_json, files->vocab_json, files->merges_txt, clip, err);
+    if (status == CIR_OK && family == CIR__TOKENIZER_CLIP_OPEN_CLIP)
+        status = cir__clip_follow_open_clip(clip, err);
     tokenizer->start_id = clip->start_id;
     tokenizer->end_id = clip->end_id;
     tokenizer->pad_id = -1;
@@ -55,8 +60,10 @@ cir_status cir__tokenizer_parse(const cir__tokenizer_files *files, cir__tokenize
     cir__tokenizer *tokenizer = cir__new(1, sizeof *tokenizer);
     if (tokenizer == NULL)
         return cir__fail_memory(err, "tokenizer");
-    cir_status status = family == CIR__TOKENIZER_CLIP ? parse_clip(files, tokenizer, err)
-                                                      : parse_siglip(files, family, tokenizer, err);
+    const bool is_clip = family == CIR__TOKENIZER_CLIP || family == CIR__TOKENIZER_CLIP_OPEN_CLIP;
+    tokenizer->cleans = family == CIR__TOKENIZER_CLIP_OPEN_CLIP || family == CIR__TOKENIZER_SIGLIP_OPEN_CLIP;
+    cir_status status =
+        is_clip ? parse_clip(files, family, tokenizer, err) : parse_siglip(files, family, tokenizer, err);
     if (status == CIR_OK)
         *tokenizer_out = tokenizer;
     else
@@ -104,6 +111,12 @@ cir_status cir__tokenizer_encode(const cir__tokenizer *tokenizer, const char *te
                          CIR__TOKENIZER_MAX_TEXT_BYTES);
     cir__text repaired;
     cir_status status = cir__normalise_repair(text, n_bytes, &repaired, err);
+    if (status == CIR_OK && tokenizer->cleans) {
+        cir__text cleaned;
+        status = cir__clean(repaired.text, repaired.n_bytes, &cleaned, err);
+        free(repaired.text);
+        repaired = cleaned;
+    }
     if (status != CIR_OK)
         return status;
     size_t n_before = tokenizer->start_id >= 0 ? 1 : 0;

@@ -11,13 +11,15 @@
  * to U+001F for white space, makes a Σ at a word's end ς, ignores case in its pattern (ſ, U+0345), and knows
  * the special tokens in capitals. With ftfy installed it answers differently again.
  *
- * OpenAI's own code repairs the text with ftfy (quotes, mojibake, ligatures, full-width forms) and resolves
- * HTML entities before lower-casing. The chosen one is nearer to it than the former is.
+ * OpenAI's own code, and open_clip's, mend the text with ftfy (quotes, mojibake, ligatures, full-width forms)
+ * and resolve HTML entities before lower-casing. Models in open_clip's layout are met that way, as clean.h
+ * says: there a Σ at a word's end is ς, the pattern ignores case, and only <start_of_text> and <end_of_text>
+ * are special.
  *
  * SigLIP: pieces, end token, and the padding token up to the context's length, as its towers were trained.
  * With spiece.model the ids are those of transformers' SiglipTokenizer, with tokenizer.json those of the
  * tokenizers library, with either in open_clip's layout those of open_clip's HFTokenizer with
- * clean="canonicalize", where again the text is not repaired with ftfy nor are HTML entities resolved.
+ * clean="canonicalize", the text mended in the same way before.
  *
  * Characters newer than the Unicode version of the installed PCRE2 and utf8proc are split as symbols;
  * combining marks newer than Unicode 9 are put in order here, which the reference does not do. */
@@ -38,7 +40,8 @@
 typedef struct cir__tokenizer cir__tokenizer;
 
 typedef enum cir__tokenizer_family {
-    CIR__TOKENIZER_CLIP,
+    CIR__TOKENIZER_CLIP,            /* as transformers */
+    CIR__TOKENIZER_CLIP_OPEN_CLIP,  /* as open_clip */
     CIR__TOKENIZER_SIGLIP,          /* as transformers */
     CIR__TOKENIZER_SIGLIP_OPEN_CLIP /* as open_clip */
 } cir__tokenizer_family;

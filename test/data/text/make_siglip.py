@@ -25,7 +25,6 @@ import unicodedata
 
 import sentencepiece
 import transformers
-from open_clip.tokenizer import canonicalize_text
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import SiglipTokenizer
 from transformers.convert_slow_tokenizer import convert_slow_tokenizer
@@ -149,16 +148,12 @@ def main() -> None:
         write_ids(golden, [tokenizer.encode(text).ids for text in few])
     gemma = make_gemma(HERE / "gemma")
     write_ids("gemma", [gemma.encode(text).ids for text in few])
-    write_ids("gemma_open_clip", [gemma.encode(canonicalize_text(text)).ids for text in few])
-    plain = Tokenizer.from_file(str(HERE / "siglip" / "odd.json"))
-    write_ids("siglip_open_clip", [plain.encode(canonicalize_text(text)).ids for text in few])
     if len(sys.argv) < 2:
         return
     t5 = pathlib.Path(sys.argv[1])
     write_ids("t5_spiece", [SiglipTokenizer(str(t5 / "spiece.model"))(text).input_ids for text in texts])
     fast = Tokenizer.from_file(str(t5 / "tokenizer.json"))
     write_ids("t5_json", [fast.encode(text).ids for text in texts])
-    write_ids("t5_open_clip", [fast.encode(canonicalize_text(text)).ids for text in texts])
 
 
 main()
