@@ -132,6 +132,21 @@ def test_connections_that_are_lost_within_are_taken_up_again(hub, models):
     assert len(set(signed)) == len(signed)  # the hub is asked for a new address each time
 
 
+STAGES = [b"HTT", b"HTTP/1.1 200 OK\r\nContent-Le", f"HTTP/1.1 200 OK\r\nETag: ETAG\r\nContent-Length: {SIZE}\r\n\r\n".encode(), b"HELO smtp\r\n", b"\0\0\0\0",
+          b"HTTP/1.1 200 OK\r\nETag: ETAG\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", b"HTTP/1.1 200 OK\r\nETag: ETAG\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab\r\n",
+          b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"]
+
+
+@pytest.mark.parametrize("stage", range(len(STAGES)))
+@pytest.mark.parametrize("host", ["hub", "store"])
+def test_a_connection_is_cut_at_every_stage(hub, models, stage, host):
+    def answer(handler, name, data):
+        handler.wfile.write(STAGES[stage].replace(b"ETAG", hubs.git_sha1(data).encode()))
+        handler.hang_up()
+    hub.scripts[host, WEIGHTS] = [answer]
+    assert_pulled(hub, models)
+
+
 def test_a_small_file_that_is_cut_is_whole_in_the_end(hub, models):
     hub.scripts["hub", "config.json"] = [hubs.redirect("/api/resolve-cache/x/config.json", 307), hubs.cut(100)]
     assert_pulled(hub, models)
@@ -569,6 +584,8 @@ def test_an_end_at_any_time_is_continued(hub, models, how):
     begun = part.stat().st_size
     assert 0 < begun < SIZE
     assert not (models / NAME).exists()
+    listed = next(model for model in run_cir("model", "list", "--json").json["models"] if model["name"] == NAME)
+    assert not listed["installed"] and listed["begun"] and "in part" in run_cir("model", "list").out
     told = run_cir("encode", "--model", NAME, "--texts", os.devnull, "-o", models / "x.npy")
     assert "go on with: cir model pull" in told.err
     hub.requests.clear()

@@ -65,7 +65,11 @@ def test_check_proves_an_installed_model(installed):
     assert result.status == 1
     assert "model.safetensors: its checksum is" in result.err
     (installed / "SHA256SUMS").unlink()
-    assert "cannot be proved" in run_cir("model", "check", NAME).out
+    assert "is not the file that is known by this name" in run_cir("model", "check", NAME).out
+    assert run_cir("model", "check", NAME, "--json").json["are_known_files"] is False
+    other = installed.rename(installed.parent / "own-model")
+    assert "cannot be proved" in run_cir("model", "check", "own-model").out
+    other.rename(installed)
     data[-4000:] = b"\xff" * 4000  # no numbers
     weights.write_bytes(data)
     result = run_cir("model", "check", NAME)

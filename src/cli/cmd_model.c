@@ -54,13 +54,22 @@ static const char *pinned_text(const cir__known_model *known)
     return known->revision != NULL ? "commit" : "not pinned";
 }
 
-static json_t *known_json(const cir__known_model *known, bool is_installed)
+/* Whether a pull of it was begun and not finished. */
+static bool is_begun(const char *folder, const cir__known_model *known)
+{
+    char name[128];
+    (void)snprintf(name, sizeof name, "%s.partial", known->name);
+    return cir__model_is_folder(folder, name);
+}
+
+static json_t *known_json(const cir__known_model *known, bool is_installed, bool has_begun)
 {
     json_t *revision = known->revision != NULL ? json_string(known->revision) : json_null();
-    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:b}", "name", known->name, "repository",
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:b, s:b}", "name", known->name, "repository",
                      known->repository, "revision", revision, "pinned", pinned_text(known), "licence",
                      known->licence, "dim", (json_int_t)known->dim, "image_px", (json_int_t)known->image_px,
-                     "approximate_bytes", (json_int_t)known->approximate_bytes, "installed", is_installed);
+                     "approximate_bytes", (json_int_t)known->approximate_bytes, "installed", is_installed,
+                     "begun", has_begun);
 }
 
 static int run_list(const cir__arguments *arguments)
@@ -78,11 +87,15 @@ static int run_list(const cir__arguments *arguments)
                "checksum", "installed");
     for (const cir__known_model *known = cir__known_models; known->name != NULL; known++) {
         bool is_installed = cir__model_is_folder(folder, known->name);
-        json_array_append_new(models, known_json(known, is_installed));
+        bool has_begun = !is_installed && is_begun(folder, known);
+        json_array_append_new(models, known_json(known, is_installed, has_begun));
         if (!is_json)
             printf("%-26s %9zu  %3zu × %-3zu %5.1f GB  %-10s %-10s  %s\n", known->name, known->dim,
                    known->image_px, known->image_px, (double)known->approximate_bytes / 1e9, known->licence,
-                   pinned_text(known), is_installed ? "yes" : "no");
+                   pinned_text(known),
+                   is_installed ? "yes"
+                   : has_begun  ? "in part"
+                                : "no");
     }
     if (is_json) {
         cir__json_print(json_pack("{s:o, s:o}", "folder", cir__json_text(folder), "models", models));

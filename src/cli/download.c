@@ -26,7 +26,7 @@ typedef struct transfer {
     cir__hub_request request;
     cir__checksums *proof;
     int fd;            /* -1: only what the hub tells is wanted */
-    long long n_kept;  /* bytes that were there before this call */
+    bool was_resumed;  /* its bytes come from more than one answer */
     long long n_bytes; /* bytes there now */
     bool is_whole;     /* they are all: no more need be asked for */
     bool begins_again; /* what was there is of another file */
@@ -110,7 +110,8 @@ static bool take_proof(transfer *self, const cir__hub_told *told)
 
 static bool empty_part(transfer *self)
 {
-    self->n_kept = self->n_bytes = 0;
+    self->n_bytes = 0;
+    self->was_resumed = false;
     self->request.begin = 0;
     return (ftruncate(self->fd, 0) == 0 && lseek(self->fd, 0, SEEK_SET) == 0) ||
            REFUSE(self, "%s: cannot be written: %s", self->download->name, strerror(errno));
@@ -248,6 +249,7 @@ static bool try_once(transfer *self, const char *url, bool *is_final_out)
                                   .take_told = take_told,
                                   .take_bytes = take_bytes,
                                   .watch = watch};
+    self->was_resumed = self->was_resumed || self->n_bytes > 0;
     bool is_taken = cir__hub_get(download->hub, request);
     long long total = size_of(self);
     download->status = request->headers.status;
@@ -377,14 +379,15 @@ static bool open_part(transfer *self, const char *part)
         return fail(self->download, "%s: is no plain file; remove it and run it again", part);
     long long most =
         (long long)(self->download->n_bytes > 0 ? self->download->n_bytes : self->download->max_bytes);
-    self->n_kept = self->n_bytes = facts.st_size;
+    self->n_bytes = facts.st_size;
     if (facts.st_size > most)
         return empty_part(self);
+    self->was_resumed = facts.st_size > 0;
     self->is_whole = self->download->n_bytes > 0 && facts.st_size == most;
     return lseek(self->fd, 0, SEEK_END) >= 0 || fail(self->download, "%s: %s", part, strerror(errno));
 }
 
-/* Fetches into part and proves it. *is_stale_out: it was wrong, but bytes of an earlier call were in it. */
+/* Fetches into part and proves it. *is_stale_out: it was wrong, but bytes of an earlier answer were in it. */
 static bool fetch_part(cir__download *self, const char *url, const char *part, cir__checksums *wanted,
                        bool *is_stale_out)
 {
@@ -397,7 +400,6 @@ static bool fetch_part(cir__download *self, const char *url, const char *part, c
         under_way.needs_proof = false;
         is_fetched = cir__checksums_are_known(wanted) ? fetch(&under_way, url) : fail_unproved(self);
     }
-    bool was_kept = under_way.n_kept > 0;
     if (under_way.fd >= 0)
         close(under_way.fd);
     if (!is_fetched || cir__checksums_match(wanted, part, self->sha256, &is_read))
@@ -405,7 +407,7 @@ static bool fetch_part(cir__download *self, const char *url, const char *part, c
     if (!is_read)
         return fail(self, "%s: cannot be read: %s", part, strerror(errno));
     (void)unlink(part);
-    *is_stale_out = was_kept;
+    *is_stale_out = under_way.was_resumed;
     return fail(
         self,
         "%s/%s: %sits checksum is %s, %s %s: it was damaged or changed on the way, and is thrown away; run "
@@ -437,7 +439,7 @@ bool cir__download_run(cir__download *self)
     if (is_there)
         return true;
     bool is_fetched = fetch_part(self, url, part, &wanted, &is_stale);
-    if (!is_fetched && is_stale && !self->is_stopped) /* what an earlier call left was of another file */
+    if (!is_fetched && is_stale && !self->is_stopped) /* the pieces were not of one file */
         is_fetched = fetch_part(self, url, part, &wanted, &is_stale);
     if (!is_fetched)
         return false;

@@ -41,6 +41,7 @@ typedef struct hop {
     bool is_from_hub;
     bool is_asked; /* take_told was called before the body */
     bool was_private;
+    bool has_headers; /* all of them */
     size_t n_header_bytes;
     size_t n_aside_bytes;
     char error_body[MAX_ERROR_BODY + 1];
@@ -212,6 +213,10 @@ static size_t take_header(char *bytes, size_t one, size_t n, void *context)
     self->n_header_bytes += n;
     if (self->n_header_bytes > MAX_HEADER_BYTES)
         return 0;
+    if (n > 4 && strncasecmp(bytes, "HTTP/", 5) == 0)
+        self->has_headers = false;
+    else if (n > 0 && (bytes[0] == '\n' || (n > 1 && bytes[0] == '\r' && bytes[1] == '\n')))
+        self->has_headers = true;
     cir__hub_headers_take(&self->request->headers, bytes, n);
     return n;
 }
@@ -374,8 +379,7 @@ static bool fail_transfer(hop *self, CURLcode code, const char *curl_error)
                     request->url);
     if (self->n_header_bytes > MAX_HEADER_BYTES || self->n_aside_bytes > MAX_ASIDE_BYTES)
         return fail(request->error, "%s: the answer has no end; take another hub", request->url);
-    request->is_final = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
-                        code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
+    request->is_final = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
     return fail(request->error, "%s: %s; check the name and the connection, then run it again", request->url,
                 why);
 }
@@ -422,6 +426,9 @@ bool cir__hub_get(cir__hub *hub, cir__hub_request *request)
         set_options(&self, url, fields, curl_error);
         CURLcode code = curl_easy_perform(hub->curl);
         curl_slist_free_all(fields);
+        if (code == CURLE_OK &&
+            !self.has_headers) /* libcurl takes a connection that is lost there for an end */
+            code = CURLE_GOT_NOTHING;
         if (code != CURLE_OK)
             return fail_transfer(&self, code, curl_error);
         if (!ask_whether_to_go_on(&self)) /* an answer without a body */
