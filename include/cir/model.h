@@ -141,8 +141,9 @@ CIR_API void cir_texts_done(cir_texts *texts); /* a zeroed struct is allowed */
  * words. */
 CIR_API bool cir_text_is_blank(const char *text);
 
-/* Writes features [n, dim] as a .npy file (float32, C order), replaced atomically.
- * Errors: CIR_PERMISSION, CIR_FULL, CIR_IO, CIR_NOT_FOUND, CIR_NO_MEMORY. */
+/* Writes features [n, dim] as a .npy file (float32, C order): a plain file, or the one that links lead to, is
+ * replaced atomically and keeps its mode; a pipe or a device is written through. Errors: CIR_ARGUMENT (a
+ * folder), CIR_PERMISSION, CIR_FULL, CIR_IO, CIR_NOT_FOUND (no such folder), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_features_write(const char *path, const float *features, size_t n,
                                                      size_t dim, cir_error *err);
 

@@ -24,11 +24,19 @@ const char *cir_status_meaning(cir_status status)
     return (unsigned)status < CIR_N_STATUSES ? statuses[status].meaning : "a status of another version";
 }
 
+/* What a name from a file may do to a terminal: control characters of one byte, those of two (U+0080 to
+ * U+009F) and the marks that turn the direction of writing (U+202A to U+202E, U+2066 to U+2069). */
 static void hide_control_characters(char *text)
 {
-    for (char *c = text; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        if (*c < 0x20 || *c == 0x7f)
             *c = '?';
+        else if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
+            c[0] = c[1] = '?';
+        else if (*c == 0xe2 && ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
+                                (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9)))
+            c[0] = c[1] = c[2] = '?';
+    }
 }
 
 static void write_message(cir_error *err, cir_status status, const char *format, va_list arguments)

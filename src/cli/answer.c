@@ -6,7 +6,6 @@
 
 #include "cli/output.h"
 #include "cli/session.h"
-#include "cli/terminal_text.h"
 
 /* How the answers were found. */
 static void print_report(const cir__answer *answer)
@@ -41,9 +40,9 @@ void cir__answer_print_table(const cir__answer *answer)
             printf("  %8.4f", (double)one->hit.text_score);
         if (answer->has_ranks)
             printf("  %8zu  %8zu", one->rank.by_image, one->rank.by_text);
-        char *path = cir__terminal_text_new(one->record.path);
-        printf("  %s\n", path != NULL ? path : "");
-        free(path);
+        printf("  ");
+        cir__put_text(stdout, one->record.path);
+        putchar('\n');
     }
     if (answer->has_ranks)
         print_report(answer);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/session.h"
 
 static const cir__flag flags[] = {
@@ -12,7 +13,8 @@ static const cir__flag flags[] = {
 static void report(void *context, const char *finding, bool was_repaired)
 {
     (void)context;
-    printf("%s%s\n", finding, was_repaired ? " (repaired)" : "");
+    cir__put_text(stdout, finding);
+    puts(was_repaired ? " (repaired)" : "");
 }
 
 static int run(const cir__arguments *arguments)

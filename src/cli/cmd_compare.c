@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/terminal_text.h"
 
 static const cir__flag flags[] = {
     {"method", 'm', "METHOD", "the method, or the row of the ablation, to compare in both files"},
@@ -28,11 +29,21 @@ static json_t *compared_json(const cir_compared *compared)
                      compared->p);
 }
 
+/* In a column of 20. */
+static void put_name(const char *name)
+{
+    char *text = cir__terminal_text_new(name);
+    size_t width = text != NULL ? cir__terminal_text_width(text) : 0;
+    printf("%s%*s ", text != NULL ? text : "", width < 20 ? (int)(20 - width) : 0, "");
+    free(text);
+}
+
 static void print_row(const char *a, const char *b, const char *figure, const cir_compared *compared,
                       size_t n_instances)
 {
-    printf("%-20s %-20s %-5s %6.2f %6.2f %+7.2f ", a, b, figure, compared->a, compared->b,
-           compared->difference);
+    put_name(a);
+    put_name(b);
+    printf("%-5s %6.2f %6.2f %+7.2f ", figure, compared->a, compared->b, compared->difference);
     if (n_instances > 1)
         printf("[%+7.2f, %+7.2f] %8.5f\n", compared->interval.low, compared->interval.high, compared->p);
     else
@@ -49,7 +60,9 @@ static void warn(comparing *self, const char *line)
         json_decref(text);
         return;
     }
-    fprintf(stderr, "cir: warning: %s\n", json_string_value(text));
+    fputs("cir: warning: ", stderr);
+    cir__put_text(stderr, line);
+    fputs("\n", stderr);
     json_array_append_new(self->warnings, text);
 }
 
@@ -90,8 +103,10 @@ static int find(const cir_results *results, const char *path, const char *method
     if (cir_results_find(results, method, i_out))
         return CIR__DONE;
     fprintf(stderr, "cir: %s: has no method \"%s\"; it has:", path, method);
-    for (size_t i = 0; i < cir_results_n_methods(results); i++)
-        fprintf(stderr, "%s %s", i > 0 ? "," : "", cir_results_get_method(results, i));
+    for (size_t i = 0; i < cir_results_n_methods(results); i++) {
+        fputs(i > 0 ? ", " : " ", stderr);
+        cir__put_text(stderr, cir_results_get_method(results, i));
+    }
     fprintf(stderr, "\n");
     return CIR__FAILED;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/destination.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 
@@ -116,6 +117,9 @@ static int run(const cir__arguments *arguments)
     if (has_images == (n_operands == 0))
         return cir__arguments_refuse(arguments, has_images ? "name pictures or folders behind --images"
                                                            : "pictures are named behind --images only");
+    cir_error err;
+    if (cir__destination_check(output, "the features", &err) != CIR_OK)
+        return cir__session_fail(&err);
     cir_texts texts = {0};
     cir_pool *pool = NULL;
     cir_model *model = NULL;

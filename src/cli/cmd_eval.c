@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/destination.h"
 #include "cli/commands.h"
-#include "cli/destination.h"
 #include "cli/eval_data.h"
 #include "cli/experiments.h"
 #include "cli/output.h"

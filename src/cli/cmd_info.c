@@ -32,13 +32,16 @@ static bool is_index(const char *path)
 static bool print_record(void *context, const cir_image_record *record)
 {
     json_t *list = context;
-    if (list == NULL)
+    if (list == NULL) {
         /* A failure's reason begins with the path already. */
-        printf("%s\n", record->error != NULL ? record->error : record->path);
-    else
-        json_array_append_new(list, json_pack("{s:I, s:o, s:o}", "id", (json_int_t)record->id, "path",
-                                              cir__json_text(record->path), "error",
-                                              cir__json_text(record->error)));
+        cir__put_text(stdout, record->error != NULL ? record->error : record->path);
+        putchar('\n');
+        return true;
+    }
+    json_t *object =
+        json_pack("{s:I, s:o}", "id", (json_int_t)record->id, "error", cir__json_text(record->error));
+    cir__json_add_path(object, record->path);
+    json_array_append_new(list, object);
     return true;
 }
 
@@ -75,8 +78,9 @@ static json_t *describe_index(const cir_index_info *info)
 static void print_index(const cir_index_info *info)
 {
     char ready[32];
-    printf("index       %s\n", info->path);
-    printf("photos      %s searchable", cir__count_text(info->n_ready, ready));
+    printf("index       ");
+    cir__put_text(stdout, info->path);
+    printf("\nphotos      %s searchable", cir__count_text(info->n_ready, ready));
     if (info->n_failed > 0)
         printf(", %zu failed", info->n_failed);
     if (info->n_vanished > 0)
@@ -93,9 +97,13 @@ static void print_index(const cir_index_info *info)
         printf("\ncodes       not used: %s", info->codes_problem);
     printf("\nsize        %.1f MB\nrevision    %llu\n", (double)info->size_bytes / 1e6,
            (unsigned long long)info->revision);
-    for (size_t i = 0; i < info->n_models; i++)
-        printf("model       %s, dimension %zu, fingerprint %s, from %s\n", info->models[i].name,
-               info->models[i].dim, info->models[i].fingerprint, info->models[i].path);
+    for (size_t i = 0; i < info->n_models; i++) {
+        printf("model       ");
+        cir__put_text(stdout, info->models[i].name);
+        printf(", dimension %zu, fingerprint %s, from ", info->models[i].dim, info->models[i].fingerprint);
+        cir__put_text(stdout, info->models[i].path);
+        putchar('\n');
+    }
 }
 
 static int run_index(const cir__arguments *arguments, const char *path)

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/output.h"
 #include "cli/session.h"
-#include "cli/terminal_text.h"
 #include "cli/tie_text.h"
 
 static bool is_triplets(const char *benchmark)
@@ -104,11 +104,10 @@ static void print_report(const char *folder, const cir_cache_report *report)
 
 static void tell_checksum(void *context, const char *path, cir_checksum_state state)
 {
-    char *text = cir__terminal_text_new(path);
     cir__progress_clear(context);
-    fprintf(stderr, "cir: %s: is %s by checksums.sha256\n", text != NULL ? text : "?",
-            cir_checksum_state_name(state));
-    free(text);
+    fputs("cir: ", stderr);
+    cir__put_text(stderr, path);
+    fprintf(stderr, ": is %s by checksums.sha256\n", cir_checksum_state_name(state));
 }
 
 /* Where --verify asks for it: CIR__FAILED, after a line for each, where files are not what was published. */
@@ -310,10 +309,9 @@ void cir__eval_data_print_gaps(const cir_dataset_info *info, const cir__eval_gap
     printf("\n%zu of %zu queries have nothing relevant to find and count 0", gaps->n_without_relevant,
            info->n_queries);
     if (gaps->n_without_database > 0) {
-        char *instance = cir__terminal_text_new(gaps->instance);
-        printf("; %zu of them, as instance %s, %s no database rows", gaps->n_without_database,
-               instance != NULL ? instance : "?", gaps->n_without_database == 1 ? "has" : "have");
-        free(instance);
+        printf("; %zu of them, as instance ", gaps->n_without_database);
+        cir__put_text(stdout, gaps->instance);
+        printf(", %s no database rows", gaps->n_without_database == 1 ? "has" : "have");
     }
     printf("\n");
 }

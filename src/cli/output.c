@@ -5,7 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/destination.h"
+#include "base/destination.h"
+#include "cli/terminal_text.h"
+
+void cir__put_text(FILE *file, const char *bytes)
+{
+    char *text = bytes != NULL ? cir__terminal_text_new(bytes) : NULL;
+    fputs(text != NULL ? text : bytes != NULL ? "(out of memory)" : "", file);
+    free(text);
+}
 
 void cir__json_set(json_t *object, const char *name, json_t *value)
 {

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/destination.h"
 #include "cli/answer.h"
-#include "cli/destination.h"
 #include "cli/page_data.h"
 #include "server/embedded.h"
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cli/destination.h"
+#include "base/destination.h"
 #include "cli/markup.h"
 #include "cli/report_parts.h"
 #include "server/embedded.h"

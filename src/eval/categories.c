@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/destination.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "eval/dataset.h"
@@ -300,7 +301,7 @@ cir_status cir_categories_write_csv(const cir_categories *const *taxonomies, siz
     if ((fclose(file) != 0 || !is_whole) && status == CIR_OK)
         status = cir__fail_memory(err, path);
     if (status == CIR_OK)
-        status = cir__file_replace(path, text, size, err);
+        status = cir__destination_write_bytes(path, "the table", text, size, err);
 exit:
     free(text);
     free(path);

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "base/destination.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -46,7 +47,7 @@ static cir_status write_rows(const cir__triplets *triplets, const size_t *rows, 
         asprintf(&file, "%s%s.json", name, ending) < 0 || (path = cir__path_join(folder, file)) == NULL)
         status = cir__fail_memory(err, "a submission");
     else
-        status = cir__file_replace(path, text, strlen(text), err);
+        status = cir__destination_write_bytes(path, "the submission", text, strlen(text), err);
     json_decref(document);
     free(text);
     free(file);

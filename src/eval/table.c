@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/destination.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -121,7 +122,7 @@ static cir_status write_table(const cir_dataset *dataset, const cir_eval_result 
     else
         put_instances(file, dataset, result, sums, n_instances);
     const bool is_whole = !ferror(file);
-    status = fclose(file) == 0 && is_whole ? cir__file_replace(path, text, size, err)
+    status = fclose(file) == 0 && is_whole ? cir__destination_write_bytes(path, "the table", text, size, err)
                                            : cir__fail_memory(err, path);
 exit:
     free(text);

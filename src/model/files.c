@@ -2,6 +2,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/destination.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/pool.h"
@@ -87,8 +88,24 @@ cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool, const 
     return status;
 }
 
+typedef struct array {
+    const float *features;
+    size_t n, dim;
+} array;
+
+static bool fill_array(FILE *file, void *context)
+{
+    const array *whole = context;
+    const size_t n_floats = whole->n * whole->dim;
+    uint8_t header[CIR__NPY_HEADER_SIZE];
+    cir__npy_format_header(CIR__NPY_F32, whole->n, whole->dim, header);
+    return fwrite(header, 1, sizeof header, file) == sizeof header &&
+           fwrite(whole->features, sizeof *whole->features, n_floats, file) == n_floats;
+}
+
 cir_status cir_features_write(const char *path, const float *features, size_t n, size_t dim, cir_error *err)
 {
     cir__error_clear(err);
-    return cir__npy_write(path, CIR__NPY_F32, n, dim, features, err);
+    array whole = {features, n, dim};
+    return cir__destination_write(path, "the features", fill_array, &whole, err);
 }

@@ -15,9 +15,9 @@ bool cir__answer_has_text_score(const cir__answer *answer)
 static json_t *hit_json(const cir__answer *answer, size_t i)
 {
     const cir__answer_hit *one = &answer->hits[i];
-    json_t *hit = json_pack("{s:I, s:I, s:o, s:f}", "rank", (json_int_t)(answer->offset + i + 1), "id",
-                            (json_int_t)one->hit.id, "path", cir__json_text(one->record.path), "score",
-                            (double)one->hit.score);
+    json_t *hit = json_pack("{s:I, s:I, s:f}", "rank", (json_int_t)(answer->offset + i + 1), "id",
+                            (json_int_t)one->hit.id, "score", (double)one->hit.score);
+    cir__json_add_path(hit, one->record.path);
     json_object_set_new(hit, "image_score",
                         cir__answer_has_image_score(answer) ? json_real((double)one->hit.image_score)
                                                             : json_null());

@@ -14,11 +14,13 @@ static json_t *record_json(const cir__context *context, const cir__snapshot *sna
                                          [CIR_IMAGE_VANISHED] = "vanished",
                                          [CIR_IMAGE_PENDING] = "pending"};
     const char *camera = cir__cameras_name(context->cameras, cir__snapshot_camera(snapshot, record->id));
-    return json_pack("{s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:s, s:o}", "id", (json_int_t)record->id, "path",
-                     cir__json_text(record->path), "width", (json_int_t)record->width_px, "height",
-                     (json_int_t)record->height_px, "size_bytes", (json_int_t)record->size_bytes, "taken_at",
-                     cir__json_time(record->taken_at), "camera", cir__json_text(camera), "state",
-                     states[record->state], "error", cir__json_text(record->error));
+    json_t *object = json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:o}", "id", (json_int_t)record->id,
+                               "width", (json_int_t)record->width_px, "height", (json_int_t)record->height_px,
+                               "size_bytes", (json_int_t)record->size_bytes, "taken_at",
+                               cir__json_time(record->taken_at), "camera", cir__json_text(camera), "state",
+                               states[record->state], "error", cir__json_text(record->error));
+    cir__json_add_path(object, record->path);
+    return object;
 }
 
 static cir_status describe(cir__context *context, cir__snapshot *snapshot, size_t id, const void *options,

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <glib.h>
@@ -39,6 +40,16 @@ json_t *cir__json_text(const char *bytes)
     json_t *text = json_string(valid);
     g_free(valid);
     return text;
+}
+
+void cir__json_add_path(json_t *object, const char *path)
+{
+    json_object_set_new(object, "path", cir__json_text(path));
+    if (!g_utf8_validate(path, -1, NULL)) {
+        gchar *base64 = g_base64_encode((const guchar *)path, strlen(path));
+        json_object_set_new(object, "path_bytes", json_string(base64));
+        g_free(base64);
+    }
 }
 
 json_t *cir__json_number(double value)

@@ -19,6 +19,10 @@ size_t cir__json_n_refused(void);
 /* A JSON string of bytes that may not be UTF-8: what is not becomes U+FFFD. NULL becomes null. */
 json_t *cir__json_text(const char *bytes);
 
+/* Adds "path", and where its bytes are not UTF-8, so that the text does not open the file, "path_bytes",
+ * which are they in base64. */
+void cir__json_add_path(json_t *object, const char *path);
+
 /* A number, or null for NaN and infinity. */
 json_t *cir__json_number(double value);
 

@@ -1,8 +1,9 @@
-#include "cli/destination.h"
+#include "base/destination.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,13 +57,17 @@ typedef struct place {
     const char *path, *what;
     bool is_there;
     struct stat facts; /* where it is there */
-    char *target;      /* where links lead; NULL: it is no plain file and written through */
+    char *target;      /* where links lead; NULL: no plain file, or a link to none yet: written through */
 } place;
 
 static cir_status place_find(const char *path, const char *what, place *at, cir_error *err)
 {
     *at = (place){.path = path, .what = what};
+    struct stat link;
     at->is_there = stat(path, &at->facts) == 0;
+    /* A link to what is not there yet is followed by opening it. */
+    if (!at->is_there && errno == ENOENT && lstat(path, &link) == 0)
+        return CIR_OK;
     if (at->is_there && S_ISDIR(at->facts.st_mode))
         return fail(err, CIR_ARGUMENT, "%s: is a folder, %s is a file; name a file", path, what);
     if (at->is_there && !S_ISREG(at->facts.st_mode))
@@ -71,14 +76,23 @@ static cir_status place_find(const char *path, const char *what, place *at, cir_
     return at->target != NULL ? CIR_OK : fail_to_write(err, errno, path, what);
 }
 
-/* A new file beside the target, for a while: its descriptor, or −1 with errno set. Free *name_out. */
+/* A new file beside the target, for a while: its descriptor, or −1 with errno set. Free *name_out.
+ * Opened and not made by mkstemp, so that the system gives it the mode that files get here. */
 static int temporary_open(const char *target, char **name_out)
 {
+    static atomic_uint counter;
     int fd = -1;
-    if (asprintf(name_out, "%s.XXXXXX", target) < 0)
+    do {
         *name_out = NULL;
-    else
-        fd = mkostemp(*name_out, O_CLOEXEC);
+        if (asprintf(name_out, "%s.%ld-%u", target, (long)getpid(), atomic_fetch_add(&counter, 1)) < 0) {
+            *name_out = NULL;
+            errno = ENOMEM;
+            return -1;
+        }
+        fd = open(*name_out, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (fd < 0 && errno == EEXIST)
+            free(*name_out);
+    } while (fd < 0 && errno == EEXIST);
     return fd;
 }
 
@@ -140,9 +154,6 @@ static cir_status write_through(const place *at, cir__destination_fill *fill, vo
 
 static cir_status replace(const place *at, cir__destination_fill *fill, void *context, cir_error *err)
 {
-    mode_t mask = umask(0);
-    (void)umask(mask);
-    const mode_t mode = at->is_there ? at->facts.st_mode & 0777 : 0666 & ~mask;
     cir_status status = CIR_OK;
     char *temporary = NULL;
     const int fd = temporary_open(at->target, &temporary);
@@ -151,8 +162,12 @@ static cir_status replace(const place *at, cir__destination_fill *fill, void *co
         free(temporary);
         return status;
     }
-    FILE *file = fdopen(fd, "w");
-    if (file == NULL || !fill(file, context) || fflush(file) != 0 || fchmod(fd, mode) != 0 || fsync(fd) != 0)
+    /* Whose it was it stays, where the system lets us. */
+    if (at->is_there && (at->facts.st_uid != geteuid() || at->facts.st_gid != getegid()))
+        (void)!fchown(fd, at->facts.st_uid, at->facts.st_gid);
+    FILE *file = NULL;
+    if ((at->is_there && fchmod(fd, at->facts.st_mode & 0777) != 0) || (file = fdopen(fd, "w")) == NULL ||
+        !fill(file, context) || fflush(file) != 0 || fsync(fd) != 0)
         status = fail_to_write(err, errno, at->path, at->what);
     if ((file != NULL ? fclose(file) : close(fd)) != 0 && status == CIR_OK)
         status = fail_to_write(err, errno, at->path, at->what);
@@ -174,4 +189,22 @@ cir_status cir__destination_write(const char *path, const char *what, cir__desti
             at.target == NULL ? write_through(&at, fill, context, err) : replace(&at, fill, context, err);
     free(at.target);
     return status;
+}
+
+typedef struct block {
+    const void *bytes;
+    size_t size;
+} block;
+
+static bool fill_block(FILE *file, void *context)
+{
+    const block *whole = context;
+    return fwrite(whole->bytes, 1, whole->size, file) == whole->size;
+}
+
+cir_status cir__destination_write_bytes(const char *path, const char *what, const void *bytes, size_t size,
+                                        cir_error *err)
+{
+    block whole = {bytes, size};
+    return cir__destination_write(path, what, fill_block, &whole, err);
 }

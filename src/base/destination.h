@@ -1,11 +1,15 @@
-/* Files that a person names for results: checked before the work begins, written whole or not at all. */
-#ifndef CIR_CLI_DESTINATION_H
-#define CIR_CLI_DESTINATION_H
+/* Files that a person names for results: checked before the work begins, written whole or not at all.
+ *
+ * Every result goes this way, the library's and the program's: it needs nothing but the C library, so that
+ * the program, which sees no hidden part of the library, has it compiled in, too. */
+#ifndef CIR_BASE_DESTINATION_H
+#define CIR_BASE_DESTINATION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
-#include "cir/cir.h"
+#include "cir/status.h"
 
 /* Whether a file can be written there, tried with a temporary file beside it, so that nobody waits for
  * results that then are lost. what: "the page", for messages. Errors: CIR_ARGUMENT (a folder),
@@ -22,5 +26,9 @@ typedef bool cir__destination_fill(FILE *file, void *context);
  * its mode; writes through what is there and is no plain file, such as a pipe. Errors: as above. */
 CIR_MUST_CHECK cir_status cir__destination_write(const char *path, const char *what,
                                                  cir__destination_fill *fill, void *context, cir_error *err);
+
+/* The same of bytes in memory. */
+CIR_MUST_CHECK cir_status cir__destination_write_bytes(const char *path, const char *what, const void *bytes,
+                                                       size_t size, cir_error *err);
 
 #endif
