@@ -279,9 +279,9 @@ void cir__eval_data_print(const cir_eval_result *result, const char *label, bool
 void cir__eval_data_print_remarks(const cir_dataset_info *info)
 {
     for (size_t i = 0; i < info->n_remarks; i++) {
-        char *line = cir__terminal_text_new(info->remarks[i]);
-        fprintf(stderr, "cir: %s\n", line != NULL ? line : "?");
-        free(line);
+        fputs("cir: ", stderr);
+        cir__put_text(stderr, info->remarks[i]);
+        fputs("\n", stderr);
     }
 }
 
