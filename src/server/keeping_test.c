@@ -144,7 +144,11 @@ static void test_queue_is_bounded_and_loses_nothing(void **state)
 static bool is_kept(cir__pictures *pictures, const char *key)
 {
     cir__blob *blob = cir__pictures_find(pictures, key);
-    bool is_right = blob != NULL && blob->size == 3 && memcmp(blob->data, key, 3) == 0;
+    bool is_right = blob != NULL && blob->size == 4 &&
+                    memcmp(blob->data,
+                           "\xff\xd8\xff"
+                           "x",
+                           4) == 0;
     cir__blob_drop(blob);
     return is_right;
 }
@@ -156,7 +160,9 @@ static void test_pictures_outlive_the_process_and_damage(void **state)
     char file[64];
     assert_non_null(mkdtemp(folder));
     (void)snprintf(file, sizeof file, "%s/thumbnails.sqlite", folder);
-    cir__blob *blob = cir__blob_new("abc", 3);
+    cir__blob *blob = cir__blob_new("\xff\xd8\xff"
+                                    "x",
+                                    4);
     cir__pictures *pictures = cir__pictures_open(folder);
     assert_non_null(pictures);
     cir__pictures_put(pictures, "abc", blob);

@@ -32,12 +32,13 @@ static void work(void *subject, double waited, cir__outcome *outcome)
     json_t *document = NULL;
     if (cir__flight_is_late(waited, outcome))
         return;
+    size_t n_refused = cir__json_n_refused();
     outcome->status =
         self->work(self->context, self->snapshot, self->id, self->options, &document, &outcome->err);
     char *text = document != NULL ? json_dumps(document, CIR__JSON_WIRE) : NULL;
     json_decref(document);
-    if (outcome->status == CIR_OK &&
-        (text == NULL || (outcome->blob = cir__blob_new(text, strlen(text))) == NULL))
+    if (outcome->status == CIR_OK && (text == NULL || cir__json_n_refused() != n_refused ||
+                                      (outcome->blob = cir__blob_new(text, strlen(text))) == NULL))
         outcome->status = cir__refuse_memory(&outcome->err);
     free(text);
 }

@@ -1,6 +1,8 @@
 /* Thumbnails, and the cameras of photos, kept on disk between runs: one SQLite file, beside the index where
- * that can be written, else in the user's cache. It holds nothing that cannot be made again, and at most so
- * many bytes: what was made longest ago goes first. */
+ * that can be written and no other server has it, else in the user's cache. It holds nothing that cannot be
+ * made again, and at most so many bytes: what was made longest ago goes first. A file that came with somebody
+ * else's index is not trusted: nothing in it is run, no link is followed, and what takes seconds is given up.
+ */
 #ifndef CIR_SERVER_PICTURES_H
 #define CIR_SERVER_PICTURES_H
 
@@ -10,7 +12,8 @@
 
 typedef struct cir__pictures cir__pictures;
 
-/* NULL where there is no place to keep them. A file that is damaged or of another version is made anew. */
+/* NULL where there is no place to keep them. A file that is damaged, of another version or not as we make it
+ * is made anew. */
 cir__pictures *cir__pictures_open(const char *index_path);
 void cir__pictures_close(cir__pictures *pictures); /* NULL is allowed */
 

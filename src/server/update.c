@@ -10,6 +10,7 @@
 #include "server/clock.h"
 #include "server/events.h"
 #include "server/fail.h"
+#include "server/flights.h"
 #include "server/json.h"
 
 enum { FOLLOW_SECONDS = 5 };
@@ -190,37 +191,61 @@ static bool start(cir__update *self)
     return self->is_running;
 }
 
-void cir__update_post(cir__request *request)
+/* On a worker: where the index lies is for the disk to say. */
+static void work(void *subject, double waited, cir__outcome *outcome)
 {
-    cir__update *self = request->context->update;
+    cir__update *self = subject;
     bool is_started = false;
-    if (!request->context->allows_update) {
-        cir__reply_error(request, 403, "update: this server was started with --no-update");
+    if (cir__flight_is_late(waited, outcome))
         return;
-    }
-    cir_error err;
-    cir__snapshot *snapshot = cir__context_snapshot(request->context);
-    cir_status status = cir_index_check_place(cir__snapshot_index(snapshot), &err);
+    cir__snapshot *snapshot = cir__context_snapshot(self->context);
+    outcome->status = cir_index_check_place(cir__snapshot_index(snapshot), &outcome->err);
     cir__snapshot_drop(snapshot);
-    if (status != CIR_OK) {
-        cir__reply_failure(request, &err, false);
+    if (outcome->status != CIR_OK)
         return;
-    }
     pthread_mutex_lock(&self->lock);
     bool was_running = self->is_running || self->is_ending;
     if (!was_running)
         is_started = start(self);
     if (is_started)
         cir__events_publish(
-            request->context->events, "progress",
+            self->context->events, "progress",
             json_pack("{s:i, s:i, s:i, s:s}", "done", 0, "total", 0, "failed", 0, "stage", "listing"), false);
     pthread_mutex_unlock(&self->lock);
-    if (is_started)
+    if (was_running)
+        outcome->status = cir__refuse(&outcome->err, CIR_BUSY,
+                                      "update: one is running already; follow it at /v1/index/events");
+    else if (!is_started)
+        outcome->status =
+            cir__refuse(&outcome->err, CIR_IO, "update: its thread cannot be started; try again later");
+}
+
+static void deliver(cir__request *request, const void *subject, const cir__outcome *outcome)
+{
+    (void)subject;
+    if (outcome->status == CIR_OK)
         cir__reply_json(request, MHD_HTTP_ACCEPTED, json_pack("{s:b}", "is_updating", 1));
-    else if (was_running)
-        cir__reply_error(request, 409, "update: one is running already; follow it at /v1/index/events");
     else
-        cir__reply_error(request, 500, "update: its thread cannot be started; try again later");
+        cir__reply_failure(request, &outcome->err, false);
+}
+
+static void keep_subject(void *subject)
+{
+    (void)subject;
+}
+
+static const cir__flight_kind kind = {work, deliver, keep_subject};
+
+void cir__update_post(cir__request *request)
+{
+    char key[64];
+    cir__context *context = request->context;
+    if (!context->allows_update) {
+        cir__reply_error(request, 403, "update: this server was started with --no-update");
+        return;
+    }
+    (void)snprintf(key, sizeof key, "update of %p", (void *)request);
+    cir__flights_join(context->flights, context->lookups, request, key, &kind, context->update);
 }
 
 void cir__update_prepare(cir__context *context)
