@@ -343,6 +343,19 @@ def test_a_mirror_proves_files_by_a_list(hub, models):
     assert_pulled(hub, models)
 
 
+def test_a_mirror_s_etag_may_be_anything(hub, models):
+    hub.with_headers = False
+    lines = [b"%s *%s\n" % (hashlib.sha256(data).hexdigest().encode(), name.encode()) for name, data in FILES.items()]
+    hub.files["SHA256SUMS"] = b"".join(lines)
+    for name, etag in ((WEIGHTS, "ab" * 20), ("config.json", "cd" * 32), ("spiece.model", "5f3a-2c")):
+        hub.scripts["hub", name] = [lambda handler, _, data, etag=etag: handler.send_data(data, {"ETag": f'"{etag}"'})]
+    assert_pulled(hub, models)
+    hub.scripts["hub", WEIGHTS] = [lambda handler, _, data: handler.send_data(bytes(SIZE), {"ETag": '"ab"'})] * 3
+    (models / NAME).rename(models / f"{NAME}.partial")
+    (models / f"{NAME}.partial" / WEIGHTS).write_bytes(b"")
+    assert_refused(pull(hub), models, "checksum")
+
+
 def test_a_list_without_end_is_refused(hub, models):
     hub.with_headers = False
     hub.files["SHA256SUMS"] = b""
