@@ -20,7 +20,7 @@ KIND_NAMES = {ALLOCATIONS: "allocation", READS: "read", WRITES: "write", OPENS: 
 # Code that ends the process where memory is short, whatever its caller does: what it was refused is no fault of ours.
 # libstdc++ throws for oneDNN, GLib aborts for libvips, OpenMP and the loader leave.
 ENDS_THE_PROCESS = ("libstdc++", "libglib", "libgobject", "libgio", "libgmodule", "libdnnl", "libvips", "libgomp",
-                    "ld-linux", "libgcc_s", "libchafa", "libheif", "libde265", "libaom", "libdav1d", "libx265")
+                    "ld-linux", "libgcc_s", "libchafa", "liborc", "libheif", "libde265", "libaom", "libdav1d", "libx265")
 
 _HEAD = struct.Struct("<IIQQQIIQQ")
 _NOTE = struct.Struct("<QQ48s")
@@ -127,6 +127,13 @@ class Counts(collections.Counter):
         self.bad += other.bad
 
 
+def name_of_end(callers, err):
+    """Of a process that a signal ended: whether a library did it, by whom memory was refused to or what it said."""
+    is_foreign = (bool(callers) and callers[0][0].startswith(ENDS_THE_PROCESS)) or any(
+        word in err for word in (b"terminate called", b"GLib-ERROR", b"failed to allocate"))
+    return "ended by a library" if is_foreign else "crashes"
+
+
 def judge(outcome, control, find_wrong):
     """The name of what came of a run. find_wrong: says what is wrong with a success, or None."""
     if outcome.is_hanging:
@@ -134,8 +141,7 @@ def judge(outcome, control, find_wrong):
     if outcome.status < 0:
         name = signal.Signals(-outcome.status).name
         callers = control.callers if control is not None else []
-        is_foreign = bool(callers) and callers[0][0].startswith(ENDS_THE_PROCESS)
-        return ("ended by a library" if is_foreign else "crashes"), f"{name} after {callers[:2]}"
+        return name_of_end(callers, outcome.err), f"{name} after {callers[:2]}"
     if outcome.status == 0:
         wrong = find_wrong(outcome)
         return ("no harm", "") if wrong is None else ("wrong", wrong)
