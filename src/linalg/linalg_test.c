@@ -7,8 +7,11 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "kernels/half.h"
 #include "linalg/eigen.h"
@@ -20,6 +23,36 @@ static float random_float(uint64_t *state)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return (float)(*state >> 32) * 0x1p-31f - 1;
+}
+
+/* How much address space the process has taken. */
+static size_t taken_bytes(void)
+{
+    unsigned long n_pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &n_pages), 1);
+    fclose(file);
+    return n_pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Before any other: OpenBLAS keeps what it has taken once. */
+static void test_no_room_for_blas(void **state)
+{
+    (void)state;
+    const double matrix[4] = {2, 0, 0, 1};
+    double values[1];
+    float vectors[2];
+    cir_error err;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    const struct rlimit narrow = {taken_bytes() + ((size_t)64 << 20), before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &narrow), 0);
+    const cir_status status = cir__eigen_top(matrix, 2, 1, values, vectors, &err);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(status, CIR_NO_MEMORY);
+    assert_int_equal(cir__eigen_top(matrix, 2, 1, values, vectors, &err), CIR_OK);
+    assert_true(values[0] == 2);
 }
 
 static cir_pool *pool_new(size_t n_threads)
@@ -199,8 +232,11 @@ static void test_projection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unit_rows),     cmocka_unit_test(test_mean),
-        cmocka_unit_test(test_second_moment), cmocka_unit_test(test_eigenvectors_of_a_known_matrix),
+        cmocka_unit_test(test_no_room_for_blas),
+        cmocka_unit_test(test_unit_rows),
+        cmocka_unit_test(test_mean),
+        cmocka_unit_test(test_second_moment),
+        cmocka_unit_test(test_eigenvectors_of_a_known_matrix),
         cmocka_unit_test(test_projection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,30 @@ static void test_drawn_secrets_differ(void **state)
 
 /* ---- params ---- */
 
+static bool is_short_of_memory;
+
+/* The library's, for the linker finds it first. */
+char *test_strdup(const char *text) __asm__("strdup");
+
+char *test_strdup(const char *text)
+{
+    const size_t size = strlen(text) + 1;
+    char *copy = is_short_of_memory ? NULL : malloc(size);
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
+}
+
+static void test_target_without_memory(void **state)
+{
+    (void)state;
+    cir__params params;
+    is_short_of_memory = true;
+    assert_int_equal(cir__params_parse("/v1/search?a=b", &params, NULL), CIR_NO_MEMORY);
+    is_short_of_memory = false;
+    assert_string_equal(params.path, ""); /* routes are looked for before anybody asks how it went */
+    assert_null(cir__params_get(&params, "a"));
+    cir__params_done(&params);
+}
+
 static void test_targets(void **state)
 {
     (void)state;
@@ -265,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_tokens_and_cookies),
         cmocka_unit_test(test_other_sites),
         cmocka_unit_test(test_drawn_secrets_differ),
+        cmocka_unit_test(test_target_without_memory),
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_keys_tell_requests_apart),
