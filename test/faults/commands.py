@@ -96,6 +96,7 @@ class Scene:
     def same_index(self, outcome):
         """Of `cir info`: what could not be looked at is said, and then not counted."""
         said = json.loads(outcome.out)
+        said.pop("size_bytes")  # of what can be looked at
         if said.pop("codes_problem") is not None:
             said.pop("n_coded")
             before = dict(self.expected.get(self.command.name, said))
