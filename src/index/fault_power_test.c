@@ -172,6 +172,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(test_power_cut_while_coding, remove_left_over),
     };
     disk.drops_syncs = argc > 1 && strcmp(argv[1], "control") == 0;
-    return disk.drops_syncs ? cmocka_run_group_tests_name("control", controls, NULL, NULL)
-                            : cmocka_run_group_tests_name("index faults power", tests, NULL, NULL);
+    if (!disk.drops_syncs)
+        return cmocka_run_group_tests_name("index faults power", tests, NULL, NULL);
+    const int n_failed = cmocka_run_group_tests_name("control", controls, NULL, NULL);
+    (void)fflush(NULL);
+    _exit(n_failed); /* tests that fail give nothing back, which a sanitizer would tell of instead */
 }
