@@ -13,9 +13,11 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 CIR = os.environ.get("CIR_PROGRAM", str(SOURCE / "build" / "cir"))
 
 
-# No test leaves anything in the cache of whoever runs it.
+# No test leaves anything in the cache or configuration of whoever runs it.
 _cache = tempfile.TemporaryDirectory(prefix="cir-test-cache-")
 os.environ["XDG_CACHE_HOME"] = _cache.name
+_config = tempfile.TemporaryDirectory(prefix="cir-test-config-")
+os.environ["XDG_CONFIG_HOME"] = _config.name
 
 
 class Result:

@@ -86,6 +86,11 @@ CIR_MUST_CHECK CIR_API cir_status cir_image_read_thumbnail(const char *path, siz
                                                            cir_image *image_out, cir_image_facts *facts_out,
                                                            cir_error *err);
 
+/* The same from memory, as cir_image_parse. */
+CIR_MUST_CHECK CIR_API cir_status cir_image_parse_thumbnail(
+    const void *bytes, size_t size_bytes, const char *name, size_t max_width_px, size_t max_height_px,
+    const cir_image_options *options, cir_image *image_out, cir_image_facts *facts_out, cir_error *err);
+
 /* Frees the pixels and zeroes the struct; a zeroed struct is allowed. */
 CIR_API void cir_image_done(cir_image *image);
 

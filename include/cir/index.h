@@ -64,12 +64,27 @@ typedef struct cir_index_info {
     const cir_index_model *model; /* whose features this view shows */
 } cir_index_info;
 
-/* Opens an index for reading. model_fingerprint: which model's features to show; NULL: the first one added.
+/* How to open an index. */
+typedef struct cir_index_options {
+    const char *model_fingerprint; /* whose features to show; NULL: the first model's that was added */
+    bool is_trusted; /* take an index of another user, and open photos wherever it says that they lie. Else it
+                        has to belong to this user or to root, and photos elsewhere than beside the index are
+                        opened only where this user gave their folder to an update of it, which is noted in
+                        $XDG_CONFIG_HOME/cir/roots, else ~/.config/cir/roots */
+} cir_index_options;
+
+/* Opens an index for reading; cir_index_open is this with nothing but a fingerprint, which may be NULL.
  * Works on read-only media. Close with cir_index_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
  * CIR_FORMAT (not an index), CIR_VERSION, CIR_DAMAGED, CIR_MISMATCH (that model never encoded these photos;
  * the message names the command that would add it), CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_open_with(const char *path, const cir_index_options *options,
+                                                      cir_index **index_out, cir_error *err);
 CIR_MUST_CHECK CIR_API cir_status cir_index_open(const char *path, const char *model_fingerprint,
                                                  cir_index **index_out, cir_error *err);
+/* Refuses an index that belongs neither to this user nor to root (CIR_PERMISSION), for functions that take no
+ * options. Errors: also CIR_NOT_FOUND, CIR_IO. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_check_owner(const char *path, cir_error *err);
+
 CIR_API void cir_index_close(cir_index *index); /* NULL is allowed */
 
 /* Lives as long as the index. */
@@ -92,7 +107,8 @@ CIR_API const char *cir_index_get_folder(const cir_index *index);
 /* One image's catalogue row; end with cir_image_record_done. */
 typedef struct cir_image_record {
     size_t id;
-    char *path; /* as bytes, absolute or relative to the working directory: ready to be opened */
+    char *path;     /* as bytes, absolute or relative to the working directory: ready to be opened */
+    bool is_within; /* beside the index, or in a folder that this user gave to it: cir_index_options */
     cir_image_state state;
     char *error; /* why it failed, or NULL */
     uint64_t size_bytes;
@@ -106,6 +122,16 @@ typedef struct cir_image_record {
 CIR_MUST_CHECK CIR_API cir_status cir_index_get_image(const cir_index *index, size_t id,
                                                       cir_image_record *record_out, cir_error *err);
 CIR_API void cir_image_record_done(cir_image_record *record); /* a zeroed record is allowed */
+
+/* Opens an image's file to show it or hand it out: *fd_out, to be closed, is a regular file with the size and
+ * modification time of the record, and lies, links followed, where the index may look (cir_index_options).
+ * Never waits for a pipe. cir_index_read_photo reads it whole: *bytes_out, to be freed with cir_bytes_free.
+ * record: of this index. Errors: CIR_PERMISSION (also: it lies elsewhere), CIR_MISMATCH (changed since),
+ * CIR_FORMAT (no regular file), CIR_NOT_FOUND, CIR_IO, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_open_photo(const cir_index *index, const cir_image_record *record,
+                                                       int *fd_out, cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_index_read_photo(const cir_index *index, const cir_image_record *record,
+                                                       uint8_t **bytes_out, size_t *size_out, cir_error *err);
 
 /* One image's unit feature as float32: feature_out [dim]. Errors: CIR_NOT_FOUND (no such id, or the image is
  * not ready), CIR_DAMAGED (its file was cut short). */
@@ -142,6 +168,11 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_check_place(const cir_index *index, 
  * CIR_DAMAGED, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_list_roots(const cir_index *index, char ***paths_out,
                                                        size_t *n_out, cir_error *err);
+
+/* Whether the index may look at a path: always beside the index; elsewhere where this user gave it, or what
+ * it lies below, to an update. Of the index' roots, updates that nobody named folders for walk these alone.
+ */
+CIR_API bool cir_index_is_confirmed(const cir_index *index, const char *path);
 
 /* Folders that the last update could not list, by path, with the reason, for people ("PATH: WHY"); stops
  * early when visit returns false. Errors: as cir_index_list_roots. */
@@ -189,11 +220,12 @@ typedef struct cir_update_progress {
     /* Known once all folders are listed. */
     size_t n_skipped; /* files of kinds that are not read */
     cir_skipped skipped[CIR_MAX_SKIPPED];
-    size_t n_kinds;    /* of them */
-    size_t n_hidden;   /* folders and pictures left out: hidden, or put there by programs */
-    size_t n_excluded; /* left out by a pattern, or forgotten */
-    size_t n_outside;  /* links left out that lead out of the given folders */
-    size_t n_left_out; /* photos that were in and are left out now; counted in n_vanished, too */
+    size_t n_kinds;       /* of them */
+    size_t n_hidden;      /* folders and pictures left out: hidden, or put there by programs */
+    size_t n_excluded;    /* left out by a pattern, or forgotten */
+    size_t n_outside;     /* links left out that lead out of the given folders */
+    size_t n_unconfirmed; /* given paths of which it could not be noted that this user gave them */
+    size_t n_left_out;    /* photos that were in and are left out now; counted in n_vanished, too */
 
     size_t n_to_code;          /* compact codes to be made, once all else is done; 0 before */
     size_t n_coded;            /* of them */
@@ -221,6 +253,7 @@ typedef struct cir_update_options {
     size_t batch;        /* pictures encoded together; 0 means 16 */
     bool retries_failed; /* try again what failed although its file has not changed */
     bool rereads;        /* read every file and compare its content, whatever its size and times say */
+    bool is_trusted;     /* as in cir_index_options; that paths were given is not noted then */
     cir_hidden hidden;   /* kept in the index for later updates */
     const char *const
         *excluded; /* [n_excluded] patterns (fnmatch) of files and folders to leave out: of names,
@@ -238,13 +271,14 @@ typedef struct cir_update_options {
  * encodes what is new or changed, keeps what is unchanged (by size, time of modification, time of change and
  * inode, else by content hash, so a file that was moved, copied or touched is not encoded again), marks what
  * has vanished below the given paths. Links are followed as long as they lead to what lies below the given
- * folders or others that the index was made of. A picture that cannot be read is recorded with its reason and
- * never stops the run. Commits every few seconds: whatever stops the process, what was committed is kept and
- * the next run continues. At the end compact codes are brought up to date (cir_index_update_codes); a failure
- * of that comes when all else is committed. progress_out may be NULL. Errors: CIR_BUSY (another process
- * updates this index), CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND (a given path), CIR_MISMATCH,
- * CIR_VERSION, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY, CIR_GONE (the index was
- * moved or replaced meanwhile; what was committed is in it), CIR_UNSUPPORTED (its file system has no locks).
+ * folders or others that the index was made of. That this user gave a folder elsewhere than beside the index
+ * is noted (cir_index_options). A picture that cannot be read is recorded with its reason and never stops the
+ * run. Commits every few seconds: whatever stops the process, what was committed is kept and the next run
+ * continues. At the end compact codes are brought up to date (cir_index_update_codes); a failure of that
+ * comes when all else is committed. progress_out may be NULL. Errors: CIR_BUSY (another process updates this
+ * index), CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND (a given path), CIR_MISMATCH, CIR_VERSION,
+ * CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY, CIR_GONE (the index was moved or replaced meanwhile; what was
+ * committed is in it), CIR_UNSUPPORTED (its file system has no locks).
  */
 CIR_MUST_CHECK CIR_API cir_status cir_index_update(const char *index_path, const char *const *paths,
                                                    size_t n_paths, const cir_model *model, cir_pool *pool,

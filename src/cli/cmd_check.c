@@ -7,6 +7,7 @@
 
 static const cir__flag flags[] = {
     {"repair", 0, NULL, "mend what can be mended; damaged rows are encoded again by the next cir index"},
+    {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
     {0},
 };
 
@@ -29,7 +30,13 @@ static int run(const cir__arguments *arguments)
     cir_error err;
     cir_check_result result;
     bool repairs = cir__arguments_has(arguments, "repair");
-    if (cir_index_check(path, repairs, pool, report, NULL, &result, &err) != CIR_OK)
+    cir_status trusted = CIR_OK;
+    /* That there is none is the check's to say. */
+    if (!cir__arguments_has(arguments, "trust"))
+        trusted = cir_index_check_owner(path, &err);
+    if (trusted == CIR_PERMISSION)
+        status = cir__session_fail(&err);
+    else if (cir_index_check(path, repairs, pool, report, NULL, &result, &err) != CIR_OK)
         status = cir__session_fail(&err);
     else if (result.n_findings == 0)
         printf("%s: %zu rows, all well\n", path, result.n_rows);

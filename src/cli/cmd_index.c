@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/summary.h"
+#include "cli/terminal_text.h"
 
 static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
@@ -31,6 +33,7 @@ static const cir__flag flags[] = {
     {"hidden", 0, NULL, "take in hidden folders, thumbnails and trash, too; kept for later updates"},
     {"no-hidden", 0, NULL, "leave them out again"},
     {"json", 0, NULL, "print what was done as JSON"},
+    {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
     {0},
 };
 
@@ -136,8 +139,23 @@ static int read_choices(indexing *self, cir_update_options *options)
     return CIR__DONE;
 }
 
+static void say_left_alone(const indexing *self, const char *root, bool is_there)
+{
+    char *text = cir__terminal_text_new(root);
+    const char *shown = text != NULL ? text : "";
+    if (is_there)
+        fprintf(
+            stderr,
+            "cir: %s: is named by the index, but you never gave it to it; its photos stay as they are; to "
+            "take them in and show them: cir index %s -o %s\n",
+            shown, shown, self->index_path);
+    else
+        fprintf(stderr, "cir: %s: is not there now; its photos stay as they are\n", shown);
+    free(text);
+}
+
 /* Without folders, those that the index was made of; what is not there now, as a drive that is not mounted,
- * is left alone. */
+ * is left alone, and so is what the index names and its user never gave to it. */
 static int choose_paths(indexing *self)
 {
     cir_error err;
@@ -152,8 +170,9 @@ static int choose_paths(indexing *self)
         return cir__session_fail(&err);
     for (size_t i = 0; i < self->n_roots; i++) {
         char *root = self->roots[i];
-        if (access(root, F_OK) != 0) {
-            fprintf(stderr, "cir: %s: is not there now; its photos stay as they are\n", root);
+        const bool is_there = access(root, F_OK) == 0;
+        if (!is_there || !cir_index_is_confirmed(self->before, root)) {
+            say_left_alone(self, root, is_there);
             continue;
         }
         self->roots[i] = self->roots[self->n_paths];
@@ -162,9 +181,11 @@ static int choose_paths(indexing *self)
     self->paths = (const char *const *)self->roots;
     if (self->n_paths > 0)
         return CIR__DONE;
-    fprintf(stderr,
-            "cir: %s: none of the folders it was made of is there; name them: cir index FOLDER -o %s\n",
-            self->index_path, self->index_path);
+    fprintf(
+        stderr,
+        "cir: %s: none of the folders it was made of can be looked through; name them: cir index FOLDER -o "
+        "%s\n",
+        self->index_path, self->index_path);
     return CIR__FAILED;
 }
 
@@ -203,15 +224,17 @@ static int open_models(indexing *self)
 
 /* Encodes the method's corpora now, so that the first search need not: with a large model that takes a while.
  * What fails here fails there again, with its message, so it is passed over in silence. */
-static void prepare_search(const char *index_path, const cir_model *model, cir_pool *pool)
+static void prepare_search(const indexing *self, const cir_model *model)
 {
     cir_index *index = NULL;
     cir_composer *composer = NULL;
     cir_settings settings;
     cir_settings_init(&settings, CIR_METHOD_BASIC_MINUS);
-    if (cir_index_open(index_path, cir_model_get_info(model)->fingerprint, &index, NULL) == CIR_OK &&
+    if (cir__session_open_index(self->arguments, self->index_path, cir_model_get_info(model)->fingerprint,
+                                &index, NULL) == CIR_OK &&
         cir_index_get_info(index)->n_ready > 0 &&
-        cir_composer_new(index, model, pool, CIR_METHOD_BASIC_MINUS, &settings, &composer, NULL) == CIR_OK)
+        cir_composer_new(index, model, self->pool, CIR_METHOD_BASIC_MINUS, &settings, &composer, NULL) ==
+            CIR_OK)
         cir_composer_free(composer);
     cir_index_close(index);
 }
@@ -223,6 +246,7 @@ static int update(indexing *self, cir_update_options *options)
     cir_update_progress result;
     options->watch = watch;
     options->watch_context = &progress;
+    options->is_trusted = cir__arguments_has(self->arguments, "trust");
     cir__session_catch_interrupts();
     cir__progress_init(&progress, self->arguments, "indexing");
     const double started = progress.started; /* coding starts the progress anew */
@@ -234,7 +258,12 @@ static int update(indexing *self, cir_update_options *options)
         return cir__session_fail(&err);
     double seconds = cir__session_seconds() - started;
     for (size_t i = 0; i < self->n_models; i++)
-        prepare_search(self->index_path, self->models[i], self->pool);
+        prepare_search(self, self->models[i]);
+    if (result.n_unconfirmed > 0)
+        fprintf(stderr,
+                "cir: that you gave folders elsewhere than beside %s cannot be noted in your configuration "
+                "(XDG_CONFIG_HOME or HOME); their photos are shown and updated only with --trust\n",
+                self->index_path);
     print_result(self->arguments, &result, seconds, self->index_path);
     return CIR__DONE;
 }
@@ -275,8 +304,14 @@ static int run(const cir__arguments *arguments)
         return status;
     }
     /* What cannot be opened is found out by the update, which says what to do. */
-    if (cir_index_open(self.index_path, NULL, &self.before, NULL) != CIR_OK)
+    cir_error err;
+    cir_status opened = cir__session_open_index(arguments, self.index_path, NULL, &self.before, &err);
+    if (opened != CIR_OK)
         self.before = NULL;
+    if (opened == CIR_PERMISSION) {
+        release(&self);
+        return cir__session_fail(&err);
+    }
     status = choose_paths(&self);
     if (status == CIR__DONE)
         status = open_models(&self);

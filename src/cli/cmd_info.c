@@ -1,5 +1,6 @@
 /* cir info: what an index or a model is. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,12 +10,14 @@
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/summary.h"
+#include "cli/terminal_text.h"
 #include "server/known_models.h"
 
 static const cir__flag flags[] = {
     {"failed", 0, NULL, "list the photos and folders that could not be read, with the reasons"},
     {"vanished", 0, NULL, "list the photos whose files are gone"},
     {"json", 0, NULL, "print one JSON document"},
+    {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
     {0},
 };
 
@@ -106,11 +109,41 @@ static void print_index(const cir_index_info *info)
     }
 }
 
+/* The folders it was made of, and whether this user gave them to it. */
+static int tell_roots(const cir_index *index, json_t *document)
+{
+    cir_error err;
+    char **roots;
+    size_t n;
+    json_t *list = json_array();
+    if (cir_index_list_roots(index, &roots, &n, &err) != CIR_OK) {
+        json_decref(list);
+        return cir__session_fail(&err);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const bool is_confirmed = cir_index_is_confirmed(index, roots[i]);
+        char *text = document == NULL ? cir__terminal_text_new(roots[i]) : NULL;
+        if (document == NULL)
+            printf("folder      %s%s\n", text != NULL ? text : "",
+                   is_confirmed ? "" : " (not confirmed: you never gave it to this index)");
+        else
+            json_array_append_new(list, json_pack("{s:o, s:b}", "path", cir__json_text(roots[i]),
+                                                  "is_confirmed", is_confirmed));
+        free(text);
+    }
+    cir_images_list_free(roots, n);
+    if (document != NULL)
+        json_object_set_new(document, "folders", list);
+    else
+        json_decref(list);
+    return CIR__DONE;
+}
+
 static int run_index(const cir__arguments *arguments, const char *path)
 {
     cir_error err;
     cir_index *index;
-    if (cir_index_open(path, NULL, &index, &err) != CIR_OK)
+    if (cir__session_open_index(arguments, path, NULL, &index, &err) != CIR_OK)
         return cir__session_fail(&err);
     int status = CIR__DONE;
     cir_skipped kinds[CIR_MAX_SKIPPED];
@@ -130,6 +163,7 @@ static int run_index(const cir__arguments *arguments, const char *path)
         cir__summary_print_skipped(kinds, n_kinds);
         printf("\n");
     }
+    status = tell_roots(index, document);
     static const struct {
         const char *flag;
         cir_image_state state;

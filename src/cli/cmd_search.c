@@ -29,6 +29,7 @@ static const cir__flag flags[] = {
      "keep nothing of the words beside the index; else the same words are quick again"},
     {"exact-decode", 0, NULL, "decode a large JPEG whole (default: at a reduced scale, as cir index does)"},
     {"no-exif-rotation", 0, NULL, "leave the query photo's EXIF orientation unapplied"},
+    {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
     {0},
 };
 
@@ -86,7 +87,7 @@ static double pass(searching *self)
 static int open_index_and_model(searching *self, const char *path)
 {
     cir_error err;
-    if (cir_index_open(path, NULL, &self->index, &err) != CIR_OK)
+    if (cir__session_open_index(self->arguments, path, NULL, &self->index, &err) != CIR_OK)
         return cir__session_fail(&err);
     self->stages[OPEN_INDEX].ms = pass(self);
     const cir_index_model *first = cir_index_get_info(self->index)->model;
@@ -104,7 +105,7 @@ static int open_index_and_model(searching *self, const char *path)
     if (strcmp(fingerprint, first->fingerprint) == 0)
         return CIR__DONE;
     cir_index_close(self->index);
-    if (cir_index_open(path, fingerprint, &self->index, &err) != CIR_OK)
+    if (cir__session_open_index(self->arguments, path, fingerprint, &self->index, &err) != CIR_OK)
         return cir__session_fail(&err);
     self->stages[OPEN_INDEX].ms += pass(self);
     return CIR__DONE;
@@ -136,6 +137,7 @@ static int encode_query_image(searching *self, const char *image)
         if (status == CIR_OK)
             status = cir_index_get_feature(self->index, id, self->image_feature, &err);
         self->answer.query_image_path = self->query_record.path;
+        self->answer.query_record = &self->query_record;
     } else {
         cir_image_options options = {
             .ignores_exif_rotation = cir__arguments_has(self->arguments, "no-exif-rotation"),
@@ -244,6 +246,7 @@ static int print(searching *self, double started)
     cir__answer *answer = &self->answer;
     const cir_index_info *info = cir_index_get_info(self->index);
     answer->index_path = info->path;
+    answer->index = self->index;
     answer->model_name = info->model->name;
     answer->model_fingerprint = info->model->fingerprint;
     answer->method = self->method;

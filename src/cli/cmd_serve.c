@@ -21,6 +21,7 @@ static const cir__flag flags[] = {
     {"max-megapixels", 0, "N", "and how many it may have (default 100)"},
     {"forget-texts", 0, NULL, "keep nothing beside the index of the words that were asked for"},
     {"no-update", 0, NULL, "do not let the page update the index"},
+    {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
     {0},
 };
 
@@ -72,6 +73,7 @@ static int run(const cir__arguments *arguments)
         .max_megapixels = 100,
         .allows_update = !cir__arguments_has(arguments, "no-update"),
         .forgets_texts = cir__arguments_has(arguments, "forget-texts"),
+        .is_trusted = cir__arguments_has(arguments, "trust"),
     };
     if (cir__arguments_n_operands(arguments) != 1)
         return cir__arguments_refuse(arguments, "name one index");

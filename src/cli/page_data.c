@@ -111,8 +111,8 @@ static void take_thumbnail(void *context, size_t i, const cir__thumbnail *thumbn
     cir_bytes_free(bytes);
 }
 
-/* objects[i] gets the path, address and picture of paths[i]. */
-static bool fill_photos(json_t **objects, const char *const *paths, size_t n, const cir_pool *pool)
+/* objects[i] gets the path, address and picture of from[i]. */
+static bool fill_photos(json_t **objects, const cir__thumbnail_photo *from, size_t n, const cir_pool *pool)
 {
     bool is_whole = true;
     filling *photos = calloc(n > 0 ? n : 1, sizeof *photos);
@@ -120,13 +120,13 @@ static bool fill_photos(json_t **objects, const char *const *paths, size_t n, co
         return false;
     for (size_t i = 0; i < n; i++) {
         photos[i] = (filling){objects[i], true};
-        put(objects[i], "path", cir__json_text(paths[i]), &is_whole);
-        put(objects[i], "href", href_new(paths[i]), &is_whole);
+        put(objects[i], "path", cir__json_text(from[i].path), &is_whole);
+        put(objects[i], "href", href_new(from[i].path), &is_whole);
         if (i >= MAX_THUMBNAILS)
             put(objects[i], "error", json_string("a page shows the pictures of its first 2,000 photos"),
                 &is_whole);
     }
-    cir__thumbnails_make(paths, n < MAX_THUMBNAILS ? n : MAX_THUMBNAILS, THUMBNAIL_PX, THUMBNAIL_PX, pool,
+    cir__thumbnails_make(from, n < MAX_THUMBNAILS ? n : MAX_THUMBNAILS, THUMBNAIL_PX, THUMBNAIL_PX, pool,
                          take_thumbnail, photos);
     for (size_t i = 0; i < n; i++)
         is_whole = is_whole && photos[i].is_whole;
@@ -173,12 +173,12 @@ static bool put_photos(json_t *data, const cir__answer *answer, const cir_pool *
     bool has_image = answer->query_image_path != NULL;
     size_t n = answer->n_hits + (has_image ? 1 : 0);
     json_t **objects = calloc(n + 1, sizeof *objects);
-    const char **paths = calloc(n + 1, sizeof *paths);
+    cir__thumbnail_photo *photos = calloc(n + 1, sizeof *photos);
     json_t *query = json_object();
     json_t *hits = json_array();
     put(data, "query", query, &is_whole);
     put(data, "hits", hits, &is_whole);
-    if (objects == NULL || paths == NULL || !is_whole) {
+    if (objects == NULL || photos == NULL || !is_whole) {
         is_whole = false;
         goto done;
     }
@@ -188,16 +188,17 @@ static bool put_photos(json_t *data, const cir__answer *answer, const cir_pool *
     size_t at = 0;
     if (has_image) {
         objects[at] = json_object_get(query, "image");
-        paths[at++] = answer->query_image_path;
+        photos[at++] = (cir__thumbnail_photo){answer->query_image_path, answer->index, answer->query_record};
     }
     for (size_t i = 0; i < answer->n_hits && is_whole; i++) {
         objects[at] = hit_new(answer, i);
         is_whole = json_array_append_new(hits, objects[at]) == 0;
-        paths[at++] = answer->hits[i].record.path;
+        const cir_image_record *record = &answer->hits[i].record;
+        photos[at++] = (cir__thumbnail_photo){record->path, answer->index, record};
     }
-    is_whole = is_whole && fill_photos(objects, paths, n, pool);
+    is_whole = is_whole && fill_photos(objects, photos, n, pool);
 done:
-    free(paths);
+    free(photos);
     free(objects);
     return is_whole;
 }

@@ -85,24 +85,23 @@ static void take(void *context, size_t i, const cir__thumbnail *thumbnail)
 /* Reads the pictures of all queries; one that cannot be read is shown by its path. */
 static bool read_pictures(const cir__report *report, shown *queries, size_t n)
 {
-    char **paths = calloc(n * N_PICTURES + 1, sizeof *paths);
+    cir__thumbnail_photo *photos = calloc(n * N_PICTURES + 1, sizeof *photos);
     char ***places = calloc(n * N_PICTURES + 1, sizeof *places);
-    bool is_whole = paths != NULL && places != NULL;
-    size_t n_paths = 0;
+    bool is_whole = photos != NULL && places != NULL;
+    size_t n_photos = 0;
     for (size_t i = 0; i < n && is_whole; i++)
         for (size_t k = 0; k < queries[i].n_answers + 1 && is_whole; k++) {
             const char *listed = k == 0 ? cir_dataset_get_query(report->dataset, queries[i].query).path
                                         : queries[i].answers[k - 1].path;
-            places[n_paths] = &queries[i].pictures[k];
-            paths[n_paths] = cir_dataset_find_picture(report->dataset, report->folder, listed);
-            is_whole = paths[n_paths++] != NULL;
+            places[n_photos] = &queries[i].pictures[k];
+            photos[n_photos].path = cir_dataset_find_picture(report->dataset, report->folder, listed);
+            is_whole = photos[n_photos++].path != NULL;
         }
     if (is_whole)
-        cir__thumbnails_make((const char *const *)paths, n_paths, THUMBNAIL_PX, THUMBNAIL_PX, report->pool,
-                             take, places);
-    for (size_t i = 0; paths != NULL && i < n_paths; i++)
-        cir_bytes_free(paths[i]);
-    free(paths);
+        cir__thumbnails_make(photos, n_photos, THUMBNAIL_PX, THUMBNAIL_PX, report->pool, take, places);
+    for (size_t i = 0; photos != NULL && i < n_photos; i++)
+        cir_bytes_free((void *)(uintptr_t)photos[i].path);
+    free(photos);
     free(places);
     return is_whole;
 }

@@ -39,6 +39,13 @@ int cir__session_check_encodable(const cir_index_info *info)
     return CIR__FAILED;
 }
 
+cir_status cir__session_open_index(const cir__arguments *arguments, const char *path,
+                                   const char *model_fingerprint, cir_index **index_out, cir_error *err)
+{
+    const cir_index_options options = {model_fingerprint, cir__arguments_has(arguments, "trust")};
+    return cir_index_open_with(path, &options, index_out, err);
+}
+
 int cir__session_read_precision(const cir__arguments *arguments, cir_precision default_precision,
                                 cir_precision *precision_out)
 {

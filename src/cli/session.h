@@ -23,6 +23,11 @@ int cir__session_read_precision(const cir__arguments *arguments, cir_precision d
  * after a message. */
 int cir__session_check_encodable(const cir_index_info *info);
 
+/* Opens an index, whoever's it is where --trust is given: for commands that have that flag. */
+CIR_MUST_CHECK cir_status cir__session_open_index(const cir__arguments *arguments, const char *path,
+                                                  const char *model_fingerprint, cir_index **index_out,
+                                                  cir_error *err);
+
 /* Opens the model that --model names, else fallback_path, else the embedded one with a notice of one line. */
 int cir__session_open_model(const cir__arguments *arguments, const char *fallback_path,
                             cir_precision default_precision, cir_model **model_out);

@@ -45,7 +45,7 @@ typedef struct row {
     const screen *on;
     size_t n;
     size_t tile_columns;
-    const char **paths;            /* [n] */
+    cir__thumbnail_photo *photos;  /* [n] */
     tile *tiles;                   /* [n] */
     char *(*captions)[N_CAPTIONS]; /* [n], owned, NULL: none */
 } row;
@@ -291,7 +291,7 @@ static void row_done(row *of)
 static cir_status print_row(row *of, const cir_pool *pool, cir_error *err)
 {
     size_t tile_px = of->tile_columns * of->on->cell_width_px;
-    cir__thumbnails_make(of->paths, of->n, tile_px, tile_px, pool, take_tile, of);
+    cir__thumbnails_make(of->photos, of->n, tile_px, tile_px, pool, take_tile, of);
     cir_status status = CIR_OK;
     for (size_t i = 0; i < of->n; i++)
         if (of->tiles[i].failed)
@@ -345,7 +345,7 @@ static cir_status show_query(const cir__answer *answer, row *of, const cir_pool 
     if (answer->query_image_path == NULL)
         return CIR_OK;
     of->n = 1;
-    of->paths[0] = answer->query_image_path;
+    of->photos[0] = (cir__thumbnail_photo){answer->query_image_path, answer->index, answer->query_record};
     of->captions[0][0] = printed_new("the query");
     of->captions[0][1] = cir__terminal_text_new(base_of(answer->query_image_path));
     return print_row(of, pool, err);
@@ -359,7 +359,8 @@ static cir_status show_hits(const cir__answer *answer, row *of, size_t per_row, 
         of->n = answer->n_hits - first < per_row ? answer->n_hits - first : per_row;
         bool is_whole = true;
         for (size_t i = 0; i < of->n; i++) {
-            of->paths[i] = answer->hits[first + i].record.path;
+            const cir_image_record *record = &answer->hits[first + i].record;
+            of->photos[i] = (cir__thumbnail_photo){record->path, answer->index, record};
             is_whole = caption_hit(answer, first + i, of->captions[i]) && is_whole;
         }
         if (!is_whole) {
@@ -380,11 +381,11 @@ cir_status cir__answer_show(const cir__answer *answer, cir_pool *pool, cir_error
     size_t tile_columns = (on.n_columns + GAP) / per_row;
     tile_columns = tile_columns > GAP + 1 ? tile_columns - GAP : 1;
     row of = {.on = &on, .tile_columns = tile_columns < MAX_COLUMNS ? tile_columns : MAX_COLUMNS};
-    of.paths = calloc(per_row, sizeof *of.paths);
+    of.photos = calloc(per_row, sizeof *of.photos);
     of.tiles = calloc(per_row, sizeof *of.tiles);
     of.captions = calloc(per_row, sizeof *of.captions);
     cir_status status = CIR_OK;
-    if (of.paths == NULL || of.tiles == NULL || of.captions == NULL)
+    if (of.photos == NULL || of.tiles == NULL || of.captions == NULL)
         status = no_memory(err);
     if (status == CIR_OK)
         status = show_query(answer, &of, pool, err);
@@ -392,7 +393,7 @@ cir_status cir__answer_show(const cir__answer *answer, cir_pool *pool, cir_error
         status = show_hits(answer, &of, per_row, pool, err);
     free(of.captions);
     free(of.tiles);
-    free(of.paths);
+    free(of.photos);
     screen_done(&on);
     return status;
 }

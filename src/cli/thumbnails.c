@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 typedef struct work {
-    const char *const *paths;
+    const cir__thumbnail_photo *photos;
     size_t n;
     size_t max_width_px, max_height_px;
     cir__thumbnail_take *take;
@@ -13,14 +13,30 @@ typedef struct work {
     atomic_size_t next;
 } work;
 
+static cir_status read_photo(const work *all, size_t i, cir_image *image_out, cir_image_facts *facts_out,
+                             cir_error *err)
+{
+    const cir__thumbnail_photo *photo = &all->photos[i];
+    uint8_t *bytes;
+    size_t size;
+    if (photo->record == NULL || photo->index == NULL)
+        return cir_image_read_thumbnail(photo->path, all->max_width_px, all->max_height_px, NULL, image_out,
+                                        facts_out, err);
+    cir_status status = cir_index_read_photo(photo->index, photo->record, &bytes, &size, err);
+    if (status == CIR_OK)
+        status = cir_image_parse_thumbnail(bytes, size, photo->path, all->max_width_px, all->max_height_px,
+                                           NULL, image_out, facts_out, err);
+    cir_bytes_free(bytes);
+    return status;
+}
+
 static void make_one(const work *all, size_t i)
 {
     cir_error err;
     cir_image image = {0};
     cir__thumbnail thumbnail = {0};
     cir_image_facts facts;
-    if (cir_image_read_thumbnail(all->paths[i], all->max_width_px, all->max_height_px, NULL, &image, &facts,
-                                 &err) == CIR_OK) {
+    if (read_photo(all, i, &image, &facts, &err) == CIR_OK) {
         thumbnail.image = &image;
         thumbnail.photo_width_px = facts.width_px;
         thumbnail.photo_height_px = facts.height_px;
@@ -39,10 +55,11 @@ static void *run(void *context)
     return NULL;
 }
 
-void cir__thumbnails_make(const char *const *paths, size_t n, size_t max_width_px, size_t max_height_px,
-                          const cir_pool *pool, cir__thumbnail_take *take, void *context)
+void cir__thumbnails_make(const cir__thumbnail_photo *photos, size_t n, size_t max_width_px,
+                          size_t max_height_px, const cir_pool *pool, cir__thumbnail_take *take,
+                          void *context)
 {
-    work all = {.paths = paths,
+    work all = {.photos = photos,
                 .n = n,
                 .max_width_px = max_width_px,
                 .max_height_px = max_height_px,

@@ -17,10 +17,19 @@ typedef struct cir__thumbnail {
 /* Called once for each photo, from any thread, several at a time, in any order. */
 typedef void cir__thumbnail_take(void *context, size_t i, const cir__thumbnail *thumbnail);
 
-/* Reads paths [n] and shrinks each to at most max_width_px × max_height_px (both ≥ 1) with its aspect kept;
+/* A photo: by its path, or, where record is given, as the index has it and lets it be shown
+ * (cir_index_read_photo). */
+typedef struct cir__thumbnail_photo {
+    const char *path;
+    const cir_index *index;
+    const cir_image_record *record; /* NULL: the path alone counts */
+} cir__thumbnail_photo;
+
+/* Reads photos [n] and shrinks each to at most max_width_px × max_height_px (both ≥ 1) with its aspect kept;
  * small photos stay as they are. Uses as many threads as the pool has; a photo that cannot be read is handed
  * over with its reason. */
-void cir__thumbnails_make(const char *const *paths, size_t n, size_t max_width_px, size_t max_height_px,
-                          const cir_pool *pool, cir__thumbnail_take *take, void *context);
+void cir__thumbnails_make(const cir__thumbnail_photo *photos, size_t n, size_t max_width_px,
+                          size_t max_height_px, const cir_pool *pool, cir__thumbnail_take *take,
+                          void *context);
 
 #endif

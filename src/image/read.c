@@ -107,15 +107,32 @@ static cir_status fit(cir_image *image, size_t max_width_px, size_t max_height_p
     return status;
 }
 
-cir_status cir_image_read_thumbnail(const char *path, size_t max_width_px, size_t max_height_px,
-                                    const cir_image_options *options, cir_image *image_out,
-                                    cir_image_facts *facts_out, cir_error *err)
+static cir_image_options fit_options(const cir_image_options *options, size_t max_width_px,
+                                     size_t max_height_px)
 {
     cir_image_options reading = options != NULL ? *options : (cir_image_options){0};
     /* Twice what is shown, so that the last step is still a good filter's. */
     reading.enough_px = 2 * (max_width_px > max_height_px ? max_width_px : max_height_px);
     reading.counts_until_done = true;
+    return reading;
+}
+
+cir_status cir_image_read_thumbnail(const char *path, size_t max_width_px, size_t max_height_px,
+                                    const cir_image_options *options, cir_image *image_out,
+                                    cir_image_facts *facts_out, cir_error *err)
+{
+    const cir_image_options reading = fit_options(options, max_width_px, max_height_px);
     cir_status status = cir_image_read(path, &reading, image_out, facts_out, err);
+    return status == CIR_OK ? fit(image_out, max_width_px, max_height_px, err) : status;
+}
+
+cir_status cir_image_parse_thumbnail(const void *bytes, size_t size_bytes, const char *name,
+                                     size_t max_width_px, size_t max_height_px,
+                                     const cir_image_options *options, cir_image *image_out,
+                                     cir_image_facts *facts_out, cir_error *err)
+{
+    const cir_image_options reading = fit_options(options, max_width_px, max_height_px);
+    cir_status status = cir_image_parse(bytes, size_bytes, name, &reading, image_out, facts_out, err);
     return status == CIR_OK ? fit(image_out, max_width_px, max_height_px, err) : status;
 }
 

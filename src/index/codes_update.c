@@ -1,4 +1,5 @@
 #include "index/codes_update.h"
+#include "index/consent.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,8 +73,11 @@ cir_status cir__index_update_codes(const char *path, cir_pool *pool, const cir_u
     cir_status status = cir__place_init(&place, path, err);
     if (status != CIR_OK)
         return status;
+    if (!watched.options->is_trusted)
+        status = cir__consent_check_owner(place.folder, err);
     /* Whether it is an index at all comes before making a lock in it. */
-    status = cir__catalogue_open(&place, CIR__CATALOGUE_READ, &store, err);
+    if (status == CIR_OK)
+        status = cir__catalogue_open(&place, CIR__CATALOGUE_READ, &store, err);
     if (status == CIR_OK)
         status = cir__lock_take(place.folder, &lock, err);
     if (status == CIR_OK)

@@ -165,6 +165,13 @@ static cir_status map_vectors(cir_index *index, cir_error *err)
 cir_status cir_index_open(const char *path, const char *model_fingerprint, cir_index **index_out,
                           cir_error *err)
 {
+    return cir_index_open_with(path, &(cir_index_options){.model_fingerprint = model_fingerprint}, index_out,
+                               err);
+}
+
+cir_status cir_index_open_with(const char *path, const cir_index_options *options, cir_index **index_out,
+                               cir_error *err)
+{
     cir__error_clear(err);
     *index_out = NULL;
     struct stat facts;
@@ -177,12 +184,17 @@ cir_status cir_index_open(const char *path, const char *model_fingerprint, cir_i
     pthread_mutex_init(&index->lock, NULL);
     index->codes.codes.vectors_fd = -1;
     cir_status status = cir__place_init(&index->place, path, err);
+    index->is_trusted = options->is_trusted;
+    if (status == CIR_OK && !index->is_trusted)
+        status = cir__consent_check_owner(index->place.folder, err);
     if (status == CIR_OK) {
         index->info.path = index->place.index;
         status = cir__catalogue_open(&index->place, CIR__CATALOGUE_READ, &index->store, err);
     }
     if (status == CIR_OK)
-        status = read_catalogue(index, model_fingerprint, err);
+        status = cir__consent_read(index->store, &index->consent, err);
+    if (status == CIR_OK)
+        status = read_catalogue(index, options->model_fingerprint, err);
     if (status == CIR_OK) {
         count_states(index);
         index->info.size_bytes = cir__layout_size(&index->place);
@@ -202,6 +214,7 @@ void cir_index_close(cir_index *index)
         return;
     cir__codes_close(&index->codes);
     cir__vectors_map_close(&index->map);
+    cir__consent_done(&index->consent);
     cir__store_close(index->store);
     cir__catalogue_free_models(index->models, index->info.n_models);
     cir__place_done(&index->place);

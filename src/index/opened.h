@@ -6,6 +6,7 @@
 
 #include "cir/index.h"
 #include "index/codes_open.h"
+#include "index/consent.h"
 #include "index/place.h"
 #include "index/store.h"
 #include "index/vectors.h"
@@ -24,6 +25,8 @@ struct cir_index {
     cir__vectors_map map;
     cir__codes_view codes;
     char *codes_problem;
+    cir__consent consent;
+    bool is_trusted;
 };
 
 /* Around every use of the store. */

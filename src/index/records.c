@@ -47,6 +47,7 @@ cir_status cir_index_get_image(const cir_index *index, size_t id, cir_image_reco
                                      .height_px = row.height_px,
                                      .taken_at = row.taken_at};
     record_out->path = cir__place_opened(&index->place, stored, strlen(stored));
+    record_out->is_within = cir__consent_covers(&index->consent, index->is_trusted, stored, strlen(stored));
     if (record_out->path != NULL && why != NULL)
         record_out->error = cir__opened_format_error(record_out->path, why);
     if (record_out->path == NULL || (why != NULL && record_out->error == NULL)) {
@@ -165,14 +166,16 @@ static bool visit_row(void *context, const cir__row *row, const char *stored, si
         self->is_short_of_memory = true;
         return false;
     }
-    const cir_image_record record = {.id = row->id,
-                                     .path = path,
-                                     .state = (cir_image_state)index->states[row->id],
-                                     .size_bytes = row->size_bytes,
-                                     .modified_ns = row->modified_ns,
-                                     .width_px = row->width_px,
-                                     .height_px = row->height_px,
-                                     .taken_at = row->taken_at};
+    const cir_image_record record = {
+        .id = row->id,
+        .path = path,
+        .is_within = stored != NULL && cir__consent_covers(&index->consent, index->is_trusted, stored, size),
+        .state = (cir_image_state)index->states[row->id],
+        .size_bytes = row->size_bytes,
+        .modified_ns = row->modified_ns,
+        .width_px = row->width_px,
+        .height_px = row->height_px,
+        .taken_at = row->taken_at};
     bool goes_on = self->visit(self->context, &record);
     free(path);
     return goes_on;

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "index/consent.h"
 #include "index/notes.h"
 
 cir_status cir__scope_init(cir__scope *scope, const char *const *paths, size_t n_paths, cir_error *err)
@@ -80,6 +82,13 @@ static cir_status add_roots(cir__scope *scope, cir__store *store, const cir__pla
     return status;
 }
 
+/* A path whose photos are shown only because this user named it. */
+static bool leads_elsewhere(const cir__place *place, const char *path)
+{
+    struct stat facts;
+    return !cir__place_is_below(path, place->base) || (lstat(path, &facts) == 0 && S_ISLNK(facts.st_mode));
+}
+
 static cir_status keep_choices(cir__store *store, const cir_update_options *options, cir_error *err)
 {
     cir_status status = CIR_OK;
@@ -107,10 +116,15 @@ static bool find_item(void *context, const char *bytes, size_t size)
 }
 
 cir_status cir__scope_load(cir__scope *scope, cir__store *store, const cir__place *place,
-                           const cir_update_options *options, cir_error *err)
+                           const cir_update_options *options, size_t *n_unconfirmed_out, cir_error *err)
 {
     cir__selection *selection = &scope->selection;
+    *n_unconfirmed_out = 0;
     cir_status status = add_roots(scope, store, place, err);
+    for (size_t i = 0; status == CIR_OK && !options->is_trusted && i < scope->n_roots; i++)
+        if (leads_elsewhere(place, scope->roots[i]) &&
+            cir__consent_add(store, scope->roots[i], NULL) != CIR_OK)
+            ++*n_unconfirmed_out;
     if (status == CIR_OK)
         status = keep_choices(store, options, err);
     if (status == CIR_OK)

@@ -44,9 +44,11 @@ CIR_MUST_CHECK cir_status cir__scope_init(cir__scope *scope, const char *const *
 void cir__scope_done(cir__scope *scope); /* a zeroed one is allowed */
 
 /* Notes what the update was given and reads what was noted before. Before the first photo is committed, so
- * that an update that is killed knows where to go on. Errors: those of the store. */
+ * that an update that is killed knows where to go on. *n_unconfirmed_out: paths of which it could not be
+ * noted that this user gave them. Errors: those of the store. */
 CIR_MUST_CHECK cir_status cir__scope_load(cir__scope *scope, cir__store *store, const cir__place *place,
-                                          const cir_update_options *options, cir_error *err);
+                                          const cir_update_options *options, size_t *n_unconfirmed_out,
+                                          cir_error *err);
 
 /* A folder that could not be listed. false: memory. */
 bool cir__scope_add_unreadable(cir__scope *scope, const char *path, const char *why);

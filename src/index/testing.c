@@ -135,6 +135,9 @@ void testing_init(testing *t, size_t n_threads)
     snprintf(t->index, sizeof t->index, "%s/photos.cir", t->folder);
     snprintf(t->photos, sizeof t->photos, "%s/photos", t->folder);
     assert_int_equal(mkdir(t->photos, 0777), 0);
+    char config[96]; /* nothing is noted in the configuration of whoever runs the tests */
+    snprintf(config, sizeof config, "%s/config", t->folder);
+    assert_int_equal(setenv("XDG_CONFIG_HOME", config, 1), 0);
     t->encoder = (cir__encoder){.name = "fake model",
                                 .path = "/models/fake",
                                 .fingerprint = "0123456789abcdef0123456789abcdef",

@@ -364,10 +364,10 @@ static cir_status start(update *u, const char *index_path, cir_error *err)
     size_t n_threads = cir_pool_n_threads(u->pool);
     cir_status status = make_buffers(u, err);
     if (status == CIR_OK)
-        status = cir__writer_open(index_path, u->encoders, u->options->only, &u->writer, err);
+        status = cir__writer_open(index_path, u->encoders, u->options, &u->writer, err);
     if (status == CIR_OK)
         status = cir__scope_load(&u->scope, cir__writer_store(u->writer), cir__writer_place(u->writer),
-                                 u->options, err);
+                                 u->options, &u->progress.n_unconfirmed, err);
     if (status == CIR_OK)
         status = cir__apply_init(&u->apply, u->writer, &u->settings, u->pool, err);
     if (status == CIR_OK)

@@ -1,4 +1,5 @@
 #include "index/writer.h"
+#include "index/consent.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,10 +195,11 @@ static cir_status open_features(cir__writer *writer, cir_error *err)
     return status;
 }
 
-cir_status cir__writer_open(const char *index_path, const cir__encoders *encoders, const cir_index *only,
-                            cir__writer **writer_out, cir_error *err)
+cir_status cir__writer_open(const char *index_path, const cir__encoders *encoders,
+                            const cir_update_options *options, cir__writer **writer_out, cir_error *err)
 {
     *writer_out = NULL;
+    const cir_index *only = options != NULL ? options->only : NULL;
     const cir__folder *only_folder = only != NULL ? cir__index_place(only)->folder : NULL;
     cir_status status = refuse_twice(index_path, encoders, err);
     if (status == CIR_OK)
@@ -216,6 +218,8 @@ cir_status cir__writer_open(const char *index_path, const cir__encoders *encoder
         status = cir__fail(err, CIR_GONE,
                            "%s: is another index than the one that is open; open it again and repeat that",
                            writer->place.index);
+    if (status == CIR_OK && (options == NULL || !options->is_trusted))
+        status = cir__consent_check_owner(writer->place.folder, err);
     if (status == CIR_OK)
         status = cir__lock_take(writer->place.folder, &writer->lock, err);
     if (status == CIR_OK)

@@ -30,10 +30,12 @@ typedef struct cir__answer {
     cir_method method;
     const cir_settings *settings;
     cir_fusion fusion;
-    size_t n_images;              /* searchable */
-    const char *query_image_path; /* NULL: a text query */
-    const char *query_text;       /* NULL: an image query */
-    size_t n_cut;                 /* texts that were longer than the model reads */
+    size_t n_images;                      /* searchable */
+    const cir_index *index;               /* of the hits; NULL where it is of no concern */
+    const char *query_image_path;         /* NULL: a text query */
+    const cir_image_record *query_record; /* where the query's photo is the index' own; else NULL */
+    const char *query_text;               /* NULL: an image query */
+    size_t n_cut;                         /* texts that were longer than the model reads */
     double encode_ms, search_ms, total_ms;
     const cir__answer_stage *stages; /* [n_stages], told beside these three */
     size_t n_stages;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <glib.h>
 
@@ -54,14 +55,20 @@ static uint16_t number_of(cir__cameras *self, const char *name)
     return (uint16_t)number;
 }
 
-uint16_t cir__cameras_look(cir__cameras *self, cir_decoder *decoder, const cir_image_record *record)
+uint16_t cir__cameras_look(cir__cameras *self, cir_decoder *decoder, const cir_index *index,
+                           const cir_image_record *record)
 {
     char name[CIR__CAMERA_SIZE];
     if (cir__pictures_find_camera(self->pictures, record->id, record->modified_ns, name))
         return number_of(self, name);
     const cir_image_options options = {.decoder = decoder};
     cir_image_facts facts;
-    /* A file that cannot be read has no camera, until it changes. */
+    /* A file that cannot be read has no camera, until it changes; one that may not be shown is not looked at.
+     */
+    int fd;
+    if (cir_index_open_photo(index, record, &fd, NULL) != CIR_OK)
+        return 0;
+    (void)close(fd);
     if (cir_image_read_facts(record->path, &options, &facts, NULL) != CIR_OK)
         facts.camera[0] = '\0';
     cir__pictures_put_camera(self->pictures, record->id, record->modified_ns, facts.camera);

@@ -15,7 +15,8 @@ cir__cameras *cir__cameras_new(cir__pictures *pictures);
 void cir__cameras_free(cir__cameras *cameras); /* NULL is allowed */
 
 /* The number of a photo's camera, 0 where it is not known; looks at its file where nothing is kept. */
-uint16_t cir__cameras_look(cir__cameras *cameras, cir_decoder *decoder, const cir_image_record *record);
+uint16_t cir__cameras_look(cir__cameras *cameras, cir_decoder *decoder, const cir_index *index,
+                           const cir_image_record *record);
 
 /* Keeps what was looked at since. */
 void cir__cameras_save(cir__cameras *cameras);

@@ -14,7 +14,8 @@ cir_status cir__context_reopen(cir__context *context, cir_error *err)
     uint64_t serial = context->n_snapshots++;
     pthread_mutex_unlock(&context->lock);
     cir__snapshot *next;
-    cir_status status = cir__snapshot_open(context->index_path, context->model, serial, &next, err);
+    cir_status status =
+        cir__snapshot_open(context->index_path, context->is_trusted, context->model, serial, &next, err);
     if (status != CIR_OK)
         return status;
     pthread_mutex_lock(&context->lock);

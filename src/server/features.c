@@ -77,12 +77,25 @@ static cir_status feature_of_row(const cir_index *index, size_t id, cir__blob **
     return CIR_OK;
 }
 
-static cir_status read_picture(cir__context *context, const cir_image_record *record, cir__blob *upload,
-                               cir_image *image_out, cir_error *err)
+static cir_status read_picture(cir__context *context, const cir_index *index, const cir_image_record *record,
+                               cir__blob *upload, cir_image *image_out, cir_error *err)
 {
     cir_image_options options = {.decoder = context->decoder, .counts_until_done = true};
-    if (record->path != NULL)
-        return cir_image_read(record->path, &options, image_out, NULL, err);
+    if (record->path != NULL) {
+        uint8_t *bytes;
+        size_t size;
+        cir_error why;
+        cir_status status = cir_index_read_photo(index, record, &bytes, &size, &why);
+        /* To who asks, a photo that has changed or may not be shown is not there. */
+        if (status == CIR_PERMISSION || status == CIR_MISMATCH)
+            status = cir__refuse(err, CIR_NOT_FOUND, "%s", why.message);
+        else if (status != CIR_OK)
+            *err = why;
+        else
+            status = cir_image_parse(bytes, size, record->path, &options, image_out, NULL, err);
+        cir_bytes_free(bytes);
+        return status;
+    }
     options.max_megapixels = context->max_megapixels;
     return cir_image_parse(upload->data, upload->size, "the uploaded picture", &options, image_out, NULL,
                            err);
@@ -114,7 +127,7 @@ cir_status cir__features_of_image(cir__context *context, const cir__snapshot *sn
         status = cir__refuse(err, CIR_NOT_FOUND, "upload: is no longer kept; send the picture again");
         goto done;
     }
-    status = read_picture(context, &record, upload, &image, err);
+    status = read_picture(context, index, &record, upload, &image, err);
     if (status == CIR_OK) {
         crop(request, &image);
         status = encode(context, &image, blob_out, err);

@@ -1,6 +1,5 @@
 #include "server/handout.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,15 +28,19 @@ static const char *type_of_picture(const unsigned char *bytes, size_t size)
     return NULL;
 }
 
-cir_status cir__handout_open(const cir_image_record *record, cir__handout *handout_out, cir_error *err)
+cir_status cir__handout_open(const cir_index *index, const cir_image_record *record,
+                             cir__handout *handout_out, cir_error *err)
 {
     unsigned char head[16] = {0};
     ssize_t n = -1;
     cir__handout *out = handout_out;
     *out = (cir__handout){.fd = -1};
-    /* Not waiting for a pipe that took the photo's place. */
-    int fd = open(record->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd >= 0 && fstat(fd, &out->facts) == 0 && S_ISREG(out->facts.st_mode))
+    int fd;
+    cir_error why;
+    cir_status status = cir_index_open_photo(index, record, &fd, &why);
+    if (status == CIR_MISMATCH || status == CIR_PERMISSION)
+        return cir__refuse(err, CIR_NOT_FOUND, "%s", why.message);
+    if (fd >= 0 && fstat(fd, &out->facts) == 0)
         n = pread(fd, head, sizeof head, 0);
     out->type = n > 0 ? type_of_picture(head, (size_t)n) : NULL;
     if (out->type != NULL) {

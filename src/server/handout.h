@@ -12,9 +12,10 @@ typedef struct cir__handout {
     struct stat facts;
 } cir__handout;
 
-/* Opens a photo's file, to be handed out as it is: one that is a picture still. The caller closes fd. Errors:
+/* Opens a photo's file, to be handed out as it is: one that the index lets be shown (cir_index_open_photo)
+ * and that is a picture still. To who asks, all else is not there. The caller closes fd. Errors:
  * CIR_NOT_FOUND. */
-CIR_MUST_CHECK cir_status cir__handout_open(const cir_image_record *record, cir__handout *handout_out,
-                                            cir_error *err);
+CIR_MUST_CHECK cir_status cir__handout_open(const cir_index *index, const cir_image_record *record,
+                                            cir__handout *handout_out, cir_error *err);
 
 #endif

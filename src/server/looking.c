@@ -27,7 +27,8 @@ static void look_through(cir__looking *self, cir__snapshot *snapshot)
     for (size_t i = 0; i < n && !atomic_load(&self->is_ending); i++) {
         cir_image_record record;
         if (cir_index_get_image(cir__snapshot_index(snapshot), rows[i], &record, NULL) == CIR_OK) {
-            uint16_t number = cir__cameras_look(context->cameras, context->decoder, &record);
+            uint16_t number =
+                cir__cameras_look(context->cameras, context->decoder, cir__snapshot_index(snapshot), &record);
             if (number != 0)
                 cir__snapshot_set_camera(snapshot, rows[i], number);
             cir_image_record_done(&record);

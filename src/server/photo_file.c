@@ -43,7 +43,8 @@ static void work(void *subject, double waited, cir__outcome *outcome)
     outcome->status =
         cir_index_get_image(cir__snapshot_index(self->snapshot), self->id, &self->record, &outcome->err);
     if (outcome->status == CIR_OK)
-        outcome->status = cir__handout_open(&self->record, self->handout, &outcome->err);
+        outcome->status = cir__handout_open(cir__snapshot_index(self->snapshot), &self->record, self->handout,
+                                            &outcome->err);
 }
 
 /* "attachment; filename="…"; filename*=UTF-8''…" of a path's last component: the first for those that do not

@@ -110,7 +110,8 @@ static cir_status set_up_guard(cir__server *self, const cir__serve_options *opti
 static cir_status open_model(cir__context *context, const cir__serve_options *options, cir_error *err)
 {
     cir_index *index;
-    cir_status status = cir_index_open(options->index_path, NULL, &index, err);
+    const cir_index_options how = {.is_trusted = options->is_trusted};
+    cir_status status = cir_index_open_with(options->index_path, &how, &index, err);
     if (status != CIR_OK)
         return status;
     if (cir_index_get_info(index)->model->is_made_up) {
@@ -253,6 +254,7 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
     context->max_megapixels = options->max_megapixels;
     context->allows_update = options->allows_update;
     context->forgets_texts = options->forgets_texts;
+    context->is_trusted = options->is_trusted;
     context->pool = pool;
     context->decoder = options->decoder;
     cir_status status = read_base_path(options->base_path, context->base_path, err);

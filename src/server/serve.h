@@ -25,6 +25,7 @@ typedef struct cir__serve_options {
     const char *isolation; /* what keeps the decoder apart, for people and programs; NULL: nothing does */
     bool allows_update;
     bool forgets_texts; /* as in cir_settings */
+    bool is_trusted;    /* as in cir_index_options */
 } cir__serve_options;
 
 typedef struct cir__server cir__server;

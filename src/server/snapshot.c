@@ -113,8 +113,8 @@ static bool derive(cir__snapshot *self)
     return true;
 }
 
-cir_status cir__snapshot_open(const char *index_path, const cir_model *model, uint64_t serial,
-                              cir__snapshot **snapshot_out, cir_error *err)
+cir_status cir__snapshot_open(const char *index_path, bool is_trusted, const cir_model *model,
+                              uint64_t serial, cir__snapshot **snapshot_out, cir_error *err)
 {
     *snapshot_out = NULL;
     cir__snapshot *self = calloc(1, sizeof *self);
@@ -127,7 +127,8 @@ cir_status cir__snapshot_open(const char *index_path, const cir_model *model, ui
     self->model = model;
     self->folders = g_ptr_array_new();
     self->numbers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    cir_status status = cir_index_open(index_path, cir_model_get_info(model)->fingerprint, &self->index, err);
+    const cir_index_options how = {cir_model_get_info(model)->fingerprint, is_trusted};
+    cir_status status = cir_index_open_with(index_path, &how, &self->index, err);
     if (status == CIR_OK) {
         size_t n = self->n_rows = cir_index_get_info(self->index)->n_rows;
         self->taken = calloc(n + 1, sizeof *self->taken);

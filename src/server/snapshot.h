@@ -13,9 +13,10 @@
 
 typedef struct cir__snapshot cir__snapshot;
 
-/* model is lent. serial: no two views of a server have the same. Errors: those of cir_index_open. */
-CIR_MUST_CHECK cir_status cir__snapshot_open(const char *index_path, const cir_model *model, uint64_t serial,
-                                             cir__snapshot **snapshot_out, cir_error *err);
+/* model is lent. is_trusted: as in cir_index_options. serial: no two views of a server have the same. Errors:
+ * those of cir_index_open. */
+CIR_MUST_CHECK cir_status cir__snapshot_open(const char *index_path, bool is_trusted, const cir_model *model,
+                                             uint64_t serial, cir__snapshot **snapshot_out, cir_error *err);
 cir__snapshot *cir__snapshot_share(cir__snapshot *snapshot);
 void cir__snapshot_drop(cir__snapshot *snapshot); /* NULL is allowed */
 

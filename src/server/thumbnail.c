@@ -20,16 +20,16 @@ typedef struct thumbnail {
     char key[KEY_SIZE];
     cir__snapshot *snapshot;
     size_t id;
-    size_t size_px;     /* of the longer side at most */
-    bool was_asked_for; /* on disk */
-    char *path;
+    size_t size_px;          /* of the longer side at most */
+    bool was_asked_for;      /* on disk */
+    cir_image_record record; /* once it was asked for */
 } thumbnail;
 
 static void free_thumbnail(void *subject)
 {
     thumbnail *self = subject;
     cir__snapshot_drop(self->snapshot);
-    free(self->path);
+    cir_image_record_done(&self->record);
     free(self);
 }
 
@@ -49,8 +49,14 @@ static cir_status make(const thumbnail *self, cir__blob **blob_out, cir_error *e
     cir_image image = {0};
     uint8_t *bytes = NULL;
     size_t size = 0;
+    uint8_t *photo;
+    size_t photo_size;
     cir_status status =
-        cir_image_read_thumbnail(self->path, self->size_px, self->size_px, &options, &image, NULL, err);
+        cir_index_read_photo(cir__snapshot_index(self->snapshot), &self->record, &photo, &photo_size, err);
+    if (status == CIR_OK)
+        status = cir_image_parse_thumbnail(photo, photo_size, self->record.path, self->size_px, self->size_px,
+                                           &options, &image, NULL, err);
+    cir_bytes_free(photo);
     if (status == CIR_OK)
         status = cir_image_format_jpeg(&image, QUALITY, &bytes, &size, err);
     if (status == CIR_OK) {
@@ -67,19 +73,15 @@ static cir_status make(const thumbnail *self, cir__blob **blob_out, cir_error *e
 static void ask_disk(thumbnail *self, cir__outcome *outcome)
 {
     cir__context *context = self->context;
-    cir_image_record record = {0};
     outcome->blob = cir__pictures_find(context->kept_pictures, self->key);
     if (outcome->blob != NULL) {
         cir__cache_put(context->small_pictures, self->key, outcome->blob);
         return;
     }
     outcome->status =
-        cir_index_get_image(cir__snapshot_index(self->snapshot), self->id, &record, &outcome->err);
-    if (outcome->status == CIR_OK && (self->path = strdup(record.path)) == NULL)
-        outcome->status = cir__refuse_memory(&outcome->err);
+        cir_index_get_image(cir__snapshot_index(self->snapshot), self->id, &self->record, &outcome->err);
     if (outcome->status == CIR_OK)
         outcome->onward = context->thumbnails;
-    cir_image_record_done(&record);
     self->was_asked_for = true;
 }
 
@@ -120,7 +122,7 @@ static void deliver(cir__request *request, const void *subject, const cir__outco
         reply(request, self->key, outcome->blob);
     else if (err.status == CIR_NO_MEMORY)
         cir__reply_failure(request, &err, false);
-    else /* gone, or no picture any more */
+    else /* gone, changed, no picture any more, or not to be shown */
         cir__reply_error(request, 404, err.message);
 }
 

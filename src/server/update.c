@@ -111,12 +111,13 @@ static bool derive_roots(const cir__snapshot *snapshot, char ***roots_out, size_
     return roots != NULL;
 }
 
-/* Leaves out what is not there now: a drive that is not mounted must not look like photos that are gone. */
-static size_t keep_existing(char **roots, size_t n)
+/* Leaves out what is not there now: a drive that is not mounted must not look like photos that are gone. And
+ * what the index names, but its user never gave to it. */
+static size_t keep_existing(const cir_index *index, char **roots, size_t n)
 {
     size_t n_kept = 0;
     for (size_t i = 0; i < n; i++) {
-        if (access(roots[i], F_OK) == 0)
+        if (access(roots[i], F_OK) == 0 && cir_index_is_confirmed(index, roots[i]))
             roots[n_kept++] = roots[i];
         else
             free(roots[i]);
@@ -136,15 +137,16 @@ static cir_status run_update(cir__update *self, cir_update_progress *result, cir
         if (!derive_roots(snapshot, &roots, &n))
             status = cir__refuse_memory(err);
     }
-    n = keep_existing(roots, n);
+    n = keep_existing(cir__snapshot_index(snapshot), roots, n);
     if (status == CIR_OK && n == 0)
         status = cir__refuse(err, CIR_NOT_FOUND,
-                             "%s: none of the folders it was made of is there; update it with: cir index "
-                             "FOLDER -o %s",
+                             "%s: none of the folders it was made of is there, or you never gave them to it; "
+                             "update it with: cir index FOLDER -o %s",
                              context->index_path, context->index_path);
     /* Never another index that lies there meanwhile, nor a new one where a drive is not mounted. */
     const cir_update_options options = {.image = {.allows_shrinking = true, .decoder = context->decoder},
                                         .only = cir__snapshot_index(snapshot),
+                                        .is_trusted = context->is_trusted,
                                         .watch = watch,
                                         .watch_context = self};
     if (status == CIR_OK)
