@@ -81,6 +81,13 @@ cir_status cir__folder_open(const char *path, cir__folder **folder_out, cir_erro
     return keep_open(fd, name, absolute, folder_out, err);
 }
 
+/* The rights of something new. */
+static mode_t limit_mode(const cir__folder *folder, mode_t mode)
+{
+    struct stat facts;
+    return fstat(folder->fd, &facts) == 0 ? mode & (facts.st_mode | S_IRWXU) : mode & S_IRWXU;
+}
+
 cir_status cir__folder_open_in(const cir__folder *parent, const char *name, bool makes,
                                cir__folder **folder_out, cir_error *err)
 {
@@ -89,7 +96,7 @@ cir_status cir__folder_open_in(const cir__folder *parent, const char *name, bool
     if (shown == NULL)
         return cir__fail_memory(err, parent->name);
     cir_status status = CIR_OK;
-    if (makes && mkdirat(parent->fd, name, 0777) != 0 && errno != EEXIST)
+    if (makes && mkdirat(parent->fd, name, limit_mode(parent, 0777)) != 0 && errno != EEXIST)
         status = cir__fail_errno(err, errno, "%s: cannot be made", shown);
     else if (makes)
         status = cir__folder_sync_names(parent, err);
@@ -192,7 +199,8 @@ cir_status cir__folder_open_file(const cir__folder *folder, const char *name, in
 {
     *fd_out = -1;
     /* O_NONBLOCK: opening a pipe must not wait for its other end. */
-    int fd = openat(folder->fd, name, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
+    int fd = openat(folder->fd, name, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+                    (access & O_CREAT) != 0 ? limit_mode(folder, mode) : 0);
     if (fd < 0)
         return fail_open(folder, name, access, errno, err);
     struct stat facts;
@@ -267,8 +275,8 @@ static int create_beside(const cir__folder *folder, const char *name, mode_t mod
             errno = ENAMETOOLONG;
             return -1;
         }
-        int fd =
-            openat(folder->fd, temporary_out, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        int fd = openat(folder->fd, temporary_out, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        limit_mode(folder, mode));
         if (fd >= 0 || errno != EEXIST)
             return fd;
     }
@@ -404,4 +412,38 @@ bool cir__folder_list(const cir__folder *folder, cir__folder_visit *visit, void 
     }
     free(names);
     return is_fine;
+}
+
+static void restrict_one(int fd, const struct stat *facts, mode_t allowed)
+{
+    if ((facts->st_mode & 0777 & ~allowed) != 0)
+        (void)fchmod(fd, facts->st_mode & 07777 & (allowed | 07000));
+}
+
+static void restrict_name(void *context, const cir__folder *folder, const char *name,
+                          const struct stat *facts)
+{
+    const mode_t *allowed = context;
+    cir__folder *below;
+    if (S_ISDIR(facts->st_mode) && cir__folder_open_in(folder, name, false, &below, NULL) == CIR_OK) {
+        cir__folder_restrict(below, *allowed);
+        cir__folder_close(below);
+    }
+    if (!S_ISREG(facts->st_mode) || facts->st_nlink > 1)
+        return;
+    struct stat now;
+    int fd = openat(folder->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &now) == 0 && S_ISREG(now.st_mode) && now.st_nlink == 1)
+        restrict_one(fd, &now, *allowed);
+    if (fd >= 0)
+        close(fd);
+}
+
+void cir__folder_restrict(const cir__folder *folder, mode_t allowed)
+{
+    struct stat facts;
+    /* The folder first: from then on nobody new comes in. */
+    if (fstat(folder->fd, &facts) == 0)
+        restrict_one(folder->fd, &facts, allowed);
+    (void)cir__folder_list(folder, restrict_name, &allowed);
 }

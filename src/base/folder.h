@@ -2,7 +2,8 @@
  * it that leads elsewhere is followed. Whoever copies a folder from others gets links, pipes and devices with
  * it; here they are errors, never targets.
  *
- * Names are single names, without a slash. */
+ * Names are single names, without a slash. What is made in a folder gets no right that the folder does not
+ * give: who may not list it may read nothing in it. */
 #ifndef CIR_BASE_FOLDER_H
 #define CIR_BASE_FOLDER_H
 
@@ -75,6 +76,10 @@ CIR_MUST_CHECK cir_status cir__folder_unshare(const cir__folder *folder, const c
 /* Removes a name, never what a link leads to; false where it stays. One that is not there is gone. */
 bool cir__folder_remove(const cir__folder *folder, const char *name);
 bool cir__folder_remove_folder(const cir__folder *folder, const char *name); /* an empty one */
+
+/* Takes the rights that allowed does not have from a folder and from all that is in it, its folders too.
+ * Links and files with second names are left alone, and so is what this user may not change. */
+void cir__folder_restrict(const cir__folder *folder, mode_t allowed);
 
 /* Makes new, replaced and removed names durable. */
 CIR_MUST_CHECK cir_status cir__folder_sync_names(const cir__folder *folder, cir_error *err);

@@ -159,8 +159,8 @@ cir_status cir__scope_load(cir__scope *scope, cir__store *store, const cir__plac
     selection->n_patterns = scope->n_patterns;
     selection->forgotten = (const char *const *)scope->forgotten;
     selection->n_forgotten = scope->n_forgotten;
-    scope->walk =
-        (cir__walk_options){.skipped = place->index, .selection = selection, .counts = &scope->counts};
+    scope->walk = (cir__walk_options){
+        .skipped = place->index, .selection = selection, .group = scope->group, .counts = &scope->counts};
     return CIR_OK;
 }
 

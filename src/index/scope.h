@@ -25,6 +25,7 @@ typedef struct cir__scope {
     cir__unreadable *unreadable; /* folders that could not be listed */
     size_t n_unreadable;
     cir__walk_counts counts;
+    gid_t group;            /* of the index; set before cir__scope_load */
     cir__walk_options walk; /* for a walk of roots; counts in counts */
 
     /* What walk is made of. */

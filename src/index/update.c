@@ -15,6 +15,7 @@
 #include "index/place.h"
 #include "index/rows.h"
 #include "index/scope.h"
+#include "index/secrecy.h"
 #include "index/update.h"
 #include "index/writer.h"
 
@@ -35,6 +36,8 @@ typedef struct update {
     bool is_stopped; /* by the watch */
 
     cir__scope scope;
+
+    cir__secrecy secrecy;
 
     pthread_mutex_t lock; /* the writer serves one thread at a time: this one, or a decoding one that asks */
     cir__writer *writer;
@@ -125,6 +128,8 @@ static cir_status plan(update *u, bool *has_moved_out, cir_error *err)
         if (entry == NULL)
             return CIR_OK;
         *has_moved_out = true;
+        if (entry->errno_value == 0)
+            cir__secrecy_restrict(&u->secrecy, entry->readers);
         bool is_settled = true;
         bool is_failure = entry->is_folder;
         cir_status status = CIR_OK;
@@ -365,6 +370,8 @@ static cir_status start(update *u, const char *index_path, cir_error *err)
     cir_status status = make_buffers(u, err);
     if (status == CIR_OK)
         status = cir__writer_open(index_path, u->encoders, u->options, &u->writer, err);
+    if (status == CIR_OK)
+        status = cir__secrecy_init(&u->secrecy, cir__writer_place(u->writer)->folder, &u->scope, err);
     if (status == CIR_OK)
         status = cir__scope_load(&u->scope, cir__writer_store(u->writer), cir__writer_place(u->writer),
                                  u->options, &u->progress.n_unconfirmed, err);

@@ -138,7 +138,7 @@ static void visit_failure(walk *w, const char *path, int errno_value, bool is_fo
 }
 
 /* Of those who may pass what holds it, the ones whom the rights of a file or folder let in. */
-static unsigned find_readers(const walk *w, unsigned readers, const struct stat *facts)
+static unsigned find_readers(gid_t group_id, unsigned readers, const struct stat *facts)
 {
     const bool is_folder = S_ISDIR(facts->st_mode);
     const mode_t others = is_folder ? S_IROTH | S_IXOTH : S_IROTH;
@@ -146,16 +146,16 @@ static unsigned find_readers(const walk *w, unsigned readers, const struct stat 
     unsigned let_in = 0;
     if ((facts->st_mode & others) == others)
         let_in = CIR__READABLE_BY_ALL;
-    else if (facts->st_gid == w->options->group && (facts->st_mode & group) == group)
+    else if (facts->st_gid == group_id && (facts->st_mode & group) == group)
         let_in = CIR__READABLE_BY_GROUP;
     return readers & let_in;
 }
 
 /* The same of all folders above a path, which is canonical or a link. To pass through them is enough. */
-static unsigned find_readers_above(const walk *w, const char *path)
+static unsigned find_readers_above(const char *path, gid_t group)
 {
     unsigned readers = CIR__READABLE_BY_ALL;
-    char *above = w->options->selection != NULL ? realpath(path, NULL) : NULL;
+    char *above = realpath(path, NULL);
     for (char *slash = above != NULL ? strrchr(above, '/') : NULL; slash != NULL;
          slash = slash != above ? strrchr(above, '/') : NULL) {
         slash[slash == above ? 1 : 0] = '\0';
@@ -163,12 +163,19 @@ static unsigned find_readers_above(const walk *w, const char *path)
         if (stat(above, &facts) != 0)
             continue;
         if ((facts.st_mode & S_IXOTH) == 0)
-            readers &= facts.st_gid == w->options->group && (facts.st_mode & S_IXGRP) != 0
+            readers &= facts.st_gid == group && (facts.st_mode & S_IXGRP) != 0
                            ? (unsigned)CIR__READABLE_BY_GROUP
                            : 0;
     }
     free(above);
     return readers;
+}
+
+unsigned cir__walk_find_readers(const char *path, gid_t group)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 ? find_readers(group, find_readers_above(path, group), &facts)
+                                   : (unsigned)CIR__READABLE_BY_ALL;
 }
 
 static void visit_file(walk *w, const char *path, const struct stat *facts, unsigned readers)
@@ -179,7 +186,8 @@ static void visit_file(walk *w, const char *path, const struct stat *facts, unsi
                  .modified_ns = (int64_t)facts->st_mtim.tv_sec * 1000000000 + (int64_t)facts->st_mtim.tv_nsec,
                  .inode = (uint64_t)facts->st_ino,
                  .changed_ns = (int64_t)facts->st_ctim.tv_sec * 1000000000 + (int64_t)facts->st_ctim.tv_nsec,
-                 .readers = w->options->selection != NULL ? find_readers(w, readers, facts) : 0});
+                 .readers =
+                     w->options->selection != NULL ? find_readers(w->options->group, readers, facts) : 0});
 }
 
 /* ---- what is not visited ---- */
@@ -385,7 +393,7 @@ static bool list_folder(walk *w, const pending *item)
         w->counts->left_out[CIR__HIDDEN]++;
         goto done;
     }
-    const unsigned readers = find_readers(w, item->readers, &facts);
+    const unsigned readers = find_readers(w->options->group, item->readers, &facts);
     for (size_t i = 0; is_fine && !w->is_stopped && i < w->n_names; i++)
         is_fine = look_at(w, fd, item, readers, &w->names[i], &subfolders);
     while (is_fine && subfolders.n > 0)
@@ -432,11 +440,16 @@ static bool find_files(walk *w, const char *const *roots, size_t n_roots, bool *
     return true;
 }
 
+static unsigned find_above(const walk *w, const char *path)
+{
+    return w->options->selection != NULL ? find_readers_above(path, w->options->group) : 0;
+}
+
 static void visit_root(walk *w, const char *path)
 {
     struct stat facts;
     if (stat(path, &facts) == 0)
-        visit_file(w, path, &facts, find_readers_above(w, path));
+        visit_file(w, path, &facts, find_above(w, path));
     else
         visit_failure(w, path, errno, false);
 }
@@ -456,7 +469,7 @@ cir_status cir__walk_run(const char *const *roots, size_t n_roots, const cir__wa
     if (is_fine && w.options->skipped != NULL && stat(w.options->skipped, &facts) == 0)
         is_fine = put_folder(&w.seen, facts.st_dev, facts.st_ino, &is_new);
     for (size_t i = 0; is_fine && !w.is_stopped && i < n_roots; i++) {
-        const pending folder = {cir__copy_text(roots[i]), roots[i], find_readers_above(&w, roots[i]), true};
+        const pending folder = {cir__copy_text(roots[i]), roots[i], find_above(&w, roots[i]), true};
         if (is_file[i])
             free(folder.path);
         else
@@ -468,7 +481,7 @@ cir_status cir__walk_run(const char *const *roots, size_t n_roots, const cir__wa
     for (size_t i = 0; is_fine && !w.is_stopped && i < w.links.n; i++) {
         pending link = w.links.items[i];
         link.path = cir__copy_text(link.path);
-        link.readers &= find_readers_above(&w, w.links.items[i].path);
+        link.readers &= find_above(&w, w.links.items[i].path);
         is_fine = push(&w.stack, link) && drain(&w);
     }
     free_list(&w.stack);

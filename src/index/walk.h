@@ -48,6 +48,9 @@ typedef struct cir__walk_options {
     cir__walk_counts *counts; /* counted in by the walking thread; NULL is allowed */
 } cir__walk_options;
 
+/* Who but the owner may read what lies below a root: by the rights of the folders above it and its own. */
+unsigned cir__walk_find_readers(const char *path, gid_t group);
+
 /* The most first. */
 void cir__walk_sort_skipped(cir_skipped *kinds, size_t n);
 
