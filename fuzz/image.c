@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cir/image.h"
-#include "image/decode.h"
+#include "cir/decoder.h"
 #include "image/recipe.h"
 
-#define SMALL_BYTES (64u * 64 * 11) /* of pixels, as decoding estimates them: up to 11 a pixel */
+#define SMALL_BYTES                                                                                          \
+    (4800u << 10) /* as decoding estimates a picture of some 10,000 pixels, 4 MiB of it for any */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
@@ -35,22 +35,28 @@ static size_t sum_of(const uint8_t *data, size_t size)
     return sum;
 }
 
+static cir_status admit(void *context, size_t n_bytes, cir_error *err)
+{
+    (void)err;
+    return n_bytes > *(const size_t *)context ? CIR_LIMIT : CIR_OK;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static float tensor[3 * 32 * 32];
     size_t sum = sum_of(data, size);
     cir_image_options options = {
         .max_megapixels = 1, .ignores_exif_rotation = sum % 2 == 0, .enough_px = sum % 8 == 1 ? 16 : 0};
-    if (cir__image_decoded_bytes(data, size, &options) > SMALL_BYTES && sum % 64 != 0)
-        return 0;
+    size_t most_bytes = sum % 64 == 0 ? SIZE_MAX : SMALL_BYTES;
     cir_image image;
     cir_image_facts facts;
     cir_error err;
-    if (cir_image_parse(data, size, "input", &options, &image, &facts, &err) != CIR_OK)
+    if (cir_decode_here(NULL, data, size, "input", &options, admit, &most_bytes, &image, &facts, &err) !=
+        CIR_OK)
         return 0;
     cir__recipe recipe;
     cir__recipe_init_clip(&recipe, 32);
-    if (cir__recipe_apply(&recipe, &image, tensor, &err) != CIR_OK)
+    if (sum % 4 == 0 && cir__recipe_apply(&recipe, &image, tensor, &err) != CIR_OK)
         abort(); /* no decoded picture is refused */
     cir_image_done(&image);
     return 0;
