@@ -145,7 +145,13 @@ cir_status cir__catalogue_open(const cir__place *place, cir__catalogue_mode mode
     struct stat facts;
     int why = cir__folder_examine(place->folder, CIR__CATALOGUE_NAME, &facts);
     if (why == 0)
-        status = S_ISREG(facts.st_mode) ? CIR_OK : fail_not_index(place, "its catalogue is no file", err);
+        status =
+            S_ISREG(facts.st_mode)
+                ? CIR_OK
+                : cir__fail(err, CIR_FORMAT,
+                            "%s: is not an index: its catalogue is no file: %s %s; put the file itself there",
+                            place->index, CIR__CATALOGUE_NAME,
+                            cir__folder_find_fault(place->folder, CIR__CATALOGUE_NAME));
     else if (why != ENOENT)
         status = cir__fail_errno(err, why, "%s: the catalogue cannot be opened", place->index);
     else if (mode != CIR__CATALOGUE_CREATE)

@@ -122,7 +122,7 @@ static void check_name(check *c, const cir__folder *folder, const char *name, co
     bool is_repaired = c->repairs;
     if (!S_ISREG(facts->st_mode))
         is_repaired = is_repaired && !is_catalogue && cir__folder_remove(folder, name);
-    else if (is_catalogue || strcmp(name, CIR__VECTORS_NAME) == 0)
+    else if (is_catalogue || strcmp(name, JOURNAL_NAME) == 0 || strcmp(name, CIR__VECTORS_NAME) == 0)
         is_repaired = is_repaired && cir__folder_unshare(folder, name, NULL) == CIR_OK;
     else
         is_repaired = is_repaired && cir__folder_remove(folder, name);
@@ -141,17 +141,25 @@ static void visit_own_name(void *context, const cir__folder *folder, const char 
 static void remove_false_lock(check *c)
 {
     struct stat facts;
-    if (c->repairs && cir__folder_examine(c->place.folder, CIR__LOCK_NAME, &facts) == 0)
+    if (cir__folder_find_fault(c->place.folder, CIR__CATALOGUE_NAME) == NULL &&
+        cir__folder_examine(c->place.folder, CIR__LOCK_NAME, &facts) == 0)
         check_name(c, c->place.folder, CIR__LOCK_NAME, &facts);
 }
 
-/* SQLite refuses to look at anything as long as it is there. */
-static void remove_false_journal(check *c)
+/* The catalogue cannot be looked at as long as it is there. One with a second name may be a writer's own,
+ * from before somebody linked it: it is given a copy where nobody writes. */
+static void mend_false_journal(check *c)
 {
     struct stat facts;
-    if (cir__folder_examine(c->place.folder, JOURNAL_NAME, &facts) == 0 && !S_ISREG(facts.st_mode) &&
-        cir__folder_find_fault(c->place.folder, CIR__CATALOGUE_NAME) == NULL)
+    int lock = -1;
+    if (cir__folder_find_fault(c->place.folder, JOURNAL_NAME) == NULL ||
+        cir__folder_find_fault(c->place.folder, CIR__CATALOGUE_NAME) != NULL ||
+        (c->repairs && cir__lock_take(c->place.folder, &lock, NULL) != CIR_OK))
+        return;
+    if (cir__folder_examine(c->place.folder, JOURNAL_NAME, &facts) == 0)
         check_name(c, c->place.folder, JOURNAL_NAME, &facts);
+    if (lock >= 0)
+        close(lock);
 }
 
 static void visit_name_of_model(void *context, const cir__folder *folder, const char *name,
@@ -288,7 +296,9 @@ cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool, cir_c
     cir_status status = cir__place_init(&c.place, path, err);
     if (status != CIR_OK)
         return status;
-    remove_false_journal(&c);
+    if (repairs)
+        remove_false_lock(&c);
+    mend_false_journal(&c);
     /* Whether it is an index at all comes before making a lock in it. */
     status = cir__catalogue_open(&c.place, CIR__CATALOGUE_READ, &c.store, &why);
     if (status == CIR_OK && !repairs)
@@ -296,7 +306,6 @@ cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool, cir_c
     if (status == CIR_OK && repairs) {
         cir__store_close(c.store);
         c.store = NULL;
-        remove_false_lock(&c);
         status = cir__lock_take(c.place.folder, &lock, &why);
         if (status == CIR_OK)
             check_names(&c);
