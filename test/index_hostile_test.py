@@ -232,6 +232,22 @@ def test_nothing_is_followed(index, tmp_path, name, kind):
     assert contents(kept) == before and sorted(p.name for p in outside.iterdir()) == ["kept"]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["thumbnails.sqlite", "thumbnails.sqlite-wal", "thumbnails.sqlite-shm", "thumbnails.sqlite-journal"])
+def test_thumbnails_are_not_led_astray(index, tmp_path, name, kind):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    _, kept = plant(index, name, kind, outside)
+    before = contents(kept)
+    with serving(index) as server:
+        server.wait_ready()
+        assert server.get("/v1/images/3/thumbnail").status == 200
+        assert server.request("POST", "/v1/index/update").status == 202
+        time.sleep(.5)
+    assert contents(kept) == before
+    assert sorted(p.name for p in outside.iterdir()) == ["kept"]
+
+
 def test_a_journal_that_names_another_file(index, tmp_path):
     """A super-journal's name in a journal makes plain SQLite delete that file once it is rolled back."""
     mine = tmp_path / "mine"
