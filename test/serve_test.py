@@ -111,6 +111,8 @@ def test_an_upload_is_found_and_its_name_stands_for_it(server):
     content = jpeg(draw_photo(7, (80, 96)))
     first = server.search({"text": "red", "k": 4}, image=content)
     name = first.json["upload"]
+    assert first.json["query"] == {"image": f"upload:{name}", "text": "red"}
+    assert "photographs" in first.json["model_hint"] and server.get("/v1/index").json["model"]["hint"] == first.json["model_hint"]
     assert name == hashlib.sha256(content).hexdigest()
     again = server.search({"image": {"upload": name}, "text": "red", "k": 4})
     assert again.json["hits"] == first.json["hits"]
@@ -486,6 +488,21 @@ def test_kill_during_an_update_loses_nothing(place, tmp_path):
             time.sleep(0.1)
         assert server.get("/v1/index").json["n_images"] == 825
     assert run_cir("check", index).status == 0
+
+
+def test_an_index_that_is_gone_is_said_and_not_made_anew(place, tmp_path):
+    """Renamed, as by who wants to start afresh, or on a drive that is no longer mounted; then another at its place."""
+    shutil.copytree(place, tmp_path / "copy")
+    index = tmp_path / "copy/photos.cir"
+    with serving(index) as server:
+        server.wait_ready()
+        index.rename(tmp_path / "copy/gone.cir")
+        before = {file: file.read_bytes() for file in (tmp_path / "copy/gone.cir").rglob("*") if file.is_file() and "thumb" not in file.name}
+        answer = server.request("POST", "/v1/index/update")
+        assert answer.status == 503 and answer.error["code"] == "INDEX_GONE" and str(index) in answer.error["message"]
+        assert not index.exists() and server.get("/healthz").status == 200
+        SEEN.extend(server.seen)
+    assert {file: file.read_bytes() for file in before} == before
 
 
 def test_an_update_without_its_folders_says_so(place, tmp_path):

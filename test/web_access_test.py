@@ -143,7 +143,9 @@ def test_results_are_told_to_who_cannot_see_them(page, server):
     page.answered(lambda: page.keys("\n"))
     assert "best first" in page.text("#summary")
     name = page.find("#grid .open").get_attribute("aria-label")
-    assert name.startswith("Result 1: ") and "rank by words 1" in name
+    assert name.startswith("Result 1: ") and "1st by words" in name.replace("\u00a0", " ")
     assert page.js("return [...document.querySelectorAll('header, main, [role=search], section[aria-label], aside')].length") >= 4
+    assert page.js("return [...document.querySelectorAll('h1')].filter((one) => one.checkVisibility()).length") == 1
+    assert page.js("return document.querySelectorAll('span[aria-label]:not([role])').length") == 0
     assert page.js("return document.documentElement.lang") == "en"
     assert page.js("return [...document.querySelectorAll('img')].every((image) => image.hasAttribute('alt'))")

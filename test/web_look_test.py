@@ -14,6 +14,10 @@ from web_page import WORDS, asked, browser, by_program, downloads, folder, id_of
 # -- looking ---------------------------------------------------------------------------------------------------------------
 
 
+def ordinal(n):
+    return f"{n}{'th' if n // 10 % 10 == 1 else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
+
+
 def test_scrolling_brings_every_photo_once(page, server):
     page.open(query(server, fold=0))
     n = server.get("/v1/index")["n_images"]
@@ -149,13 +153,14 @@ def test_two_methods_side_by_side(page, index, server):
     assert page.text("#summary") == f"{len(set(left) & set(right))} of the best 40 are the same"
     alone = page.js("return [...document.querySelectorAll('#compare section:first-child .alone')].map((card) => Number(card.dataset.id))")
     assert alone == [id for id in left if id not in right]
-    assert page.text(f"#compare section:first-child li[data-id='{left[0]}'] .caption") == f"#{right.index(left[0]) + 1} there"
+    assert page.text(f"#compare section:first-child li[data-id='{left[0]}'] .caption") == f"{ordinal(right.index(left[0]) + 1)} on the other side"
     page.js("const s = document.getElementById('method-there'); s.value = 'text'; s.dispatchEvent(new Event('change'))")
     page.waits("location.search.includes('vs=text') && document.querySelector('#compare section:last-child').getAttribute('aria-label') === 'Words alone'")
     page.waits("[...document.querySelectorAll('#compare section:last-child li')].map((card) => card.dataset.id).join() === arguments[0]", None,
                ",".join(map(str, by_program(index, "--text", WORDS, "--image", photo, "-m", "text", k=40))))
     page.click("#open-compare")
     assert page.find("#grid").is_displayed() and not page.find("#compare").is_displayed()
+    assert "best first" in page.text("#summary"), "what is shown is said again"
 
 
 @pytest.mark.parametrize("method", ["basic-", "sum", "product", "weicom", "text"])
@@ -177,7 +182,7 @@ def test_scatter_marks_hover_and_frame(page, server):
     page.answered(lambda: page.click("#open-scores"))
     page.waits("document.querySelectorAll('.plot > svg .hit').length === document.querySelectorAll('#grid .photo').length")
     assert len(page.all(".plot .iso")) >= 3 and "scores=1" in page.driver.current_url
-    assert re.fullmatch(r"photo #\d+ · words #\d+", page.text("#grid .caption"))
+    assert re.fullmatch(r"\d+(st|nd|rd|th) by photo, \d+(st|nd|rd|th) by words", page.text("#grid .caption"))
     photo = int(re.search(r"image=(\d+)", page.driver.current_url)[1])
     answer = server.search(image={"id": photo}, text=WORDS, k=300, scatter=5000)
     scores = dict(zip(answer["scatter"]["ids"], zip(answer["scatter"]["image"], answer["scatter"]["text"])))

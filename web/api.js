@@ -55,6 +55,8 @@ async function request(path, options = {}) {
             throw new ApiError(0, "AWAY", "The server does not answer.");
         }
         if (response.ok) return response;
+        const problem = response.status === 503 ? await failure(response) : null;
+        if (problem?.code === "INDEX_GONE") throw problem; /* no waiting brings a drive back */
         if ((response.status === 503 || response.status === 429) && turn < MAX_BUSY) {
             const seconds = Math.min(30, Math.max(0.2, Number(response.headers.get("Retry-After")) || 1));
             tell("busy", {seconds});
@@ -62,7 +64,7 @@ async function request(path, options = {}) {
             continue;
         }
         if (response.status === 401) tell("token");
-        throw await failure(response);
+        throw problem || await failure(response);
     }
 }
 

@@ -105,8 +105,9 @@ function follow(current, before) {
 async function readIndex() {
     try {
         const index = await api.readIndex();
-        at("about").textContent = `${base(index.name)} · ${plural(index.n_images, "photo")}`;
-        at("about").title = index.name;
+        at("about").textContent = `${base(index.name)} · ${plural(index.n_images, "photo")}` +
+            (index.model.hint ? ` · ${index.model.name} encoder, not for real photos` : "");
+        at("about").title = index.name + (index.model.hint ? "\n" + index.model.hint : "");
         controls.fill(index);
         filters.fill(index);
         indexing.fill(index);

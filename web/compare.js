@@ -1,5 +1,5 @@
 /* Two methods side by side on one query: what both find, and what only one does. */
-import {at, count, element, tail} from "./dom.js";
+import {at, count, element, ordinal, tail} from "./dom.js";
 import * as api from "./api.js";
 import {methodChoice, methodName, setMethod} from "./controls.js";
 import {Grid} from "./grid.js";
@@ -7,7 +7,7 @@ import * as results from "./results.js";
 import * as state from "./state.js";
 
 const N = 40;
-let running = null, sides = null;
+let running = null, sides = null, isShown = false;
 
 function rowHeight(width) {
     if (width > 700) return 150;
@@ -19,7 +19,7 @@ function makeSide(id, name, change, other) {
     const side = {id, change, places: new Map(), said: element("p", {class: "hint", role: "status"})};
     const elsewhere = (item) => {
         const place = other().places.get(item.id);
-        return place ? `#${count(place)}\u00a0there` : "only here";
+        return place ? ordinal(place) + "\u00a0on the other side" : "only here";
     };
     side.choice = element("div");
     side.list = element("ul", {class: "grid"});
@@ -45,7 +45,7 @@ function fill(side, other, hits) {
     side.grid.show(hits);
     const alone = hits.filter((hit) => !other.places.has(hit.id));
     for (const hit of alone) side.grid.cards.get(hit.id).classList.add("alone");
-    side.said.textContent = alone.length > 0 ? `${count(alone.length)} only here, framed` : "";
+    side.said.textContent = alone.length > 0 ? `${count(alone.length)} found only on this side (framed)` : "";
 }
 
 /* The answers of the second method; the first one's are there already. */
@@ -54,6 +54,8 @@ export async function show(answer) {
     at("compare").hidden = !wants;
     at("grid").hidden = at("more").hidden = wants;
     running?.abort();
+    if (!wants && isShown && answer !== null) results.summary();
+    isShown = wants;
     if (!wants) return;
     const control = running = new AbortController();
     const {expand, ...settings} = current.settings; /* of the first method's own */

@@ -131,11 +131,13 @@ export function fill(index) {
                     methodChoice("method", state.get().method || DEFAULT, setMethod),
                     element("p", {class: "hint", id: "method-meaning"})),
                 slider(
-                    "lambda", "λ: both sides must agree", 0, 0.24, 0.01,
-                    "Higher: a photo that answers one side alone falls."),
+                    "lambda", "Balance (λ)", 0, 0.24, 0.01,
+                    "Higher pushes down photos that match only the photo or only the words."),
                 slider("weight", "Weight of the words", 0, 1, 0.05, "0: the photo alone; 1: the words alone."),
-                toggle("expand", "Expansion", "Adds the photo's nearest neighbours to it."),
-                toggle("contextualise", "Contextualisation", "Reads the words beside many things' names."),
+                toggle("expand", "More views", "Expansion: also uses the photos most like yours."),
+                toggle(
+                    "contextualise", "Words in context",
+                    "Contextualisation: averages “dog at night”, “car at night” and so on instead of the bare words."),
                 element(
                     "div", {class: "field toggle"},
                     element(

@@ -54,6 +54,12 @@ export function icon(name) {
 export const count = (n) => Number(n).toLocaleString("en").replaceAll(",", "\u202f");
 export const plural = (n, one, many = one + "s") => count(n) + "\u00a0" + (n === 1 ? one : many);
 
+/* 1st, 2nd, 3rd, 4th, 11th, 21st */
+export function ordinal(n) {
+    const ending = Math.floor(n / 10) % 10 === 1 ? "th" : ["th", "st", "nd", "rd"][n % 10] || "th";
+    return count(n) + ending;
+}
+
 export function number(x) {
     if (!Number.isFinite(x)) return "–";
     const size = Math.abs(x);

@@ -1,7 +1,7 @@
 /* The index: what is in it, and bringing it up to date while watching (server-sent events). */
 import {at, button, count, dialogHead, element, openDialog, plural} from "./dom.js";
 import * as api from "./api.js";
-import {say} from "./notice.js";
+import {say, show} from "./notice.js";
 
 let stream = null, refresh = () => {};
 const bar = element("progress", {"aria-label": "Progress of the update"}),
@@ -92,6 +92,7 @@ function begin() {
             if (error.status === 409) return; /* it runs already, and is watched */
             stop();
             said.textContent = error.message;
+            if (error.code === "INDEX_GONE") show("The index is not there", "Nothing was updated. " + error.message);
         }
     });
 }
@@ -99,16 +100,17 @@ function begin() {
 const command = (text) => element("code", {}, text);
 
 function facts() {
-    const model = index.model ? `${index.model.name}, ${index.model.dim} dimensions` : "";
+    const model = index.model ? `${index.model.name}, ${index.model.dim} dimensions` : "", hint = index.model?.hint;
     const rows = [
         ["Name", index.name], ["Photos", count(index.n_images)],
         ["Unreadable", index.n_failed && count(index.n_failed)], ["Model", model],
         ["Folders", index.folders?.length && count(index.folders.length)]
     ];
-    return element(
+    const list = element(
         "dl", {class: "facts"},
         ...rows.filter(([, value]) => value)
             .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+    return hint ? element("div", {}, list, element("p", {class: "hint", id: "model-hint"}, hint)) : list;
 }
 
 /* What to do with it. */

@@ -1,6 +1,6 @@
 /* The answers: asks for them page by page as the user scrolls, and puts them into the grid. Without a query it shows
  * the collection, newest first; with a frame drawn in the scatter, the photos in it. */
-import {at, count, element, plural, tail} from "./dom.js";
+import {at, element, ordinal, plural, tail} from "./dom.js";
 import * as api from "./api.js";
 import * as notice from "./notice.js";
 import * as photos from "./photos.js";
@@ -26,15 +26,14 @@ export const getAnswer = () => answer;
 
 export function ranks(item) {
     const parts = [];
-    if (item.image_rank) parts.push("photo\u00a0#" + count(item.image_rank));
-    if (item.text_rank) parts.push("words\u00a0#" + count(item.text_rank));
-    return parts.join(" · ");
+    if (item.image_rank) parts.push(ordinal(item.image_rank) + "\u00a0by\u00a0photo");
+    if (item.text_rank) parts.push(ordinal(item.text_rank) + "\u00a0by\u00a0words");
+    return parts.join(", ");
 }
 
 function label(item) {
     const name = item.path ? tail(item.path) : "photo " + item.id;
-    return (item.rank ? `Result ${item.rank}: ` : "") + name +
-        (ranks(item) ? ", rank by " + ranks(item).replaceAll("\u00a0#", " ").replace(" · ", ", by ") : "") +
+    return (item.rank ? `Result ${item.rank}: ` : "") + name + (ranks(item) ? ", " + ranks(item) : "") +
         (item.isDuplicate ? ", near-duplicate" : "");
 }
 
@@ -144,7 +143,7 @@ function take(page, isFirst) {
     if (page.end) offset = total;
     summary();
     at("more").replaceChildren(
-        offset < total ? element("span", {class: "spinner", "aria-label": "Loading"}) :
+        offset < total ? element("span", {class: "spinner", role: "img", "aria-label": "Loading"}) :
                          element("p", {class: "end"}, grid.items.length > PAGE ? "That is all of them." : ""));
     if (!isFirst)
         for (const listener of pageListeners) listener();
@@ -196,13 +195,14 @@ function fail(error) {
             {actions: [["Choose a photo", () => at("file").click()]]});
     else if (status === 0) return;   /* told by the event "away", and asked again when it is back */
     else if (status === 401) return; /* told by the event "token" */
+    else if (error.code === "INDEX_GONE") notice.show("The index is not there", error.message, {actions: [retry]});
     else if (status === 503 || status === 429)
         notice.show(
             "The server is busy", "It has more to do than it can; wait a little. " + error.message, {actions: [retry]});
     else if (
         ["BAD_IMAGE", "UNSUPPORTED_IMAGE", "UNSUPPORTED_MEDIA_TYPE"].includes(error.code) || status === 413 ||
         status === 415 || status === 422)
-        notice.show("This photo cannot be searched with", error.message, {
+        notice.show("This file cannot be used as a photo", error.message, {
             name: "photo",
             actions: [
                 ["Choose another", () => at("file").click()],
@@ -227,7 +227,7 @@ function fail(error) {
 
 const seconds = (ms) => (ms < 950 ? Math.max(1, Math.round(ms)) + "\u00a0ms" : (ms / 1000).toFixed(1) + "\u00a0s");
 
-function summary() {
+export function summary() {
     const has = state.hasQuery(), current = state.get(), isFiltered = Object.keys(current.filters).length > 0;
     let text = has ? plural(total, "photo") + ", best first" : plural(total, "photo") + ", newest first";
     if (total === 0) text = "No photos";
@@ -273,7 +273,11 @@ export async function frame(points) {
     }
     if (!isFrame) kept = grid.items.filter((item) => !item.isDuplicate);
     isFrame = true;
-    const hits = new Map(kept.map((item) => [item.id, item])), asked = points.slice(0, MAX_FRAME);
+    const hits = new Map(kept.map((item) => [item.id, item])), inside = new Set(points.map((point) => point.id));
+    /* What was folded into a photo that is in the frame stays folded. */
+    const folded = new Set(kept.filter((item) => inside.has(item.id)).flatMap((item) => item.duplicates || []));
+    points = points.filter((point) => !folded.has(point.id));
+    const asked = points.slice(0, MAX_FRAME);
     const found = [];
     for (let i = 0; i < asked.length && isFrame; i += 50) /* a few at a time: the server has others to serve */
         found.push(...await Promise.all(

@@ -93,6 +93,7 @@ void cir__about_get_index(cir__request *request)
         (json_int_t)info->size_bytes, "model", "name", cir__json_text(info->model->name), "key",
         info->model->key, "fingerprint", info->model->fingerprint, "dim", (json_int_t)info->model->dim,
         "n_tokens", (json_int_t)model->context_length);
+    json_object_set_new(json_object_get(document, "model"), "hint", cir__model_hint_json(info->model->path));
     json_object_set_new(document, "folders", folders_json(snapshot));
     json_object_set_new(document, "cameras", cameras_json(context, snapshot));
     json_object_set_new(document, "years", years);

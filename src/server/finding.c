@@ -1,5 +1,6 @@
 #include "server/finding.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -310,7 +311,10 @@ static json_t *describe(finding *self, double started)
     answer->fusion = self->composed.query.fusion;
     answer->n_images = info->n_ready;
     answer->query_text = self->request->text;
-    answer->query_image_path = self->query_record.path;
+    /* A picture that was sent has no path: it is named as the API takes it again. */
+    char uploaded[sizeof "upload:" + sizeof self->request->upload];
+    (void)snprintf(uploaded, sizeof uploaded, "upload:%s", self->request->upload);
+    answer->query_image_path = self->request->upload[0] != '\0' ? uploaded : self->query_record.path;
     answer->encode_ms = 1e3 * self->encode_seconds;
     answer->search_ms = 1e3 * self->search_seconds;
     answer->total_ms = 1e3 * (cir__clock_seconds() - started);
@@ -320,6 +324,7 @@ static json_t *describe(finding *self, double started)
     json_object_set_new(document, "n_matching", cir__json_size(self->n_matching));
     json_object_set_new(document, "offset", cir__json_size(self->request->offset));
     json_object_set_new(document, "n_cut", cir__json_size(self->composed.n_cut));
+    json_object_set_new(document, "model_hint", cir__model_hint_json(info->model->path));
     json_object_set_new(document, "fusion", fusion_json(&answer->fusion));
     json_object_set_new(document, "upload",
                         self->request->upload[0] != '\0' ? json_string(self->request->upload) : json_null());

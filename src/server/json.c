@@ -90,3 +90,12 @@ json_t *cir__settings_json(const cir_settings *settings)
     cir_settings_list(settings, add_setting, object);
     return object;
 }
+
+json_t *cir__model_hint_json(const char *model_path)
+{
+    if (strcmp(model_path, CIR_MODEL_DEMO) != 0)
+        return json_null();
+    return json_string(
+        "The demo encoder was trained on drawings and does not understand photographs: for real photos "
+        "make the index with a model (cir model list).");
+}

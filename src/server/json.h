@@ -31,6 +31,10 @@ json_t *cir__json_size(size_t value);
 /* "2008-05-30T15:56:01", or null where the time is not known (INT64_MIN) or no date. */
 json_t *cir__json_time(int64_t seconds);
 
+/* What whoever sees answers of a model must know of it, or null: the demo encoder's are no measure of
+ * anything. */
+json_t *cir__model_hint_json(const char *model_path);
+
 /* All settings as an object: numbers where they are numbers. */
 json_t *cir__settings_json(const cir_settings *settings);
 

@@ -282,11 +282,15 @@ void cir__reply_json(cir__request *request, unsigned status, json_t *document)
     cir__reply_header(request, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 }
 
-void cir__reply_error(cir__request *request, unsigned status, const char *message)
+static void reply_coded(cir__request *request, unsigned status, const char *code, const char *message)
 {
     json_t *text = cir__json_text(message);
-    cir__reply_json(request, status,
-                    json_pack("{s:{s:s, s:o}}", "error", "code", code_of(status), "message", text));
+    cir__reply_json(request, status, json_pack("{s:{s:s, s:o}}", "error", "code", code, "message", text));
+}
+
+void cir__reply_error(cir__request *request, unsigned status, const char *message)
+{
+    reply_coded(request, status, code_of(status), message);
 }
 
 void cir__reply_failure(cir__request *request, const cir_error *err, bool is_upload)
@@ -316,8 +320,8 @@ void cir__reply_failure(cir__request *request, const cir_error *err, bool is_upl
     default:
         break;
     }
-    cir__reply_error(request, status,
-                     err->message[0] != '\0' ? err->message : cir_status_meaning(err->status));
+    reply_coded(request, status, err->status == CIR_GONE ? "INDEX_GONE" : code_of(status),
+                err->message[0] != '\0' ? err->message : cir_status_meaning(err->status));
     if (status == 503)
         cir__reply_retry_after(request, 5);
 }
