@@ -120,7 +120,8 @@ static void block_release(const cir__stream *stream, size_t first, size_t n)
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), item = cir__npy_item_bytes(view->dtype);
     const uintptr_t begin = (uintptr_t)view->data + first * stream->dim * item,
                     end = begin + n * stream->dim * item, from = begin / page * page, to = end / page * page;
-    if (to > from)
+    /* What was copied lies on the heap, where giving pages back would erase it. */
+    if (to > from && !stream->file.mapping.is_copy)
         madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
