@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/decoding.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "cli/summary.h"
@@ -21,6 +22,7 @@ static const cir__flag flags[] = {
      "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
     {"batch", 0, "N", "pictures encoded together (default 16)"},
     {"max-megapixels", 0, "N", "refuse larger pictures (default 512)"},
+    CIR__DECODING_FLAGS("2048"),
     {"codes-from", 0, "N",
      "make compact codes, which searches are faster by, from N photos on (default 100000)"},
     {"exact-decode", 0, NULL, "decode JPEGs whole: features are bit-exact with the reference's"},
@@ -84,6 +86,7 @@ typedef struct indexing {
     char **roots; /* [n_roots] of the index; those that are there are the first n_paths */
     size_t n_roots;
     cir_pool *pool;
+    cir__decoding decoding;
     cir_index *before; /* the index as it was; NULL: there was none */
     cir_model *models[MAX_MODELS];
     size_t n_models;
@@ -96,6 +99,7 @@ static void release(indexing *self)
         cir_model_close(self->models[i]);
     cir_images_list_free(self->roots, self->n_roots);
     cir_index_close(self->before);
+    cir__decoding_close(&self->decoding);
     cir_pool_free(self->pool);
 }
 
@@ -297,6 +301,9 @@ static int run(const cir__arguments *arguments)
         status = cir__session_read_precision(arguments, CIR_PRECISION_AUTO, &precision);
     if (status == CIR__DONE)
         status = cir__session_open_pool(arguments, &self.pool);
+    if (status == CIR__DONE)
+        status = cir__decoding_open(arguments, cir_pool_n_threads(self.pool), 2048, &self.decoding);
+    options.image.decoder = self.decoding.decoder;
     if (status == CIR__DONE)
         status = check_paths(&self);
     if (status != CIR__DONE) {

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "cli/commands.h"
+#include "cli/decoding.h"
 #include "cli/session.h"
 #include "server/serve.h"
 
@@ -19,6 +20,7 @@ static const cir__flag flags[] = {
      "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
     {"max-upload", 0, "MB", "largest picture that may be uploaded (default 32)"},
     {"max-megapixels", 0, "N", "and how many it may have (default 100)"},
+    CIR__DECODING_FLAGS("1024"),
     {"forget-texts", 0, NULL, "keep nothing beside the index of the words that were asked for"},
     {"no-update", 0, NULL, "do not let the page update the index"},
     {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
@@ -39,14 +41,22 @@ static void print_start(const cir__arguments *arguments, cir__server *server)
                 cir__count_text(cir__server_n_images(server), n));
 }
 
-static int serve(const cir__arguments *arguments, const cir__serve_options *options)
+static int serve(const cir__arguments *arguments, cir__serve_options *options)
 {
     cir_pool *pool = NULL;
+    cir__decoding decoding = {0};
     cir__server *server = NULL;
     cir_error err;
     /* Before any thread of ours, though libraries may have made theirs already: so a handler, and no mask. */
     cir__session_catch_interrupts();
     int status = cir__session_open_pool(arguments, &pool);
+    if (status == CIR__DONE)
+        status = cir__decoding_open(arguments, cir_pool_n_threads(pool), 1024, &decoding);
+    if (status == CIR__DONE) {
+        options->decoder = decoding.decoder;
+        options->isolation = cir__decoding_isolation(&decoding);
+        cir__decoding_say(arguments, &decoding);
+    }
     if (status == CIR__DONE && cir__server_start(options, pool, &server, &err) != CIR_OK)
         status = cir__session_fail(&err);
     if (status == CIR__DONE) {
@@ -55,6 +65,7 @@ static int serve(const cir__arguments *arguments, const cir__serve_options *opti
             (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     }
     cir__server_stop(server);
+    cir__decoding_close(&decoding);
     cir_pool_free(pool);
     return status;
 }

@@ -8,6 +8,8 @@
 #include "cli/arguments.h"
 #include "cli/bus_error.h"
 #include "cli/commands.h"
+#include "cli/decode_message.h"
+#include "cli/decode_worker.h"
 #include "cli/shortage.h"
 #include "server/json.h"
 
@@ -84,6 +86,8 @@ static int flush_answers(int status)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, CIR__DECODE_WORKER) == 0)
+        return cir__decode_worker_run(argc - 1, argv + 1);
     cir__shortage_prepare();
     cir__bus_error_catch();
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {

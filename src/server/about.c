@@ -76,6 +76,17 @@ static json_t *cameras_json(const cir__context *context, const cir__snapshot *sn
     return cameras;
 }
 
+/* What keeps decoded pictures apart, a list of words. */
+static json_t *isolation_json(const char *words)
+{
+    json_t *list = json_array();
+    for (size_t n; *words != '\0'; words += n + strspn(words + n, " ")) {
+        n = strcspn(words, " ");
+        json_array_append_new(list, json_stringn(words, n));
+    }
+    return list;
+}
+
 void cir__about_get_index(cir__request *request)
 {
     cir__context *context = request->context;
@@ -102,6 +113,7 @@ void cir__about_get_index(cir__request *request)
     json_object_set_new(document, "settings", settings_json());
     json_object_set_new(document, "is_updating", json_boolean(cir__update_is_running(context->update)));
     json_object_set_new(document, "allows_update", json_boolean(context->allows_update));
+    json_object_set_new(document, "isolation", isolation_json(context->isolation));
     cir__snapshot_drop(snapshot);
     cir__reply_json(request, MHD_HTTP_OK, document);
 }

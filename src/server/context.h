@@ -51,7 +51,8 @@ typedef struct cir__context {
     bool forgets_texts;
     bool is_trusted; /* the index, as in cir_index_options */
     cir_pool *pool;
-    cir_decoder *decoder; /* of all pictures: thumbnails, uploads, updates */
+    cir_decoder *decoder;  /* of all pictures: thumbnails, uploads, updates */
+    const char *isolation; /* as in cir__serve_options */
     cir_model *model;
     cir__guard guard;
     cir__metrics *metrics;

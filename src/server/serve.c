@@ -257,6 +257,7 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
     context->is_trusted = options->is_trusted;
     context->pool = pool;
     context->decoder = options->decoder;
+    context->isolation = options->isolation != NULL ? options->isolation : "";
     cir_status status = read_base_path(options->base_path, context->base_path, err);
     if (status == CIR_OK)
         status = set_up_guard(self, options, address, err);

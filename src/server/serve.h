@@ -22,7 +22,7 @@ typedef struct cir__serve_options {
     const char *certificate_file, *key_file; /* both or neither */
     size_t max_upload_megabytes, max_megapixels;
     cir_decoder *decoder;  /* of all pictures; NULL: the library's own */
-    const char *isolation; /* what keeps the decoder apart, for people and programs; NULL: nothing does */
+    const char *isolation; /* what keeps the decoder apart, words with a blank between; "": nothing does */
     bool allows_update;
     bool forgets_texts; /* as in cir_settings */
     bool is_trusted;    /* as in cir_index_options */
