@@ -20,7 +20,7 @@
 /* Beside what is estimated, address space goes to codecs' threads and to allocators, which use little of it.
  */
 #define SLACK_BYTES ((size_t)512 << 20)
-#define TRIM_BYTES ((size_t)32 << 20)
+#define TRIM_BYTES (32 << 20)
 
 typedef struct worker {
     size_t n_cpu_seconds; /* a picture */
@@ -116,9 +116,8 @@ static cir_status admit(void *context, size_t n_bytes, cir_error *err)
         if (grant.status != CIR_OK)
             return err->status = grant.status;
         self->admitted_bytes = n_bytes;
+        limit_memory(self, 2 * n_bytes);
     }
-    /* Once for decoding, and once for the pixels' way out. */
-    limit_memory(self, 2 * self->admitted_bytes);
     return CIR_OK;
 }
 
@@ -146,6 +145,7 @@ static void decode(worker *self, const cir__decode_request *request)
     reply.word = CIR__DECODED;
     self->admitted_bytes = request->admitted_bytes;
     limit_time(self);
+    /* Once for decoding, and once for the pixels' way out. */
     limit_memory(self, request->bytes_capacity + request->pixels_capacity + 2 * request->admitted_bytes);
     if (!map(self, request->bytes_capacity, request->pixels_capacity))
         reply.status = CIR_NO_MEMORY;
@@ -198,12 +198,15 @@ static void tie_to(pid_t parent)
         (void)signal(others[i], SIG_IGN);
 }
 
-/* Threads of codecs need no large stacks, and allocators no heap a thread: address space is counted. */
-static void save_address_space(void)
+/* Threads of codecs need no large stacks, and allocators no heap a thread: address space is counted. Memory
+ * of one picture is kept for the next, without a page fault; what is large is given back (TRIM_BYTES). */
+static void set_up_memory(void)
 {
     enum { STACK_BYTES = 2 << 20, N_ARENAS = 2 };
     pthread_attr_t attributes;
     (void)mallopt(M_ARENA_MAX, N_ARENAS);
+    (void)mallopt(M_MMAP_THRESHOLD, TRIM_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, 2 * TRIM_BYTES);
     pthread_attr_init(&attributes);
     (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
     (void)pthread_setattr_default_np(&attributes);
@@ -217,7 +220,7 @@ int cir__decode_worker_run(int argc, char **argv)
         return 2;
     }
     tie_to((pid_t)strtol(argv[1], NULL, 10));
-    save_address_space();
+    set_up_memory();
     worker self = {.n_cpu_seconds = strtoul(argv[2], NULL, 10),
                    .statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)};
     warm_up();

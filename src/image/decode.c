@@ -25,8 +25,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cir/decoder.h"
-#include "image/estimate.h"
 #include "image/exif.h"
+#include "image/footprint.h"
 #include "image/gif.h"
 #include "image/kind.h"
 #include "image/orient.h"
@@ -204,7 +204,7 @@ static cir_status ask(const source *src, size_t shrink, const asking *asked, cir
                                   .image = src->image,
                                   .n_px = src->width_px * src->height_px, /* checked against the budget */
                                   .shrink = shrink};
-    return asked->admit(asked->context, cir__estimate_bytes(&picture), err);
+    return asked->admit(asked->context, cir__footprint_estimate(&picture), err);
 }
 
 /* Opens the picture and reads its header; no pixel is decoded yet. */

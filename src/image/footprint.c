@@ -1,8 +1,8 @@
-/* The numbers are measured (estimate_test.c measures them again), with room above: codecs differ by version.
+/* The numbers are measured (footprint_test.c measures them again), with room above: codecs differ by version.
  *
  * Whatever the kind, the finished picture and some rows of decoded samples are held, since rows come in
  * strips. Beside them a kind holds what it cannot decode in strips. */
-#include "image/estimate.h"
+#include "image/footprint.h"
 
 #include <stdbool.h>
 
@@ -51,7 +51,7 @@ static size_t find_tag(const cir__weighed *picture, uint16_t tag)
     return value < INT32_MAX ? (size_t)value : INT32_MAX;
 }
 
-size_t cir__estimate_bytes(const cir__weighed *picture)
+size_t cir__footprint_estimate(const cir__weighed *picture)
 {
     VipsImage *image = picture->image;
     if (picture->kind == CIR__KIND_WEBP)

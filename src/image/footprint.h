@@ -1,6 +1,6 @@
 /* What decoding a picture takes in memory, told by its header. */
-#ifndef CIR_IMAGE_ESTIMATE_H
-#define CIR_IMAGE_ESTIMATE_H
+#ifndef CIR_IMAGE_FOOTPRINT_H
+#define CIR_IMAGE_FOOTPRINT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +21,6 @@ typedef struct cir__weighed {
 
 /* Bytes that pixels, codec and libvips take together beside the file's own: an upper bound, save for a file
  * whose header does not say what comes. */
-size_t cir__estimate_bytes(const cir__weighed *picture);
+size_t cir__footprint_estimate(const cir__weighed *picture);
 
 #endif

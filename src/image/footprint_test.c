@@ -149,7 +149,7 @@ static void test_estimates_are_above_what_is_taken(void **state)
 {
     (void)state;
     enum { WIDTH = 2000, HEIGHT = 1500, N_CASES = sizeof cases / sizeof cases[0] };
-    pictures self = {.folder = "/tmp/cir-estimate-XXXXXX"};
+    pictures self = {.folder = "/tmp/cir-footprint-XXXXXX"};
     assert_non_null(mkdtemp(self.folder));
     char small[64];
     (void)snprintf(small, sizeof small, "%s/small.jpg", self.folder);
