@@ -125,3 +125,43 @@ def test_a_folder_that_cannot_be_listed_is_listed(photos, tmp_path):
     locked.chmod(0o755)
     as_somebody("index", index)
     assert "cannot be listed" not in as_somebody("info", index, "--failed").stdout
+
+
+# ---- searching what is not there ----
+
+def test_photos_that_are_gone_are_passed_over(cir, photos, index):
+    best = cir("search", index, "-i", photos / "03.jpg", "--json").json["hits"]
+    assert len(best) == 12
+    for i in (0, 1, 4):
+        os.unlink(best[i]["path"])
+    left = [hit["path"] for i, hit in enumerate(best) if i not in (0, 1, 4)]
+    found = cir("search", index, "-i", photos / "05.jpg" if (photos / "05.jpg").exists() else left[0], "--json", "-k", "9")
+    assert found.status == 0 and len(found.json["hits"]) == 9
+    assert {hit["path"] for hit in found.json["hits"]} == set(left)
+    assert [hit["rank"] for hit in found.json["hits"]] == list(range(1, 10))
+    assert "3 photos gone since it was updated are passed over" in found.err
+    three = cir("search", index, "-i", str(best[2]["id"]), "-k", "3", "-e")
+    assert three.status == 0 and all(best[i]["path"].rsplit("/", 1)[1] not in three.out for i in (0, 1, 4))
+    for path in left:
+        os.unlink(path)
+    nothing = cir("search", index, "-t", "a red circle")
+    assert nothing.status == 1 and nothing.out == "" and "is a drive missing?" in nothing.err
+    assert cir("search", index, "-t", "a red circle", "--json").json["hits"] == []
+
+
+def test_nothing_found_leaves_with_1(cir, tmp_path):
+    (tmp_path / "none").mkdir()
+    index = tmp_path / "none.cir"
+    assert cir("index", tmp_path / "none", "-o", index).status == 0
+    result = cir("search", index, "-t", "anything")
+    assert result.status == 1 and result.out == "" and "no photos to search" in result.err
+    missing = cir("search", tmp_path / "no.cir", "-t", "anything")
+    assert missing.status == 1 and missing.out == "" and "there is no index" in missing.err
+
+
+def test_an_index_of_private_photos_is_private(cir, photos, index, tmp_path):
+    (photos / "00.jpg").chmod(0o600)
+    assert cir("index", index).status == 0
+    assert cir("search", index, "-i", "0", "-t", "red").status == 0  # makes what searches keep
+    for path in [index, *index.rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path

@@ -23,11 +23,8 @@ static void print_report(const cir__answer *answer)
 
 void cir__answer_print_table(const cir__answer *answer)
 {
-    if (answer->n_hits == 0) {
-        printf("no photos to search in %s; next: cir index FOLDER -o %s\n", answer->index_path,
-               answer->index_path);
+    if (answer->n_hits == 0)
         return;
-    }
     printf("rank     score%s%s%s  path\n", cir__answer_has_image_score(answer) ? "     image" : "",
            cir__answer_has_text_score(answer) ? "      text" : "",
            answer->has_ranks ? "  by image   by text" : "");

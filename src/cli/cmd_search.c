@@ -1,5 +1,6 @@
 /* cir search: a photo, words, or both, against an index. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,8 @@ typedef struct searching {
     cir_image_record query_record; /* of a query by id */
     double mark;                   /* when the latest stage ended */
     double search_ms;
+    size_t k;      /* answers asked for */
+    size_t n_gone; /* photos among the best whose files are gone */
     cir__answer_stage stages[N_STAGES];
     float *image_scores;
     float *text_scores;
@@ -207,30 +210,64 @@ static cir_status score_all(searching *self, const cir_rows *rows, cir_error *er
                              self->text_scores, err);
 }
 
-static int search(searching *self, size_t k)
+/* Whether a photo's file is gone since the index was updated. */
+static bool is_gone(const cir_image_record *record)
 {
+    return access(record->path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* The best n_wanted, less those that are gone. hits: [n_wanted]; those that are left, *n_out of them. */
+static cir_status find_there(searching *self, const cir_rows *rows, size_t n_wanted, cir_hit *hits,
+                             size_t *n_found_out, cir_error *err)
+{
+    cir__answer *answer = &self->answer;
+    const cir_search_options options = cir_settings_get_search(&self->settings);
+    cir_status status = cir_search_find(rows, &self->composed.query, 1, n_wanted, &options, self->pool, hits,
+                                        n_found_out, &answer->report, err);
+    self->search_ms += pass(self);
+    answer->n_hits = 0;
+    self->n_gone = 0;
+    for (size_t i = 0; i < *n_found_out && answer->n_hits < self->k && status == CIR_OK; i++) {
+        cir__answer_hit *one = &answer->hits[answer->n_hits];
+        status = cir_index_get_image(self->index, hits[i].id, &one->record, err);
+        if (status == CIR_OK && is_gone(&one->record)) {
+            cir_image_record_done(&one->record);
+            self->n_gone++;
+        } else if (status == CIR_OK) {
+            one->hit = hits[answer->n_hits++] = hits[i];
+        }
+    }
+    return status;
+}
+
+static int search(searching *self)
+{
+    enum { MOST_MORE = 1 << 16 }; /* looked at in the place of those that are gone */
     cir_error err;
     cir_rows rows = cir_rows_of_index(self->index);
     cir__answer *answer = &self->answer;
-    size_t n_ready = cir_index_get_info(self->index)->n_ready;
-    if (k > n_ready)
-        k = n_ready > 0 ? n_ready : 1;
-    cir_hit *hits = calloc(k, sizeof *hits);
-    answer->hits = calloc(k, sizeof *answer->hits);
-    if (hits == NULL || answer->hits == NULL) {
+    const size_t n_ready = cir_index_get_info(self->index)->n_ready;
+    if (self->k > n_ready)
+        self->k = n_ready > 0 ? n_ready : 1;
+    answer->hits = calloc(self->k, sizeof *answer->hits);
+    cir_hit *hits = NULL;
+    cir_status status = CIR_OK;
+    size_t n_found = 0;
+    for (size_t n_wanted = self->k; status == CIR_OK; n_wanted = 4 * n_wanted) {
+        n_wanted = n_wanted < n_ready ? n_wanted : n_ready > 0 ? n_ready : 1;
         free(hits);
-        fprintf(stderr, "cir: memory could not be had\n");
-        return CIR__FAILED;
-    }
-    size_t n_hits = 0;
-    const cir_search_options options = cir_settings_get_search(&self->settings);
-    cir_status status = cir_search_find(&rows, &self->composed.query, 1, k, &options, self->pool, hits,
-                                        &n_hits, &answer->report, &err);
-    self->search_ms = pass(self);
-    for (size_t i = 0; i < n_hits && status == CIR_OK; i++) {
-        answer->hits[i].hit = hits[i];
-        status = cir_index_get_image(self->index, hits[i].id, &answer->hits[i].record, &err);
-        answer->n_hits += status == CIR_OK;
+        hits = calloc(n_wanted, sizeof *hits);
+        if (hits == NULL || answer->hits == NULL) {
+            free(hits);
+            fprintf(stderr, "cir: memory could not be had\n");
+            return CIR__FAILED;
+        }
+        for (size_t i = 0; i < answer->n_hits; i++)
+            cir_image_record_done(&answer->hits[i].record);
+        status = find_there(self, &rows, n_wanted, hits, &n_found, &err);
+        if (answer->n_hits == self->k || n_found < n_wanted || n_wanted >= n_ready ||
+            n_wanted > self->k + MOST_MORE)
+            break;
     }
     if (status == CIR_OK && cir__arguments_has(self->arguments, "explain"))
         status = rank_hits(self, &rows, hits, &err);
@@ -239,6 +276,20 @@ static int search(searching *self, size_t k)
     free(hits);
     self->stages[LOOK_UP].ms = pass(self);
     return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
+}
+
+/* What is missing from the answer, and what to do. */
+static void say_missing(const searching *self)
+{
+    const char *path = self->answer.index_path;
+    const bool is_empty = self->answer.n_hits == 0;
+    if (self->n_gone > 0)
+        fprintf(stderr, "cir: %s: %zu photo%s gone since it was updated %s; next: cir index %s%s\n", path,
+                self->n_gone, self->n_gone == 1 ? "" : "s",
+                self->n_gone == 1 ? "is passed over" : "are passed over", path,
+                is_empty ? " (or is a drive missing?)" : "");
+    else if (is_empty)
+        fprintf(stderr, "cir: %s: no photos to search; next: cir index FOLDER -o %s\n", path, path);
 }
 
 static int print(searching *self, double started)
@@ -265,13 +316,14 @@ static int print(searching *self, double started)
         cir__answer_print_json(answer);
     else
         cir__answer_print_table(answer);
+    say_missing(self);
     cir_error err;
     const char *page = cir__arguments_get(self->arguments, "html");
     if (page != NULL && cir__answer_write_page(answer, self->pool, page, &err) != CIR_OK)
         return cir__session_fail(&err);
     if (cir__arguments_has(self->arguments, "show") && cir__answer_show(answer, self->pool, &err) != CIR_OK)
         return cir__session_fail(&err);
-    return CIR__DONE;
+    return answer->n_hits > 0 ? CIR__DONE : CIR__FAILED; /* as grep has it */
 }
 
 /* --recall is short for --set recall=…, and the last word. */
@@ -290,10 +342,9 @@ static int read_recall(searching *self)
 
 static int run(const cir__arguments *arguments)
 {
-    searching self = {.arguments = arguments};
+    searching self = {.arguments = arguments, .k = 20};
     double started = cir__session_seconds();
     const char *image = cir__arguments_get(arguments, "image");
-    size_t k = 20;
     if (cir__arguments_n_operands(arguments) != 1)
         return cir__arguments_refuse(arguments, "name one index");
     const char *text = cir__arguments_get(arguments, "text");
@@ -302,7 +353,7 @@ static int run(const cir__arguments *arguments)
         return cir__arguments_refuse(arguments, text == NULL
                                                     ? "give --image, --text or both"
                                                     : "--text says nothing; give words, --image or both");
-    if (!cir__arguments_count(arguments, "k", 1, 1000000000, &k))
+    if (!cir__arguments_count(arguments, "k", 1, 1000000000, &self.k))
         return CIR__USAGE;
     int status = cir__session_read_settings(arguments, CIR_METHOD_BASIC_MINUS, &self.method, &self.settings);
     if (status != CIR__DONE)
@@ -324,7 +375,7 @@ static int run(const cir__arguments *arguments)
     if (status == CIR__DONE)
         status = compose(&self);
     if (status == CIR__DONE)
-        status = search(&self, k);
+        status = search(&self);
     if (status == CIR__DONE)
         status = print(&self, started);
     fflush(stdout); /* now: giving back a gigabyte of weights takes its time; main looks for errors */
