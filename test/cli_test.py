@@ -250,9 +250,9 @@ def test_an_empty_folder_makes_an_empty_index(cir, tmp_path):
     index = tmp_path / "empty.cir"
     assert update(cir, tmp_path / "nothing", index)["encoded"] == 0
     result = cir("search", index, "--text", "a cat", "--json")
-    assert result.status == 0, result.err
+    assert result.status == 1, result.err
     assert result.json["hits"] == []
-    assert "no photos" in cir("search", index, "--text", "a cat").out
+    assert "no photos" in cir("search", index, "--text", "a cat").err
     assert cir("check", index).status == 0
 
 

@@ -165,3 +165,23 @@ def test_an_index_of_private_photos_is_private(cir, photos, index, tmp_path):
     assert cir("search", index, "-i", "0", "-t", "red").status == 0  # makes what searches keep
     for path in [index, *index.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+# ---- forgetting ----
+
+def test_what_is_forgotten_is_gone_for_good(cir, photos, index):
+    assert len(cir("search", index, "-i", photos / "below" / "10.jpg", "--json").json["hits"]) == 12
+    (index / "thumbnails.sqlite").write_bytes(b"")
+    told = cir("index", index, "--forget", photos / "below", "--json")
+    assert told.status == 0 and told.json == {"forgotten": 2}
+    assert not (index / "thumbnails.sqlite").exists()
+    hits = cir("search", index, "-i", photos / "below" / "10.jpg", "--json").json["hits"]
+    assert len(hits) == 10 and not any("below" in hit["path"] for hit in hits)
+    again = cir("index", photos, "-o", index, "--json").json
+    assert again["found"] == 10 and again["left_out"]["excluded"] == 1
+    assert cir("check", index).status == 0
+    assert cir("info", index, "--json").json["n_forgotten"] == 2
+    missing = cir("index", index, "--forget", photos / "nothing")
+    assert missing.status == 1 and "nothing at or below it is in" in missing.err
+    assert cir("index", photos, "-o", index, "--forget", photos / "00.jpg").status == 2
+    assert cir("index", photos / "below", "-o", index, "--json").json["new"] == 2

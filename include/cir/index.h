@@ -303,6 +303,16 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_update_models(const char *index_path
 CIR_MUST_CHECK CIR_API cir_status cir_index_update_codes(const char *path, cir_pool *pool,
                                                          const cir_update_options *options, cir_error *err);
 
+/* Takes a folder, or a photo, and all that was derived from it out of an index: rows, features of all models,
+ * and the compact codes, which cir_index_update_codes makes again. Their ids stay, and name nothing any more.
+ * Later updates leave it out, also as a part of a folder that they are given, until it, or something below
+ * it, is given itself; its path is kept for that. It need not exist any more. is_trusted: as in
+ * cir_index_options. *n_out, which may be NULL: how many photos. Stopped by whatever, it is to be repeated.
+ * Errors: CIR_NOT_FOUND (no index; nothing of it is in), CIR_BUSY, CIR_PERMISSION, CIR_FULL, CIR_FORMAT,
+ * CIR_VERSION, CIR_IO, CIR_DAMAGED, CIR_UNSUPPORTED (no locks), CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_forget(const char *index_path, const char *path, bool is_trusted,
+                                                   size_t *n_out, cir_error *err);
+
 /* Limits of cir_index_make_up. */
 #define CIR_MADE_UP_MAX_ROWS 1000000000
 #define CIR_MADE_UP_MAX_DIM 65536

@@ -13,6 +13,7 @@
 #include "cli/session.h"
 #include "cli/summary.h"
 #include "cli/terminal_text.h"
+#include "server/pictures.h"
 
 static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
@@ -29,6 +30,10 @@ static const cir__flag flags[] = {
     {"no-exif-rotation", 0, NULL, "leave EXIF orientations unapplied, as the reference code does"},
     {"retry-failed", 0, NULL, "try again what could not be read and has not changed since"},
     {"reread", 0, NULL, "read every photo again, whatever its size and dates say"},
+    {"forget", 0, "PATH",
+     "take a folder or photo and all that is known of it out of the index, and leave it out from now on; may "
+     "be "
+     "repeated"},
     {"exclude", 0, "GLOB",
      "leave out what is named so, or lies so below PATH where GLOB holds a slash; may be repeated; kept for "
      "later updates ('' keeps none)"},
@@ -120,6 +125,28 @@ static int check_paths(const indexing *self)
                     self->paths[i], strerror(errno));
             return CIR__FAILED;
         }
+    return CIR__DONE;
+}
+
+/* What --forget names leaves the index, and nothing is walked. */
+static int forget(const indexing *self, const cir_update_options *options)
+{
+    cir_error err;
+    const char *path;
+    size_t n_all = 0;
+    for (size_t i = 0; (path = cir__arguments_next(self->arguments, "forget", &i)) != NULL;) {
+        size_t n;
+        if (cir_index_forget(self->index_path, path, options->is_trusted, &n, &err) != CIR_OK)
+            return cir__session_fail(&err);
+        n_all += n;
+    }
+    cir__pictures_remove(self->index_path);
+    if (cir_index_update_codes(self->index_path, self->pool, options, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    if (cir__arguments_has(self->arguments, "json"))
+        cir__json_print(json_pack("{s:I}", "forgotten", (json_int_t)n_all));
+    else
+        printf("%s: %zu photo%s forgotten\n", self->index_path, n_all, n_all == 1 ? "" : "s");
     return CIR__DONE;
 }
 
@@ -250,7 +277,6 @@ static int update(indexing *self, cir_update_options *options)
     cir_update_progress result;
     options->watch = watch;
     options->watch_context = &progress;
-    options->is_trusted = cir__arguments_has(self->arguments, "trust");
     cir__session_catch_interrupts();
     cir__progress_init(&progress, self->arguments, "indexing");
     const double started = progress.started; /* coding starts the progress anew */
@@ -311,6 +337,15 @@ static int run(const cir__arguments *arguments)
         return status;
     }
     /* What cannot be opened is found out by the update, which says what to do. */
+    options.is_trusted = cir__arguments_has(arguments, "trust");
+    if (cir__arguments_has(arguments, "forget")) {
+        status =
+            self.n_paths == 0
+                ? forget(&self, &options)
+                : cir__arguments_refuse(arguments, "--forget stands without folders to be looked through");
+        release(&self);
+        return status;
+    }
     cir_error err;
     cir_status opened = cir__session_open_index(arguments, self.index_path, NULL, &self.before, &err);
     if (opened != CIR_OK)

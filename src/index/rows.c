@@ -20,7 +20,8 @@ enum {
     SET_FILE,
     LIST_STATES,
     LIST_PATHS,
-    LIST_ALL
+    LIST_ALL,
+    FORGET
 };
 
 enum { THERE = 0, FAILED = CIR__ROW_FAILED, VANISHED = CIR__ROW_VANISHED };
@@ -268,6 +269,22 @@ cir_status cir__rows_set_file(cir__store *store, const cir__row *row, const char
     (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)row->size_bytes);
     (void)sqlite3_bind_int64(statement, 4, row->modified_ns);
     bind_change(statement, 5, row);
+    return cir__store_finish(store, statement, err);
+}
+
+cir_status cir__rows_forget(cir__store *store, size_t id, cir_error *err)
+{
+    sqlite3_stmt *statement;
+    /* No file has two slashes in its path. */
+    cir_status status = cir__store_start(
+        store, FORGET,
+        "UPDATE image SET path = CAST('//' || id AS BLOB), size = 0, modified_ns = 0, hash = NULL, width = "
+        "0, "
+        "height = 0, taken_at = NULL, state = 3, error = NULL, inode = NULL, changed_ns = NULL WHERE id = ?1",
+        &statement, err);
+    if (status != CIR_OK)
+        return status;
+    (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
     return cir__store_finish(store, statement, err);
 }
 

@@ -63,6 +63,9 @@ CIR_MUST_CHECK cir_status cir__rows_set_vanished(cir__store *store, size_t id, b
 CIR_MUST_CHECK cir_status cir__rows_set_file(cir__store *store, const cir__row *row, const char *stored,
                                              cir_error *err);
 
+/* Takes everything out of a row but its id. */
+CIR_MUST_CHECK cir_status cir__rows_forget(cir__store *store, size_t id, cir_error *err);
+
 /* Calls visit for all rows that are vanished, failed or forgotten, in no order. */
 typedef enum cir__row_state { CIR__ROW_FAILED = 1, CIR__ROW_VANISHED, CIR__ROW_FORGOTTEN } cir__row_state;
 typedef void cir__rows_visit_state(void *context, size_t id, cir__row_state state);

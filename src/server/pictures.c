@@ -274,6 +274,16 @@ cir__pictures *cir__pictures_open(const char *index_path)
     return NULL;
 }
 
+void cir__pictures_remove(const char *index_path)
+{
+    for (int is_beside = 1; is_beside >= 0; is_beside--) {
+        gchar *path = choose_path(index_path, is_beside != 0);
+        if (path != NULL)
+            remove_database(path);
+        g_free(path);
+    }
+}
+
 void cir__pictures_close(cir__pictures *self)
 {
     if (self == NULL)

@@ -17,6 +17,9 @@ typedef struct cir__pictures cir__pictures;
 cir__pictures *cir__pictures_open(const char *index_path);
 void cir__pictures_close(cir__pictures *pictures); /* NULL is allowed */
 
+/* Removes what is kept for an index. A server that has it open goes on with it until it ends. */
+void cir__pictures_remove(const char *index_path);
+
 /* NULL where it is not there. Any thread. pictures: NULL is allowed in both. */
 cir__blob *cir__pictures_find(cir__pictures *pictures, const char *key);
 void cir__pictures_put(cir__pictures *pictures, const char *key, const cir__blob *blob);
