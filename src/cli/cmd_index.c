@@ -350,7 +350,8 @@ static int run(const cir__arguments *arguments)
     cir_status opened = cir__session_open_index(arguments, self.index_path, NULL, &self.before, &err);
     if (opened != CIR_OK)
         self.before = NULL;
-    if (opened == CIR_PERMISSION) {
+    /* An index that is there and damaged has no folders to tell. */
+    if (opened == CIR_PERMISSION || (opened != CIR_OK && opened != CIR_NOT_FOUND && self.n_paths == 0)) {
         release(&self);
         return cir__session_fail(&err);
     }

@@ -3,6 +3,7 @@ import argparse
 import sys
 
 import calls
+import folders
 import kills
 import limits
 import power
@@ -14,6 +15,7 @@ PARTS = {
     "limits": lambda o: limits.try_limits((250, 400, 800) if o.short else range(200, 1300, 50)),
     "serve": lambda o: serve.try_server(o.n or (1 if o.short else 20), 1 if o.short else 4, o.seed, o.sort),
     "kills": lambda o: kills.try_kills(o.n or (5 if o.short else 150), o.seed),
+    "folders": lambda o: folders.try_folders(o.n or (6 if o.short else 150), o.seed),
     "power": lambda o: power.try_power(),
 }
 
