@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import select
 import socket
 import struct
 import time
@@ -339,6 +340,8 @@ def send_malformed(server, seed):
     with server.socket() as connection:
         try:
             connection.sendall(request)
+            # The HTTP library drops whoever ends its side while a worker has the request.
+            select.select([connection], [], [], 0.3)
             connection.shutdown(socket.SHUT_WR)
         except OSError:
             pass
@@ -355,7 +358,8 @@ def test_malformed_requests(server):
                 counts[status] = counts.get(status, 0) + 1
                 assert status not in (500, 502), (seed, request, got)
     assert server.is_alive()
-    assert counts.get(400, 0) > N_MALFORMED / 20 and counts.get(200, 0) > N_MALFORMED / 50, counts
+    n_understood = sum(counts.get(status, 0) for status in (200, 206, 422))  # 422: the picture of one is none
+    assert counts.get(400, 0) > N_MALFORMED / 20 and n_understood > N_MALFORMED / 50, counts
     assert server.search({"text": "afterwards"}).status == 200
     for _ in range(100):
         if server.metric("cir_connections") < 5:
