@@ -3,8 +3,8 @@
  *
  *   read FILE rotate|stored|pillow     → ok n_bytes width height kind taken_at, then RGB
  *   resize FILE WIDTH HEIGHT bilinear|bicubic      → ok n_bytes width height - 0, then RGB
- *   tensor FILE CONFIG|clip:SIDE  → ok n_bytes width height - 0, then floats [3, height, width]
- *   anything that fails           → fail status message
+ *   tensor FILE CONFIG|clip:SIDE|open_clip:SIDE[:squash]  → ok n_bytes width height - 0, then floats [3,
+ * height, width] anything that fails           → fail status message
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -56,6 +56,15 @@ static cir_status do_resize(char *const *words, cir_error *err)
 
 static cir_status read_recipe(const char *config, cir__recipe *recipe, cir_error *err)
 {
+    if (strncmp(config, "open_clip:", 10) == 0) {
+        cir__recipe_init_clip(recipe, strtoul(config + 10, NULL, 10));
+        recipe->is_torchvision = true;
+        if (strstr(config, "squash") != NULL) {
+            recipe->does_crop = false;
+            recipe->resize = CIR__RESIZE_EXACT;
+        }
+        return CIR_OK;
+    }
     if (strncmp(config, "clip:", 5) == 0) {
         cir__recipe_init_clip(recipe, strtoul(config + 5, NULL, 10));
         return CIR_OK;
@@ -79,7 +88,8 @@ static cir_status do_tensor(char *const *words, cir_error *err)
     if (status == CIR_OK)
         status = cir__recipe_output_px(&recipe, words[2], &height, &width, err);
     if (status == CIR_OK)
-        status = cir_image_read(words[1], NULL, &image, NULL, err);
+        status = cir_image_read(words[1], &(cir_image_options){.fitting = cir__recipe_get_fitting(&recipe)},
+                                &image, NULL, err);
     if (status == CIR_OK) {
         tensor = malloc(3 * width * height * sizeof *tensor);
         if (tensor == NULL)

@@ -21,6 +21,17 @@ typedef struct cir_image {
 /* By whom pictures are decoded, and with how much memory: decoder.h. */
 typedef struct cir_decoder cir_decoder;
 
+/* The antialiased filters of Pillow's Image.resize. */
+typedef enum cir_filter { CIR_BILINEAR, CIR_BICUBIC } cir_filter;
+
+/* A size that pictures are resized to: with keeps_proportions the shorter side to width_px, equal to
+ * height_px, and the middle cut out. Zeroed: none. */
+typedef struct cir_fitting {
+    size_t width_px, height_px;
+    bool keeps_proportions;
+    cir_filter filter;
+} cir_fitting;
+
 /* How to read a picture. Zeroed fields mean the defaults. */
 typedef struct cir_image_options {
     size_t max_megapixels;      /* refuse larger pictures before taking memory; 0 means 512 */
@@ -37,6 +48,9 @@ typedef struct cir_image_options {
                                their models take: the same, and the shorter side stays at least four times
                                that. Features of photographs change by a cosine of less than 0.001; without
                                it pixels are bit-exact with Pillow's. cir_image_read takes no notice of it */
+    cir_fitting fitting;    /* for models in open_clip's layout (cir_model_fit_options): pictures with alpha,
+                               of inks, palettes or bits come resized and cropped to this, which is done
+                               before they are made RGB; others come whole. Zeroed: all are made RGB first */
     cir_decoder *decoder;   /* NULL: the library's own; lent for the time of the call, and until
                                cir_image_done where the next is set */
     bool counts_until_done; /* the picture counts as memory in use until cir_image_done, and not only while it
@@ -93,9 +107,6 @@ CIR_MUST_CHECK CIR_API cir_status cir_image_parse_thumbnail(
 
 /* Frees the pixels and zeroes the struct; a zeroed struct is allowed. */
 CIR_API void cir_image_done(cir_image *image);
-
-/* The antialiased filters of Pillow's Image.resize. */
-typedef enum cir_filter { CIR_BILINEAR, CIR_BICUBIC } cir_filter;
 
 /* Resamples to width_px × height_px (both ≥ 1), bit-exact with Pillow's Image.resize on 8-bit RGB.
  * Errors: CIR_ARGUMENT, CIR_LIMIT, CIR_NO_MEMORY. */

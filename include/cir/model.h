@@ -113,6 +113,11 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_keep_beginnings(const cir_model *mod
 /* Told how far an encoding is; false asks it to stop. */
 typedef bool cir_encode_watch(void *context, size_t n_done, size_t n_total);
 
+/* Options for reading a picture that is meant for this model whole: with its fitting, and with
+ * enough_shorter_px where allows_shrinking is set. cir_model_encode_files and cir_index_update do so by
+ * themselves. options: may be NULL. */
+CIR_API cir_image_options cir_model_fit_options(const cir_model *model, const cir_image_options *options);
+
 /* Unit features of picture files, decoded in parallel with encoding: features_out [n, dim]. The first file
  * that cannot be read ends the call with its error. options (allows_shrinking!), watch: may be NULL. Errors:
  * those of cir_image_read and cir_model_encode_tensors, CIR_INTERRUPTED. */

@@ -152,10 +152,11 @@ cir_status cir__pictures_encode(const cir_model *model, cir_pool *pool, const ci
                                 float *features_out, cir_encode_watch *watch, void *context, cir_error *err)
 {
     const cir_model_info *const info = cir_model_get_info(model);
+    const cir_image_options fitted = cir_model_fit_options(model, reading);
     encoding all = {.model = model,
                     .dim = info->dim,
                     .tensor_items = 3 * info->image_px * info->image_px,
-                    .reading = reading,
+                    .reading = &fitted,
                     .pictures = pictures,
                     .cache = cache,
                     .lock = PTHREAD_MUTEX_INITIALIZER,

@@ -31,6 +31,7 @@
 #include "image/kind.h"
 #include "image/orient.h"
 #include "image/orientation.h"
+#include "image/own_mode.h"
 #include "image/rgb.h"
 #include "image/tiff.h"
 #include "image/vips.h"
@@ -68,6 +69,7 @@ typedef struct source {
     int orientation;
     cir__layout layout;
     cir__gif_frame frame; /* of a GIF */
+    cir__own_mode mode;   /* CIR__OWN_RGB unless it is to be resized before it is made RGB */
 } source;
 
 static cir_status find_kind(source *src, cir_error *err)
@@ -204,7 +206,10 @@ static cir_status ask(const source *src, size_t shrink, const asking *asked, cir
                                   .image = src->image,
                                   .n_px = src->width_px * src->height_px, /* checked against the budget */
                                   .shrink = shrink};
-    return asked->admit(asked->context, cir__footprint_estimate(&picture), err);
+    size_t n_bytes = cir__footprint_estimate(&picture);
+    if (src->mode == CIR__OWN_ALPHA || src->mode == CIR__OWN_INK)
+        n_bytes += 3 * picture.n_px; /* alpha, or black ink, as a picture of its own */
+    return asked->admit(asked->context, n_bytes, err);
 }
 
 /* Opens the picture and reads its header; no pixel is decoded yet. */
@@ -217,6 +222,8 @@ static cir_status open_source(source *src, const cir_image_options *options, con
     if (src->kind == CIR__KIND_WEBP) {
         cir__kind_read_webp_size(src->bytes, src->size, &src->width_px, &src->height_px);
         status = check_budget(src, src->width_px, src->height_px, options, err);
+        if (options != NULL && options->fitting.width_px > 0)
+            src->mode = CIR__OWN_ALPHA; /* it may be, which is seen later */
         if (status == CIR_OK)
             status = ask(src, 1, asked, err);
         if (status != CIR_OK)
@@ -239,7 +246,11 @@ static cir_status open_source(source *src, const cir_image_options *options, con
         src->height_px = src->frame.canvas_height_px;
         status = check_budget(src, src->width_px, src->height_px, options, err);
     }
-    return status == CIR_OK ? find_layout(src, options != NULL && options->follows_pillow, err) : status;
+    if (status == CIR_OK)
+        status = find_layout(src, options != NULL && options->follows_pillow, err);
+    if (status == CIR_OK && options != NULL && options->fitting.width_px > 0)
+        src->mode = cir__own_mode_find(src->kind, src->bytes, src->size, &src->layout, &src->frame);
+    return status;
 }
 
 static cir_status fail_at_row(const source *src, size_t row, cir_error *err)
@@ -258,9 +269,10 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Decodes rows [top, top + n_rows) and makes them RGB: rows [n_rows, width_px, 3]. */
+/* Decodes rows [top, top + n_rows) and makes them RGB: rows, last_rows [n_rows, width_px, 3]; the latter may
+ * be NULL. */
 static cir_status read_strip(const source *src, VipsRegion *region, size_t top, size_t n_rows, uint8_t *rows,
-                             cir_error *err)
+                             uint8_t *last_rows, cir_error *err)
 {
     size_t n_px = smaller(src->width_px, src->decoded_width_px);
     size_t n_decoded = top < src->decoded_height_px ? smaller(n_rows, src->decoded_height_px - top) : 0;
@@ -273,7 +285,12 @@ static cir_status read_strip(const source *src, VipsRegion *region, size_t top, 
         if (y < n_decoded) {
             /* libvips' own macro for this converts signs. */
             samples = region->data + (ptrdiff_t)((int64_t)(top + y) - region->valid.top) * region->bpl;
-            cir__rgb_convert(&src->layout, samples, n_px, rgb);
+            if (src->mode == CIR__OWN_INK)
+                cir__own_mode_take_inks(&src->layout, samples, n_px, rgb);
+            else
+                cir__rgb_convert(&src->layout, samples, n_px, rgb);
+            if (last_rows != NULL)
+                cir__own_mode_take_last(&src->layout, samples, n_px, last_rows + y * src->width_px * 3);
         }
         if (src->kind == CIR__KIND_GIF)
             cir__gif_patch_row(&src->frame, samples, src->layout.n_bands, top + y, rgb);
@@ -310,26 +327,31 @@ static cir_status find_gain(source *src, cir_error *err)
     return status;
 }
 
-/* Decodes strip after strip into rgb: the whole picture. */
-static cir_status read_pixels(const source *src, uint8_t *rgb, cir_error *err)
+/* Decodes strip after strip into rgb: the whole picture; and into last, where it is not NULL (own_mode.h). */
+static cir_status read_pixels(const source *src, uint8_t *rgb, uint8_t *last, cir_error *err)
 {
     cir_status status = CIR_OK;
     bool is_upright = src->orientation == 1;
     size_t row_bytes = src->width_px * 3;
     uint8_t *strip = NULL;
     VipsRegion *region = vips_region_new(src->image);
-    if (region == NULL || (!is_upright && (strip = cir__new_unset(row_bytes, STRIP_ROWS)) == NULL)) {
+    if (region == NULL || (!is_upright && (strip = cir__new_unset(2 * row_bytes, STRIP_ROWS)) == NULL)) {
         status = cir__fail_memory(err, src->name);
         goto done;
     }
     for (size_t top = 0; top < src->height_px; top += STRIP_ROWS) {
         size_t n_rows = smaller(src->height_px - top, STRIP_ROWS);
         uint8_t *rows = is_upright ? rgb + top * row_bytes : strip;
-        status = read_strip(src, region, top, n_rows, rows, err);
+        uint8_t *last_rows = last == NULL ? NULL
+                             : is_upright ? last + top * row_bytes
+                                          : strip + STRIP_ROWS * row_bytes;
+        status = read_strip(src, region, top, n_rows, rows, last_rows, err);
         if (status != CIR_OK)
             goto done;
         if (!is_upright)
             cir__orient_rows(rows, top, n_rows, src->width_px, src->height_px, src->orientation, rgb);
+        if (!is_upright && last != NULL)
+            cir__orient_rows(last_rows, top, n_rows, src->width_px, src->height_px, src->orientation, last);
     }
     if (src->kind == CIR__KIND_JPEG && cir__kind_is_padded_jpeg(src->bytes, src->size))
         status = fail_at_row(src, src->height_px, err);
@@ -386,7 +408,7 @@ cir_status cir_decode_here(void *context, const void *bytes, size_t size_bytes, 
         *image_out = (cir_image){0};
     *facts_out = (cir_image_facts){.taken_at = INT64_MIN};
     cir_image_facts facts = *facts_out;
-    uint8_t *rgb = NULL;
+    uint8_t *rgb = NULL, *last = NULL;
     source src = {.bytes = bytes, .size = size_bytes, .name = name};
     const asking asked = {admit, admit_context};
     cir_status status = cir__vips_start(err);
@@ -409,12 +431,14 @@ cir_status cir_decode_here(void *context, const void *bytes, size_t size_bytes, 
     if (status != CIR_OK)
         goto done;
     size_t n_bytes;
+    const bool has_last = src.mode == CIR__OWN_ALPHA || src.mode == CIR__OWN_INK;
     if (!cir__size_mul(src.width_px * src.height_px, 3, &n_bytes) ||
-        (rgb = cir__new_unset(n_bytes, 1)) == NULL) {
+        (rgb = cir__new_unset(n_bytes, 1)) == NULL ||
+        (has_last && (last = cir__new_unset(n_bytes, 1)) == NULL)) {
         status = cir__fail_memory(err, name);
         goto done;
     }
-    status = read_pixels(&src, rgb, err);
+    status = read_pixels(&src, rgb, last, err);
     if (status != CIR_OK)
         goto done;
     bool swaps = cir__orient_swaps(src.orientation);
@@ -422,9 +446,16 @@ cir_status cir_decode_here(void *context, const void *bytes, size_t size_bytes, 
                              .height_px = swaps ? src.width_px : src.height_px,
                              .rgb = rgb};
     rgb = NULL;
-    *facts_out = facts;
+    if (src.mode != CIR__OWN_RGB) {
+        cir_image whole = *image_out;
+        status = cir__own_mode_fit(src.mode, &options->fitting, &whole, last, image_out, err);
+        free(whole.rgb);
+    }
+    if (status == CIR_OK)
+        *facts_out = facts;
 done:
     free(rgb);
+    free(last);
     if (src.image != NULL)
         g_object_unref(src.image);
     cir__vips_leave();

@@ -71,6 +71,9 @@ bool cir__gif_find_frame(const uint8_t *bytes, size_t size, cir__gif_frame *fram
         memcpy(frame.hidden_rgb, table + hidden * 3, 3);
     else
         memset(frame.hidden_rgb, (int)hidden, 3);
+    frame.is_grey = true;
+    for (size_t i = 0; i < n_table && frame.is_grey; i++)
+        frame.is_grey = table[i] == i / 3;
     *frame_out = frame;
     return true;
 }

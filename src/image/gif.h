@@ -15,6 +15,7 @@ typedef struct cir__gif_frame {
     size_t canvas_width_px, canvas_height_px; /* large enough for the frame */
     size_t left_px, top_px, width_px, height_px;
     uint8_t hidden_rgb[3];
+    bool is_grey; /* its colours are the numbers themselves, or there are none */
 } cir__gif_frame;
 
 /* Finds the first frame; false where the bytes end before it or are no GIF. */

@@ -273,6 +273,32 @@ static cir__span find_window(const cir__recipe *recipe, size_t n_full, size_t n_
     return (cir__span){n_full, 0, n_full};
 }
 
+cir_fitting cir__recipe_get_fitting(const cir__recipe *recipe)
+{
+    if (!recipe->is_torchvision || recipe->resize == CIR__RESIZE_NONE)
+        return (cir_fitting){0};
+    return (cir_fitting){.width_px = recipe->width_px,
+                         .height_px = recipe->height_px,
+                         .keeps_proportions = recipe->resize == CIR__RESIZE_SHORTEST_EDGE,
+                         .filter = recipe->filter};
+}
+
+void cir__recipe_find_spans(const cir_fitting *fitting, size_t width_px, size_t height_px,
+                            cir__span *across_out, cir__span *down_out)
+{
+    const cir__recipe recipe = {.resize = fitting->keeps_proportions ? CIR__RESIZE_SHORTEST_EDGE
+                                                                     : CIR__RESIZE_EXACT,
+                                .width_px = fitting->width_px,
+                                .height_px = fitting->height_px,
+                                .does_crop = fitting->keeps_proportions,
+                                .is_torchvision = true};
+    const cir_image image = {.width_px = width_px, .height_px = height_px};
+    size_t full_w, full_h, at;
+    find_resized(&recipe, &image, &full_w, &full_h);
+    *across_out = find_window(&recipe, full_w, fitting->width_px, &at);
+    *down_out = find_window(&recipe, full_h, fitting->height_px, &at);
+}
+
 /* What each 8-bit value becomes, in the order and precision of transformers: the product in double, rounded
  * to float, the rest in float. */
 static void fill_table(const cir__recipe *recipe, size_t channel, float table[256])

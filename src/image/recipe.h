@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "cir/image.h"
+#include "image/resample.h"
 
 typedef enum cir__resize_mode {
     CIR__RESIZE_NONE,
@@ -59,6 +60,13 @@ CIR_MUST_CHECK cir_status cir__recipe_check(const cir__recipe *recipe, const cha
 
 /* The shorter side to which a recipe resizes a picture; 0 where it takes pictures as they are. */
 size_t cir__recipe_resized_px(const cir__recipe *recipe);
+
+/* Where a picture of that size comes to lie by `fitting`: what of it is wanted, once it is resized. */
+void cir__recipe_find_spans(const cir_fitting *fitting, size_t width_px, size_t height_px,
+                            cir__span *across_out, cir__span *down_out);
+
+/* The fitting of a recipe that is torchvision's; zeroed for others. */
+cir_fitting cir__recipe_get_fitting(const cir__recipe *recipe);
 
 /* Makes a picture into what the model takes. tensor_out: [3, height, width] of cir__recipe_output_px, red
  * first; each value is (float(pixel·rescale_factor) − mean) / std in float, or (pixel/255 − mean) / std with

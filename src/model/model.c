@@ -310,10 +310,31 @@ size_t cir__model_resized_px(const cir_model *model)
     return cir__recipe_resized_px(&model->recipe);
 }
 
+/* What all of them fit pictures to; zeroed where they do not agree. */
+static cir_fitting find_common_fitting(const cir_model *const *models, size_t n)
+{
+    cir_fitting first = {0};
+    for (size_t i = 0; i < n; i++) {
+        const cir_fitting next = cir__recipe_get_fitting(&models[i]->recipe);
+        if (i == 0)
+            first = next;
+        else if (next.width_px != first.width_px || next.height_px != first.height_px ||
+                 next.keeps_proportions != first.keeps_proportions || next.filter != first.filter)
+            return (cir_fitting){0};
+    }
+    return first;
+}
+
+cir_image_options cir_model_fit_options(const cir_model *model, const cir_image_options *options)
+{
+    return cir__model_fit_reading(&model, 1, options);
+}
+
 cir_image_options cir__model_fit_reading(const cir_model *const *models, size_t n,
                                          const cir_image_options *options)
 {
     cir_image_options fitted = options != NULL ? *options : (cir_image_options){0};
+    fitted.fitting = find_common_fitting(models, n);
     if (!fitted.allows_shrinking)
         return fitted;
     for (size_t i = 0; i < n; i++) {
