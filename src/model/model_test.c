@@ -294,6 +294,9 @@ static void check_open_clip(const char *shape)
     cir_model *model = open_model(folder);
     assert_string_equal(cir_model_get_info(model)->architecture, "clip");
     size_t dim = cir_model_get_info(model)->dim;
+    const cir_fitting fitting = cir_model_fit_options(model, NULL).fitting;
+    assert_int_equal(fitting.width_px, cir_model_get_info(model)->image_px);
+    assert_true(fitting.height_px == fitting.width_px && fitting.keeps_proportions);
     path_of(path, shape, "picture.png");
     const char *paths[] = {path};
     size_t n_golden;

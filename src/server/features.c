@@ -78,7 +78,7 @@ static cir_status feature_of_row(const cir_index *index, size_t id, cir__blob **
 }
 
 static cir_status read_picture(cir__context *context, const cir_index *index, const cir_image_record *record,
-                               cir__blob *upload, cir_image *image_out, cir_error *err)
+                               bool is_cropped, cir__blob *upload, cir_image *image_out, cir_error *err)
 {
     cir_image_options options = {.decoder = context->decoder, .counts_until_done = true};
     if (record->path != NULL) {
@@ -97,6 +97,8 @@ static cir_status read_picture(cir__context *context, const cir_index *index, co
         return status;
     }
     options.max_megapixels = context->max_megapixels;
+    if (!is_cropped) /* a part is cut from the whole, as it is */
+        options = cir_model_fit_options(context->model, &options);
     return cir_image_parse(upload->data, upload->size, "the uploaded picture", &options, image_out, NULL,
                            err);
 }
@@ -127,7 +129,7 @@ cir_status cir__features_of_image(cir__context *context, const cir__snapshot *sn
         status = cir__refuse(err, CIR_NOT_FOUND, "upload: is no longer kept; send the picture again");
         goto done;
     }
-    status = read_picture(context, index, &record, upload, &image, err);
+    status = read_picture(context, index, &record, request->has_crop, upload, &image, err);
     if (status == CIR_OK) {
         crop(request, &image);
         status = encode(context, &image, blob_out, err);
