@@ -273,10 +273,6 @@ def test_the_users_own_link_to_an_index_is_followed(index, tmp_path):
 # -- files that are cut short while they are mapped --------------------------------------------------------------------
 
 
-def make_index(path, rows=60000, dim=512):
-    assert run_cir("make-index", path, "--rows", rows, "--dim", dim, "-q").status == 0
-
-
 def test_a_server_outlives_vectors_that_are_cut(tmp_path):
     index = index_photos(tmp_path, 24)
     vectors = vectors_of(index)
@@ -320,6 +316,16 @@ def run_stopped(arguments, cut, after):
     finally:
         process.kill()
     return process.returncode, errors.decode()
+
+
+def test_a_check_whose_vectors_are_cut(tmp_path):
+    index = tmp_path / "made.cir"
+    assert run_cir("bench", "make-index", "--n", 150000, "--dim", 256, index, "-q").status == 0
+    vectors = vectors_of(index)
+    for step in range(6):
+        os.truncate(vectors, 128 + 150000 * 512)
+        status, errors = run_stopped(["check", str(index)], lambda: os.truncate(vectors, 5000000), .02 * 2 ** step)
+        assert status == 1, (status, errors)  # what was cut reads as zeros: rows that contradict their checksums
 
 
 def test_an_evaluation_whose_features_are_cut(tmp_path):
