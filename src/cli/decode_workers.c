@@ -62,8 +62,8 @@ static void *run_starter(void *context)
     return NULL;
 }
 
-/* One that waits, or a new one; NULL: none can be started. */
-static cir__decode_process *take(cir__decode_workers *self)
+/* One that waits, or a new one; NULL: none can be started, and *is_useless_out: none ever could. */
+static cir__decode_process *take(cir__decode_workers *self, bool *is_useless_out)
 {
     pthread_mutex_lock(&self->lock);
     cir__decode_process *taken = self->idle;
@@ -81,6 +81,7 @@ static cir__decode_process *take(cir__decode_workers *self)
         else
             self->n_failed--;
     }
+    *is_useless_out = self->is_useless;
     pthread_mutex_unlock(&self->lock);
     return taken;
 }
@@ -145,7 +146,8 @@ const char *cir__decode_workers_isolation(cir__decode_workers *self)
                                         "process seccomp memory",
                                         "process landlock memory",
                                         "process seccomp landlock memory"};
-    cir__decode_process *first = take(self);
+    bool is_useless;
+    cir__decode_process *first = take(self, &is_useless);
     if (first != NULL)
         give_back(self, first);
     pthread_mutex_lock(&self->lock);
@@ -270,8 +272,9 @@ cir_status cir__decode_workers_decode(void *context, const void *bytes, size_t s
     if (image_out != NULL)
         *image_out = (cir_image){0};
     *facts_out = (cir_image_facts){.taken_at = INT64_MIN};
-    cir__decode_process *taken = take(self);
-    if (taken == NULL && self->is_useless)
+    bool is_useless;
+    cir__decode_process *taken = take(self, &is_useless);
+    if (taken == NULL && is_useless)
         return cir_decode_here(NULL, bytes, size_bytes, name, options, admit, admit_context, image_out,
                                facts_out, err);
     if (taken == NULL)
