@@ -108,6 +108,26 @@ def test_a_catalogue_that_is_replaced_is_told(index, tmp_path):
     assert rows_of(index / "catalogue.sqlite") == 3
 
 
+def test_another_index_is_copied_over_it(index, tmp_path):
+    """By cp -r: the same files, of as many commits, with another's contents."""
+    (tmp_path / "few").mkdir()
+    for i in range(20, 25):
+        draw_photo(i).save(tmp_path / f"few/{i}.jpg")
+    other = tmp_path / "other.cir"
+    assert run_cir("index", tmp_path / "few", "-o", other, "-q").status == 0
+    assert (run_cir("info", other, "--json").json["revision"] == run_cir("info", index, "--json").json["revision"])
+    right = [hit["path"] for hit in run_cir("search", other, "-t", "a red ball", "--json").json["hits"]]
+    with serving(index) as server:
+        server.wait_ready()
+        assert len(server.search({"text": "a red ball"}).json["hits"]) == 12
+        subprocess.run(["cp", "-r", f"{other}/.", index], check=True)
+        deadline = time.monotonic() + 60
+        while server.get("/v1/index").json["n_images"] != 5 and time.monotonic() < deadline:
+            time.sleep(.2)
+        hits = server.search({"text": "a red ball"}).json["hits"]
+        assert [os.path.basename(hit["path"]) for hit in hits] == [os.path.basename(path) for path in right]
+
+
 def test_an_index_on_a_drive_that_is_gone(index):
     """The mount point stays, empty: an update by the server makes nothing there."""
     with serving(index) as server:

@@ -57,8 +57,10 @@ typedef struct cir_index_info {
     size_t n_forgotten;
     size_t n_coded;            /* of the ready ones: those that searches have a compact code of */
     const char *codes_problem; /* why there are codes that are not used, for people; else NULL */
-    uint64_t revision;         /* grows with every commit: names the state that derived files belong to */
-    uint64_t size_bytes;       /* of all files in the directory that can be looked at */
+    uint64_t revision;         /* grows with every commit */
+    uint64_t state;      /* random with every commit: names what derived files belong to, also among copies
+                            of an index that went separate ways */
+    uint64_t size_bytes; /* of all files in the directory that can be looked at */
     size_t n_models;
     const cir_index_model *models;
     const cir_index_model *model; /* whose features this view shows */

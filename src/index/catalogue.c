@@ -172,18 +172,25 @@ cir_status cir__catalogue_open(const cir__place *place, cir__catalogue_mode mode
     return CIR_OK;
 }
 
-cir_status cir__catalogue_get_revision(cir__store *store, uint64_t *revision_out, cir_error *err)
+cir_status cir__catalogue_get_revision(cir__store *store, uint64_t *revision_out, uint64_t *state_out,
+                                       cir_error *err)
 {
     *revision_out = 0;
+    *state_out = 0;
     sqlite3_stmt *statement;
     bool has_row;
     cir_status status = cir__store_start(store, GET_SETTING,
-                                         "SELECT value FROM setting WHERE key = 'revision'", &statement, err);
+                                         "SELECT (SELECT value FROM setting WHERE key = 'revision'), "
+                                         "(SELECT value FROM setting WHERE key = 'state')",
+                                         &statement, err);
     if (status != CIR_OK)
         return status;
     status = cir__store_step(store, statement, &has_row, err);
-    if (has_row)
+    if (has_row) {
+        const bool has_state = sqlite3_column_type(statement, 1) == SQLITE_INTEGER;
         *revision_out = (uint64_t)sqlite3_column_int64(statement, 0);
+        *state_out = has_state ? (uint64_t)sqlite3_column_int64(statement, 1) : *revision_out;
+    }
     (void)sqlite3_reset(statement);
     return status;
 }
@@ -191,11 +198,13 @@ cir_status cir__catalogue_get_revision(cir__store *store, uint64_t *revision_out
 cir_status cir__catalogue_raise_revision(cir__store *store, cir_error *err)
 {
     uint64_t revision;
-    cir_status status = cir__catalogue_get_revision(store, &revision, err);
+    uint64_t state;
+    cir_status status = cir__catalogue_get_revision(store, &revision, &state, err);
     sqlite3_stmt *statement;
     if (status == CIR_OK)
         status = cir__store_start(store, SET_SETTING,
-                                  "INSERT OR REPLACE INTO setting(key, value) VALUES('revision', ?1)",
+                                  "INSERT OR REPLACE INTO setting(key, value) "
+                                  "VALUES('revision', ?1), ('state', random())",
                                   &statement, err);
     if (status != CIR_OK)
         return status;

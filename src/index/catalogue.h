@@ -32,9 +32,10 @@ typedef enum cir__catalogue_mode {
 CIR_MUST_CHECK cir_status cir__catalogue_open(const cir__place *place, cir__catalogue_mode mode,
                                               cir__store **store_out, cir_error *err);
 
-/* How often the index was committed. */
+/* How often the index was committed, and the random number of the last commit, which tells apart what went
+ * separate ways from one copy, and indexes copied over each other; of older indexes: the revision. */
 CIR_MUST_CHECK cir_status cir__catalogue_get_revision(cir__store *store, uint64_t *revision_out,
-                                                      cir_error *err);
+                                                      uint64_t *state_out, cir_error *err);
 CIR_MUST_CHECK cir_status cir__catalogue_raise_revision(cir__store *store, cir_error *err);
 
 /* The models in the order in which they were added: *models_out [*n_out]; end with

@@ -160,6 +160,34 @@ static void test_copied_index(void **state)
     testing_done(&t);
 }
 
+/* A backup put back by cp, over files that are open: as many commits, and others. */
+static void test_another_history(void **state)
+{
+    (void)state;
+    testing t;
+    bool is_current = true;
+    make(&t);
+    run_shell(&t, "cp -a photos.cir backup");
+    testing_write(&t, "photos/c.jpg", "PIC c");
+    testing_update(&t, CIR_OK);
+    cir_index *index = testing_open(&t);
+    const uint64_t revision = cir_index_get_info(index)->revision;
+    const uint64_t before = cir_index_get_info(index)->state;
+    run_shell(&t, "cp -r backup/. photos.cir");
+    testing_write(&t, "photos/c.jpg", "PIC d");
+    testing_update(&t, CIR_OK);
+    assert_int_equal(cir_index_is_current(index, &is_current, NULL), CIR_OK);
+    assert_false(is_current);
+    cir_index_close(index);
+    index = testing_open(&t);
+    assert_int_equal(cir_index_get_info(index)->revision, revision);
+    assert_int_not_equal(cir_index_get_info(index)->state, before);
+    assert_int_equal(cir_index_is_current(index, &is_current, NULL), CIR_OK);
+    assert_true(is_current);
+    cir_index_close(index);
+    testing_done(&t);
+}
+
 static void test_summary(void **state)
 {
     (void)state;
@@ -190,11 +218,9 @@ static void test_summary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_size_and_date),
-        cmocka_unit_test(test_reread),
-        cmocka_unit_test(test_older_format),
-        cmocka_unit_test(test_copied_index),
-        cmocka_unit_test(test_summary),
+        cmocka_unit_test(test_same_size_and_date), cmocka_unit_test(test_reread),
+        cmocka_unit_test(test_older_format),       cmocka_unit_test(test_copied_index),
+        cmocka_unit_test(test_another_history),    cmocka_unit_test(test_summary),
     };
     return cmocka_run_group_tests_name("index changes", tests, NULL, NULL);
 }

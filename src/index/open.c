@@ -115,7 +115,7 @@ static cir_status read_catalogue(cir_index *index, const char *fingerprint, cir_
     info->models = index->models;
     status = choose_model(index, fingerprint, &i_model, err);
     if (status == CIR_OK)
-        status = cir__catalogue_get_revision(store, &info->revision, err);
+        status = cir__catalogue_get_revision(store, &info->revision, &info->state, err);
     if (status == CIR_OK)
         status = cir__rows_count(store, &info->n_rows, err);
     if (status != CIR_OK)

@@ -196,14 +196,15 @@ cir_status cir_index_is_current(const cir_index *index, bool *is_current_out, ci
     cir__error_clear(err);
     *is_current_out = false;
     uint64_t revision;
+    uint64_t state;
     cir_status lost = cir__mapped_check(index->map.rows, err);
     if (lost != CIR_OK)
         return lost;
     cir__opened_lock(index);
-    cir_status status = cir__catalogue_get_revision(index->store, &revision, err);
+    cir_status status = cir__catalogue_get_revision(index->store, &revision, &state, err);
     cir__opened_unlock(index);
     if (status == CIR_OK)
-        *is_current_out = revision == index->info.revision;
+        *is_current_out = revision == index->info.revision && state == index->info.state;
     return status;
 }
 

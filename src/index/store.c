@@ -160,9 +160,20 @@ cir_status cir__store_check(const cir__store *store, cir_error *err)
     return status;
 }
 
-cir_status cir__store_begin(cir__store *store, bool writes, cir_error *err)
+/* Between transactions of a reader: is it the same file? Pages are read anew, for SQLite tells by a counter
+ * in the file whether they are still right, and a backup that cp put over it may have come to the same count.
+ */
+static cir_status look_again(const cir__store *store, cir_error *err)
 {
     cir_status status = cir__store_check(store, err);
+    if (status == CIR_OK)
+        (void)sqlite3_db_release_memory(store->db);
+    return status;
+}
+
+cir_status cir__store_begin(cir__store *store, bool writes, cir_error *err)
+{
+    cir_status status = store->writes ? cir__store_check(store, err) : look_again(store, err);
     return status == CIR_OK ? cir__store_run(store, writes ? "BEGIN IMMEDIATE" : "BEGIN", err) : status;
 }
 
@@ -225,7 +236,7 @@ cir_status cir__store_start(cir__store *store, size_t i, const char *sql, sqlite
 {
     *statement_out = NULL;
     if (!store->writes && sqlite3_get_autocommit(store->db)) {
-        cir_status status = cir__store_check(store, err);
+        cir_status status = look_again(store, err);
         if (status != CIR_OK)
             return status;
     }

@@ -134,6 +134,7 @@ static void add_rows(cir_index *index, size_t n_rows, unsigned seed)
     index->info.n_rows = n_rows;
     index->info.n_ready = n_rows;
     index->info.revision++;
+    index->info.state++;
 }
 
 static scene *scene_new(size_t n_rows)

@@ -85,7 +85,7 @@ static void object_write(const cir__folder *folder, const char *kind, const char
     json_decref(object);
 }
 
-/* Seeds and revisions use all 64 bits, JSON's integers here 63. */
+/* Seeds and states use all 64 bits, JSON's integers here 63. */
 static json_t *whole(uint64_t number)
 {
     char text[24];
@@ -100,12 +100,12 @@ static bool is_whole(const json_t *value, uint64_t number)
     return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
 }
 
-bool cir__keep_read_mean(const cir__folder *folder, uint64_t revision, uint64_t seed, size_t dim,
+bool cir__keep_read_mean(const cir__folder *folder, uint64_t state, uint64_t seed, size_t dim,
                          float *mean_out)
 {
     json_t *object = object_read(folder, "image-mean", NULL);
     const json_t *mean = json_object_get(object, "mean");
-    bool is_good = is_whole(json_object_get(object, "revision"), revision) &&
+    bool is_good = is_whole(json_object_get(object, "state"), state) &&
                    is_whole(json_object_get(object, "seed"), seed) && json_array_size(mean) == dim;
 
     for (size_t i = 0; is_good && i < dim; i++) {
@@ -117,7 +117,7 @@ bool cir__keep_read_mean(const cir__folder *folder, uint64_t revision, uint64_t 
     return is_good;
 }
 
-void cir__keep_write_mean(const cir__folder *folder, uint64_t revision, uint64_t seed, const float *mean,
+void cir__keep_write_mean(const cir__folder *folder, uint64_t state, uint64_t seed, const float *mean,
                           size_t dim, size_t n_images)
 {
     json_t *items = json_array();
@@ -125,7 +125,7 @@ void cir__keep_write_mean(const cir__folder *folder, uint64_t revision, uint64_t
     for (size_t i = 0; i < dim; i++)
         json_array_append_new(items, json_real((double)mean[i]));
     object_write(folder, "image-mean", NULL,
-                 json_pack("{so, so, sI, so}", "revision", whole(revision), "seed", whole(seed), "n_images",
+                 json_pack("{so, so, sI, so}", "state", whole(state), "seed", whole(seed), "n_images",
                            (json_int_t)n_images, "mean", items));
 }
 

@@ -5,7 +5,7 @@
  *   corpus-KEY.npy       float32 [n_terms, dim]: unit features of a corpus; KEY names its terms
  *   projection-KEY.npy, text-projection-KEY.npy
  *                        float32 [n_directions, dim]; KEY names both corpora and the settings that it depends
- * on image-mean.json      the mean of the index' images, of which revision and seed it is minima-KEY.json the
+ * on image-mean.json      the mean of the index' images, of which state and seed it is minima-KEY.json the
  * two minima and the rows they were estimated from; KEY names what else they depend on
  */
 #ifndef CIR_METHOD_KEEP_H
@@ -25,10 +25,10 @@ bool cir__keep_read_rows(const cir__folder *folder, const char *kind, const char
 void cir__keep_write_rows(const cir__folder *folder, const char *kind, const char *key, const float *rows,
                           size_t n, size_t dim);
 
-/* The image mean [dim] of an index at a revision, drawn by a seed. */
-bool cir__keep_read_mean(const cir__folder *folder, uint64_t revision, uint64_t seed, size_t dim,
+/* The image mean [dim] of an index in a state, drawn by a seed. */
+bool cir__keep_read_mean(const cir__folder *folder, uint64_t state, uint64_t seed, size_t dim,
                          float *mean_out);
-void cir__keep_write_mean(const cir__folder *folder, uint64_t revision, uint64_t seed, const float *mean,
+void cir__keep_write_mean(const cir__folder *folder, uint64_t state, uint64_t seed, const float *mean,
                           size_t dim, size_t n_images);
 
 /* The minima and the rows, ascending, that they come from: ids [*n_ids_out], room for max_ids. */

@@ -107,7 +107,7 @@ static cir_status index_mean_fit(const cir__stock *stock, cir_pool *pool, float 
     const uint64_t seed = stock->settings.seed;
     const size_t n_wanted = info->n_ready < MEAN_IMAGES ? info->n_ready : MEAN_IMAGES;
 
-    if (n_wanted == 0 || cir__keep_read_mean(folder, info->revision, seed, rows->dim, mean_out))
+    if (n_wanted == 0 || cir__keep_read_mean(folder, info->state, seed, rows->dim, mean_out))
         return CIR_OK;
     size_t *ids = cir__new(n_wanted, sizeof *ids);
     if (ids == NULL)
@@ -122,7 +122,7 @@ static cir_status index_mean_fit(const cir__stock *stock, cir_pool *pool, float 
     if (status == CIR_OK)
         status = cir__mapped_check(rows->f16, err);
     if (status == CIR_OK)
-        cir__keep_write_mean(folder, info->revision, seed, mean_out, rows->dim, sample.n_chosen);
+        cir__keep_write_mean(folder, info->state, seed, mean_out, rows->dim, sample.n_chosen);
     free(ids);
     return status;
 }
