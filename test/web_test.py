@@ -197,7 +197,7 @@ def test_near_duplicates_are_folded_and_opened(page, server):
 
 if __name__ == "__main__":
     if missing():
-        print(f"left out: {missing()} is not here; script/setup installs it", file=sys.stderr)
+        print(f"skipped: {missing()} is not here; script/setup installs it", file=sys.stderr)
         sys.exit(77)  # meson counts it as skipped
     files = sorted(map(str, pathlib.Path(__file__).parent.glob("web*_test.py")))
-    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:], *files]))
+    sys.exit(pytest.main(["-q", "-rs", "-p", "no:cacheprovider", *sys.argv[1:], *files]))

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "base/skip.h"
 #include "cir/eval.h"
 
 /* A path below a folder that the environment names; static storage. */
@@ -169,10 +170,8 @@ static void test_golden_as_the_reference(void **state)
 {
     (void)state;
     const char *expected_path = path_in("CIR_SHARED", "data/golden/expected.json");
-    if (access(expected_path, R_OK) != 0) {
-        print_message("left out: %s is not there\n", expected_path);
-        skip();
-    }
+    if (access(expected_path, R_OK) != 0)
+        SKIP("%s is not there", expected_path);
     json_t *runs = json_load_file(expected_path, 0, NULL);
     cir_dataset *dataset = open_features(path_in("CIR_SHARED", "data/golden"));
     cir_pool *pool = NULL;

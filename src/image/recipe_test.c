@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/skip.h"
 #include "image/recipe.h"
 
 static uint8_t *read_data(const char *name, size_t *size_out)
@@ -138,10 +139,8 @@ static void test_the_photo_becomes_the_expected_tensor(void **state)
     cir_error err;
     cir_image image;
     (void)snprintf(path, sizeof path, "%s/data/preprocess/franz-kafka.jpg", shared);
-    if (cir_image_read(path, NULL, &image, NULL, &err) == CIR_NOT_FOUND) {
-        print_message("skipped: %s\n", err.message);
-        skip();
-    }
+    if (cir_image_read(path, NULL, &image, NULL, &err) == CIR_NOT_FOUND)
+        SKIP("%s", err.message);
     assert_non_null(image.rgb);
     (void)snprintf(path, sizeof path, "%s/data/preprocess/expected_preprocessed_image.npy", shared);
     uint8_t *npy;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/skip.h"
 #include "method/draw.h"
 #include "method/terms.h"
 
@@ -122,10 +123,8 @@ static void test_the_reference_corpora(void **state)
              "%s/data/reference/corpora/generic_subjects.csv", getenv("CIR_SHARED"));
     snprintf(settings.corpus_styles, sizeof settings.corpus_styles,
              "%s/data/reference/corpora/generic_styles.csv", getenv("CIR_SHARED"));
-    if (access(settings.corpus_objects, R_OK) != 0) {
-        print_message("left out: %s is not there\n", settings.corpus_objects);
-        skip();
-    }
+    if (access(settings.corpus_objects, R_OK) != 0)
+        SKIP("%s is not there", settings.corpus_objects);
     assert_int_equal(cir__terms_read(CIR__CORPUS_OBJECTS, &settings, &terms, NULL), CIR_OK);
     assert_int_equal(terms.n, 1841);
     cir__terms_done(&terms);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/skip.h"
 #include "model/config.h"
 
 static cir_status parse(const char *text, cir__config *config, cir_error *err)
@@ -68,10 +69,8 @@ static void test_published_files_are_read(void **state)
     uint8_t *bytes;
     size_t size;
     cir_error err;
-    if (cir__file_read(path, 1 << 20, &bytes, &size, &err) == CIR_NOT_FOUND) {
-        print_message("%s is absent\n", path);
-        skip();
-    }
+    if (cir__file_read(path, 1 << 20, &bytes, &size, &err) == CIR_NOT_FOUND)
+        SKIP("%s is not there", path);
     cir__config config;
     assert_int_equal(cir__config_parse((cir__bytes_view){bytes, size, path}, &config, &err), CIR_OK);
     assert_int_equal(config.end_id, CIR__MISTAKEN_END_ID);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/skip.h"
 #include "format/npy.h"
 #include "format/safetensors.h"
 #include "model/made_model.h"
@@ -651,7 +652,7 @@ static void check_precision_of_all(cir_precision precision, double least)
     has_run = check_precision(folder, precision, least) && has_run;
     cir__made_folder_remove(folder);
     if (!has_run)
-        skip();
+        SKIP("this processor has no %s", cir_precision_name(precision));
 }
 
 static void test_int8_is_near(void **state)
@@ -690,7 +691,7 @@ static void test_int8_products_add_up(void **state)
     (void)state;
     enum { N_IN = 72, N_OUT = 40, N_ROWS = 8 };
     if (!cir__product_has_int8())
-        skip();
+        SKIP("this processor has no int8");
     struct dnnl_engine *engine;
     cir__product product;
     const cir__product *list = &product;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/skip.h"
 #include "text/golden.h"
 #include "text/tokenizer.h"
 
@@ -109,10 +110,8 @@ static void check_t5(const char *name, cir__tokenizer_family family, const char 
     char path[4096];
     const char *shared = getenv("CIR_SHARED");
     (void)snprintf(path, sizeof path, "%s/%s/%s", shared != NULL ? shared : "", t5, name);
-    if (access(path, R_OK) != 0) {
-        print_message("skipped: T5's vocabulary is not at %s\n", path);
-        skip();
-    }
+    if (access(path, R_OK) != 0)
+        SKIP("%s is not there", path);
     cir__tokenizer *tokenizer = open_file(true, t5, name, family);
     assert_golden(tokenizer, expected, 0, MAX_TOKENS);
     cir__tokenizer_free(tokenizer);
