@@ -81,19 +81,18 @@ static cir_status place_find(const char *path, const char *what, place *at, cir_
 static int temporary_open(const char *target, char **name_out)
 {
     static atomic_uint counter;
-    int fd = -1;
-    do {
+    for (;;) {
         *name_out = NULL;
         if (asprintf(name_out, "%s.%ld-%u", target, (long)getpid(), atomic_fetch_add(&counter, 1)) < 0) {
             *name_out = NULL;
             errno = ENOMEM;
             return -1;
         }
-        fd = open(*name_out, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-        if (fd < 0 && errno == EEXIST)
-            free(*name_out);
-    } while (fd < 0 && errno == EEXIST);
-    return fd;
+        const int fd = open(*name_out, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+        free(*name_out);
+    }
 }
 
 /* Tries a file beside target that is gone at once. */

@@ -270,19 +270,20 @@ static void prepare_search(const indexing *self, const cir_model *model)
     cir_index_close(index);
 }
 
-static int update(indexing *self, cir_update_options *options)
+static int update(indexing *self, const cir_update_options *options)
 {
     cir__progress progress;
     cir_error err;
     cir_update_progress result;
-    options->watch = watch;
-    options->watch_context = &progress;
+    cir_update_options watched = *options;
+    watched.watch = watch;
+    watched.watch_context = &progress;
     cir__session_catch_interrupts();
     cir__progress_init(&progress, self->arguments, "indexing");
     const double started = progress.started; /* coding starts the progress anew */
     cir_status updated = cir_index_update_models(self->index_path, self->paths, self->n_paths,
                                                  (const cir_model *const *)self->models, self->n_models,
-                                                 self->pool, options, &result, &err);
+                                                 self->pool, &watched, &result, &err);
     cir__progress_clear(&progress);
     if (updated != CIR_OK)
         return cir__session_fail(&err);

@@ -47,9 +47,12 @@ static int try_allowed(int fd)
     if (large == NULL)
         return 1;
     memset(large, 1, (size_t)64 << 20);
-    large = realloc(large, (size_t)80 << 20);
-    if (large == NULL)
+    uint8_t *const larger = realloc(large, (size_t)80 << 20);
+    if (larger == NULL) {
+        free(large);
         return 2;
+    }
+    large = larger;
     if (pthread_create(&thread, NULL, touch, large) != 0)
         return 3;
     pthread_join(thread, &result);

@@ -26,7 +26,7 @@ VALUES(components, "10", "25", "50", "100", "150", "200", "250", "300", "400", "
 
 #define SWEPT(key, is_of_basic, values)                                                                      \
     {                                                                                                        \
-        key, is_of_basic, values, sizeof values / sizeof values[0]                                           \
+        key, is_of_basic, values, sizeof(values) / sizeof((values)[0])                                       \
     }
 static const swept table[] = {
     SWEPT("weight", false, weights),

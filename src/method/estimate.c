@@ -29,12 +29,12 @@ static double minimum_of(const double *sums, const double *squares, size_t n_row
 static cir_status estimate_one(const float *left, size_t n_left, const float *images, size_t n_images,
                                size_t dim, cir_pool *pool, double *minimum_out, cir_error *err)
 {
-    double *const sums = cir__new(n_left, 2 * sizeof *sums), *const squares = sums + n_left;
-    cir_status status = CIR_OK;
+    double *const sums = cir__new(n_left, 2 * sizeof *sums);
 
     if (sums == NULL)
         return cir__fail_memory(err, "similarities of a sample");
-    status = cir__pairs_sum(left, n_left, images, n_images, dim, pool, sums, squares, err);
+    double *const squares = sums + n_left;
+    cir_status status = cir__pairs_sum(left, n_left, images, n_images, dim, pool, sums, squares, err);
     for (size_t r = 0; r < n_left && status == CIR_OK; r++)
         if (!isfinite(squares[r]))
             status =

@@ -114,7 +114,7 @@ static void test_layouts(void **state)
         size_t n;
         bool is_plain;
     } cases[] = {
-#define HEAD(text, good) {text, sizeof text - 1, good}
+#define HEAD(text, good) {text, sizeof(text) - 1, good}
         HEAD("GET / HTTP/1.1\r\n\r\n", true),
         HEAD("GET / HTTP/1.1\r\nHost: a\r\n\r\n", true),
         HEAD("GET / HTTP/1.1\r\nHost:a\r\nX: \t y \r\nZ:\r\n\r\n", true),
