@@ -50,6 +50,11 @@ def update(cir, photos, index, *more):
     (["encode", "-o", "x.npy"], "either --images"),
     (["encode", "--texts", "/dev/null", "-o", "x.npy", "--precision", "f16"], "none of auto, f32, bf16, int8"),
     (["eval"], "DATASET"),
+    (["search", "x.cir", "-t", "dog", "-t", "cat"], '--text is given twice, as "dog" and "cat"'),
+    (["search", "x.cir", "-i", "1", "--image", "2"], "--image is given twice"),
+    (["search", "x.cir", "-t", "dog", "-k", "3", "-k", "4"], "twice"),
+    (["serve", "x.cir", "--port", "1", "--port", "2"], "--port is given twice"),
+    (["index", "photos", "-o", "x.cir", "-o", "y.cir"], "--output is given twice"),
     (["frobnicate"], "no such command"),
 ])
 def test_wrong_usage_is_told_and_leaves_with_2(cir, arguments, says):

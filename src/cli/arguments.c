@@ -85,6 +85,13 @@ static const cir__flag *find_letter(const cir__command *command, size_t n, int l
     return NULL;
 }
 
+static bool may_repeat(const cir__flag *flag)
+{
+    static const char mark[] = " ...";
+    size_t length = flag->value != NULL ? strlen(flag->value) : 0;
+    return length >= sizeof mark && strcmp(flag->value + length - (sizeof mark - 1), mark) == 0;
+}
+
 cir__arguments *cir__arguments_parse(const cir__command *command, int argc, char **argv, int *status_out)
 {
     *status_out = CIR__USAGE;
@@ -115,6 +122,12 @@ cir__arguments *cir__arguments_parse(const cir__command *command, int argc, char
         }
         const cir__flag *flag = option >= FIRST_LONG ? flag_at(command, (size_t)(option - FIRST_LONG))
                                                      : find_letter(command, n, option);
+        if (flag->value != NULL && !may_repeat(flag) && cir__arguments_has(arguments, flag->name)) {
+            is_understood = false;
+            (void)cir__arguments_refuse(arguments, "--%s is given twice, as \"%s\" and \"%s\"; give it once",
+                                        flag->name, cir__arguments_get(arguments, flag->name), optarg);
+            goto done;
+        }
         arguments->given[arguments->n_given++] = (given){flag->name, flag->value != NULL ? optarg : ""};
     }
     arguments->operands = (const char *const *)(argv + optind);
@@ -201,7 +214,7 @@ void cir__command_print_help(const cir__command *command)
             snprintf(letter, sizeof letter, "-%c, ", flag->letter);
         snprintf(names, sizeof names, "%s--%s%s%s", letter, flag->name, flag->value != NULL ? " " : "",
                  flag->value != NULL ? flag->value : "");
-        printf("  %-28s %s\n", names, flag->help);
+        printf("  %-28s %s%s\n", names, flag->help, may_repeat(flag) ? "; may be repeated" : "");
     }
     if (command->notes != NULL)
         printf("\n%s", command->notes);

@@ -8,7 +8,8 @@
 /* Exit statuses of the program. */
 enum { CIR__DONE = 0, CIR__FAILED = 1, CIR__USAGE = 2 };
 
-/* One option. value: the placeholder of what it takes, NULL for a switch. */
+/* One option. value: the placeholder of what it takes, NULL for a switch; one that ends in " ..." may be
+ * given more than once, any other value given twice is refused. */
 typedef struct cir__flag {
     const char *name;
     char letter; /* 0: only the long form */
@@ -37,7 +38,7 @@ void cir__arguments_free(cir__arguments *arguments);
 /* Was it given? */
 bool cir__arguments_has(const cir__arguments *arguments, const char *flag);
 
-/* The last value given for a flag, or NULL. */
+/* The value given for a flag, or NULL; of one that repeats, the last. */
 const char *cir__arguments_get(const cir__arguments *arguments, const char *flag);
 
 /* Walks through all values given for a flag in their order: *i starts at 0; NULL at the end. */

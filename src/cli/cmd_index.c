@@ -17,8 +17,7 @@
 
 static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
-    {"model", 0, "MODEL",
-     "a model's folder or name, or \"demo\"; may be repeated (default: the index' own, else demo)"},
+    {"model", 0, "MODEL ...", "a model's folder or name, or \"demo\" (default: the index' own, else demo)"},
     {"precision", 0, "f32|bf16|int8",
      "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
     {"batch", 0, "N", "pictures encoded together (default 16)"},
@@ -30,13 +29,11 @@ static const cir__flag flags[] = {
     {"no-exif-rotation", 0, NULL, "leave EXIF orientations unapplied, as the reference code does"},
     {"retry-failed", 0, NULL, "try again what could not be read and has not changed since"},
     {"reread", 0, NULL, "read every photo again, whatever its size and dates say"},
-    {"forget", 0, "PATH",
-     "take a folder or photo and all that is known of it out of the index, and leave it out from now on; may "
-     "be "
-     "repeated"},
-    {"exclude", 0, "GLOB",
-     "leave out what is named so, or lies so below PATH where GLOB holds a slash; may be repeated; kept for "
-     "later updates ('' keeps none)"},
+    {"forget", 0, "PATH ...",
+     "take a folder or photo and all that is known of it out of the index, and leave it out from now on"},
+    {"exclude", 0, "GLOB ...",
+     "leave out what is named so, or lies so below PATH where GLOB holds a slash; kept for later updates ('' "
+     "keeps none)"},
     {"hidden", 0, NULL, "take in hidden folders, thumbnails and trash, too; kept for later updates"},
     {"no-hidden", 0, NULL, "leave them out again"},
     {"json", 0, NULL, "print what was done as JSON"},

@@ -16,7 +16,7 @@ static const cir__flag flags[] = {
     {"k", 'k', "N", "how many answers (default 20)"},
     {"method", 'm', "METHOD",
      "basic- (default), basic, text, image, sum, product, weicom, freedom-, freedom"},
-    {"set", 's', "KEY=VALUE", "change a setting of the method; may be repeated"},
+    {"set", 's', "KEY=VALUE ...", "change a setting of the method"},
     {"recall", 0, "N|exact",
      "with compact codes, the share of the exact answers aimed at, 0.5 to 1 (default 0.99)"},
     {"explain", 'e', NULL, "add each answer's rank by image alone and by text alone"},

@@ -11,7 +11,7 @@ static const cir__flag flags[] = {
     {"address", 0, "ADDRESS", "where to listen (default 127.0.0.1; others need a token)"},
     {"port", 0, "N", "which port (default 8080; 0: any that is free)"},
     {"token-file", 0, "FILE", "a file, yours alone, with the word that clients must send"},
-    {"host", 0, "NAME", "a name the server goes by, as behind a proxy; may be repeated"},
+    {"host", 0, "NAME ...", "a name the server goes by, as behind a proxy"},
     {"base-path", 0, "PATH", "where a proxy puts the server, as in /photos"},
     {"tls-certificate", 0, "FILE", "serve HTTPS with this certificate (PEM)"},
     {"tls-key", 0, "FILE", "and this key"},
