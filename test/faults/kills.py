@@ -1,12 +1,15 @@
 """`kill -9` at random moments: the index opens, holds what was committed, and the next run ends the work."""
 import json
 import random
+import shutil
 import signal
 import subprocess
+import threading
 import time
 
 from commands import N_PHOTOS, Scene
-from harness import CIR, Counts, print_table, run, temporary_folder
+from harness import CIR, Control, Counts, print_table, run, temporary_folder
+from serve import Server
 
 
 def _kill(scene, arguments, after_s):
@@ -44,6 +47,46 @@ def _try(scene, name, arguments, n_before, n_after, is_repair, after_s, counts):
     counts.add("no harm" if lost is None else "wrong", f"{' '.join(arguments)} after {after_s:.3f} s: {lost}")
 
 
+def _ask_until(server, is_over):
+    bodies = [json.dumps({"text": f"a photo of thing {i}", "image": {"id": i}}) for i in range(4)]
+    while not is_over.is_set():
+        for body in bodies:
+            if server.ask("POST", "/v1/search", body, {"Content-Type": "application/json"}) is None:
+                return
+
+
+def _try_serving(scene, control, after_s, counts):
+    """Kills a server that updates its index while three clients search it."""
+    scene.copy("photos.cir", "served.cir")
+    for i in range(N_PHOTOS):
+        shutil.copy(scene.folder / "more" / f"more{i:02}.jpg", scene.folder / "photos" / f"new{i:02}.jpg")
+    server = Server(scene, control)
+    is_over = threading.Event()
+    clients = [threading.Thread(target=_ask_until, args=(server, is_over)) for _ in range(3)]
+    for client in clients:
+        client.start()
+    try:
+        server.ask("POST", "/v1/index/update")
+        time.sleep(after_s)
+        server.process.kill()
+        server.process.wait()
+    finally:
+        is_over.set()
+        for client in clients:
+            client.join()
+    n_ready = _n_ready(scene, "served.cir")
+    lost = None if n_ready is not None and n_ready >= N_PHOTOS else f"{n_ready} photos of {N_PHOTOS} are left"
+    last = run(["index", "served.cir", "-q"], scene.folder)
+    if lost is None and last.status != 0:
+        lost = f"the next run fails: {last.err[-300:]!r}"
+    checked = run(["check", "served.cir"], scene.folder)
+    if lost is None and (checked.status != 0 or _n_ready(scene, "served.cir") != 2 * N_PHOTOS):
+        lost = f"not well afterwards: {checked.out[-300:]!r}{checked.err[-300:]!r}"
+    for i in range(N_PHOTOS):
+        (scene.folder / "photos" / f"new{i:02}.jpg").unlink()
+    counts.add("no harm" if lost is None else "wrong", f"serve, killed {after_s:.3f} s after its update began: {lost}")
+
+
 def try_kills(n_each, seed):
     """Returns whether nothing was lost."""
     rows = []
@@ -67,4 +110,9 @@ def try_kills(n_each, seed):
                 _try(scene, index, arguments, n_before, n_after, name == "check --repair",
                      draw.uniform(0.01, whole_s), counts)
             rows.append((name, counts))
+        counts = Counts()
+        draw = random.Random(f"{seed} serve")
+        for _ in range(n_each):
+            _try_serving(scene, Control(scene.folder), draw.uniform(0, 0.7), counts)
+        rows.append(("serve, updating", counts))
     return print_table("kill -9", rows)
