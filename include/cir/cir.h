@@ -4,7 +4,12 @@
  * In order of the data: image.h (files → pixels), decoder.h (by whom, and with how much memory), model.h
  * (pixels, texts → features), index.h (features kept), search.h (linear queries → best rows), method.h (photo
  * + words → linear query), eval.h (methods measured), experiment.h (the paper's experiments). status.h holds
- * the errors, pool.h the threads. */
+ * the errors, pool.h the threads.
+ *
+ * The library is a guest in its host's process: it changes no umask, signal handler, locale, folder, rounding
+ * or environment, prints nothing, and does not exit. What libraries that it uses have one of for the process,
+ * and what of that is touched, is told in image.h (libvips, GLib's log), pool.h (threads, OpenBLAS) and
+ * index.h (SQLite). */
 #ifndef CIR_CIR_H
 #define CIR_CIR_H
 

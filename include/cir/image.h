@@ -1,6 +1,20 @@
 /* Photos as pixels: decoding, orientation, conversion to RGB, resampling.
  *
- * All functions are thread-safe; each call owns its scratch. */
+ * All functions are thread-safe; each call owns its scratch.
+ *
+ * Pictures are decoded and written by libvips, of which a process has one. It is started by the first call
+ * that needs it, unless the host has; a host that uses it from several threads starts it itself, before. Its
+ * settings stay as the host has them: concurrency (more of it takes more memory a picture, which is counted),
+ * cache, errors, blocked loaders (a blocked kind is not read).
+ *
+ * For some things libvips knows no smaller scope than the process. While a picture is decoded or written, it
+ * keeps no text of errors, and no crops, casts and loaded buffers in its cache, whosever they are. And unless
+ * the host has started libvips before, a handler of GLib's log for the domain "VIPS" stays: it drops what
+ * codecs say about pictures of the library's, and hands everything else on to GLib's default handler; a
+ * handler that the host sets later goes before it. If the host has started libvips before, what codecs say is
+ * in the host's log.
+ *
+ * A host that wants none of this decodes in another process: decoder.h. */
 #ifndef CIR_IMAGE_H
 #define CIR_IMAGE_H
 

@@ -1,5 +1,16 @@
 /* The threads that the library's calls may use. The caller makes a pool and hands it to every call that can
- * use it. */
+ * use it.
+ *
+ * Some calls start threads beside those of a pool. cir_index_update and cir_index_update_models decode on as
+ * many more as the pool has (one without a pool) and look for files on one; cir_search_find reads features
+ * from the disk on up to three more, where an index has compact codes. These have ended when the call
+ * returns. Whatever decodes or writes pictures may start threads of libvips' and of codecs', of which libvips
+ * may keep some. None of all these changes what signals are blocked: it is as in the calling thread.
+ *
+ * OpenBLAS, where it has threads of its own, is set to one while a call computes with it (what fits a
+ * composer, and evaluation), and then back to the host's number: that number is one for the process, so that
+ * the host's products are computed by one thread meanwhile, and a number that it sets meanwhile may be lost.
+ */
 #ifndef CIR_POOL_H
 #define CIR_POOL_H
 
@@ -7,8 +18,9 @@
 
 #include "cir/status.h"
 
-/* A fixed set of threads. Wherever one is an argument, NULL means: the calling thread alone. Calls from
- * several threads at once are allowed and take turns. Results never depend on the number of threads. */
+/* A fixed set of threads. Wherever one is an argument, NULL means: the calling thread alone, but for the
+ * above. Calls from several threads at once are allowed and take turns. Results never depend on the number of
+ * threads. */
 typedef struct cir_pool cir_pool;
 
 /* Starts n_threads threads (the caller's counts as one of them); 0 means one for each processor that this

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -142,6 +143,34 @@ static void test_pool_runs_each_task_once(void **state)
     assert_null(pool);
 }
 
+/* Comes before the C library's: to ask for the umask is to change it, for all threads. */
+static int n_umask;
+mode_t umask(mode_t mask)
+{
+    n_umask++;
+    return (mode_t)syscall(SYS_umask, mask);
+}
+
+static void test_new_files_have_the_mode_that_files_get(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/cir-base-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char *path = cir__path_join(folder, "file");
+    struct stat facts;
+    const mode_t before = umask(027);
+    n_umask = 0;
+    assert_int_equal(cir__file_replace(path, "text", 4, NULL), CIR_OK);
+    assert_int_equal(n_umask, 0);
+    assert_int_equal(stat(path, &facts), 0);
+    assert_int_equal(facts.st_mode & 0777, 0640);
+    (void)umask(before);
+    unlink(path);
+    rmdir(folder);
+    assert_int_not_equal(access(folder, F_OK), 0);
+    free(path);
+}
+
 static void test_files_are_replaced_and_mapped(void **state)
 {
     (void)state;
@@ -204,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_large_blocks_ask_for_huge_pages),
         cmocka_unit_test(test_pool_runs_each_task_once),
         cmocka_unit_test(test_files_are_replaced_and_mapped),
+        cmocka_unit_test(test_new_files_have_the_mode_that_files_get),
         cmocka_unit_test(test_hash_does_not_depend_on_the_cuts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,9 +76,9 @@ static cir_status place_find(const char *path, const char *what, place *at, cir_
     return at->target != NULL ? CIR_OK : fail_to_write(err, errno, path, what);
 }
 
-/* A new file beside the target, for a while: its descriptor, or −1 with errno set. Free *name_out.
- * Opened and not made by mkstemp, so that the system gives it the mode that files get here. */
-static int temporary_open(const char *target, char **name_out)
+/* Opened and not made by mkstemp, so that the system gives it the mode that files get here: to ask for the
+ * umask is to change it, for all threads. */
+int cir__temporary_open(const char *target, char **name_out)
 {
     static atomic_uint counter;
     for (;;) {
@@ -89,9 +89,14 @@ static int temporary_open(const char *target, char **name_out)
             return -1;
         }
         const int fd = open(*name_out, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-        if (fd >= 0 || errno != EEXIST)
+        if (fd >= 0)
             return fd;
+        const int failure = errno;
         free(*name_out);
+        *name_out = NULL;
+        errno = failure;
+        if (failure != EEXIST)
+            return -1;
     }
 }
 
@@ -100,7 +105,7 @@ static cir_status try(const char *target, const char *path, const char *what, ci
 {
     char *temporary = NULL;
     cir_status status = CIR_OK;
-    const int fd = temporary_open(target, &temporary);
+    const int fd = cir__temporary_open(target, &temporary);
     if (fd < 0) {
         status = fail_to_write(err, errno, path, what);
     } else {
@@ -155,7 +160,7 @@ static cir_status replace(const place *at, cir__destination_fill *fill, void *co
 {
     cir_status status = CIR_OK;
     char *temporary = NULL;
-    const int fd = temporary_open(at->target, &temporary);
+    const int fd = cir__temporary_open(at->target, &temporary);
     if (fd < 0) {
         status = fail_to_write(err, errno, at->path, at->what);
         free(temporary);

@@ -19,6 +19,10 @@ CIR_MUST_CHECK cir_status cir__destination_check(const char *path, const char *w
 /* The same for a folder of files, which is made where it is missing; its parent is not. */
 CIR_MUST_CHECK cir_status cir__destination_check_folder(const char *path, const char *what, cir_error *err);
 
+/* Makes a new file beside the target, with the mode that new files get, for writing: its descriptor, or −1
+ * with errno set and *name_out NULL. Free *name_out. */
+int cir__temporary_open(const char *target, char **name_out);
+
 /* Writes everything into file; false where that fails, with errno set. */
 typedef bool cir__destination_fill(FILE *file, void *context);
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/destination.h"
 #include "base/error.h"
 #include "base/mapped.h"
 #include "base/memory.h"
@@ -196,22 +197,12 @@ cir_status cir__folder_sync(const char *path, cir_error *err)
 
 cir_status cir__file_replace(const char *path, const void *bytes, size_t size, cir_error *err)
 {
-    size_t length = strlen(path);
-    char *temporary = malloc(length + sizeof ".XXXXXX");
-    if (temporary == NULL)
-        return cir__fail_memory(err, path);
-    memcpy(temporary, path, length);
-    memcpy(temporary + length, ".XXXXXX", sizeof ".XXXXXX");
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0) {
-        cir_status status = cir__fail_errno(err, errno, "%s: cannot be written", path);
-        free(temporary);
-        return status;
-    }
+    char *temporary;
+    int fd = cir__temporary_open(path, &temporary);
+    if (fd < 0)
+        return cir__fail_errno(err, errno, "%s: cannot be written", path);
     cir_status status = cir__file_write_at(fd, bytes, size, 0, path, err);
-    mode_t mask = umask(0);
-    (void)umask(mask);
-    if (status == CIR_OK && (fchmod(fd, 0666 & ~mask) != 0 || fsync(fd) != 0))
+    if (status == CIR_OK && fsync(fd) != 0)
         status = cir__fail_errno(err, errno, "%s: cannot be written", path);
     if (close(fd) != 0 && status == CIR_OK)
         status = cir__fail_errno(err, errno, "%s: cannot be written", path);

@@ -116,19 +116,21 @@ struct timespec cir__decode_process_after(size_t n_seconds)
 }
 
 /* Of the environment a worker gets what loading the program takes: no secrets. And libraries are to start no
- * threads of their own in it. [*n + 1], free() the array alone. */
+ * threads of their own in it, nor to look at kinds that nobody has tested on hostile files. [*n + 1], free()
+ * the array alone. */
 static char **make_environment(void)
 {
     static const char *const wanted[] = {"LD_LIBRARY_PATH=", "LD_PRELOAD=",   "ASAN_OPTIONS=",
                                          "UBSAN_OPTIONS=",   "TSAN_OPTIONS=", "LSAN_OPTIONS="};
-    static char single[] = "OMP_NUM_THREADS=1", single_too[] = "OPENBLAS_NUM_THREADS=1";
-    enum { N_WANTED = sizeof wanted / sizeof wanted[0] };
-    char **list = calloc(N_WANTED + 3, sizeof *list);
+    static char set[][24] = {"OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "VIPS_CONCURRENCY=1",
+                             "VIPS_BLOCK_UNTRUSTED=1"};
+    enum { N_WANTED = sizeof wanted / sizeof wanted[0], N_SET = sizeof set / sizeof set[0] };
+    char **list = calloc(N_SET + N_WANTED + 1, sizeof *list);
     size_t n = 0;
     if (list == NULL)
         return NULL;
-    list[n++] = single;
-    list[n++] = single_too;
+    for (size_t i = 0; i < N_SET; i++)
+        list[n++] = set[i];
     for (size_t i = 0; i < N_WANTED; i++)
         for (char **variable = environ; *variable != NULL; variable++)
             if (strncmp(*variable, wanted[i], strlen(wanted[i])) == 0) {

@@ -83,11 +83,19 @@ static int flush_answers(int status)
     return status;
 }
 
+/* libvips' settings are the process', so the library leaves them alone and the program makes them. */
+static void set_up_libraries(void)
+{
+    (void)setenv("VIPS_CONCURRENCY", "1", 1); /* every core is busy with pictures of its own */
+    (void)setenv("VIPS_BLOCK_UNTRUSTED", "1", 1);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, CIR__DECODE_WORKER) == 0)
         return cir__decode_worker_run(argc - 1, argv + 1);
+    set_up_libraries();
     cir__shortage_prepare();
     cir__bus_error_catch();
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {

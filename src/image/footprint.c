@@ -13,12 +13,14 @@
 
 enum {
     RGB = 3,
-    STRIP_ROWS = 1024, /* what libvips keeps of rows that were read in order: about 700 */
-    COEFFICIENT = 2,   /* bytes of one of a JPEG's, of which there are as many as samples, or fewer */
-    WEBP_BYTES = 28,   /* a pixel: picture, rows, frame, canvas, codec's own */
-    GIF_BYTES = 8,     /* canvas and frame of four bytes each */
-    HEIF_PELS = 5,     /* planes of the codec, its reference, planes and rows of libheif, libvips' own */
-    TILE_ROWS = 3,     /* rows of tiles, that are read and kept */
+    STRIP_ROWS = 1024, /* what libvips keeps of rows that were read in order: about 700 … */
+    GROUP_ROWS = 128,  /* … in four groups, which grow with the threads that libvips is set to */
+    N_GROUPS = 4,
+    COEFFICIENT = 2, /* bytes of one of a JPEG's, of which there are as many as samples, or fewer */
+    WEBP_BYTES = 28, /* a pixel: picture, rows, frame, canvas, codec's own */
+    GIF_BYTES = 8,   /* canvas and frame of four bytes each */
+    HEIF_PELS = 5,   /* planes of the codec, its reference, planes and rows of libheif, libvips' own */
+    TILE_ROWS = 3,   /* rows of tiles, that are read and kept */
     FIXED_BYTES = 4 << 20
 };
 
@@ -51,6 +53,13 @@ static size_t find_tag(const cir__weighed *picture, uint16_t tag)
     return value < INT32_MAX ? (size_t)value : INT32_MAX;
 }
 
+static size_t count_kept_rows(VipsImage *image)
+{
+    int tile_width, tile_height, group_rows;
+    vips_get_tile_size(image, &tile_width, &tile_height, &group_rows);
+    return STRIP_ROWS + (group_rows > GROUP_ROWS ? N_GROUPS * (size_t)(group_rows - GROUP_ROWS) : 0);
+}
+
 size_t cir__footprint_estimate(const cir__weighed *picture)
 {
     VipsImage *image = picture->image;
@@ -63,7 +72,7 @@ size_t cir__footprint_estimate(const cir__weighed *picture)
     const size_t scale = picture->shrink * picture->shrink;
     const size_t n_px = picture->n_px > width * height ? picture->n_px : width * height;
     size_t n_bytes = FIXED_BYTES + RGB * (n_px / scale);
-    size_t rows = smaller(height / picture->shrink + 1, STRIP_ROWS);
+    size_t rows = smaller(height / picture->shrink + 1, count_kept_rows(image));
     switch (picture->kind) {
     case CIR__KIND_JPEG:
         if (has_scans(image))

@@ -34,6 +34,9 @@ cir_status cir_image_format_jpeg(const cir_image *image, int quality, uint8_t **
         vips_image_new_from_memory(image->rgb, image->width_px * image->height_px * 3, (int)image->width_px,
                                    (int)image->height_px, 3, VIPS_FORMAT_UCHAR);
     uint8_t *bytes = NULL;
+    /* The caller's pool keeps every core busy already. */
+    if (pixels != NULL)
+        vips_image_set_int(pixels, VIPS_META_CONCURRENCY, 1);
     if (pixels == NULL ||
         vips_jpegsave_buffer(pixels, &jpeg, &size, "Q", quality, "strip", TRUE, NULL) != 0) {
         status = cir__fail_memory(err, "picture as JPEG");

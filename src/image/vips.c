@@ -15,36 +15,68 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool is_started;
+static size_t n_inside; /* pieces of work under way */
 
-static void ignore_log(const char *domain, GLogLevelFlags level, const char *message, void *data)
+static _Thread_local bool is_inside; /* between cir__vips_start and cir__vips_leave */
+
+/* What codecs grumble about in a picture of ours is told nobody; what others do is as without this. */
+static void log_of_others(const char *domain, GLogLevelFlags level, const char *message, void *data)
 {
-    (void)domain;
-    (void)level;
-    (void)message;
-    (void)data;
+    if (!is_inside)
+        g_log_default_handler(domain, level, message, data);
 }
 
+/* Loaders, and what they wrap pictures in. In libvips' cache they would hold rows
+ * of pictures that are done, in the place of the host's own, though nobody can ask for them again: each has
+ * an input of its own. */
+static const char *const uncached[] = {"VipsSequential",
+                                       "VipsLineCache",
+                                       "VipsTileCache",
+                                       "VipsExtractArea",
+                                       "VipsCrop", /* which takes on what that is set to when first used */
+                                       "VipsCast",
+                                       "VipsForeignLoadJpegBuffer",
+                                       "VipsForeignLoadPngBuffer",
+                                       "VipsForeignLoadWebpBuffer",
+                                       "VipsForeignLoadTiffBuffer",
+                                       "VipsForeignLoadNsgifBuffer",
+                                       "VipsForeignLoadHeifBuffer"};
+enum { N_UNCACHED = sizeof uncached / sizeof uncached[0] };
+static VipsOperationClass *classes[N_UNCACHED]; /* NULL: not in this libvips, or never cached */
+
+static void find_classes(void)
+{
+    for (size_t i = 0; i < N_UNCACHED; i++) {
+        const GType type = g_type_from_name(uncached[i]);
+        VipsOperationClass *class = type != 0 ? g_type_class_ref(type) : NULL; /* never unloaded */
+        classes[i] = class != NULL && (class->flags & VIPS_OPERATION_NOCACHE) == 0 ? class : NULL;
+    }
+}
+
+/* Only while there is work here: libvips knows no smaller scope than the class. */
+static void keep_out_of_cache(bool keeps_out)
+{
+    for (size_t i = 0; i < N_UNCACHED; i++)
+        if (classes[i] != NULL && keeps_out)
+            classes[i]->flags |= VIPS_OPERATION_NOCACHE;
+        else if (classes[i] != NULL)
+            classes[i]->flags &= ~(unsigned)VIPS_OPERATION_NOCACHE;
+}
+
+/* Nothing else of libvips' is set: concurrency, cache, blocked loaders and errors are the host's. A picture
+ * never reaches PDF, SVG or ImageMagick, as loaders are called by name. */
 static void start(void)
 {
-    static const char *const wanted[] = {"VipsForeignLoadJpeg",  "VipsForeignLoadPng",
-                                         "VipsForeignLoadWebp",  "VipsForeignLoadTiff",
-                                         "VipsForeignLoadNsgif", "VipsForeignLoadHeif"};
+    const bool is_first = g_type_from_name("VipsImage") == 0;
     if (VIPS_INIT("cir") != 0) {
         vips_error_clear();
         return;
     }
-    /* The caller's pool already keeps every core busy with pictures. */
-    vips_concurrency_set(1);
-    /* The cache would keep operations whose bytes have long been freed. */
-    vips_cache_set_max(0);
-    /* Loaders are called by name, so these only make sure: a picture must never reach PDF, SVG or
-     * ImageMagick. */
-    vips_block_untrusted_set(TRUE);
-    vips_operation_block_set("VipsForeignLoad", TRUE);
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-        vips_operation_block_set(wanted[i], FALSE);
-    /* libvips writes what the codecs grumble about to standard error; a library does not print. */
-    g_log_set_handler("VIPS", G_LOG_LEVEL_MASK, ignore_log, NULL);
+    find_classes();
+    /* A library does not print. Who has started libvips before has the say on its log; who does later may set
+     * a handler too, which then goes before this one. */
+    if (is_first)
+        g_log_set_handler("VIPS", G_LOG_LEVEL_MASK, log_of_others, NULL);
     is_started = true;
 }
 
@@ -58,16 +90,25 @@ cir_status cir__vips_start(cir_error *err)
     if (!is_started && has_room)
         start();
     const bool is_ready = is_started;
+    if (is_ready && has_room && n_inside++ == 0)
+        keep_out_of_cache(true);
     pthread_mutex_unlock(&lock);
     if (!has_room)
         return cir__fail_memory(err, "decoding");
     if (!is_ready)
         return cir__fail(err, CIR_UNSUPPORTED, "libvips: does not start; reinstall it (Debian: libvips42)");
+    /* Its text of errors is one for the process, and may hold the host's. */
+    vips_error_freeze();
+    is_inside = true;
     return CIR_OK;
 }
 
 void cir__vips_leave(void)
 {
-    vips_error_clear();
-    vips_thread_shutdown();
+    is_inside = false;
+    vips_error_thaw();
+    pthread_mutex_lock(&lock);
+    if (--n_inside == 0)
+        keep_out_of_cache(false);
+    pthread_mutex_unlock(&lock);
 }

@@ -1,16 +1,18 @@
-/* Starting libvips once for the process, and keeping it to what is wanted of it. */
+/* Starting libvips once for the process, and being a guest in it: its settings are left as they are, see
+ * image.h. */
 #ifndef CIR_IMAGE_VIPS_H
 #define CIR_IMAGE_VIPS_H
 
 #include "cir/status.h"
 
-/* Call before each piece of work with libvips; cheap after the first time. Thread-safe. Errors:
+/* Call before each piece of work with libvips, of which it then keeps no errors; cheap after the first time.
+ * Thread-safe. Errors:
  * CIR_UNSUPPORTED (libvips does not start), CIR_NO_MEMORY (it would not get what it needs, and end the
  * process). */
 CIR_MUST_CHECK cir_status cir__vips_start(cir_error *err);
 
-/* Call after a piece of work on the thread that did it: drops libvips' memory for this thread and its errors.
- */
+/* Call after a piece of work on the thread that did it, once for each start that succeeded: libvips keeps
+ * texts of errors again. */
 void cir__vips_leave(void);
 
 #endif

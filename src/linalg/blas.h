@@ -12,13 +12,14 @@
 #include "cir/status.h"
 
 /* To be called, and to succeed, before any other function here. The first call has OpenBLAS take its first
- * buffer, and sets it to one thread, for the whole process, as it has no smaller scope: the library cuts work
- * over its own pool, and OpenBLAS' results would otherwise depend on the number of its threads. Thread-safe.
+ * buffer. Thread-safe.
  * Errors: CIR_NO_MEMORY; a later call tries again. what: whom the message is about. */
 CIR_MUST_CHECK cir_status cir__blas_init(const char *what, cir_error *err);
 
 /* Around one call of a routine, on any thread: waits for a buffer that is free where there is no room for one
- * more. */
+ * more. In between OpenBLAS is at one thread, and where it has no smaller scope so is the process: the
+ * library cuts work over its own pool, and results would otherwise depend on the number of OpenBLAS' threads.
+ * The host's number is given back. */
 void cir__blas_enter(void);
 void cir__blas_leave(void);
 
