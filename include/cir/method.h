@@ -14,33 +14,117 @@
 #include "cir/search.h"
 #include "cir/status.h"
 
-#define CIR_METHOD_LIST(X)                                                                                   \
-    X(CIR_METHOD_BASIC_MINUS, "basic-", "BASIC without query expansion: the better one for instances")       \
-    X(CIR_METHOD_BASIC, "basic", "BASIC with query expansion")                                               \
-    X(CIR_METHOD_TEXT, "text", "similarity to the words alone")                                              \
-    X(CIR_METHOD_IMAGE, "image", "similarity to the photo alone")                                            \
-    X(CIR_METHOD_SUM, "sum", "sum of the two similarities")                                                  \
-    X(CIR_METHOD_PRODUCT, "product", "product of the two similarities, each at least 0")                     \
-    X(CIR_METHOD_WEICOM, "weicom", "WeiCom: sum of the two similarities' Gaussian percentiles")              \
-    X(CIR_METHOD_FREEDOM_MINUS, "freedom-", "FREEDOM without expansion: the photo in words, and the text")   \
-    X(CIR_METHOD_FREEDOM, "freedom", "FREEDOM: the photo and its nearest images in words, and the text")     \
-    X(CIR_METHOD_EXTERNAL, "external",                                                                       \
-      "composed features that were computed elsewhere; in cir_eval_run alone")
+/* What a method makes of one side of the query. */
+typedef enum cir_input {
+    CIR_INPUT_UNUSED,
+    CIR_INPUT_OPTIONAL, /* the other side alone is searched for without it */
+    CIR_INPUT_NEEDED
+} cir_input;
+
+/* What a method takes from the images nearest to the photo, where the setting expand asks for that. */
+typedef enum cir_expansion {
+    CIR_EXPANSION_NONE,    /* nothing: the setting changes nothing */
+    CIR_EXPANSION_FEATURE, /* their features, which are added to the photo's */
+    CIR_EXPANSION_WORDS    /* the words near them */
+} cir_expansion;
+
+/* Methods that are prepared and composed alike, the simplest first. */
+typedef enum cir_family {
+    CIR_FAMILY_BASELINE, /* the plain similarities */
+    CIR_FAMILY_WEICOM,
+    CIR_FAMILY_EXTERNAL,
+    CIR_FAMILY_FREEDOM,
+    CIR_FAMILY_BASIC,
+    CIR_N_FAMILIES
+} cir_family;
+
+/* Groups of settings, for what a method reads. */
+enum {
+    CIR_SETTINGS_SEARCH = 1 << 0,  /* how the rows are searched */
+    CIR_SETTINGS_WEIGHT = 1 << 1,  /* of the text in a weighted fusion */
+    CIR_SETTINGS_FREEDOM = 1 << 2, /* FREEDOM's own */
+    CIR_SETTINGS_BASIC = 1 << 3    /* BASIC's own */
+};
+
+/* What is known of a method beside its formulas. Filled by the library alone; later versions may add members
+ * at the end. */
+typedef struct cir_method_info {
+    const char *name;
+    const char *meaning; /* half a line */
+    cir_family family;
+    cir_input photo, words;
+    cir_expansion expansion;
+    bool expands;          /* the default of the setting expand */
+    bool contextualises;   /* joins the words with object terms, where the setting of that name asks for it */
+    bool words_need_photo; /* words have no feature without the photo: a model must be at hand with every
+                              query */
+    bool needs_spreads;    /* mean and deviation of both similarities over all rows that are searched */
+    bool needs_composed; /* features composed elsewhere, which come with a data set: for cir_eval_run alone */
+    cir_fusion_kind fusion;  /* of the two plain similarities; of CIR_FAMILY_BASELINE */
+    unsigned settings;       /* the groups it reads */
+    const char *composed_as; /* the method whose composers compose this one too, as the two differ in settings
+                                of a query alone; NULL: none */
+} cir_method_info;
+
+/* The table of methods, from which all is made that is known of them: command line, server and evaluation ask
+ * cir_method_get_info instead of knowing a method by its name. X(symbol, members of cir_method_info...) */
+#define CIR_METHOD_TABLE(X)                                                                                  \
+    X(CIR_METHOD_BASIC_MINUS, .name = "basic-",                                                              \
+      .meaning = "BASIC without query expansion: the better one for instances", .family = CIR_FAMILY_BASIC,  \
+      .photo = CIR_INPUT_OPTIONAL, .words = CIR_INPUT_OPTIONAL, .expansion = CIR_EXPANSION_FEATURE,          \
+      .contextualises = true, .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_BASIC)                          \
+    X(CIR_METHOD_BASIC, .name = "basic", .meaning = "BASIC with query expansion",                            \
+      .family = CIR_FAMILY_BASIC, .photo = CIR_INPUT_OPTIONAL, .words = CIR_INPUT_OPTIONAL,                  \
+      .expansion = CIR_EXPANSION_FEATURE, .expands = true, .contextualises = true,                           \
+      .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_BASIC, .composed_as = "basic-")                         \
+    X(CIR_METHOD_TEXT, .name = "text", .meaning = "similarity to the words alone",                           \
+      .family = CIR_FAMILY_BASELINE, .words = CIR_INPUT_NEEDED, .fusion = CIR_FUSE_TEXT,                     \
+      .settings = CIR_SETTINGS_SEARCH)                                                                       \
+    X(CIR_METHOD_IMAGE, .name = "image", .meaning = "similarity to the photo alone",                         \
+      .family = CIR_FAMILY_BASELINE, .photo = CIR_INPUT_NEEDED, .fusion = CIR_FUSE_IMAGE,                    \
+      .settings = CIR_SETTINGS_SEARCH)                                                                       \
+    X(CIR_METHOD_SUM, .name = "sum", .meaning = "sum of the two similarities",                               \
+      .family = CIR_FAMILY_BASELINE, .photo = CIR_INPUT_OPTIONAL, .words = CIR_INPUT_OPTIONAL,               \
+      .fusion = CIR_FUSE_SUM, .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_WEIGHT)                         \
+    X(CIR_METHOD_PRODUCT, .name = "product", .meaning = "product of the two similarities, each at least 0",  \
+      .family = CIR_FAMILY_BASELINE, .photo = CIR_INPUT_OPTIONAL, .words = CIR_INPUT_OPTIONAL,               \
+      .fusion = CIR_FUSE_PRODUCT, .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_WEIGHT)                     \
+    X(CIR_METHOD_WEICOM, .name = "weicom",                                                                   \
+      .meaning = "WeiCom: sum of the two similarities' Gaussian percentiles", .family = CIR_FAMILY_WEICOM,   \
+      .photo = CIR_INPUT_OPTIONAL, .words = CIR_INPUT_OPTIONAL, .needs_spreads = true,                       \
+      .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_WEIGHT)                                                 \
+    X(CIR_METHOD_FREEDOM_MINUS, .name = "freedom-",                                                          \
+      .meaning = "FREEDOM without expansion: the photo in words, and the text",                              \
+      .family = CIR_FAMILY_FREEDOM, .photo = CIR_INPUT_NEEDED, .words = CIR_INPUT_NEEDED,                    \
+      .expansion = CIR_EXPANSION_WORDS, .words_need_photo = true,                                            \
+      .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_FREEDOM)                                                \
+    X(CIR_METHOD_FREEDOM, .name = "freedom",                                                                 \
+      .meaning = "FREEDOM: the photo and its nearest images in words, and the text",                         \
+      .family = CIR_FAMILY_FREEDOM, .photo = CIR_INPUT_NEEDED, .words = CIR_INPUT_NEEDED,                    \
+      .expansion = CIR_EXPANSION_WORDS, .expands = true, .words_need_photo = true,                           \
+      .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_FREEDOM)                                                \
+    X(CIR_METHOD_EXTERNAL, .name = "external",                                                               \
+      .meaning = "composed features that were computed elsewhere; in cir_eval_run alone",                    \
+      .family = CIR_FAMILY_EXTERNAL, .needs_composed = true)
 
 typedef enum cir_method {
-#define CIR_METHOD_ENUM(symbol, name, meaning) symbol,
-    CIR_METHOD_LIST(CIR_METHOD_ENUM)
+#define CIR_METHOD_ENUM(symbol, ...) symbol,
+    CIR_METHOD_TABLE(CIR_METHOD_ENUM)
 #undef CIR_METHOD_ENUM
-        CIR_N_METHODS
+        CIR_N_METHODS,
+    CIR_METHOD_DEFAULT = CIR_METHOD_BASIC_MINUS /* of searches */
 } cir_method;
 
-CIR_API const char *cir_method_name(cir_method method);
-CIR_API const char *cir_method_meaning(cir_method method);
+/* A row of the table; lives for ever. NULL for a number that is no method's. */
+CIR_API const cir_method_info *cir_method_get_info(cir_method method);
+CIR_API const char *cir_method_name(cir_method method); /* "unknown" for a number that is no method's */
 /* CIR_ARGUMENT for an unknown name; the message lists the known ones. */
 CIR_MUST_CHECK CIR_API cir_status cir_method_parse(const char *name, cir_method *method_out, cir_error *err);
-/* The same of the methods that an index can be searched with: all but external. */
+/* The same of the methods that an index can be searched with: all but those that need composed features. */
 CIR_MUST_CHECK CIR_API cir_status cir_method_parse_of_search(const char *name, cir_method *method_out,
                                                              cir_error *err);
+/* All methods by family, the simplest first, as reports show them. */
+CIR_API void cir_method_list(cir_method methods_out[CIR_N_METHODS]);
 
 /* What min-normalisation divides by, where the settings do not give it. */
 typedef enum cir_minima_source {
@@ -100,11 +184,30 @@ CIR_API cir_search_options cir_settings_get_search(const cir_settings *settings)
 CIR_MUST_CHECK CIR_API cir_status cir_settings_set(cir_settings *settings, const char *key_value,
                                                    cir_error *err);
 
-/* Calls visit with every key, its value as text, and its description: for --help, --json and reports. Values
- * are such that cir_settings_set makes the same of them; minima that are not given are "auto" or "estimated",
- * an empty image_mean "auto". */
-typedef void cir_settings_visit(void *context, const char *key, const char *value, const char *description);
+/* What is known of a setting beside its value. Filled by the library alone; later versions may add members at
+ * the end. */
+typedef struct cir_setting_info {
+    const char *key;
+    const char *description;
+    unsigned groups;  /* CIR_SETTINGS_…: the methods that read one of them read it */
+    bool is_of_query; /* may change from query to query of one composer, see cir_composer_compose_features */
+    bool takes_file;  /* its value may name a file */
+} cir_setting_info;
+
+/* Calls visit with every setting and its value as text: for --help, --json and reports. Values are such that
+ * cir_settings_set makes the same of them; minima that are not given are "auto" or "estimated", an empty
+ * image_mean "auto". */
+typedef void cir_settings_visit(void *context, const cir_setting_info *setting, const char *value);
 CIR_API void cir_settings_list(const cir_settings *settings, cir_settings_visit *visit, void *context);
+
+/* Whether a method reads a setting; false for an unknown key. */
+CIR_API bool cir_setting_applies(const char *key, cir_method method);
+
+/* Whether a value of a setting names a file; false for an unknown key. */
+CIR_API bool cir_setting_names_file(const char *key, const char *value);
+
+/* Copies those that are of a query alone, which is_of_query names. */
+CIR_API void cir_settings_copy_of_query(cir_settings *settings, const cir_settings *from);
 
 /* A method made ready for one index and model: corpora encoded, projection and means computed or read from
  * the index' derived files (written there when possible, silently left out on read-only media). Immutable;
@@ -161,9 +264,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_composer_encode_text(const cir_composer *c
  * as the composer. */
 CIR_API const char *cir_composer_get_text_key(const cir_composer *composer);
 
-/* Composes from the words' feature [dim], or NULL for an image query. now: what lambda, weight, fuse, expand,
- * neighbours, beta, recall and codes are this time, the other settings stay the composer's; NULL: they stay
- * too. Errors: those of cir_composer_compose, CIR_ARGUMENT for FREEDOM. */
+/* Composes from the words' feature [dim], or NULL for an image query. now: what the settings of a query are
+ * this time (cir_settings_copy_of_query), the others stay the composer's; NULL: all stay. Errors: those of
+ * cir_composer_compose, CIR_ARGUMENT for FREEDOM. */
 CIR_MUST_CHECK CIR_API cir_status cir_composer_compose_features(const cir_composer *composer, cir_pool *pool,
                                                                 const float *image_feature,
                                                                 const float *text_feature,

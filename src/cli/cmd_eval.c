@@ -206,15 +206,11 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
 /* "basic-,product" or "all" into methods [CIR_N_METHODS]. */
 static int read_methods(const cir__arguments *arguments, cir_method *methods, size_t *n_out)
 {
-    static const cir_method all[] = {CIR_METHOD_TEXT,          CIR_METHOD_IMAGE,   CIR_METHOD_SUM,
-                                     CIR_METHOD_PRODUCT,       CIR_METHOD_WEICOM,  CIR_METHOD_EXTERNAL,
-                                     CIR_METHOD_FREEDOM_MINUS, CIR_METHOD_FREEDOM, CIR_METHOD_BASIC_MINUS,
-                                     CIR_METHOD_BASIC};
     const char *given = cir__arguments_get(arguments, "method");
     *n_out = 0;
     if (given == NULL || strcmp(given, "all") == 0) {
-        memcpy(methods, all, sizeof all);
-        *n_out = sizeof all / sizeof all[0];
+        cir_method_list(methods);
+        *n_out = CIR_N_METHODS;
         return CIR__DONE;
     }
     char names[256];

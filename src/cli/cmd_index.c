@@ -257,12 +257,11 @@ static void prepare_search(const indexing *self, const cir_model *model)
     cir_index *index = NULL;
     cir_composer *composer = NULL;
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_BASIC_MINUS);
+    cir_settings_init(&settings, CIR_METHOD_DEFAULT);
     if (cir__session_open_index(self->arguments, self->index_path, cir_model_get_info(model)->fingerprint,
                                 &index, NULL) == CIR_OK &&
         cir_index_get_info(index)->n_ready > 0 &&
-        cir_composer_new(index, model, self->pool, CIR_METHOD_BASIC_MINUS, &settings, &composer, NULL) ==
-            CIR_OK)
+        cir_composer_new(index, model, self->pool, CIR_METHOD_DEFAULT, &settings, &composer, NULL) == CIR_OK)
         cir_composer_free(composer);
     cir_index_close(index);
 }

@@ -355,17 +355,18 @@ static int run(const cir__arguments *arguments)
                                                     : "--text says nothing; give words, --image or both");
     if (!cir__arguments_count(arguments, "k", 1, 1000000000, &self.k))
         return CIR__USAGE;
-    int status = cir__session_read_settings(arguments, CIR_METHOD_BASIC_MINUS, &self.method, &self.settings);
+    int status = cir__session_read_settings(arguments, CIR_METHOD_DEFAULT, &self.method, &self.settings);
     if (status != CIR__DONE)
         return status;
     self.settings.forgets_texts = cir__arguments_has(arguments, "forget-texts");
     status = read_recall(&self);
     if (status != CIR__DONE)
         return status;
-    if ((self.method == CIR_METHOD_TEXT && self.text == NULL) ||
-        (self.method == CIR_METHOD_IMAGE && image == NULL))
-        return cir__arguments_refuse(arguments, "method %s needs --%s", cir_method_name(self.method),
-                                     cir_method_name(self.method));
+    const cir_method_info *method = cir_method_get_info(self.method);
+    const bool lacks_image = method->photo == CIR_INPUT_NEEDED && image == NULL;
+    if (lacks_image || (method->words == CIR_INPUT_NEEDED && self.text == NULL))
+        return cir__arguments_refuse(arguments, "method %s needs --%s", method->name,
+                                     lacks_image ? "image" : "text");
     status = cir__session_open_pool(arguments, &self.pool);
     self.mark = cir__session_seconds();
     if (status == CIR__DONE)

@@ -51,7 +51,7 @@ static int read_options(const cir__arguments *arguments, cir_ap_form ap, size_t 
     out->max_memory_bytes = mebibytes << 20;
     int status = read_sizes(arguments, sizes, &out->n_sizes);
     if (status == CIR__DONE)
-        status = cir__session_init_settings(arguments, CIR_METHOD_PRODUCT, NULL, &settings);
+        status = cir__session_init_settings(arguments, CIR_METHOD_DEFAULT, NULL, &settings);
     if (status == CIR__DONE)
         out->seed = settings.seed;
     return status;

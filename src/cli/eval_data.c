@@ -156,7 +156,7 @@ static int open_pictures(const cir__arguments *arguments, const cir_triplets_opt
     cir_error err;
 
     cir_settings settings;
-    int verified = cir__session_init_settings(arguments, CIR_METHOD_BASIC, NULL, &settings);
+    int verified = cir__session_init_settings(arguments, CIR_METHOD_DEFAULT, NULL, &settings);
     if (verified == CIR__DONE)
         verified = verify(arguments, folder, pool);
     if (verified != CIR__DONE)

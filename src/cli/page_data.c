@@ -347,11 +347,10 @@ static const char *fusion_name(cir_fusion_kind kind)
     }
 }
 
-static void put_setting(void *context, const char *key, const char *value, const char *description)
+static void put_setting(void *context, const cir_setting_info *setting, const char *value)
 {
-    (void)description;
     filling *to = context;
-    put(to->object, key, cir__json_text(value), &to->is_whole);
+    put(to->object, setting->key, cir__json_text(value), &to->is_whole);
 }
 
 json_t *cir__page_data_new(const cir__answer *answer, const cir_pool *pool)
@@ -364,7 +363,7 @@ json_t *cir__page_data_new(const cir__answer *answer, const cir_pool *pool)
     put(data, "model", cir__json_text(answer->model_name), &is_whole);
     put(data, "fingerprint", cir__json_text(answer->model_fingerprint), &is_whole);
     put(data, "method", cir__json_text(cir_method_name(answer->method)), &is_whole);
-    put(data, "method_meaning", cir__json_text(cir_method_meaning(answer->method)), &is_whole);
+    put(data, "method_meaning", cir__json_text(cir_method_get_info(answer->method)->meaning), &is_whole);
     if (answer->settings != NULL)
         cir_settings_list(answer->settings, put_setting, &settings);
     is_whole = is_whole && settings.is_whole;

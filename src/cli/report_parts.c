@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cir/method.h"
 #include "cli/markup.h"
 
 const char *cir__report_text(const json_t *object, const char *key)
@@ -29,11 +30,11 @@ bool cir__report_is_step(const json_t *method)
 
 size_t cir__report_style(const json_t *method)
 {
-    static const char *const names[] = {"text",     "image",    "sum",     "product", "weicom",
-                                        "external", "freedom-", "freedom", "basic-",  "basic"};
     const char *name = cir__report_text(method, "method");
+    cir_method methods[CIR_N_METHODS];
     size_t style = 0;
-    while (style < sizeof names / sizeof names[0] && strcmp(names[style], name) != 0)
+    cir_method_list(methods);
+    while (style < CIR_N_METHODS && strcmp(cir_method_name(methods[style]), name) != 0)
         style++;
     return style;
 }

@@ -43,7 +43,7 @@ static int sweep_read(const cir__arguments *arguments, const char *text, sweep_g
         cir_error err;
         if (out->n == MAX_VALUES)
             return cir__arguments_refuse(arguments, "--sweep: more than %d values", MAX_VALUES);
-        cir_settings_init(&settings, CIR_METHOD_BASIC);
+        cir_settings_init(&settings, CIR_METHOD_DEFAULT);
         snprintf(key_value, sizeof key_value, "%s=%s", out->key, value);
         if (cir_settings_set(&settings, key_value, &err) != CIR_OK)
             return cir__arguments_refuse(arguments, "--sweep: %s", err.message);

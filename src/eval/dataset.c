@@ -113,17 +113,19 @@ cir_status cir__dataset_copy_images(cir_dataset *dataset, cir_error *err)
 
 cir_status cir_dataset_check(const cir_dataset *dataset, cir_method method, cir_error *err)
 {
+    const cir_method_info *const info = cir_method_get_info(method);
+
     cir__error_clear(err);
-    if (method == CIR_METHOD_EXTERNAL && dataset->query_composed == NULL)
+    if (info->needs_composed && dataset->query_composed == NULL)
         return cir__fail(err, CIR_ARGUMENT,
-                         "%s: query_composed.npy is not there, which method external ranks by; put it into "
+                         "%s: query_composed.npy is not there, which method %s ranks by; put it into "
                          "a folder for cir eval --features",
-                         dataset->name);
-    if (cir__method_is_freedom(method) && dataset->model == NULL)
+                         dataset->name, info->name);
+    if (info->words_need_photo && dataset->model == NULL)
         return cir__fail(err, CIR_ARGUMENT,
                          "%s: its features come without a model, which method %s encodes words with; "
                          "evaluate it on a data set of pictures with a model",
-                         dataset->name, cir_method_name(method));
+                         dataset->name, info->name);
     return CIR_OK;
 }
 

@@ -20,6 +20,7 @@
 cir_status cir_distract_check(const cir_dataset *dataset, cir_method method, const cir_settings *settings,
                               cir_error *err)
 {
+    const cir_method_info *const info = cir_method_get_info(method);
     const cir_status status = cir_dataset_check(dataset, method, err);
     if (status != CIR_OK)
         return status;
@@ -28,16 +29,16 @@ cir_status cir_distract_check(const cir_dataset *dataset, cir_method method, con
                          "%s: a benchmark of domain conversion has no hard negatives that distractors could "
                          "replace; choose a data set of instances",
                          dataset->name);
-    if (cir__method_is_freedom(method) && settings->expand)
+    if (info->expansion == CIR_EXPANSION_WORDS && settings->expand)
         return cir__fail(err, CIR_ARGUMENT,
                          "method %s: its words come from the images that a query ranks, other ones for "
                          "every pool; choose freedom-",
                          cir_method_name(method));
-    if (method == CIR_METHOD_EXTERNAL && dataset->composed.rows.n_rows > 0)
+    if (info->needs_composed && dataset->composed.rows.n_rows > 0)
         return cir__fail(err, CIR_ARGUMENT,
-                         "%s: method external ranks features of its own (database_composed.npy), which the "
+                         "%s: method %s ranks features of its own (database_composed.npy), which the "
                          "pool does not have; leave it out",
-                         dataset->name);
+                         dataset->name, info->name);
     return CIR_OK;
 }
 

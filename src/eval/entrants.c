@@ -82,9 +82,10 @@ cir_status cir__entrants_new(const cir_dataset *dataset, const cir__stream *stre
         cir__entrant *const entrant = &entrants_out->entrants[i];
         const cir_method method = methods[i].method;
         entrant->settings = *methods[i].settings;
-        if (method == CIR_METHOD_WEICOM)
+        const cir_method_info *const info = cir_method_get_info(method);
+        if (info->needs_spreads)
             entrant->kind = CIR__MEASURED;
-        else if (cir__method_is_basic(method) && entrant->settings.expand)
+        else if (info->expansion == CIR_EXPANSION_FEATURE && entrant->settings.expand)
             entrant->kind = CIR__EXPANDED;
         status = cir__composing_new(dataset, method, &entrant->settings, pool, &entrant->composing, err);
         if (status == CIR_OK)

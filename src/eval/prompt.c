@@ -7,8 +7,6 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "method/basic.h"
-#include "method/freedom.h"
 #include "method/terms.h"
 
 /* With object terms on either side, which are named by a hash: equal ones have one, however they were chosen.
@@ -43,18 +41,19 @@ cir_status cir__prompt_describe(const cir_dataset *dataset, cir_method method, c
                                 char out[CIR_PROMPT_SIZE], cir_error *err)
 {
     const bool has_model = dataset->model != NULL;
-    const bool has_context = cir__method_is_basic(method) && settings->contextualise;
+    const cir_method_info *const info = cir_method_get_info(method);
+    const bool has_context = info->contextualises && settings->contextualise;
     const char *text = has_model ? "{text}" : "query_text.npy";
 
     if (has_context && has_model)
         return describe_context(settings, out, err);
     if (has_context)
         text = "query_text_context.npy";
-    else if (method == CIR_METHOD_IMAGE)
-        text = "none";
-    else if (method == CIR_METHOD_EXTERNAL)
+    else if (info->needs_composed)
         text = "query_composed.npy";
-    else if (cir__method_is_freedom(method))
+    else if (info->words == CIR_INPUT_UNUSED)
+        text = "none";
+    else if (info->words_need_photo)
         text = "{word} {text}";
     snprintf(out, CIR_PROMPT_SIZE, "%s", text);
     return CIR_OK;

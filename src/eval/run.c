@@ -140,6 +140,12 @@ static void batch_done(batch *self, size_t n_composed)
     free(self->resolved);
 }
 
+/* Whether a method ranks features that were composed elsewhere. */
+static bool ranks_composed(const contender *method)
+{
+    return cir_method_get_info(method->result->method)->needs_composed;
+}
+
 /* Ranks by the external method, or by all others: their rows may differ. */
 static cir_status rank_some(const run *job, size_t begin, size_t end, bool is_external, cir_error *err)
 {
@@ -157,7 +163,7 @@ static cir_status rank_some(const run *job, size_t begin, size_t end, bool is_ex
     if (self.composed == NULL || self.relevant == NULL || self.ties == NULL || self.resolved == NULL)
         status = cir__fail_memory(err, "a ranking");
     for (size_t m = 0; m < job->n_methods && status == CIR_OK; m++) {
-        if ((job->methods[m].result->method == CIR_METHOD_EXTERNAL) != is_external)
+        if (ranks_composed(&job->methods[m]) != is_external)
             continue;
         if (self.rows.n_rows > 0)
             status = cir__compose_all(&job->methods[m].composing, begin, end, &self.rows,
@@ -169,7 +175,7 @@ static cir_status rank_some(const run *job, size_t begin, size_t end, bool is_ex
     if (status == CIR_OK)
         status = cir__mapped_check(self.rows.f16 != NULL ? (const void *)self.rows.f16 : self.rows.f32, err);
     for (size_t m = 0, i = 0; m < job->n_methods && status == CIR_OK; m++)
-        if ((job->methods[m].result->method == CIR_METHOD_EXTERNAL) == is_external)
+        if (ranks_composed(&job->methods[m]) == is_external)
             for (size_t q = begin; q < end; q++)
                 judge(&self, &job->methods[m], q, i++);
     batch_done(&self, n_composed);

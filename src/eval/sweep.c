@@ -7,12 +7,11 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cir/experiment.h"
-#include "method/basic.h"
 
 /* The settings that can be swept. */
 typedef struct swept {
     const char *key;
-    bool is_of_basic;
+    bool weighs; /* from the photo alone at 0 to the words alone at 1 */
     const char *const *values;
     size_t n;
 } swept;
@@ -24,15 +23,15 @@ VALUES(lambdas, "0", "0.025", "0.05", "0.075", "0.1", "0.125", "0.15", "0.175", 
 VALUES(alphas, "0", "0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1");
 VALUES(components, "10", "25", "50", "100", "150", "200", "250", "300", "400", "500");
 
-#define SWEPT(key, is_of_basic, values)                                                                      \
+#define SWEPT(key, weighs, values)                                                                           \
     {                                                                                                        \
-        key, is_of_basic, values, sizeof(values) / sizeof((values)[0])                                       \
+        key, weighs, values, sizeof(values) / sizeof((values)[0])                                            \
     }
 static const swept table[] = {
-    SWEPT("weight", false, weights),
-    SWEPT("lambda", true, lambdas),
-    SWEPT("alpha", true, alphas),
-    SWEPT("components", true, components),
+    SWEPT("weight", true, weights),
+    SWEPT("lambda", false, lambdas),
+    SWEPT("alpha", false, alphas),
+    SWEPT("components", false, components),
 };
 
 static const swept *find(const char *key)
@@ -61,12 +60,7 @@ const char *const *cir_sweep_values(const char *key, size_t *n_out)
 
 bool cir_sweep_applies(const char *key, cir_method method)
 {
-    const swept *const entry = find(key);
-    if (entry == NULL)
-        return false;
-    return entry->is_of_basic
-               ? cir__method_is_basic(method)
-               : method == CIR_METHOD_SUM || method == CIR_METHOD_PRODUCT || method == CIR_METHOD_WEICOM;
+    return find(key) != NULL && cir_setting_applies(key, method);
 }
 
 /* Puts a value into settings and its number into the sweep. */
@@ -169,7 +163,7 @@ cir_status cir_eval_sweep(const cir_dataset *dataset, cir_method method, const c
         status = points_fill(dataset, own, ap, pool, sweep_out, err);
     if (status != CIR_OK)
         goto exit;
-    if (!entry->is_of_basic && n > 1 && sweep_out->values[0] <= 0 && sweep_out->values[n - 1] >= 1) {
+    if (entry->weighs && n > 1 && sweep_out->values[0] <= 0 && sweep_out->values[n - 1] >= 1) {
         sweep_out->has_gain = true;
         sweep_out->mAP_gain = gain(sweep_out->mAP, n);
         sweep_out->mmAP_gain = gain(sweep_out->mmAP, n);

@@ -9,18 +9,13 @@
 #include "method/composed.h"
 #include "method/fuse.h"
 
-bool cir__method_is_baseline(cir_method method)
-{
-    return method == CIR_METHOD_TEXT || method == CIR_METHOD_IMAGE || method == CIR_METHOD_SUM ||
-           method == CIR_METHOD_PRODUCT;
-}
-
 cir_status cir__baseline_compose(cir_method method, const cir_settings *settings, size_t dim,
                                  const float *image, const float *text, cir_composed *composed_out,
                                  cir_error *err)
 {
-    const bool has_image = image != NULL && method != CIR_METHOD_TEXT;
-    const bool has_text = text != NULL && method != CIR_METHOD_IMAGE;
+    const cir_method_info *const info = cir_method_get_info(method);
+    const bool has_image = image != NULL && info->photo != CIR_INPUT_UNUSED;
+    const bool has_text = text != NULL && info->words != CIR_INPUT_UNUSED;
 
     memset(composed_out, 0, sizeof *composed_out);
     if (!has_image && !has_text)

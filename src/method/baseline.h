@@ -2,16 +2,11 @@
 #ifndef CIR_METHOD_BASELINE_H
 #define CIR_METHOD_BASELINE_H
 
-#include <stdbool.h>
-
 #include "cir/method.h"
 
-/* Whether the method is one of these four, which know nothing but the query. */
-bool cir__method_is_baseline(cir_method method);
-
-/* The query of a baseline: the plain unit features [dim] and their fusion; a side that the method does not
- * use is left out. image or text may be NULL. Errors: CIR_ARGUMENT (the side that the method needs is
- * missing), CIR_NO_MEMORY. */
+/* The query of a method of CIR_FAMILY_BASELINE: the plain unit features [dim] and their fusion; a side that
+ * the method does not use is left out. image or text may be NULL. Errors: CIR_ARGUMENT (the side that the
+ * method needs is missing), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__baseline_compose(cir_method method, const cir_settings *settings, size_t dim,
                                                 const float *image, const float *text,
                                                 cir_composed *composed_out, cir_error *err);

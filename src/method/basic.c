@@ -10,11 +10,6 @@
 #include "method/expand.h"
 #include "method/fuse.h"
 
-bool cir__method_is_basic(cir_method method)
-{
-    return method == CIR_METHOD_BASIC || method == CIR_METHOD_BASIC_MINUS;
-}
-
 cir_status cir__basic_image_sides(const cir__basic *basic, const cir_settings *settings, const cir_rows *rows,
                                   cir_pool *pool, const float *const *images, size_t n, double *weights_out,
                                   cir__side *sides_out, cir_error *err)

@@ -19,9 +19,6 @@ typedef struct cir__basic {
     cir__minima minima;                     /* mv and mt; not 0 where settings->normalise */
 } cir__basic;
 
-/* Whether the method is BASIC in one of its forms. */
-bool cir__method_is_basic(cir_method method);
-
 /* The image side of n queries, folded: an image's feature x enters through ⟨a, x⟩ + a0 alone (METHOD §1, last
  * paragraph). images: [n] features [dim], unit; rows: what query expansion looks at, in one pass for all. Of
  * the settings, variant, neighbours, beta, expand, normalise, recall and codes are read. weights_out: [n,

@@ -1,5 +1,6 @@
 /* A method made ready for one index and one model: BASIC with its stock, FREEDOM with its vocabulary, the
  * others with nothing. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,8 +17,19 @@
 #include "method/stock.h"
 #include "method/weicom.h"
 
+/* How the methods of a family are prepared for an index, and composed from features. */
+typedef struct family {
+    cir_status (*prepare)(cir__stock *stock, const cir_index *index, const cir_model *model,
+                          const cir_settings *settings, cir_pool *pool, cir_error *err);
+    /* NULL: from the text alone, as words have no feature without the photo */
+    cir_status (*compose)(const cir_composer *composer, const cir_settings *settings, cir_pool *pool,
+                          const float *image, const float *text, cir_composed *composed_out, cir_error *err);
+} family;
+
 struct cir_composer {
     cir_method method;
+    const cir_method_info *info;
+    const family *family;
     const cir_model *model;
     size_t dim;
     cir__stock stock; /* of baselines and WeiCom only settings and rows */
@@ -28,14 +40,14 @@ struct cir_composer {
 /* Whether words are joined with terms before they are encoded. */
 static bool contextualises(const cir_composer *composer)
 {
-    return cir__method_is_basic(composer->method) && composer->stock.settings.contextualise;
+    return composer->info->contextualises && composer->stock.settings.contextualise;
 }
 
 /* Words depend on the terms they are joined with and on nothing else of the settings. false: memory. */
 static bool text_key_make(cir_composer *composer)
 {
     const cir__stock *const stock = &composer->stock;
-    if (cir__method_is_freedom(composer->method))
+    if (composer->info->words_need_photo)
         return true;
     if (!contextualises(composer)) {
         strcpy(composer->text_key, "plain");
@@ -51,6 +63,50 @@ static bool text_key_make(cir_composer *composer)
     return true;
 }
 
+/* ---- families ---- */
+
+static cir_status plain_prepare(cir__stock *stock, const cir_index *index, const cir_model *model,
+                                const cir_settings *settings, cir_pool *pool, cir_error *err)
+{
+    (void)model, (void)pool, (void)err;
+    *stock = (cir__stock){.settings = *settings, .rows = cir_rows_of_index(index)};
+    return CIR_OK;
+}
+
+static cir_status baseline_compose(const cir_composer *composer, const cir_settings *settings, cir_pool *pool,
+                                   const float *image, const float *text, cir_composed *composed_out,
+                                   cir_error *err)
+{
+    (void)pool;
+    return cir__baseline_compose(composer->method, settings, composer->dim, image, text, composed_out, err);
+}
+
+static cir_status weicom_compose(const cir_composer *composer, const cir_settings *settings, cir_pool *pool,
+                                 const float *image, const float *text, cir_composed *composed_out,
+                                 cir_error *err)
+{
+    return cir__weicom_compose(settings, &composer->stock.rows, pool, image, text, composed_out, err);
+}
+
+static cir_status basic_compose(const cir_composer *composer, const cir_settings *settings, cir_pool *pool,
+                                const float *image, const float *text, cir_composed *composed_out,
+                                cir_error *err)
+{
+    const cir__stock *const stock = &composer->stock;
+    return cir__basic_compose(&stock->basic, settings, &stock->rows, pool, image, text, composed_out, err);
+}
+
+static const family families[] = {
+    [CIR_FAMILY_BASELINE] = {plain_prepare, baseline_compose},
+    [CIR_FAMILY_WEICOM] = {plain_prepare, weicom_compose},
+    [CIR_FAMILY_EXTERNAL] = {0}, /* no index has its features */
+    [CIR_FAMILY_FREEDOM] = {cir__stock_fill_vocabulary, NULL},
+    [CIR_FAMILY_BASIC] = {cir__stock_fill, basic_compose},
+};
+static_assert(sizeof families / sizeof families[0] == CIR_N_FAMILIES, "a family has no row");
+
+/* ---- the composer ---- */
+
 cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_pool *pool, cir_method method,
                             const cir_settings *settings, cir_composer **composer_out, cir_error *err)
 {
@@ -65,7 +121,8 @@ cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_
             err, CIR_MISMATCH,
             "%s: shows the features of model %s, the query's model is %s; open the index with that model",
             info->path, info->model->name, model_info->name);
-    if (method == CIR_METHOD_EXTERNAL)
+    const cir_method_info *const method_info = cir_method_get_info(method);
+    if (method_info->needs_composed)
         return cir__fail(err, CIR_ARGUMENT,
                          "method %s: an index has no composed features; evaluate them with cir eval "
                          "--features, or choose another method",
@@ -75,16 +132,13 @@ cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_
         return cir__fail_memory(err, "a composer");
     *composer = (cir_composer){
         .method = method,
+        .info = method_info,
+        .family = &families[method_info->family],
         .model = model,
         .dim = info->model->dim,
         .recent = {model, settings->forgets_texts ? NULL : cir__index_folder(index)},
     };
-    if (cir__method_is_basic(method))
-        status = cir__stock_fill(&composer->stock, index, model, settings, pool, err);
-    else if (cir__method_is_freedom(method))
-        status = cir__stock_fill_vocabulary(&composer->stock, index, model, settings, pool, err);
-    else
-        composer->stock = (cir__stock){.settings = *settings, .rows = cir_rows_of_index(index)};
+    status = composer->family->prepare(&composer->stock, index, model, settings, pool, err);
     if (status == CIR_OK && !text_key_make(composer))
         status = cir__fail_memory(err, "a composer");
     if (status != CIR_OK) {
@@ -158,21 +212,6 @@ static cir_status freedom_compose(const cir_composer *composer, cir_pool *pool, 
     return status;
 }
 
-/* Neither side of FREEDOM comes here. */
-static cir_status features_compose(const cir_composer *composer, const cir_settings *settings, cir_pool *pool,
-                                   const float *image, const float *text, cir_composed *composed_out,
-                                   cir_error *err)
-{
-    const cir__stock *const stock = &composer->stock;
-
-    if (cir__method_is_baseline(composer->method))
-        return cir__baseline_compose(composer->method, settings, composer->dim, image, text, composed_out,
-                                     err);
-    if (composer->method == CIR_METHOD_WEICOM)
-        return cir__weicom_compose(settings, &stock->rows, pool, image, text, composed_out, err);
-    return cir__basic_compose(&stock->basic, settings, &stock->rows, pool, image, text, composed_out, err);
-}
-
 static cir_status refuse_empty(cir_error *err)
 {
     return cir__fail(err, CIR_ARGUMENT, "query: has neither a photo nor words; give at least one of them");
@@ -192,9 +231,9 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
         text = NULL;
     if (image_feature == NULL && text == NULL)
         return refuse_empty(err);
-    if (cir__method_is_freedom(composer->method))
+    if (composer->info->words_need_photo)
         return freedom_compose(composer, pool, image_feature, text, composed_out, err);
-    if (text != NULL && composer->method != CIR_METHOD_IMAGE) {
+    if (text != NULL && composer->info->words != CIR_INPUT_UNUSED) {
         text_feature = cir__new(composer->dim, sizeof *text_feature);
         if (text_feature == NULL)
             return cir__fail_memory(err, "a query");
@@ -202,8 +241,8 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
     }
     const double encode_seconds = text_feature != NULL ? seconds_now() - begin : 0.0;
     if (status == CIR_OK)
-        status = features_compose(composer, &composer->stock.settings, pool, image_feature, text_feature,
-                                  composed_out, err);
+        status = composer->family->compose(composer, &composer->stock.settings, pool, image_feature,
+                                           text_feature, composed_out, err);
     free(text_feature);
     if (status != CIR_OK)
         return status;
@@ -233,7 +272,7 @@ cir_status cir_composer_encode_text(const cir_composer *composer, cir_pool *pool
     memset(feature_out, 0, composer->dim * sizeof *feature_out);
     if (n_cut_out != NULL)
         *n_cut_out = 0;
-    if (cir__method_is_freedom(composer->method))
+    if (composer->info->words_need_photo)
         return refuse_freedom(composer, err);
     const cir_status status = text_encode(composer, pool, text, feature_out, &n_cut, err);
     if (status == CIR_OK && n_cut_out != NULL)
@@ -251,17 +290,10 @@ cir_status cir_composer_compose_features(const cir_composer *composer, cir_pool 
     memset(composed_out, 0, sizeof *composed_out);
     if (image_feature == NULL && text_feature == NULL)
         return refuse_empty(err);
-    if (cir__method_is_freedom(composer->method))
+    if (composer->info->words_need_photo)
         return refuse_freedom(composer, err);
-    if (now != NULL) {
-        settings.lambda = now->lambda;
-        settings.weight = now->weight;
-        settings.fuse = now->fuse;
-        settings.expand = now->expand;
-        settings.neighbours = now->neighbours;
-        settings.beta = now->beta;
-        settings.recall = now->recall;
-        settings.codes = now->codes;
-    }
-    return features_compose(composer, &settings, pool, image_feature, text_feature, composed_out, err);
+    if (now != NULL)
+        cir_settings_copy_of_query(&settings, now);
+    return composer->family->compose(composer, &settings, pool, image_feature, text_feature, composed_out,
+                                     err);
 }

@@ -18,11 +18,6 @@ typedef struct tally {
     size_t n;
 } tally;
 
-bool cir__method_is_freedom(cir_method method)
-{
-    return method == CIR_METHOD_FREEDOM || method == CIR_METHOD_FREEDOM_MINUS;
-}
-
 static cir_status find_nearest(const cir_rows *rows, const cir_settings *settings, const float *feature,
                                size_t k, cir_pool *pool, cir_hit *hits_out, size_t *n_out, cir_error *err)
 {

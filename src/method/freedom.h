@@ -24,8 +24,6 @@ typedef struct cir__described {
     size_t n;
 } cir__described;
 
-bool cir__method_is_freedom(cir_method method);
-
 /* The similarity of a photo's nearest row; −1 where there is none. image: [rows->dim] unit. Of settings,
  * recall and codes are read. Errors: those of cir_search_find. */
 CIR_MUST_CHECK cir_status cir__freedom_find_best(const cir_rows *rows, const cir_settings *settings,

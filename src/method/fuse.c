@@ -17,8 +17,6 @@ cir_fusion cir__fuse_baseline(cir_method method, const cir_settings *settings, b
 {
     if (!has_image || !has_text)
         return fuse_one(has_image);
-    const bool multiplies = method == CIR_METHOD_PRODUCT;
-    return (cir_fusion){.kind = multiplies ? CIR_FUSE_PRODUCT : CIR_FUSE_SUM,
-                        .clamps = multiplies,
-                        .weight = (float)settings->weight};
+    const cir_fusion_kind kind = cir_method_get_info(method)->fusion;
+    return (cir_fusion){.kind = kind, .clamps = kind == CIR_FUSE_PRODUCT, .weight = (float)settings->weight};
 }

@@ -46,12 +46,12 @@ typedef struct seen {
     size_t n_described;
 } seen;
 
-static void look(void *context, const char *key, const char *value, const char *description)
+static void look(void *context, const cir_setting_info *setting, const char *value)
 {
     seen *self = context;
     self->n_keys++;
-    self->n_described += strlen(description) > 10;
-    if (strcmp(key, self->key) == 0)
+    self->n_described += strlen(setting->description) > 10;
+    if (strcmp(setting->key, self->key) == 0)
         snprintf(self->value, sizeof self->value, "%s", value);
 }
 
@@ -90,11 +90,10 @@ static void test_every_value_comes_back_as_it_was_set(void **state)
     }
 }
 
-static void set_again(void *context, const char *key, const char *value, const char *description)
+static void set_again(void *context, const cir_setting_info *setting, const char *value)
 {
     char key_value[CIR_SETTING_PATH_SIZE + 64];
-    (void)description;
-    snprintf(key_value, sizeof key_value, "%s=%s", key, value);
+    snprintf(key_value, sizeof key_value, "%s=%s", setting->key, value);
     assert_int_equal(cir_settings_set(context, key_value, NULL), CIR_OK);
 }
 
@@ -209,19 +208,54 @@ static void test_numbers_do_not_follow_the_locale(void **state)
     setlocale(LC_ALL, "C");
 }
 
-static void test_methods_have_names(void **state)
+static void pick_query(void *context, const cir_setting_info *setting, const char *value)
+{
+    char *keys = context;
+    (void)value;
+    if (setting->is_of_query)
+        strcat(strcat(keys, setting->key), " ");
+}
+
+/* Every setting gets another value; those of a query come over, the others stay. */
+static void test_settings_of_a_query_are_copied_alone(void **state)
 {
     (void)state;
-    cir_error err;
-    cir_method method;
-    for (int i = 0; i < CIR_N_METHODS; i++) {
-        assert_int_equal(cir_method_parse(cir_method_name((cir_method)i), &method, &err), CIR_OK);
-        assert_int_equal(method, i);
-        assert_true(strlen(cir_method_meaning((cir_method)i)) > 10);
-    }
-    assert_int_equal(cir_method_parse("searle", &method, &err), CIR_ARGUMENT);
-    assert_non_null(
-        strstr(err.message, "basic-, basic, text, image, sum, product, weicom, freedom-, freedom, external"));
+    static const char *const others[] = {
+        "variant=reference", "alpha=0.9",        "components=3",      "lambda=0.2",
+        "neighbours=3",      "beta=0.9",         "context=3",         "centre=0",
+        "project=0",         "project_text=1",   "text_components=3", "text_alpha=0.9",
+        "expand=0",          "contextualise=0",  "normalise=0",       "fuse=product",
+        "image_mean=index",  "corpus_objects=a", "corpus_styles=a",   "min_image=-0.5",
+        "min_text=-0.5",     "weight=0.9",       "freedom_images=3",  "freedom_nearest=3",
+        "freedom_words=3",   "recall=exact",     "codes=0",           "seed=3"};
+    cir_settings settings, defaults, given, expected;
+    char keys[200] = "";
+    cir_settings_init(&defaults, CIR_METHOD_BASIC);
+    given = settings = expected = defaults;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_int_equal(cir_settings_set(&given, others[i], NULL), CIR_OK);
+    expected.lambda = 0.2;
+    expected.neighbours = 3;
+    expected.beta = 0.9;
+    expected.expand = false;
+    expected.fuse = CIR_FUSE_PRODUCT;
+    expected.weight = 0.9;
+    expected.recall = 1;
+    expected.codes = false;
+    cir_settings_copy_of_query(&settings, &given);
+    assert_memory_equal(&settings, &expected, sizeof settings);
+    cir_settings_list(&settings, pick_query, keys);
+    assert_string_equal(keys, "lambda neighbours beta expand fuse weight recall codes ");
+}
+
+static void test_values_that_name_files_are_known(void **state)
+{
+    (void)state;
+    assert_true(cir_setting_names_file("corpus_objects", "") && cir_setting_names_file("corpus_styles", "a"));
+    assert_true(cir_setting_names_file("image_mean", "a.npy") && cir_setting_names_file("image_mean", ""));
+    assert_false(cir_setting_names_file("image_mean", "index") ||
+                 cir_setting_names_file("image_mean", "auto"));
+    assert_false(cir_setting_names_file("alpha", "a.npy") || cir_setting_names_file("no_such", "a.npy"));
 }
 
 int main(void)
@@ -234,7 +268,8 @@ int main(void)
         cmocka_unit_test(test_a_minimum_is_given_or_estimated),
         cmocka_unit_test(test_what_is_wrong_is_refused_with_its_range),
         cmocka_unit_test(test_numbers_do_not_follow_the_locale),
-        cmocka_unit_test(test_methods_have_names),
+        cmocka_unit_test(test_settings_of_a_query_are_copied_alone),
+        cmocka_unit_test(test_values_that_name_files_are_known),
     };
     return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
 }

@@ -10,22 +10,22 @@
 static json_t *methods_json(void)
 {
     json_t *methods = json_array();
-    for (int i = 0; i < CIR_N_METHODS; i++)
-        if (i != CIR_METHOD_EXTERNAL)
-            json_array_append_new(methods, json_pack("{s:s, s:s}", "name", cir_method_name((cir_method)i),
-                                                     "meaning", cir_method_meaning((cir_method)i)));
+    for (int i = 0; i < CIR_N_METHODS; i++) {
+        const cir_method_info *info = cir_method_get_info((cir_method)i);
+        if (!info->needs_composed)
+            json_array_append_new(methods,
+                                  json_pack("{s:s, s:s}", "name", info->name, "meaning", info->meaning));
+    }
     return methods;
 }
 
 /* Those that a request may set: not those that name files. */
-static void add_setting(void *context, const char *key, const char *value, const char *description)
+static void add_setting(void *context, const cir_setting_info *setting, const char *value)
 {
-    static const char *const files[] = {"image_mean", "corpus_objects", "corpus_styles"};
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-        if (strcmp(files[i], key) == 0)
-            return;
-    json_array_append_new(
-        context, json_pack("{s:s, s:s, s:s}", "key", key, "value", value, "description", description));
+    if (setting->takes_file)
+        return;
+    json_array_append_new(context, json_pack("{s:s, s:s, s:s}", "key", setting->key, "value", value,
+                                             "description", setting->description));
 }
 
 static json_t *settings_json(void)
@@ -33,7 +33,7 @@ static json_t *settings_json(void)
     json_t *list = json_array();
     cir_settings *settings = malloc(sizeof *settings);
     if (settings != NULL) {
-        cir_settings_init(settings, CIR_METHOD_BASIC_MINUS);
+        cir_settings_init(settings, CIR_METHOD_DEFAULT);
         cir_settings_list(settings, add_setting, list);
     }
     free(settings);

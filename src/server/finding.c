@@ -74,16 +74,8 @@ static const float *feature(const cir__blob *blob)
 /* The settings that each query brings anew. */
 static void merge_settings(finding *self)
 {
-    const cir_settings *asked = &self->request->settings;
     self->settings = *cir_composer_get_settings(cir__kept_composer_get(self->composer));
-    self->settings.lambda = asked->lambda;
-    self->settings.weight = asked->weight;
-    self->settings.fuse = asked->fuse;
-    self->settings.expand = asked->expand;
-    self->settings.neighbours = asked->neighbours;
-    self->settings.beta = asked->beta;
-    self->settings.recall = asked->recall;
-    self->settings.codes = asked->codes;
+    cir_settings_copy_of_query(&self->settings, &self->request->settings);
 }
 
 static cir_status compose(finding *self, cir__blob *upload, cir_error *err)
@@ -103,7 +95,7 @@ static cir_status compose(finding *self, cir__blob *upload, cir_error *err)
         return status;
     const cir_composer *composer = cir__kept_composer_get(self->composer);
     merge_settings(self);
-    bool has_text = request->text != NULL && request->method != CIR_METHOD_IMAGE;
+    bool has_text = request->text != NULL && cir_method_get_info(request->method)->words != CIR_INPUT_UNUSED;
     if (cir_composer_get_text_key(composer)[0] == '\0') {
         status = cir_composer_compose(composer, pool, feature(self->image_feature), request->text,
                                       &self->composed, err);

@@ -74,12 +74,11 @@ json_t *cir__json_time(int64_t seconds)
 }
 
 /* A number where the text is one, else a string: "0.1" → 0.1, "25" → 25, "paper" → "paper". */
-static void add_setting(void *context, const char *key, const char *value, const char *description)
+static void add_setting(void *context, const cir_setting_info *setting, const char *value)
 {
-    (void)description;
     json_t *number = json_loads(value, JSON_DECODE_ANY, NULL);
     bool is_number = json_is_number(number);
-    json_object_set_new(context, key, is_number ? number : cir__json_text(value));
+    json_object_set_new(context, setting->key, is_number ? number : cir__json_text(value));
     if (!is_number)
         json_decref(number);
 }

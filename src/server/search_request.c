@@ -7,14 +7,6 @@
 #include "server/fail.h"
 #include "server/json.h"
 
-/* Settings that name files: no path of a request reaches the file system. */
-static bool names_file(const char *key, const char *value)
-{
-    if (strcmp(key, "corpus_objects") == 0 || strcmp(key, "corpus_styles") == 0)
-        return true;
-    return strcmp(key, "image_mean") == 0 && strcmp(value, "index") != 0 && strcmp(value, "auto") != 0;
-}
-
 static cir_status read_count(const char *key, const json_t *value, size_t least, size_t most, size_t *out,
                              cir_error *err)
 {
@@ -98,7 +90,8 @@ static cir_status read_setting(const char *key, const json_t *value, cir_setting
     if (size < 0 || size >= (int)sizeof text || strlen(key) > 100 ||
         strspn(key, "abcdefghijklmnopqrstuvwxyz_") != strlen(key))
         return cir__refuse(err, CIR_ARGUMENT, "settings: %.100s is no key, or its value is too long", key);
-    if (names_file(key, text))
+    /* No path of a request reaches the file system. */
+    if (cir_setting_names_file(key, text))
         return cir__refuse(err, CIR_ARGUMENT,
                            "settings: %s names a file, which a request may not; leave it out", key);
     (void)snprintf(pair, sizeof pair, "%s=%s", key, text);
@@ -181,7 +174,7 @@ cir_status cir__search_request_parse(const char *bytes, size_t size, cir__search
         status = cir__refuse_memory(err);
         goto done;
     }
-    request->method = CIR_METHOD_BASIC_MINUS;
+    request->method = CIR_METHOD_DEFAULT;
     request->k = 20;
     status = read_method(document, request, err);
     cir_settings_init(&request->settings, request->method);
@@ -218,13 +211,12 @@ cir_status cir__search_request_check(const cir__search_request *request, cir_err
         return cir__refuse(err, CIR_ARGUMENT, "request: has neither a photo nor words; give at least one");
     if (request->has_crop && !has_image)
         return cir__refuse(err, CIR_ARGUMENT, "crop: there is no photo to be cropped");
-    bool needs_image = request->method == CIR_METHOD_IMAGE || request->method == CIR_METHOD_FREEDOM ||
-                       request->method == CIR_METHOD_FREEDOM_MINUS;
-    bool needs_text = request->method == CIR_METHOD_TEXT || request->method == CIR_METHOD_FREEDOM ||
-                      request->method == CIR_METHOD_FREEDOM_MINUS;
-    if ((needs_image && !has_image) || (needs_text && request->text == NULL))
+    const cir_method_info *method = cir_method_get_info(request->method);
+    bool lacks_image = method->photo == CIR_INPUT_NEEDED && !has_image;
+    bool lacks_text = method->words == CIR_INPUT_NEEDED && request->text == NULL;
+    if (lacks_image || lacks_text)
         return cir__refuse(err, CIR_ARGUMENT, "method %s: needs %s; add it or choose another method",
-                           cir_method_name(request->method), needs_image && !has_image ? "a photo" : "words");
+                           method->name, lacks_image ? "a photo" : "words");
     return CIR_OK;
 }
 
@@ -233,34 +225,21 @@ typedef struct listing {
     bool is_of_composer;
 } listing;
 
-/* What cir_composer_compose_features takes anew with every query. */
-static bool is_of_query(const char *key)
+static void add_value(void *context, const cir_setting_info *setting, const char *value)
 {
-    static const char *const keys[] = {"lambda",     "weight", "fuse",   "expand",
-                                       "neighbours", "beta",   "recall", "codes"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        if (strcmp(keys[i], key) == 0)
-            return true;
-    return false;
-}
-
-static void add_value(void *context, const char *key, const char *value, const char *description)
-{
-    (void)description;
     listing *to = context;
-    if (!to->is_of_composer || !is_of_query(key))
+    if (!to->is_of_composer || !setting->is_of_query)
         json_array_append_new(to->values, json_string(value));
 }
 
 char *cir__settings_key(cir_method method, const cir_settings *settings, bool is_of_composer)
 {
-    bool is_freedom = method == CIR_METHOD_FREEDOM || method == CIR_METHOD_FREEDOM_MINUS;
+    const cir_method_info *info = cir_method_get_info(method);
+    /* Its settings cannot change from query to query where words have no feature of their own. */
     const size_t n_refused = cir__json_n_refused();
-    listing list = {json_array(), is_of_composer && !is_freedom};
-    /* BASIC's two forms differ in a setting only. */
-    if (is_of_composer && method == CIR_METHOD_BASIC)
-        method = CIR_METHOD_BASIC_MINUS;
-    json_array_append_new(list.values, json_string(cir_method_name(method)));
+    listing list = {json_array(), is_of_composer && !info->words_need_photo};
+    bool is_shared = is_of_composer && info->composed_as != NULL;
+    json_array_append_new(list.values, json_string(is_shared ? info->composed_as : info->name));
     cir_settings_list(settings, add_value, &list);
     /* A key that lacks something would be another's. */
     char *key = cir__json_n_refused() == n_refused ? json_dumps(list.values, JSON_COMPACT) : NULL;

@@ -256,11 +256,11 @@ void cir__update_prepare(cir__context *context)
     cir__kept_composer *kept = NULL;
     cir__snapshot *snapshot = cir__context_snapshot(context);
     if (settings != NULL && cir_index_get_info(cir__snapshot_index(snapshot))->n_ready > 0) {
-        cir_settings_init(settings, CIR_METHOD_BASIC_MINUS);
+        cir_settings_init(settings, CIR_METHOD_DEFAULT);
         settings->forgets_texts = context->forgets_texts;
         /* What fails here fails again in a search, which says why. */
-        if (cir__snapshot_lend_composer(snapshot, context->pool, CIR_METHOD_BASIC_MINUS, settings, &kept,
-                                        NULL) == CIR_OK)
+        if (cir__snapshot_lend_composer(snapshot, context->pool, CIR_METHOD_DEFAULT, settings, &kept, NULL) ==
+            CIR_OK)
             cir__snapshot_return_composer(snapshot, kept);
     }
     cir__snapshot_drop(snapshot);
