@@ -74,6 +74,8 @@ static int measure(const char *small, const char *path, size_t enough_px)
         return 1;
     }
     printf("%zu %zu\n", estimate, find_status("VmHWM:") - before);
+    cir_image_done(&image);
+    free(bytes);
     return 0;
 }
 
