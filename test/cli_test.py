@@ -540,13 +540,17 @@ def test_an_index_in_a_folder_that_is_not_there(cir, photos, tmp_path):
     assert result.status == 1 and "its folder is not there; make that first" in result.err
 
 
-@pytest.mark.skipif(not (SHARED / "data" / "golden").exists(), reason="the golden features are not at hand")
-def test_eval_agrees_with_the_reference(cir, tmp_path):
-    golden = SHARED / "data" / "golden"
+@pytest.mark.parametrize("golden,methods", [(SOURCE / "test/data/method/reference", "text,image,sum,product"),
+                                            (SHARED / "data/golden", "basic,product,text")], ids=["excerpt", "whole"])
+def test_eval_agrees_with_the_reference(cir, tmp_path, golden, methods):
+    if not golden.exists():
+        pytest.skip(f"{golden} is not there")
     expected = json.loads((golden / "expected.json").read_text())
-    result = cir("eval", "--features", golden, "--method", "basic,product,text", "--set", "variant=reference", "--json", tmp_path / "r.json")
+    result = cir("eval", "--features", golden, "--method", methods, "--set", "variant=reference", "--json", tmp_path / "r.json")
     assert result.status == 0, result.err
-    for method in json.loads((tmp_path / "r.json").read_text())["methods"]:
+    found = json.loads((tmp_path / "r.json").read_text())["methods"]
+    assert len(found) == len(methods.split(","))
+    for method in found:
         assert numpy.allclose(method["AP"], expected[method["method"]]["AP"], atol=1e-5), method["method"]
 
 
