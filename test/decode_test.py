@@ -1,4 +1,5 @@
 """Pictures decoded in processes of their own: the same answers, and what happens when such a process dies."""
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -128,6 +129,38 @@ def test_a_worker_that_is_killed_costs_one_picture(large, tmp_path):
     assert "b.jpg" not in told
     again = run_cir("index", large, "-o", index, "--retry-failed", "--json", "-q")
     assert again.status == 0 and again.json["encoded"] == 1 and again.json["failed"] == 0
+
+
+def test_a_worker_that_is_killed_while_it_waits_costs_nothing(tmp_path):
+    """As the system does where memory runs short: the next picture has done nothing."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(2):
+        draw_photo(i).save(photos / f"{i}.jpg")
+    assert run_cir("index", photos, "-o", tmp_path / "a.cir", "-q").status == 0
+    with serving(tmp_path / "a.cir") as server:
+        server.wait_ready()
+        for size in range(64, 513, 64):
+            victims = workers_of(server.process.pid)
+            for victim in victims:
+                os.kill(victim, signal.SIGKILL)
+            wait_for(lambda: not any(map(is_running, victims)))
+            assert server.get(f"/v1/images/0/thumbnail?size={size}").status == 200
+            assert server.search({}, (photos / "1.jpg").read_bytes() + bytes(size)).status == 200
+
+
+def test_a_worker_that_is_killed_is_no_fault_of_the_picture(large, tmp_path):
+    """The photo is still there, so it is asked for again: 503, and not 404 or 422."""
+    assert run_cir("index", large, "-o", tmp_path / "a.cir", "-q").status == 0
+    with serving(tmp_path / "a.cir", "--max-megapixels", "200") as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        server.wait_ready()
+        for ask in (lambda: server.get("/v1/images/0/thumbnail"), lambda: server.search({}, (large / "a.png").read_bytes())):
+            asked = pool.submit(ask)
+            os.kill(wait_for(holding(server.process.pid, 150 << 20)), signal.SIGKILL)
+            answer = asked.result(SECONDS)
+            assert answer.status == 503 and answer.headers["Retry-After"], answer.body
+            assert "damaged" not in answer.error["message"]
+            assert ask().status == 200
 
 
 def test_a_picture_that_takes_too_long_is_given_up(large, tmp_path):

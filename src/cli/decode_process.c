@@ -51,6 +51,12 @@ static bool shared_open(cir__shared *self, const char *name)
            cir__shared_grow(self, FIRST_CAPACITY);
 }
 
+bool cir__decode_process_is_gone(const cir__decode_process *self)
+{
+    struct pollfd file = {.fd = self->socket};
+    return poll(&file, 1, 0) == 1 && (file.revents & POLLHUP) != 0;
+}
+
 int cir__decode_process_end(cir__decode_process *self)
 {
     int status = 0;

@@ -20,11 +20,15 @@ typedef struct cir__decode_process {
     pid_t pid;
     int socket;
     cir__shared bytes, pixels;
+    bool has_waited; /* for a picture: it may have ended unnoticed */
 } cir__decode_process;
 
 /* Starts one and waits until it is ready; it dies with the calling thread. n_seconds: of processor time that
  * a picture may take. *isolation_out: bits of decode_message.h. NULL where it cannot be started. */
 cir__decode_process *cir__decode_process_start(size_t n_seconds, int *isolation_out);
+
+/* Whether it has gone by itself. */
+bool cir__decode_process_is_gone(const cir__decode_process *process);
 
 /* Ends it, whatever it does, and frees it: how it ended, as of waitpid; by itself, where it had. */
 int cir__decode_process_end(cir__decode_process *process);

@@ -62,11 +62,12 @@ static void *run_starter(void *context)
     return NULL;
 }
 
-/* One that waits, or a new one; NULL: none can be started, and *is_useless_out: none ever could. */
-static cir__decode_process *take(cir__decode_workers *self, bool *is_useless_out)
+/* One that waits, unless a new one is asked for, or a new one; NULL: none can be started, and
+ * *is_useless_out: none ever could. */
+static cir__decode_process *take(cir__decode_workers *self, bool is_new, bool *is_useless_out)
 {
     pthread_mutex_lock(&self->lock);
-    cir__decode_process *taken = self->idle;
+    cir__decode_process *taken = is_new ? NULL : self->idle;
     if (taken != NULL) {
         self->idle = taken->next;
         self->n_idle--;
@@ -93,6 +94,7 @@ static void give_back(cir__decode_workers *self, cir__decode_process *taken)
         self->n_idle < self->limits.n_kept && taken->bytes.capacity + taken->pixels.capacity <= KEPT_CAPACITY;
     if (is_kept) {
         taken->next = self->idle;
+        taken->has_waited = true;
         self->idle = taken;
         self->n_idle++;
     }
@@ -147,7 +149,7 @@ const char *cir__decode_workers_isolation(cir__decode_workers *self)
                                         "process landlock memory",
                                         "process seccomp landlock memory"};
     bool is_useless;
-    cir__decode_process *first = take(self, &is_useless);
+    cir__decode_process *first = take(self, false, &is_useless);
     if (first != NULL)
         give_back(self, first);
     pthread_mutex_lock(&self->lock);
@@ -161,17 +163,34 @@ const char *cir__decode_workers_isolation(cir__decode_workers *self)
 typedef struct conversation {
     const cir__decode_workers *workers;
     cir__decode_process *worker;
+    const void *bytes;
+    size_t size_bytes;
     const char *name;
+    const cir_image_options *options;
     cir_decode_admit *admit;
     void *admit_context;
     size_t admitted_bytes;
     cir_status refused; /* by admit, whose message is in err */
+    bool is_lost;       /* the worker ended before it said a word, having waited: perhaps long ago */
+    bool has_heard;
     struct timespec until;
 } conversation;
 
-static cir_status refuse_death(const conversation *self, int status, cir_error *err)
+/* Ends the worker, and says how it ended. */
+static cir_status refuse_death(conversation *self, cir_error *err)
 {
     const char *name = self->name;
+    const bool is_gone = cir__decode_process_is_gone(self->worker);
+    const bool has_waited = self->worker->has_waited;
+    const int status = cir__decode_process_end(self->worker);
+    self->is_lost =
+        is_gone && has_waited && !self->has_heard && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU);
+    /* No picture does that, but whoever looks after the system's memory. */
+    if (is_gone && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        return cir__refuse(err, CIR_NO_MEMORY,
+                           "%s: the decoder ended (killed by signal 9, as where the system's memory runs "
+                           "short); try again",
+                           name);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         return cir__refuse(err, CIR_LIMIT,
                            "%s: takes more than %zu s to decode; save it again as JPEG or PNG, or raise the "
@@ -253,12 +272,51 @@ static bool converse(conversation *self, const cir__decode_request *request, cir
     if (!cir__decode_process_say(self->worker, request, sizeof *request))
         return false;
     while (cir__decode_process_hear(self->worker, reply, sizeof *reply, &self->until)) {
+        self->has_heard = true;
         if (reply->word == CIR__DECODED)
             return is_sound(self, reply, request->wants_pixels);
         if (!grant(self, reply, err))
             return false;
     }
     return false;
+}
+
+/* Ends the worker or gives it back. */
+static cir_status decode_with(cir__decode_workers *workers, conversation *self, cir_image *image_out,
+                              cir_image_facts *facts_out, cir_error *err)
+{
+    cir__decode_process *worker = self->worker;
+    cir__decode_request request = {.size_bytes = self->size_bytes, .wants_pixels = image_out != NULL};
+    cir__decode_reply reply;
+    cir_status status = CIR_OK;
+    self->until = cir__decode_process_after(10 * workers->limits.n_seconds + 60);
+    if (image_out != NULL) {
+        status = self->admit(self->admit_context, ADMITTED_BYTES, err);
+        request.admitted_bytes = self->admitted_bytes = ADMITTED_BYTES;
+    }
+    if (status == CIR_OK && !cir__shared_grow(&worker->bytes, self->size_bytes))
+        status = cir__refuse(err, CIR_NO_MEMORY, "%s: memory for its file could not be had", self->name);
+    if (status != CIR_OK) {
+        (void)cir__decode_process_end(worker);
+        return status;
+    }
+    memcpy(worker->bytes.at, self->bytes, self->size_bytes);
+    if (self->options != NULL)
+        request.options = *self->options;
+    request.options.decoder = NULL;
+    request.bytes_capacity = worker->bytes.capacity;
+    request.pixels_capacity = worker->pixels.capacity;
+    (void)snprintf(request.name, sizeof request.name, "%s", self->name);
+    if (!converse(self, &request, &reply, err))
+        return refuse_death(self, err);
+    if (reply.status != CIR_OK)
+        status = pass_on(self, &reply, err);
+    else if (image_out != NULL)
+        status = take_picture(self, &reply, image_out, err);
+    if (status == CIR_OK)
+        *facts_out = reply.facts;
+    give_back(workers, worker);
+    return status;
 }
 
 cir_status cir__decode_workers_decode(void *context, const void *bytes, size_t size_bytes, const char *name,
@@ -273,46 +331,24 @@ cir_status cir__decode_workers_decode(void *context, const void *bytes, size_t s
         *image_out = (cir_image){0};
     *facts_out = (cir_image_facts){.taken_at = INT64_MIN};
     bool is_useless;
-    cir__decode_process *taken = take(self, &is_useless);
-    if (taken == NULL && is_useless)
-        return cir_decode_here(NULL, bytes, size_bytes, name, options, admit, admit_context, image_out,
-                               facts_out, err);
-    if (taken == NULL)
-        return cir__refuse(err, CIR_BUSY, "%s: no process can be started to decode it; try again", name);
     conversation talk = {.workers = self,
-                         .worker = taken,
+                         .bytes = bytes,
+                         .size_bytes = size_bytes,
                          .name = name,
+                         .options = options,
                          .admit = admit,
-                         .admit_context = admit_context,
-                         .until = cir__decode_process_after(10 * self->limits.n_seconds + 60)};
-    cir__decode_request request = {.size_bytes = size_bytes, .wants_pixels = image_out != NULL};
-    cir__decode_reply reply;
-    cir_status status = CIR_OK;
-    if (image_out != NULL) {
-        status = admit(admit_context, ADMITTED_BYTES, err);
-        request.admitted_bytes = talk.admitted_bytes = ADMITTED_BYTES;
+                         .admit_context = admit_context};
+    for (;;) {
+        talk.worker = take(self, talk.is_lost, &is_useless);
+        if (talk.worker == NULL && is_useless)
+            return cir_decode_here(NULL, bytes, size_bytes, name, options, admit, admit_context, image_out,
+                                   facts_out, err);
+        if (talk.worker == NULL)
+            return cir__refuse(err, CIR_NO_MEMORY, "%s: no process can be started to decode it; try again",
+                               name);
+        talk.is_lost = false;
+        cir_status status = decode_with(self, &talk, image_out, facts_out, err);
+        if (!talk.is_lost)
+            return status;
     }
-    if (status == CIR_OK && !cir__shared_grow(&taken->bytes, size_bytes))
-        status = cir__refuse(err, CIR_NO_MEMORY, "%s: memory for its file could not be had", name);
-    if (status != CIR_OK) {
-        (void)cir__decode_process_end(taken);
-        return status;
-    }
-    memcpy(taken->bytes.at, bytes, size_bytes);
-    if (options != NULL)
-        request.options = *options;
-    request.options.decoder = NULL;
-    request.bytes_capacity = taken->bytes.capacity;
-    request.pixels_capacity = taken->pixels.capacity;
-    (void)snprintf(request.name, sizeof request.name, "%s", name);
-    if (!converse(&talk, &request, &reply, err))
-        return refuse_death(&talk, cir__decode_process_end(taken), err);
-    if (reply.status != CIR_OK)
-        status = pass_on(&talk, &reply, err);
-    else if (image_out != NULL)
-        status = take_picture(&talk, &reply, image_out, err);
-    if (status == CIR_OK)
-        *facts_out = reply.facts;
-    give_back(self, taken);
-    return status;
 }
