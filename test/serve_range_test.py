@@ -3,6 +3,7 @@ import concurrent.futures
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import urllib.parse
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from conftest import draw_photo, run_cir
-from serving import serving
+from serving import read_all, serving
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,23 @@ def test_a_file_of_many_pieces_is_whole(server, large):
         for answer in pool.map(lambda _: server.get(path), range(24)):
             assert answer.status == 200 and answer.body == content
             assert answer.headers["Accept-Ranges"] == "bytes" and answer.headers["Content-Range"] is None
+
+
+def test_a_client_that_ends_its_side_is_answered(server, large):
+    """`nc -N` and the like: what a worker looks up, decodes, searches or reads goes to them as to others."""
+    text = b'{"text": "whoever asks"}'
+    search = b"POST /v1/search HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: %d" % len(text)
+    sorts = {"get": "GET /v1/images/1 HTTP/1.1", "list": "GET /v1/images HTTP/1.1", "file": "GET /v1/images/1/file HTTP/1.1",
+             "many pieces": f"GET {large[0]} HTTP/1.1", "thumbnail": "GET /v1/images/{i}/thumbnail?size={size} HTTP/1.1"}
+    asked = [(name, line.format(i=i % 5, size=64 + i).encode(), b"") for name, line in sorts.items() for i in range(8)]
+    for name, line, body in [*asked, *[("search", search, text)] * 8]:
+        with server.socket() as connection:
+            connection.sendall(line + b"\r\nHost: localhost\r\n\r\n" + body)
+            connection.shutdown(socket.SHUT_WR)
+            got = read_all(connection)
+        head, _, content = got.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200 "), (name, got[:300])
+        assert len(content) == int(re.search(rb"(?i)content-length: (\d+)", head)[1]), name
 
 
 def expected(text, n):

@@ -238,6 +238,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         *size = 0;
         return goes_on ? MHD_YES : MHD_NO;
     }
+    if (!request->is_whole) {
+        /* Another turn before it may be suspended: the library then no longer waits for bytes, and who has
+         * ended their own side meanwhile is still answered. */
+        request->is_whole = true;
+        return MHD_YES;
+    }
     if (!request->is_dispatched) {
         request->is_dispatched = true;
         request->received_at = cir__clock_seconds();

@@ -53,7 +53,7 @@ struct cir__request {
     size_t n_json_refused; /* before it came: see cir__json_n_refused */
 
     bool is_head;
-    bool has_begun, is_dispatched, is_waiting;
+    bool has_begun, is_whole, is_dispatched, is_waiting;
     bool closes;                     /* the connection ends with this answer */
     bool is_held;                    /* the answer is to go late: it is that to a guess */
     double due_at;                   /* when it goes */
