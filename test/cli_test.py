@@ -89,6 +89,24 @@ def test_the_manual_has_every_flag_and_no_other(cir):
     assert told <= known
 
 
+def tables_of_help(text):
+    """The names of methods, and the keys of settings, that a command's help lists."""
+    methods, settings = re.findall(r"^(?:Methods|Settings.*):\n((?:  .*\n)+)", text, re.MULTILINE)
+    return ([line.split()[0] for line in methods.splitlines()], [line.split("=")[0].strip() for line in settings.splitlines()])
+
+
+def test_help_and_the_manual_list_the_same_methods_and_settings(cir):
+    manual = (SOURCE / "doc" / "man" / "cir.1").read_text()
+    methods, settings = tables_of_help(cir("eval", "--help").out)
+    searched = tables_of_help(cir("search", "--help").out)
+    assert searched[1] == settings and [m for m in methods if m != "external"] == searched[0]
+    for section, names in (("METHODS", methods), ("SETTINGS", settings)):
+        part = manual.split(f".Sh {section}\n")[1].split("\n.Sh ")[0]
+        items = re.findall(r"^\.It Cm (.*)$", part, re.MULTILINE)
+        told = [name for item in items for name in re.findall(r"(?:^|, (?:Cm )?)([a-z_]+-?)", item)]
+        assert sorted(told) == sorted(names)
+
+
 @pytest.mark.parametrize("precision, least", [("bf16", 0.999), ("int8", 0.99)])
 def test_an_index_in_less_precision_is_close_to_one_in_f32(cir, photos, tmp_path, precision, least):
     plain, rounded = tmp_path / "plain.cir", tmp_path / "rounded.cir"

@@ -216,6 +216,8 @@ void cir__command_print_help(const cir__command *command)
                  flag->value != NULL ? flag->value : "");
         printf("  %-28s %s%s\n", names, flag->help, may_repeat(flag) ? "; may be repeated" : "");
     }
+    if (command->print_tables != NULL)
+        command->print_tables();
     if (command->notes != NULL)
         printf("\n%s", command->notes);
 }

@@ -26,7 +26,8 @@ typedef struct cir__command {
     const char *synopsis; /* behind "cir NAME " */
     const char *summary;  /* one line */
     const cir__flag *flags;
-    const char *notes; /* examples and what else help says */
+    void (*print_tables)(void); /* what help lists behind the flags; NULL: nothing */
+    const char *notes;          /* examples and what else help says */
     int (*run)(const cir__arguments *arguments);
 } cir__command;
 

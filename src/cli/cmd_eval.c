@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/eval_data.h"
 #include "cli/experiments.h"
+#include "cli/method_help.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/results.h"
@@ -407,6 +408,7 @@ const cir__command cir__command_eval = {
     .synopsis = "(DATASET | --features DIR) [options]",
     .summary = "measure methods on a data set with known answers",
     .flags = flags,
+    .print_tables = cir__method_help_eval,
     .notes =
         "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures, or "
         "WebDataset\n"

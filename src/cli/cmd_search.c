@@ -8,14 +8,14 @@
 
 #include "cli/answer.h"
 #include "cli/commands.h"
+#include "cli/method_help.h"
 #include "cli/session.h"
 
 static const cir__flag flags[] = {
     {"image", 'i', "FILE|ID", "the photo of the thing: a file, or the id of an indexed photo"},
     {"text", 't', "TEXT", "how it should differ"},
     {"k", 'k', "N", "how many answers (default 20)"},
-    {"method", 'm', "METHOD",
-     "basic- (default), basic, text, image, sum, product, weicom, freedom-, freedom"},
+    {"method", 'm', "METHOD", "one of the methods below"},
     {"set", 's', "KEY=VALUE ...", "change a setting of the method"},
     {"recall", 0, "N|exact",
      "with compact codes, the share of the exact answers aimed at, 0.5 to 1 (default 0.99)"},
@@ -389,6 +389,7 @@ const cir__command cir__command_search = {
     .synopsis = "INDEX [--image FILE|ID] [--text TEXT] [options]",
     .summary = "find photos of that very thing, changed that way",
     .flags = flags,
+    .print_tables = cir__method_help_search,
     .notes = "Without --text, or with a blank one, the photo alone is searched for, without --image the "
              "words alone.\n\n"
              "Examples:\n"
