@@ -103,6 +103,30 @@ def test_tables_go_behind_links_too(cir, tmp_path):
         assert stat.S_IMODE(kept.stat().st_mode) == 0o640
 
 
+def test_closed_streams_are_no_files_of_an_index(cir, photos, tmp_path):
+    """What is opened next would get the numbers of standard output and error, and their messages."""
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    index = tmp_path / "i.cir"
+    assert cir("index", photos, "-o", index, "-q").status == 0
+    for closed in ("2>&-", ">&- 2>&-", "<&- 2>&-", "<&- >&- 2>&-"):
+        for command in ("index {} --retry-failed", "check {} --repair", "search {} -t dog"):
+            done = subprocess.run(["sh", "-c", f'"$0" {command.format(chr(34) + "$1" + chr(34))} {closed}', CIR, index],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            assert done.returncode in (0, 1), (closed, command)
+            assert (index / "lock").read_bytes() == b"", (closed, command)
+            done = cir("check", index)
+            assert done.status == 0, (closed, command, done.out)
+
+
+def test_limits_on_files_are_said(cir, tmp_path):
+    texts = tmp_path / "texts"
+    texts.write_text("a dog\n" * 40)
+    done = subprocess.run(["sh", "-c", 'ulimit -f 2; "$0" encode --model demo -q --texts "$1" -o "$2" 2>&1 | cat', CIR, texts,
+                           tmp_path / "f.npy"], capture_output=True, text=True)
+    assert "f.npy" in done.stdout and "File too large" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["texts"]
+
+
 def test_where_nothing_can_be_written_is_said_first(cir, tmp_path, texts):
     done = cir("encode", "--model", tmp_path / "no-model", "--texts", texts, "-o", tmp_path / "none" / "f.npy")
     assert done.status == 1 and "f.npy" in done.err and "folder" in done.err

@@ -55,15 +55,45 @@ static cir_status fail_to_write(cir_error *err, int errno_value, const char *pat
 /* Where to write: what is there now, if anything, and the plain file to replace. */
 typedef struct place {
     const char *path, *what;
+    int descriptor; /* of this process, that path names; else −1 */
     bool is_there;
     struct stat facts; /* where it is there */
     char *target;      /* where links lead; NULL: no plain file, or a link to none yet: written through */
 } place;
 
+/* The descriptor that path names, as /dev/stdout and /dev/fd/3 do; −1: none. What is open is written on, not
+ * replaced: it may be a file that the shell appends to, or one without a name. */
+static int find_descriptor(const char *path)
+{
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    if (strcmp(path, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0)
+        return STDERR_FILENO;
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        const size_t n = strlen(folders[i]);
+        if (strncmp(path, folders[i], n) == 0 && path[n] != '\0' &&
+            strspn(path + n, "0123456789") == strlen(path + n) && strlen(path + n) < 8)
+            return atoi(path + n);
+    }
+    return -1;
+}
+
+static cir_status descriptor_check(place *at, cir_error *err)
+{
+    const int flags = fcntl(at->descriptor, F_GETFL);
+    at->is_there = flags >= 0;
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+        return fail_to_write(err, EBADF, at->path, at->what);
+    return CIR_OK;
+}
+
 static cir_status place_find(const char *path, const char *what, place *at, cir_error *err)
 {
-    *at = (place){.path = path, .what = what};
+    *at = (place){.path = path, .what = what, .descriptor = find_descriptor(path)};
     struct stat link;
+    if (at->descriptor >= 0)
+        return descriptor_check(at, err);
     at->is_there = stat(path, &at->facts) == 0;
     /* A link to what is not there yet is followed by opening it. */
     if (!at->is_there && errno == ENOENT && lstat(path, &link) == 0)
@@ -72,6 +102,9 @@ static cir_status place_find(const char *path, const char *what, place *at, cir_
         return fail(err, CIR_ARGUMENT, "%s: is a folder, %s is a file; name a file", path, what);
     if (at->is_there && !S_ISREG(at->facts.st_mode))
         return CIR_OK;
+    /* A folder's right to rename is no right to a file that is protected. */
+    if (at->is_there && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0)
+        return fail_to_write(err, errno, path, what);
     at->target = at->is_there ? realpath(path, NULL) : strdup(path);
     return at->target != NULL ? CIR_OK : fail_to_write(err, errno, path, what);
 }
@@ -80,10 +113,15 @@ static cir_status place_find(const char *path, const char *what, place *at, cir_
  * umask is to change it, for all threads. */
 int cir__temporary_open(const char *target, char **name_out)
 {
+    enum { MOST_OF_NAME = 200 }; /* so that a long name leaves room for the ending */
     static atomic_uint counter;
+    const char *slash = strrchr(target, '/');
+    const size_t n_folder = slash != NULL ? (size_t)(slash + 1 - target) : 0;
+    const size_t n_name = strnlen(target + n_folder, MOST_OF_NAME);
     for (;;) {
         *name_out = NULL;
-        if (asprintf(name_out, "%s.%ld-%u", target, (long)getpid(), atomic_fetch_add(&counter, 1)) < 0) {
+        if (asprintf(name_out, "%.*s.%ld-%u", (int)(n_folder + n_name), target, (long)getpid(),
+                     atomic_fetch_add(&counter, 1)) < 0) {
             *name_out = NULL;
             errno = ENOMEM;
             return -1;
@@ -100,14 +138,21 @@ int cir__temporary_open(const char *target, char **name_out)
     }
 }
 
-/* Tries a file beside target that is gone at once. */
-static cir_status try(const char *target, const char *path, const char *what, cir_error *err)
+/* Whether a file that is there has to be written in its place: its folder may not be written. */
+static bool is_fixed(const place *at, int errno_value)
+{
+    return at->is_there && (errno_value == EACCES || errno_value == EPERM || errno_value == EROFS);
+}
+
+/* Tries a file beside target that is gone at once. at: of target; NULL: nothing is there. */
+static cir_status try(const place *at, const char *target, const char *path, const char *what, cir_error *err)
 {
     char *temporary = NULL;
     cir_status status = CIR_OK;
     const int fd = cir__temporary_open(target, &temporary);
     if (fd < 0) {
-        status = fail_to_write(err, errno, path, what);
+        if (at == NULL || !is_fixed(at, errno))
+            status = fail_to_write(err, errno, path, what);
     } else {
         close(fd);
         unlink(temporary);
@@ -121,7 +166,7 @@ cir_status cir__destination_check(const char *path, const char *what, cir_error 
     place at;
     cir_status status = place_find(path, what, &at, err);
     if (status == CIR_OK && at.target != NULL)
-        status = try(at.target, path, what, err);
+        status = try(&at, at.target, path, what, err);
     free(at.target);
     return status;
 }
@@ -138,14 +183,22 @@ cir_status cir__destination_check_folder(const char *path, const char *what, cir
         return fail(err, CIR_ARGUMENT, "%s: is a file, %s go into a folder; name a folder", path, what);
     if (asprintf(&inside, "%s/", path) < 0)
         return fail_to_write(err, ENOMEM, path, what);
-    const cir_status status = try(inside, path, what, err);
+    const cir_status status = try(NULL, inside, path, what, err);
     free(inside);
     return status;
 }
 
 static cir_status write_through(const place *at, cir__destination_fill *fill, void *context, cir_error *err)
 {
-    FILE *file = fopen(at->path, "we");
+    FILE *file = NULL;
+    if (at->descriptor < 0) {
+        file = fopen(at->path, "we");
+    } else {
+        const int fd = fcntl(at->descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        file = fd >= 0 ? fdopen(fd, "w") : NULL;
+        if (fd >= 0 && file == NULL)
+            close(fd);
+    }
     if (file == NULL)
         return fail_to_write(err, errno, at->path, at->what);
     cir_status status = CIR_OK;
@@ -156,13 +209,34 @@ static cir_status write_through(const place *at, cir__destination_fill *fill, vo
     return status;
 }
 
+/* Of a file that cannot be renamed, as one that a container has mounted. */
+static cir_status copy_into(const place *at, const char *temporary, cir_error *err)
+{
+    char bytes[1 << 14];
+    const int from = open(temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    FILE *to = from >= 0 ? fopen(at->target, "we") : NULL;
+    cir_status status = CIR_OK;
+    ssize_t n = to != NULL ? 1 : -1;
+    while (n > 0 && (n = read(from, bytes, sizeof bytes)) > 0)
+        if (fwrite(bytes, 1, (size_t)n, to) != (size_t)n)
+            n = -1;
+    if (n < 0 || fflush(to) != 0 || fsync(fileno(to)) != 0)
+        status = fail_to_write(err, errno, at->path, at->what);
+    if (to != NULL && fclose(to) != 0 && status == CIR_OK)
+        status = fail_to_write(err, errno, at->path, at->what);
+    if (from >= 0)
+        close(from);
+    return status;
+}
+
 static cir_status replace(const place *at, cir__destination_fill *fill, void *context, cir_error *err)
 {
     cir_status status = CIR_OK;
     char *temporary = NULL;
     const int fd = cir__temporary_open(at->target, &temporary);
     if (fd < 0) {
-        status = fail_to_write(err, errno, at->path, at->what);
+        status = is_fixed(at, errno) ? write_through(at, fill, context, err)
+                                     : fail_to_write(err, errno, at->path, at->what);
         free(temporary);
         return status;
     }
@@ -175,9 +249,11 @@ static cir_status replace(const place *at, cir__destination_fill *fill, void *co
         status = fail_to_write(err, errno, at->path, at->what);
     if ((file != NULL ? fclose(file) : close(fd)) != 0 && status == CIR_OK)
         status = fail_to_write(err, errno, at->path, at->what);
-    if (status == CIR_OK && rename(temporary, at->target) != 0)
-        status = fail_to_write(err, errno, at->path, at->what);
-    if (status != CIR_OK)
+    bool is_renamed = status == CIR_OK && rename(temporary, at->target) == 0;
+    if (status == CIR_OK && !is_renamed)
+        status = errno == EBUSY || is_fixed(at, errno) ? copy_into(at, temporary, err)
+                                                       : fail_to_write(err, errno, at->path, at->what);
+    if (!is_renamed)
         unlink(temporary);
     free(temporary);
     return status;

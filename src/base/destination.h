@@ -27,7 +27,9 @@ int cir__temporary_open(const char *target, char **name_out);
 typedef bool cir__destination_fill(FILE *file, void *context);
 
 /* Replaces a plain file, or the one that links lead to, by a temporary one beside it that takes its name and
- * its mode; writes through what is there and is no plain file, such as a pipe. Errors: as above. */
+ * its mode; writes through what is there and is no plain file, such as a pipe, or is open, as /dev/stdout;
+ * writes in its place a file that cannot be renamed. What may not be written is not replaced. Errors: as
+ * above. */
 CIR_MUST_CHECK cir_status cir__destination_write(const char *path, const char *what,
                                                  cir__destination_fill *fill, void *context, cir_error *err);
 

@@ -142,6 +142,65 @@ static void test_what_cannot_be_written_leaves_the_old(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* What the shell opened is written on: a file that it appends to keeps what it holds. */
+static void test_open_descriptors_are_written_on(void **state)
+{
+    (void)state;
+    char path[32];
+    const int fd = open(path_of("log"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "first, ", 7), 7);
+    (void)snprintf(path, sizeof path, "/dev/fd/%d", fd);
+    assert_int_equal(put(path, "second, "), CIR_OK);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    assert_int_equal(put(path, "third"), CIR_OK);
+    assert_holds(path_of("log"), "first, second, third");
+    /* Without a name, too: none is made. */
+    assert_int_equal(unlink(path_of("log")), 0);
+    assert_int_equal(put(path, "fourth"), CIR_OK);
+    assert_int_not_equal(access(path_of("log (deleted)"), F_OK), 0);
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(put(path, "closed"), CIR_IO);
+}
+
+static void test_protected_files_are_kept(void **state)
+{
+    (void)state;
+    if (geteuid() == 0) /* who may write everything */
+        assert_int_equal(seteuid(65534), 0);
+    char own[] = "/tmp/cir-destination-XXXXXX";
+    char file[64];
+    assert_non_null(mkdtemp(own));
+    (void)snprintf(file, sizeof file, "%s/file", own);
+    assert_int_equal(put(file, "kept"), CIR_OK);
+    assert_int_equal(chmod(file, 0444), 0);
+    assert_int_equal(put(file, "not this"), CIR_PERMISSION);
+    assert_holds(file, "kept");
+    /* A file that may be written in a folder that may not. */
+    assert_int_equal(chmod(file, 0640), 0);
+    assert_int_equal(chmod(own, 0555), 0);
+    assert_int_equal(put(file, "in its place"), CIR_OK);
+    assert_holds(file, "in its place");
+    assert_int_equal(chmod(own, 0755), 0);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(rmdir(own), 0);
+    if (getuid() == 0)
+        assert_int_equal(seteuid(0), 0);
+}
+
+static void test_long_names(void **state)
+{
+    (void)state;
+    char name[256];
+    char path[400];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(put(path, "long"), CIR_OK);
+    assert_holds(path, "long");
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +208,9 @@ int main(void)
         cmocka_unit_test(test_links_are_followed),
         cmocka_unit_test(test_pipes_are_written_through),
         cmocka_unit_test(test_what_cannot_be_written_leaves_the_old),
+        cmocka_unit_test(test_open_descriptors_are_written_on),
+        cmocka_unit_test(test_protected_files_are_kept),
+        cmocka_unit_test(test_long_names),
     };
     (void)signal(SIGXFSZ, SIG_IGN);
     return cmocka_run_group_tests(tests, set_up, clean_up);

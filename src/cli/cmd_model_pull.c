@@ -2,7 +2,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,7 +261,6 @@ static int pull_it(pull *self, const char *folder)
     if (lock < 0)
         return CIR__FAILED;
     cir__session_catch_interrupts();
-    signal(SIGXFSZ, SIG_IGN); /* a limit on files is a write that fails */
     if (is_done)
         (void)rmdir(self->partial);
     int status = is_done ? CIR__DONE : fetch_files(self);

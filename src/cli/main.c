@@ -1,8 +1,12 @@
 /* The program: finds the command and runs it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cir/cir.h"
 #include "cli/arguments.h"
@@ -90,14 +94,25 @@ static void set_up_libraries(void)
     (void)setenv("VIPS_BLOCK_UNTRUSTED", "1", 1);
 }
 
+/* Standard streams that are closed are opened on nothing, the wrong way round, so that their use still fails:
+ * else the next file, of an index for example, took their number, and messages were written into it. */
+static void occupy_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
+    occupy_standard_streams();
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, CIR__DECODE_WORKER) == 0)
         return cir__decode_worker_run(argc - 1, argv + 1);
     set_up_libraries();
     cir__shortage_prepare();
     cir__bus_error_catch();
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is a write that fails */
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
         printf("cir %s\n", cir_version());
         return flush_answers(CIR__DONE);
