@@ -188,7 +188,7 @@ def ids(answer):
 
 
 @pytest.mark.parametrize("method", ["basic-", "basic", "image", "sum", "product"])
-@pytest.mark.parametrize("words", ["", " ", "\t\n ", "\u00a0\u3000"])
+@pytest.mark.parametrize("words", ["", " ", "\t\n ", "\u00a0\u3000", "\ufeff", "\u200b \u2060\x01"])
 def test_words_that_say_nothing_are_none(index, words, method):
     photo = index / "photos" / "3.jpg"
     without = run("search", index / "i.cir", "--image", photo, "-m", method, "--json")

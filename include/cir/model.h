@@ -142,8 +142,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_texts_read(int fd, const char *name, cir_t
                                                  cir_error *err);
 CIR_API void cir_texts_done(cir_texts *texts); /* a zeroed struct is allowed */
 
-/* Whether a text says nothing: NULL, empty, or white space (Unicode's) alone. Such a query is one without
- * words. */
+/* Whether a text says nothing: NULL, empty, or nothing but Unicode's white space and invisible characters.
+ * Such a query is one without words. */
 CIR_API bool cir_text_is_blank(const char *text);
 
 /* Writes features [n, dim] as a .npy file (float32, C order): a plain file, or the one that links lead to, is

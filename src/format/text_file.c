@@ -28,16 +28,22 @@ static const char *find_encoding(const cir__bytes_view *text)
                                                                                                    : NULL;
 }
 
+static bool take_mark(cir__bytes_view *text)
+{
+    if (!starts_with(text, "\xef\xbb\xbf", 3))
+        return false;
+    text->data += 3;
+    text->size -= 3;
+    return true;
+}
+
 cir_status cir__text_file_begin(cir__bytes_view *text, cir_error *err)
 {
     const char *const encoding = find_encoding(text);
 
     if (encoding != NULL)
         return cir__fail(err, CIR_FORMAT, "%s: is %s; save it as UTF-8", text->name, encoding);
-    if (starts_with(text, "\xef\xbb\xbf", 3)) {
-        text->data += 3;
-        text->size -= 3;
-    }
+    (void)take_mark(text);
     return CIR_OK;
 }
 
@@ -45,6 +51,9 @@ bool cir__text_file_take_line(cir__bytes_view *rest, cir__bytes_view *line_out)
 {
     size_t n = 0;
 
+    /* At the head of any line, as files that were joined have them. */
+    while (take_mark(rest))
+        ;
     if (rest->size == 0)
         return false;
     while (n < rest->size && rest->data[n] != '\n' && rest->data[n] != '\r')

@@ -13,7 +13,8 @@
  * message says, with a mark or without. */
 CIR_MUST_CHECK cir_status cir__text_file_begin(cir__bytes_view *text, cir_error *err);
 
-/* Takes the next line off what is left of a text: without its end, LF, CRLF or CR. false: there is none left;
+/* Takes the next line off what is left of a text: without its end, LF, CRLF or CR, and without the marks that
+ * joined files have at the head of lines. false: there is none left;
  * a last line need not have an end. */
 bool cir__text_file_take_line(cir__bytes_view *rest, cir__bytes_view *line_out);
 

@@ -36,6 +36,22 @@ static void test_marks_are_no_text(void **state)
     assert_int_equal(text.size, 3);
 }
 
+static void test_marks_of_joined_files_are_no_text(void **state)
+{
+    (void)state;
+    cir__bytes_view rest = VIEW("a\n\xef\xbb\xbf\xef\xbb\xbf"
+                                "b\n\xef\xbb\xbf"
+                                "\nc\xef\xbb\xbf\n\xef\xbb\xbf");
+    static const char *const lines[] = {"a", "b", "", "c\xef\xbb\xbf"};
+    cir__bytes_view line;
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(cir__text_file_take_line(&rest, &line));
+        assert_int_equal(line.size, strlen(lines[i]));
+        assert_memory_equal(line.data, lines[i], line.size);
+    }
+    assert_false(cir__text_file_take_line(&rest, &line));
+}
+
 static void test_other_encodings_are_named(void **state)
 {
     (void)state;
@@ -119,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks_are_no_text),
+        cmocka_unit_test(test_marks_of_joined_files_are_no_text),
         cmocka_unit_test(test_other_encodings_are_named),
         cmocka_unit_test(test_all_ends_of_lines),
         cmocka_unit_test(test_tables_and_json_go_the_same_way),

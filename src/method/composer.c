@@ -229,6 +229,8 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
     memset(composed_out, 0, sizeof *composed_out);
     if (cir_text_is_blank(text))
         text = NULL;
+    while (text != NULL && strncmp(text, "\xef\xbb\xbf", 3) == 0) /* a byte order mark, as of a file's text */
+        text += 3;
     if (image_feature == NULL && text == NULL)
         return refuse_empty(err);
     if (composer->info->words_need_photo)

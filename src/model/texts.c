@@ -15,6 +15,14 @@
 #define MAX_BYTES ((size_t)1 << 30)
 #define PIECE_BYTES ((size_t)64 << 10)
 
+/* Control and format characters, such as a byte order mark or a space of no width. */
+static bool is_invisible(utf8proc_int32_t character)
+{
+    const utf8proc_category_t category = utf8proc_category(character);
+
+    return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF;
+}
+
 bool cir_text_is_blank(const char *text)
 {
     const uint8_t *next = (const uint8_t *)text;
@@ -22,7 +30,7 @@ bool cir_text_is_blank(const char *text)
 
     while (next != NULL && *next != '\0') {
         const utf8proc_ssize_t n = utf8proc_iterate(next, -1, &character);
-        if (n <= 0 || !cir__spaces_have(CIR__SPACES_PYTHON, character))
+        if (n <= 0 || !(cir__spaces_have(CIR__SPACES_PYTHON, character) || is_invisible(character)))
             return false;
         next += n;
     }
