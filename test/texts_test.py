@@ -99,8 +99,8 @@ def write_lists(folder, rows, mark=b"", encoding="utf-8", end="\n"):
         (folder / f"{kind}_files.csv").write_bytes(mark + (end.join(",".join(row) for row in listed) + end).encode(encoding))
 
 
-def evaluate(folder, *arguments, cache="none"):
-    answer = run("eval", folder, "--cache", cache, "--method", "image,text", "--json", "-", *arguments)
+def evaluate(folder, *arguments, cache="none", method="image,text"):
+    answer = run("eval", folder, "--cache", cache, "--method", method, "--json", "-", *arguments)
     return (json.loads(answer.stdout) if answer.returncode == 0 else None), said(answer)
 
 
@@ -120,12 +120,12 @@ def test_corpora_may_be_saved_by_anybody(tmp_path):
     got = []
     for mark, end in ((b"", "\n"), (codecs.BOM_UTF8, "\r\n"), (codecs.BOM_UTF8, "\r")):
         (tmp_path / "c.txt").write_bytes(mark + end.join(terms).encode())
-        document, message = evaluate(tmp_path / "set", "--method", "basic", "--set", f"corpus_objects={tmp_path}/c.txt")
+        document, message = evaluate(tmp_path / "set", "--set", f"corpus_objects={tmp_path}/c.txt", method="basic")
         assert document is not None, message
         got.append(document["methods"])
     assert got[1] == got[0] and got[2] == got[0]
     (tmp_path / "c.txt").write_bytes("\n".join(terms).encode("utf-16"))
-    _, message = evaluate(tmp_path / "set", "--method", "basic", "--set", f"corpus_objects={tmp_path}/c.txt")
+    _, message = evaluate(tmp_path / "set", "--set", f"corpus_objects={tmp_path}/c.txt", method="basic")
     assert "c.txt: is UTF-16; save it as UTF-8" in message
 
 
