@@ -467,6 +467,13 @@ def test_a_link_in_the_partial_folder_is_not_followed(hub, models, tmp_path):
         assert pull(hub).status == 1
         assert (tmp_path / "precious").read_text() == "precious"
         (models / f"{NAME}.partial" / name).unlink()
+    os.link(tmp_path / "precious", models / f"{NAME}.partial/config.json.part")
+    assert_refused(pull(hub), models, "has another name too")
+    (models / f"{NAME}.partial/config.json.part").unlink()
+    (models / f"{NAME}.partial/SHA256SUMS").symlink_to(tmp_path / "precious")
+    (models / f"{NAME}.partial/x").unlink()
+    assert_pulled(hub, models)
+    assert (tmp_path / "precious").read_text() == "precious"
 
 
 # -- what the hub does not have --

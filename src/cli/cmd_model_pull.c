@@ -202,7 +202,9 @@ static int write_sums(const pull *self)
 {
     char path[PATH_SIZE + 16];
     (void)snprintf(path, sizeof path, "%s/" CIR__MODEL_SUMS, self->partial);
-    FILE *file = fopen(path, "w");
+    /* Anew: what lies there may be a link to something else. */
+    (void)unlink(path);
+    FILE *file = fopen(path, "wx");
     bool is_written = file != NULL;
     for (size_t i = 0; self->known->files[i].name != NULL && is_written; i++)
         is_written = fprintf(file, "%s  %s\n", self->sums[i], self->known->files[i].name) > 0;

@@ -377,6 +377,9 @@ static bool open_part(transfer *self, const char *part)
         return fail(self->download, "%s: cannot be written: %s", part, strerror(errno));
     if (!S_ISREG(facts.st_mode))
         return fail(self->download, "%s: is no plain file; remove it and run it again", part);
+    if (facts.st_nlink > 1) /* what is written to it would change another's */
+        return fail(self->download, "%s: has another name too (a hard link); remove it and run it again",
+                    part);
     long long most =
         (long long)(self->download->n_bytes > 0 ? self->download->n_bytes : self->download->max_bytes);
     self->n_bytes = facts.st_size;
