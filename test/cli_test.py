@@ -350,7 +350,7 @@ def test_recall_is_a_setting_with_a_flag_of_its_own(cir, photos, index):
     query = ["search", index, "--image", photos / "04.jpg", "--text", "at night"]
     assert cir(*query, "--recall", "exact", "--json").json["settings"]["recall"] == "exact"
     assert cir(*query, "--set", "recall=exact", "--recall", "0.9", "--json").json["settings"]["recall"] == 0.9
-    assert "found among all 12 photos, one by one" in cir(*query, "--explain").out
+    assert "exact search over 12 photos" in cir(*query, "--explain").out
     assert "found" not in cir(*query).out
     for wrong in ("0.4", "1.5", "all", ""):
         refused = cir(*query, "--recall", wrong)

@@ -18,7 +18,7 @@ static void print_report(const cir__answer *answer)
                cir__count_text(answer->n_images, n_images), cir__count_text(report->n_rescored, n_rescored),
                cir__count_text(report->n_candidates, n_candidates), report->codes_ms, report->rescore_ms);
     else
-        printf("found among all %s photos, one by one\n", cir__count_text(answer->n_images, n_images));
+        printf("exact search over %s photos\n", cir__count_text(answer->n_images, n_images));
 }
 
 void cir__answer_print_table(const cir__answer *answer)
