@@ -1,4 +1,4 @@
-/* libcir in fifty lines: index a folder, then search it by a photo and words.
+/* libcir in fifty lines, in C or C++: index a folder, then search it by a photo and words.
  *   example FOLDER PHOTO TEXT        (built with: pkg-config --cflags --libs cir) */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,9 @@ int main(int argc, char **argv)
     cir_index *index = NULL;
     cir_composer *composer = NULL;
     cir_composed query = {0};
+    cir_rows rows;
+    cir_hit hits[10];
+    size_t n_hits;
     float *feature = NULL;
     cir_settings settings;
     cir_settings_init(&settings, CIR_METHOD_BASIC_MINUS);
@@ -34,16 +37,14 @@ int main(int argc, char **argv)
         cir_index_open("example.cir", NULL, &index, &err) != CIR_OK)
         goto failed;
 
-    feature = calloc(cir_model_get_info(model)->dim, sizeof *feature);
+    feature = (float *)calloc(cir_model_get_info(model)->dim, sizeof *feature);
     if (feature == NULL ||
         cir_model_encode_files(model, pool, &photo, 1, NULL, feature, NULL, NULL, &err) != CIR_OK ||
         cir_composer_new(index, model, pool, CIR_METHOD_BASIC_MINUS, &settings, &composer, &err) != CIR_OK ||
         cir_composer_compose(composer, pool, feature, argv[3], &query, &err) != CIR_OK)
         goto failed;
 
-    cir_rows rows = cir_rows_of_index(index);
-    cir_hit hits[10];
-    size_t n_hits;
+    rows = cir_rows_of_index(index);
     if (cir_search_top(&rows, &query.query, 10, pool, hits, &n_hits, &err) != CIR_OK)
         goto failed;
     for (size_t i = 0; i < n_hits; i++) {

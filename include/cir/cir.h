@@ -4,7 +4,7 @@
  * In order of the data: image.h (files → pixels), decoder.h (by whom, and with how much memory), model.h
  * (pixels, texts → features), index.h (features kept), search.h (linear queries → best rows), method.h (photo
  * + words → linear query), eval.h (methods measured), experiment.h (the paper's experiments). status.h holds
- * the errors, pool.h the threads.
+ * the errors, version.h the version, pool.h the threads.
  *
  * The library is a guest in its host's process: it changes no umask, signal handler, locale, folder, rounding
  * or environment, prints nothing, and does not exit. What libraries that it uses have one of for the process,
@@ -24,8 +24,6 @@
 #include "cir/pool.h"
 #include "cir/search.h"
 #include "cir/status.h"
-
-/* The library's version, "0.1.0". */
-CIR_API const char *cir_version(void);
+#include "cir/version.h"
 
 #endif

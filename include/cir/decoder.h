@@ -15,6 +15,10 @@
 #include "cir/image.h"
 #include "cir/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Asks for room for a picture that takes n_bytes of memory to decode; returns when there is. Called before
  * the memory is taken, from the thread that the cir_decode was called on; a second call replaces the first.
  * Anything but CIR_OK (CIR_LIMIT: it takes too much), with err set, refuses the picture. */
@@ -51,5 +55,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_decoder_new(const cir_decoder_options *opt
 
 /* Frees it; no call may be using it, and no picture count (counts_until_done). NULL is allowed. */
 CIR_API void cir_decoder_free(cir_decoder *decoder);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 #include "cir/pool.h"
 #include "cir/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Queries, databases and their features, ready to be evaluated. Immutable once open. */
 typedef struct cir_dataset cir_dataset;
 
@@ -187,8 +191,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_get_protocol(const cir_dataset *da
 typedef enum cir_ap_form { CIR_AP_TRAPEZOID, CIR_AP_PAPER, CIR_N_AP_FORMS } cir_ap_form;
 CIR_API const char *cir_ap_form_name(cir_ap_form form); /* "trapezoid", "paper"; static storage */
 
-#define CIR_N_RECALLS 4 /* recall and precision at 1, 5, 10, 50 */
-extern CIR_API const size_t cir_recall_at[CIR_N_RECALLS];
+#define CIR_N_RECALLS 4 /* recall and precision at 1, 5, 10, 50: */
+/* The i-th of these; 0 where i is too large. Thread-safe. */
+CIR_API size_t cir_recall_at(size_t i);
 #define CIR_N_TOP 10
 #define CIR_N_RESAMPLES 10000    /* of a bootstrap */
 #define CIR_N_PERMUTATIONS 99999 /* drawn, where there are too many to try all */
@@ -349,5 +354,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_results_compare(const cir_results *a, size
                                                       size_t i_b, bool forces, cir_comparison *comparison_out,
                                                       cir_error *err);
 CIR_API void cir_comparison_done(cir_comparison *comparison);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

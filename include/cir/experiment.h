@@ -5,6 +5,10 @@
 
 #include "cir/eval.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One method's figures over the values of one setting. End with cir_sweep_done. */
 typedef struct cir_sweep {
     const char *key; /* static storage */
@@ -144,5 +148,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_eval_distract(const cir_dataset *dataset,
                                                     const cir_distract_options *options,
                                                     cir_distracted *methods, size_t n_methods, cir_pool *pool,
                                                     cir_distraction *distraction_out, cir_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

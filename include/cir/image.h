@@ -24,6 +24,10 @@
 
 #include "cir/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* An 8-bit RGB picture. rgb: [height_px, width_px, 3], rows without gaps, owned; end with cir_image_done. */
 typedef struct cir_image {
     size_t width_px;
@@ -135,5 +139,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_image_format_jpeg(const cir_image *image, 
 
 /* Frees bytes that a function of the library handed over; NULL is allowed. */
 CIR_API void cir_bytes_free(void *bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -26,6 +26,10 @@
 #include "cir/pool.h"
 #include "cir/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct cir_index cir_index;
 
 /* What an image's row says of it. */
@@ -77,8 +81,8 @@ typedef struct cir_index_options {
 
 /* Opens an index for reading; cir_index_open is this with nothing but a fingerprint, which may be NULL.
  * Works on read-only media. Close with cir_index_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
- * CIR_FORMAT (not an index), CIR_VERSION, CIR_DAMAGED, CIR_MISMATCH (that model never encoded these photos;
- * the message names the command that would add it), CIR_NO_MEMORY. */
+ * CIR_FORMAT (not an index), CIR_OTHER_VERSION, CIR_DAMAGED, CIR_MISMATCH (that model never encoded these
+ * photos; the message names the command that would add it), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_open_with(const char *path, const cir_index_options *options,
                                                       cir_index **index_out, cir_error *err);
 CIR_MUST_CHECK CIR_API cir_status cir_index_open(const char *path, const char *model_fingerprint,
@@ -278,7 +282,7 @@ typedef struct cir_update_options {
  * run. Commits every few seconds: whatever stops the process, what was committed is kept and the next run
  * continues. At the end compact codes are brought up to date (cir_index_update_codes); a failure of that
  * comes when all else is committed. progress_out may be NULL. Errors: CIR_BUSY (another process updates this
- * index), CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND (a given path), CIR_MISMATCH, CIR_VERSION,
+ * index), CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND (a given path), CIR_MISMATCH, CIR_OTHER_VERSION,
  * CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY, CIR_GONE (the index was moved or replaced meanwhile; what was
  * committed is in it), CIR_UNSUPPORTED (its file system has no locks).
  */
@@ -300,8 +304,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_update_models(const char *index_path
 /* Makes the compact codes of every model's features, or brings them up to date: what an update does at its
  * end, for an index that was made or interrupted otherwise. Of options, which may be NULL, min_coded and
  * watch count; the watch hears of n_to_code and n_coded. A stopped run keeps what it coded. Errors: CIR_BUSY
- * (another process updates this index), CIR_NOT_FOUND, CIR_FORMAT, CIR_VERSION, CIR_FULL, CIR_PERMISSION,
- * CIR_IO, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY. */
+ * (another process updates this index), CIR_NOT_FOUND, CIR_FORMAT, CIR_OTHER_VERSION, CIR_FULL,
+ * CIR_PERMISSION, CIR_IO, CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_update_codes(const char *path, cir_pool *pool,
                                                          const cir_update_options *options, cir_error *err);
 
@@ -311,7 +315,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_update_codes(const char *path, cir_p
  * it, is given itself; its path is kept for that. It need not exist any more. is_trusted: as in
  * cir_index_options. *n_out, which may be NULL: how many photos. Stopped by whatever, it is to be repeated.
  * Errors: CIR_NOT_FOUND (no index; nothing of it is in), CIR_BUSY, CIR_PERMISSION, CIR_FULL, CIR_FORMAT,
- * CIR_VERSION, CIR_IO, CIR_DAMAGED, CIR_UNSUPPORTED (no locks), CIR_NO_MEMORY. */
+ * CIR_OTHER_VERSION, CIR_IO, CIR_DAMAGED, CIR_UNSUPPORTED (no locks), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_forget(const char *index_path, const char *path, bool is_trusted,
                                                    size_t *n_out, cir_error *err);
 
@@ -343,10 +347,14 @@ typedef struct cir_check_result {
 /* Checks every file, row and checksum of an index. With repairs, mends what can be mended without losing a
  * committed feature (headers, left-overs, derived files) and sets damaged rows to be encoded again by the
  * next update. Findings are no error: the call returns CIR_OK and counts them. Errors: CIR_NOT_FOUND,
- * CIR_FORMAT, CIR_VERSION, CIR_BUSY (repairs while another process updates), CIR_IO, CIR_FULL,
+ * CIR_FORMAT, CIR_OTHER_VERSION, CIR_BUSY (repairs while another process updates), CIR_IO, CIR_FULL,
  * CIR_PERMISSION, CIR_DAMAGED (the catalogue cannot be opened at all), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool,
                                                   cir_check_report *report, void *context,
                                                   cir_check_result *result_out, cir_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

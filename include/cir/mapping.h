@@ -21,9 +21,17 @@
 
 #include "cir/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Makes the page at address, and those behind it in the same file, readable as zeros where the library has
  * mapped them, and marks the file. false: the address is none of the library's, or that failed. Async-signal-
  * safe; any thread. */
 CIR_API bool cir_mapping_fault(void *address);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,6 +14,10 @@
 #include "cir/search.h"
 #include "cir/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What a method makes of one side of the query. */
 typedef enum cir_input {
     CIR_INPUT_UNUSED,
@@ -275,5 +279,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_composer_compose_features(const cir_compos
 
 /* The settings in force, the minima and where they come from filled in. Lives as long as the composer. */
 CIR_API const cir_settings *cir_composer_get_settings(const cir_composer *composer);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -12,6 +12,10 @@
 #include "cir/pool.h"
 #include "cir/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct cir_model cir_model;
 
 /* The name under which cir_model_open finds the small encoder that is part of the library. */
@@ -151,5 +155,9 @@ CIR_API bool cir_text_is_blank(const char *text);
  * folder), CIR_PERMISSION, CIR_FULL, CIR_IO, CIR_NOT_FOUND (no such folder), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_features_write(const char *path, const float *features, size_t n,
                                                      size_t dim, cir_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -18,6 +18,10 @@
 
 #include "cir/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A fixed set of threads. Wherever one is an argument, NULL means: the calling thread alone, but for the
  * above. Calls from several threads at once are allowed and take turns. Results never depend on the number of
  * threads. */
@@ -32,5 +36,9 @@ CIR_API void cir_pool_free(cir_pool *pool);
 
 /* The number of threads, the caller's included; 1 for NULL. */
 CIR_API size_t cir_pool_n_threads(const cir_pool *pool);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -16,6 +16,10 @@
 #include "cir/pool.h"
 #include "cir/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How an image score v and a text score t become one. */
 typedef enum cir_fusion_kind {
     CIR_FUSE_IMAGE,   /* v */
@@ -135,5 +139,9 @@ typedef struct cir_rank {
 CIR_MUST_CHECK CIR_API cir_status cir_search_ranks(const cir_rows *rows, const cir_query *query,
                                                    const cir_hit *hits, size_t n, cir_pool *pool,
                                                    cir_rank *ranks_out, cir_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

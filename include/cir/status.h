@@ -6,6 +6,10 @@
 #ifndef CIR_STATUS_H
 #define CIR_STATUS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #if defined(__GNUC__)
 #define CIR_API __attribute__((visibility("default")))
 #define CIR_MUST_CHECK __attribute__((warn_unused_result))
@@ -30,7 +34,7 @@
     X(CIR_UNSUPPORTED, "unsupported", "a kind of file or model that is not handled")                         \
     X(CIR_LIMIT, "limit", "larger than a limit set for safety")                                              \
     X(CIR_MISMATCH, "mismatch", "made by another model than the one in use")                                 \
-    X(CIR_VERSION, "version", "written by a newer version of cir")                                           \
+    X(CIR_OTHER_VERSION, "version", "written by a newer version of cir")                                     \
     X(CIR_DAMAGED, "damaged", "a stored file contradicts its checksum or its catalogue")                     \
     X(CIR_BUSY, "busy", "another process holds it")                                                          \
     X(CIR_INTERRUPTED, "interrupted", "stopped on request; what was committed is kept")                      \
@@ -57,5 +61,9 @@ CIR_API const char *cir_status_name(cir_status status);
 
 /* What the status means, for people, static storage. Thread-safe. */
 CIR_API const char *cir_status_meaning(cir_status status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

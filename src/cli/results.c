@@ -11,7 +11,7 @@ static json_t *at_ranks_json(const double *figures)
     json_t *object = json_object();
     for (size_t i = 0; i < CIR_N_RECALLS; i++) {
         char key[32];
-        snprintf(key, sizeof key, "%zu", cir_recall_at[i]);
+        snprintf(key, sizeof key, "%zu", cir_recall_at(i));
         json_object_set_new(object, key, json_real(figures[i]));
     }
     return object;

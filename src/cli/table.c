@@ -9,7 +9,7 @@ void cir__table_print_head(void)
 {
     printf("%-20s %6s %6s %6s %6s %6s ", "method", "mmAP", "", "mAP", "", "minmAP");
     for (size_t i = 0; i < CIR_N_RECALLS; i++)
-        printf("  R@%-3zu", cir_recall_at[i]);
+        printf("  R@%-3zu", cir_recall_at(i));
     printf("\n");
 }
 

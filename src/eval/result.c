@@ -10,7 +10,11 @@
 #include "eval/metrics.h"
 #include "eval/statistics.h"
 
-const size_t cir_recall_at[CIR_N_RECALLS] = {1, 5, 10, 50};
+size_t cir_recall_at(size_t i)
+{
+    static const size_t cuts[CIR_N_RECALLS] = {1, 5, 10, 50};
+    return i < CIR_N_RECALLS ? cuts[i] : 0;
+}
 
 /* Each query's instance, a number below *n_out; free() it. */
 static size_t *instances_new(const cir_dataset *dataset, size_t *n_out)

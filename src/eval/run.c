@@ -122,8 +122,8 @@ static void judge(batch *self, const contender *method, size_t q, size_t i_compo
     judge_ap(self, result, q, n_ties, n_relevant);
     for (size_t k = 0; k < CIR_N_RECALLS; k++) {
         const size_t place = q * CIR_N_RECALLS + k;
-        result->query_recalls[place] = cir__metrics_recall(ties, n_ties, n_relevant, cir_recall_at[k]);
-        result->query_precisions[place] = cir__metrics_precision(ties, n_ties, n_relevant, cir_recall_at[k]);
+        result->query_recalls[place] = cir__metrics_recall(ties, n_ties, n_relevant, cir_recall_at(k));
+        result->query_precisions[place] = cir__metrics_precision(ties, n_ties, n_relevant, cir_recall_at(k));
     }
     for (size_t i = 0; i < CIR_N_TOP; i++)
         result->top[q * CIR_N_TOP + i] = i < n_top ? dataset->item_rows[first + top[i].id] : SIZE_MAX;

@@ -32,9 +32,9 @@ static void put_queries(FILE *file, const cir_dataset *dataset, const cir_eval_r
 {
     fputs("path,text,instance,AP", file);
     for (size_t k = 0; k < CIR_N_RECALLS; k++)
-        fprintf(file, ",R@%zu", cir_recall_at[k]);
+        fprintf(file, ",R@%zu", cir_recall_at(k));
     for (size_t k = 0; k < CIR_N_RECALLS; k++)
-        fprintf(file, ",P@%zu", cir_recall_at[k]);
+        fprintf(file, ",P@%zu", cir_recall_at(k));
     fprintf(file, ",n_relevant,n_gallery%s\r\n", result->n_tied > 0 ? ",AP_low,AP_high" : "");
     for (size_t q = 0; q < result->n_queries; q++) {
         const cir_query_view query = cir_dataset_get_query(dataset, q);

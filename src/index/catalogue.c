@@ -127,7 +127,7 @@ static cir_status check_kind(const cir__place *place, cir__store *store, bool cr
     if (application != APPLICATION_ID)
         return fail_not_index(place, "its catalogue was made by another program", err);
     if (format > CIR__CATALOGUE_FORMAT)
-        return cir__fail(err, CIR_VERSION,
+        return cir__fail(err, CIR_OTHER_VERSION,
                          "%s: is of format %lld, this version of cir knows format %d; install a newer cir",
                          place->index, (long long)format, CIR__CATALOGUE_FORMAT);
     if (format < 1)

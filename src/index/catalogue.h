@@ -28,7 +28,7 @@ typedef enum cir__catalogue_mode {
 } cir__catalogue_mode;
 
 /* Opens and checks kind, version and schema. Errors: as cir__store_open, CIR_FORMAT (not an index),
- * CIR_VERSION. */
+ * CIR_OTHER_VERSION. */
 CIR_MUST_CHECK cir_status cir__catalogue_open(const cir__place *place, cir__catalogue_mode mode,
                                               cir__store **store_out, cir_error *err);
 

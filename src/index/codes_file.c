@@ -87,8 +87,9 @@ static cir_status parse_one(const uint8_t *bytes, size_t dim, const char *finger
     if (memcmp(bytes, MAGIC, 8) != 0)
         return cir__fail(err, CIR_FORMAT, "%s: holds no compact codes", name);
     if (get32(bytes + 8) != CIR__CODES_VERSION)
-        return cir__fail(err, CIR_VERSION, "%s: is of version %zu, this version of cir makes version %d",
-                         name, get32(bytes + 8), CIR__CODES_VERSION);
+        return cir__fail(err, CIR_OTHER_VERSION,
+                         "%s: is of version %zu, this version of cir makes version %d", name,
+                         get32(bytes + 8), CIR__CODES_VERSION);
     if (get32(bytes + 12) != dim)
         return cir__fail(err, CIR_SHAPE, "%s: is of dimension %zu, the features have %zu", name,
                          get32(bytes + 12), dim);
@@ -167,8 +168,9 @@ cir_status cir__codes_parse_sums(const uint8_t *bytes, size_t size, const cir__c
     if (size < CIR__CODES_SUMS_START || memcmp(bytes, SUMS_MAGIC, 8) != 0)
         return cir__fail(err, CIR_FORMAT, "%s: holds no checksums of compact codes", name);
     if (get64(bytes + 8) != CIR__CODES_VERSION)
-        return cir__fail(err, CIR_VERSION, "%s: is of version %llu, this version of cir makes version %d",
-                         name, (unsigned long long)get64(bytes + 8), CIR__CODES_VERSION);
+        return cir__fail(err, CIR_OTHER_VERSION,
+                         "%s: is of version %llu, this version of cir makes version %d", name,
+                         (unsigned long long)get64(bytes + 8), CIR__CODES_VERSION);
     if (get64(bytes + 32) != cir__hash64(bytes, 32))
         return cir__fail(err, CIR_DAMAGED, "%s: its header contradicts its checksum", name);
     uint64_t serial = get64(bytes + 24);

@@ -64,8 +64,8 @@ void cir__codes_format_header(const cir__codes_header *header, uint8_t *bytes_ou
 
 /* Reads the header that counts out of a file's first bytes, of which there must be cir__codes_start. dim and
  * fingerprint: of the model that the codes must be of. *has_damage_out: a header that was once written is not
- * whole. name: the file's, for messages. Errors: CIR_FORMAT (no codes), CIR_VERSION (another version's),
- * CIR_SHAPE, CIR_MISMATCH (of another model), CIR_DAMAGED. */
+ * whole. name: the file's, for messages. Errors: CIR_FORMAT (no codes), CIR_OTHER_VERSION (another
+ * version's), CIR_SHAPE, CIR_MISMATCH (of another model), CIR_DAMAGED. */
 CIR_MUST_CHECK cir_status cir__codes_parse_header(const uint8_t *bytes, size_t size, size_t dim,
                                                   const char *fingerprint, const char *name,
                                                   cir__codes_header *header_out, bool *has_damage_out,
@@ -75,7 +75,7 @@ CIR_MUST_CHECK cir_status cir__codes_parse_header(const uint8_t *bytes, size_t s
 void cir__codes_format_sums(uint64_t id, uint64_t serial, uint8_t bytes_out[CIR__CODES_SUMS_START]);
 
 /* Whether codes.sums belongs to codes.bin as it is; its own serial goes to *serial_out. Errors: CIR_FORMAT,
- * CIR_VERSION, CIR_MISMATCH (it belongs to others), CIR_DAMAGED. */
+ * CIR_OTHER_VERSION, CIR_MISMATCH (it belongs to others), CIR_DAMAGED. */
 CIR_MUST_CHECK cir_status cir__codes_parse_sums(const uint8_t *bytes, size_t size,
                                                 const cir__codes_header *header, const char *name,
                                                 uint64_t *serial_out, cir_error *err);

@@ -98,8 +98,8 @@ cir_status cir__codes_pair_open(const cir__folder *folder, const cir_index_model
 
 bool cir__codes_pair_is_hopeless(cir_status status)
 {
-    return status == CIR_NOT_FOUND || status == CIR_FORMAT || status == CIR_VERSION || status == CIR_SHAPE ||
-           status == CIR_MISMATCH || status == CIR_DAMAGED;
+    return status == CIR_NOT_FOUND || status == CIR_FORMAT || status == CIR_OTHER_VERSION ||
+           status == CIR_SHAPE || status == CIR_MISMATCH || status == CIR_DAMAGED;
 }
 
 void cir__codes_pair_close(cir__codes_pair *pair)

@@ -28,8 +28,8 @@ typedef struct cir__writer cir__writer;
 /* Makes the index where there is none, or with options' only refuses all but that one (CIR_GONE), refuses
  * that of another user unless options trust it (CIR_PERMISSION), locks it, and adds the encoders' models
  * where they are new; the encoders must outlive it. Below, i is an encoder's number. Close with
- * cir__writer_close. Errors: CIR_ARGUMENT (a model twice), CIR_BUSY, CIR_FORMAT, CIR_VERSION, CIR_DAMAGED,
- * CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND, CIR_NO_MEMORY. */
+ * cir__writer_close. Errors: CIR_ARGUMENT (a model twice), CIR_BUSY, CIR_FORMAT, CIR_OTHER_VERSION,
+ * CIR_DAMAGED, CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__writer_open(const char *index_path, const cir__encoders *encoders,
                                            const cir_update_options *options, cir__writer **writer_out,
                                            cir_error *err);
