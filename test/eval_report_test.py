@@ -381,13 +381,20 @@ def test_a_folder_that_may_not_be_written(tmp_path):
     (tmp_path / "r.json").write_text("old")
     for folder in (tmp_path / "tables", tmp_path):
         folder.chmod(0o555)
-    for flag, place in (("--report", "r.html"), ("--json", "r.json"), ("--csv", "new"), ("--csv", "tables")):
+    for flag, place in (("--report", "r.html"), ("--csv", "new"), ("--csv", "tables")):
         command = [*powerless, CIR, "eval", "--features", SMALL, flag, tmp_path / place]
         result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert result.returncode == 1 and result.stdout == ""
         assert f"{tmp_path / place}: " in result.stderr and "Permission denied" in result.stderr
+    # A file that is there and may be written is, though its folder may not.
+    result = subprocess.run([*powerless, CIR, "eval", "--features", SMALL, "--json", tmp_path / "r.json"])
+    assert result.returncode == 0 and json.loads((tmp_path / "r.json").read_text())["methods"]
+    (tmp_path / "r.json").chmod(0o444)
+    before = (tmp_path / "r.json").read_text()
+    result = subprocess.run([*powerless, CIR, "eval", "--features", SMALL, "--json", tmp_path / "r.json"], stderr=subprocess.PIPE)
+    assert result.returncode == 1 and b"Permission denied" in result.stderr
     tmp_path.chmod(0o755)
-    assert (tmp_path / "r.json").read_text() == "old" and len(list(tmp_path.iterdir())) == 2
+    assert (tmp_path / "r.json").read_text() == before and len(list(tmp_path.iterdir())) == 2
 
 
 def test_replaces_what_is_there_and_leaves_nothing_behind(cir, tmp_path):
