@@ -3,6 +3,7 @@ every command that reads text; and pictures of data sets as they are stored."""
 import codecs
 import json
 import pathlib
+import shutil
 import subprocess
 import threading
 
@@ -10,7 +11,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from conftest import CIR, draw_photo
+from conftest import CIR, SOURCE, draw_photo
 
 
 def run(*arguments, **keywords):
@@ -143,6 +144,22 @@ def test_odd_rows_are_said(tmp_path):
     assert "query_files.csv: rows without words: 1, the first is row 3; the empty text is encoded" in message
     assert document["n_database"] == 11
     assert "rows" not in evaluate(folder, "-q")[1]
+
+
+@pytest.mark.parametrize("are_together", [True, False])
+def test_rows_that_repeat_are_counted(tmp_path, are_together):
+    """Instances that stand one after another are looked at by themselves, others all at once: both as Python counts."""
+    folder = tmp_path / "features"
+    shutil.copytree(SOURCE / "test/data/method/small", folder)
+    random = numpy.random.default_rng(are_together)
+    rows = (folder / "database.csv").read_text().splitlines()
+    for to, of in random.integers(0, len(rows), (12, 2)):
+        rows[to] = rows[of]
+    rows = sorted(rows, key=lambda row: row.rsplit(",", 1)[1]) if are_together else list(random.permutation(rows))
+    (folder / "database.csv").write_text("\n".join(rows) + "\n")
+    first = next(i for i, row in enumerate(rows) if row in rows[:i]) + 1
+    answer = run("eval", "--features", folder, "--method", "sum")
+    assert f"instance: {len(rows) - len(set(rows))}, the first is row {first};" in said(answer)
 
 
 def test_pictures_of_data_sets_may_stay_as_they_are_stored(tmp_path):

@@ -1,5 +1,6 @@
 #include "eval/remarks.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,24 +37,17 @@ static bool is_same(const cir_dataset *dataset, const cir__item *a, const cir__i
            strcmp(dataset->paths.names[a->path], dataset->paths.names[b->path]) == 0;
 }
 
-/* Rows that are the same in all as one before them, by a table of their hashes. rows: the file's numbers of
- * the items; NULL: their own. */
-static cir_status find_repeated(const cir_dataset *dataset, const cir__item *items, const size_t *rows,
-                                size_t n, sighting *seen, cir_error *err)
+/* Rows first to end − 1 that are the same in all as one before them, by a table of their hashes. slots:
+ * [n_slots], a power of two and at least twice as many, zeroed here. rows: the file's numbers of the items;
+ * NULL: their own. */
+static void find_repeated_among(const cir_dataset *dataset, const cir__item *items, const size_t *rows,
+                                size_t first, size_t end, size_t *slots, size_t n_slots, sighting *seen)
 {
-    size_t n_slots = 16;
-    while (n_slots < 2 * n)
-        n_slots *= 2;
-    size_t *const slots = cir__new(n_slots, sizeof *slots);
-    if (slots == NULL)
-        return cir__fail_memory(err, "a data set's rows");
-    for (size_t i = 0; i < n; i++) {
+    memset(slots, 0, n_slots * sizeof *slots);
+    for (size_t i = first; i < end; i++) {
         const char *const path = dataset->paths.names[items[i].path];
-        uint8_t hash[16];
-        uint64_t place;
-        cir__hash128(path, strlen(path), hash);
-        memcpy(&place, hash, sizeof place);
-        place += items[i].text * 0x9e3779b97f4a7c15U + items[i].instance * 0xc2b2ae3d27d4eb4fU;
+        uint64_t place = cir__hash64(path, strlen(path)) + items[i].text * 0x9e3779b97f4a7c15U +
+                         items[i].instance * 0xc2b2ae3d27d4eb4fU;
         size_t slot = (size_t)(place >> 7) & (n_slots - 1);
         while (slots[slot] != 0 && !is_same(dataset, &items[slots[slot] - 1], &items[i]))
             slot = (slot + 1) & (n_slots - 1);
@@ -62,8 +56,50 @@ static cir_status find_repeated(const cir_dataset *dataset, const cir__item *ite
         else
             slots[slot] = i + 1;
     }
+}
+
+/* Of a table for n rows. */
+static size_t find_n_slots(size_t n)
+{
+    size_t n_slots = 16;
+    while (n_slots < 2 * n)
+        n_slots *= 2;
+    return n_slots;
+}
+
+/* Where the run of rows of one instance that begins at i ends. */
+static size_t find_run_end(const cir__item *items, size_t i, size_t n)
+{
+    const size_t first = i;
+    while (i < n && items[i].instance == items[first].instance)
+        i++;
+    return i;
+}
+
+/* Rows that repeat one before them. Instances whose rows stand together, as those of large lists do, are
+ * looked at one by one: their tables stay in the processor's cache. */
+static cir_status find_repeated(const cir_dataset *dataset, const cir__item *items, const size_t *rows,
+                                size_t n, sighting *seen, cir_error *err)
+{
+    bool *const is_seen = cir__new(dataset->instances.n + 1, sizeof *is_seen);
+    size_t longest = 0;
+    bool is_together = true;
+    for (size_t i = 0, end; is_seen != NULL && i < n; i = end) {
+        end = find_run_end(items, i, n);
+        longest = end - i > longest ? end - i : longest;
+        is_together = is_together && !is_seen[items[i].instance];
+        is_seen[items[i].instance] = true;
+    }
+    size_t *const slots =
+        is_seen != NULL ? cir__new(find_n_slots(is_together ? longest : n), sizeof *slots) : NULL;
+    for (size_t i = 0, end; slots != NULL && i < n; i = end) {
+        end = is_together ? find_run_end(items, i, n) : n;
+        find_repeated_among(dataset, items, rows, i, end, slots, find_n_slots(end - i), seen);
+    }
+    const bool has_memory = slots != NULL;
     free(slots);
-    return CIR_OK;
+    free(is_seen);
+    return has_memory ? CIR_OK : cir__fail_memory(err, "a data set's rows");
 }
 
 static cir_status add(cir_dataset *dataset, const sighting *seen, const char *list, const char *what,
