@@ -17,7 +17,7 @@
 
 #include "base/memory.h"
 #include "base/pool.h"
-#include "index/coder.h"
+#include "index/codes/coder.h"
 #include "kernels/kernels.h"
 #include "measure.h"
 

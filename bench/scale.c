@@ -28,7 +28,7 @@
 
 #include "base/memory.h"
 #include "cir/cir.h"
-#include "index/codes.h"
+#include "index/codes/codes.h"
 #include "kernels/kernels.h"
 #include "measure.h"
 #include "method/expand.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "index/made_rows.h"
+#include "index/synthetic/made_rows.h"
 #include "kernels/kernels.h"
 
 enum { N_MEAN = 20000, N_MINIMA = 4096 };

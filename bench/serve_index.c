@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "cir/cir.h"
-#include "index/made_up.h"
+#include "index/synthetic/made_up.h"
 #include "model/made_model.h"
 
 enum { PATH_SIZE = 1024 };

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "eval/lists.h"
+#include "eval/read/lists.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,8 +1,8 @@
 /* Bytes → categories of a small data set; every query is in one. */
 #include <stdlib.h>
 
-#include "eval/categories.h"
-#include "eval/dataset.h"
+#include "eval/data/dataset.h"
+#include "eval/run/categories.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -19,9 +19,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "index/codes.h"
-#include "index/codes_file.h"
-#include "index/update.h"
+#include "index/codes/codes.h"
+#include "index/codes/codes_file.h"
+#include "index/update/update.h"
 
 #define DIM 4
 #define N_PHOTOS 70

@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "cli/hub_headers.h"
+#include "cli/models/hub_headers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

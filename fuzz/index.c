@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "index/update.h"
+#include "index/update/update.h"
 
 #define DIM 4
 #define N_PHOTOS 8

@@ -1,5 +1,5 @@
 /* Bytes → a file of results, compared with itself. */
-#include "eval/results.h"
+#include "eval/run/results.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "eval/shards.h"
+#include "eval/read/shards.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "index/texts.h"
+#include "index/store/texts.h"
 
 #define DIM 4
 

@@ -1,4 +1,4 @@
-/* Shows made-up answers: page_test.py's hand on src/cli/page.c and show.c without an index or a model.
+/* Shows made-up answers: page_test.py's hand on src/cli/answer/page.c and show.c without an index or a model.
  *
  *   page_dump [--out FILE] [--show] [--fusion harris|product|sum|image|text|gauss] [--lambda X] [--weight X]
  * [--raw]
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/answer.h"
+#include "cli/answer/answer.h"
 
 typedef struct request {
     const char *out;

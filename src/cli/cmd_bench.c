@@ -1,8 +1,8 @@
 /* cir bench: what one needs to repeat the project's figures and has not at home. */
 #include <stdio.h>
 
-#include "cli/commands.h"
-#include "cli/session.h"
+#include "cli/common/commands.h"
+#include "cli/common/session.h"
 
 static const cir__flag no_flags[] = {{0}};
 

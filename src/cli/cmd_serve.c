@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "cli/commands.h"
-#include "cli/decoding.h"
-#include "cli/session.h"
+#include "cli/common/commands.h"
+#include "cli/common/session.h"
+#include "cli/decode/decoding.h"
 #include "server/serve.h"
 
 static const cir__flag flags[] = {

@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "cir/cir.h"
-#include "cli/arguments.h"
-#include "cli/bus_error.h"
-#include "cli/commands.h"
-#include "cli/decode_message.h"
-#include "cli/decode_worker.h"
-#include "cli/shortage.h"
+#include "cli/common/arguments.h"
+#include "cli/common/bus_error.h"
+#include "cli/common/commands.h"
+#include "cli/common/shortage.h"
+#include "cli/decode/decode_message.h"
+#include "cli/decode/decode_worker.h"
 #include "server/json.h"
 
 static const cir__command *const commands[] = {

@@ -69,7 +69,7 @@ typedef void cir__half_from_float_n(const float *in, size_t n, uint16_t *out);
 typedef void cir__code_sums(const uint8_t *lines, size_t n_groups, const uint8_t *tables, size_t n_sides,
                             uint16_t *sums_out);
 
-/* What the sums say of one side, see index/coder.h:
+/* What the sums say of one side, see index/codes/coder.h:
  *   values_out[r] = base + (step·sums[r] + bottom)·factors[r]
  *   reaches_out[r] = reach·spreads[r] + slack·|factors[r]|
  * everything [64], factors and spreads halves; the same bits at every level. */

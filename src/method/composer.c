@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "index/derived.h"
+#include "index/open/derived.h"
 #include "method/baseline.h"
 #include "method/basic.h"
 #include "method/contextualise.h"

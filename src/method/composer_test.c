@@ -19,7 +19,7 @@
 #include "base/folder.h"
 #include "base/hash.h"
 #include "cir/method.h"
-#include "index/derived.h"
+#include "index/open/derived.h"
 #include "kernels/half.h"
 #include "method/draw.h"
 #include "method/sample.h"

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "index/texts.h"
+#include "index/store/texts.h"
 
 #define PLAIN "plain" /* a text as it stands */
 

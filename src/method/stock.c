@@ -15,7 +15,7 @@
 #include "base/hash.h"
 #include "base/mapped.h"
 #include "base/memory.h"
-#include "index/derived.h"
+#include "index/open/derived.h"
 #include "linalg/rows.h"
 #include "method/draw.h"
 #include "method/keep.h"

@@ -15,7 +15,7 @@
 #include "base/mapped.h"
 #include "base/memory.h"
 #include "base/pool.h"
-#include "index/codes.h"
+#include "index/codes/codes.h"
 #include "search/probe.h"
 #include "search/rescore.h"
 #include "search/scan.h"

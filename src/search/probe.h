@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "cir/search.h"
-#include "index/coder.h"
+#include "index/codes/coder.h"
 #include "search/bound.h"
 
 /* Deviations that stand for a recall of 1: a normal variable exceeds them with a probability of 10⁻⁹. */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "cir/search.h"
-#include "index/codes.h"
+#include "index/codes/codes.h"
 #include "kernels/kernels.h"
 #include "search/probe.h"
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "cir/search.h"
-#include "index/codes.h"
+#include "index/codes/codes.h"
 
 typedef enum testing_shape {
     TESTING_UNIFORM,    /* directions without preference */

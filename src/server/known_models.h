@@ -2,7 +2,7 @@
  *
  * A commit or a checksum stands here only where it is known from several public records that agree (lists of
  * checksums, lock files and download scripts of projects that have nothing to do with each other). Where none
- * is known, the hub's own word is all there is: see cli/download.h. */
+ * is known, the hub's own word is all there is: see cli/models/download.h. */
 #ifndef CIR_SERVER_KNOWN_MODELS_H
 #define CIR_SERVER_KNOWN_MODELS_H
 

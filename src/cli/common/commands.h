@@ -1,0 +1,22 @@
+/* Every command of the program, each in its own cmd_*.c. */
+#ifndef CIR_CLI_COMMANDS_H
+#define CIR_CLI_COMMANDS_H
+
+#include "cli/common/arguments.h"
+
+extern const cir__command cir__command_index;
+extern const cir__command cir__command_search;
+extern const cir__command cir__command_serve;
+extern const cir__command cir__command_info;
+extern const cir__command cir__command_check;
+extern const cir__command cir__command_encode;
+extern const cir__command cir__command_eval;
+extern const cir__command cir__command_compare; /* eval compare */
+extern const cir__command cir__command_model;
+extern const cir__command cir__command_model_list; /* these three in cmd_model.c, too */
+extern const cir__command cir__command_model_pull;
+extern const cir__command cir__command_model_check;
+extern const cir__command cir__command_bench;
+extern const cir__command cir__command_make_index; /* bench make-index */
+
+#endif

@@ -1,0 +1,39 @@
+/* What an open index is, for the files that make up its functions. */
+#ifndef CIR_INDEX_OPENED_H
+#define CIR_INDEX_OPENED_H
+
+#include <pthread.h>
+
+#include "cir/index.h"
+#include "index/codes/codes_open.h"
+#include "index/store/consent.h"
+#include "index/store/place.h"
+#include "index/store/store.h"
+#include "index/store/vectors.h"
+
+struct cir_index {
+    cir__place place;
+    cir__store *store;
+    pthread_mutex_t lock; /* the store serves one thread at a time */
+    cir_index_info info;
+    cir_index_model *models;
+    uint8_t *ready;
+    uint8_t *states;     /* cir_image_state */
+    size_t n_needed;     /* rows up to the last with a feature */
+    uint64_t digest;     /* of all checksums */
+    cir__folder *folder; /* of the model */
+    cir__vectors_map map;
+    cir__codes_view codes;
+    char *codes_problem;
+    cir__consent consent;
+    bool is_trusted;
+};
+
+/* Around every use of the store. */
+void cir__opened_lock(const cir_index *index);
+void cir__opened_unlock(const cir_index *index);
+
+/* "PATH: WHY", the path as it is now; NULL where memory is short. free(). */
+char *cir__opened_format_error(const char *path, const char *why);
+
+#endif
