@@ -66,12 +66,13 @@ typedef struct cir_model_info {
  * Errors: CIR_NOT_FOUND (none of these is set), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_get_folder(char **folder_out, cir_error *err);
 
-/* Opens a model directory as model hubs serve it (config.json, model.safetensors, tokenizer files,
- * preprocessor_config.json; the layout of transformers' CLIPModel and SiglipModel; or open_clip's:
- * open_clip_config.json, open_clip_model.safetensors, tokenizer files), or the embedded encoder
- * for CIR_MODEL_DEMO. Weights are mapped, not copied, until a tower is first used; every name, shape and
- * range is checked now. Close with cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
- * CIR_FORMAT, CIR_SHAPE, CIR_UNSUPPORTED, CIR_NO_MEMORY. */
+/* Opens a model directory as model hubs serve it (config.json, model.safetensors, or
+ * model.safetensors.index.json and the files that it names, tokenizer files, preprocessor_config.json; the
+ * layout of transformers' CLIPModel and SiglipModel; or open_clip's: open_clip_config.json,
+ * open_clip_model.safetensors, tokenizer files), or the embedded encoder for CIR_MODEL_DEMO. Weights are
+ * mapped, not copied, until a tower is first used; every name, shape and range is checked now. Close with
+ * cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT, CIR_SHAPE, CIR_UNSUPPORTED,
+ * CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err);
 
 /* The same with options, which may be NULL. Errors: as above, CIR_UNSUPPORTED (a precision that this

@@ -6,36 +6,15 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "format/json.h"
-#include "kernels/half.h"
 
 #define LENGTH_BYTES 8
 #define MAX_HEADER_BYTES ((size_t)16 << 20)
 
 struct cir__safetensors {
     json_t *header; /* owns the names */
-    cir__tensor_view *tensors;
-    size_t n_tensors;
+    cir__tensors tensors;
     size_t header_bytes;
 };
-
-static const struct {
-    const char *name;
-    size_t item_bytes;
-} dtypes[CIR__N_TENSOR_DTYPES] = {
-#define CIR__TENSOR_ENTRY(symbol, name, bytes) [symbol] = {name, bytes},
-    CIR__TENSOR_DTYPE_LIST(CIR__TENSOR_ENTRY)
-#undef CIR__TENSOR_ENTRY
-};
-
-const char *cir__tensor_dtype_name(cir__tensor_dtype dtype)
-{
-    return dtypes[dtype].name;
-}
-
-size_t cir__tensor_item_bytes(cir__tensor_dtype dtype)
-{
-    return dtypes[dtype].item_bytes;
-}
 
 static cir_status parse_dtype(const json_t *item, cir__tensor_view *tensor, const char *file, cir_error *err)
 {
@@ -43,7 +22,7 @@ static cir_status parse_dtype(const json_t *item, cir__tensor_view *tensor, cons
     if (name == NULL)
         return cir__fail(err, CIR_FORMAT, "%s: tensor \"%s\" has no dtype", file, tensor->name);
     for (size_t i = 0; i < CIR__N_TENSOR_DTYPES; i++) {
-        if (strcmp(name, dtypes[i].name) == 0) {
+        if (strcmp(name, cir__tensor_dtype_name((cir__tensor_dtype)i)) == 0) {
             tensor->dtype = (cir__tensor_dtype)i;
             return CIR_OK;
         }
@@ -94,7 +73,7 @@ static cir_status parse_place(const json_t *item, cir__tensor_view *tensor, cir_
                          "%s: tensor \"%s\" ends at byte %zu of %zu; the file is cut: fetch it again",
                          data.name, tensor->name, end, data.size);
     size_t size;
-    if (!cir__size_mul(tensor->n_items, dtypes[tensor->dtype].item_bytes, &size) || size != end - begin)
+    if (!cir__size_mul(tensor->n_items, cir__tensor_item_bytes(tensor->dtype), &size) || size != end - begin)
         return cir__fail(err, CIR_FORMAT, "%s: tensor \"%s\" needs %zu bytes by its shape and has %zu",
                          data.name, tensor->name, size, end - begin);
     tensor->data = data.data + begin;
@@ -108,11 +87,6 @@ static int compare_places(const void *a, const void *b)
     if (x->data != y->data)
         return x->data < y->data ? -1 : 1;
     return (x->n_items > y->n_items) - (x->n_items < y->n_items); /* empty ones first */
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(((const cir__tensor_view *)a)->name, ((const cir__tensor_view *)b)->name);
 }
 
 /* tensors: in the order of their places. */
@@ -129,7 +103,7 @@ static cir_status check_places(const cir__tensor_view *tensors, size_t n_tensors
             return cir__fail(err, CIR_FORMAT,
                              "%s: the %zu bytes in front of tensor \"%s\" belong to no tensor", data.name,
                              (size_t)(tensor->data - next), tensor->name);
-        next += tensor->n_items * dtypes[tensor->dtype].item_bytes;
+        next += tensor->n_items * cir__tensor_item_bytes(tensor->dtype);
     }
     size_t left = data.size - (size_t)(next - data.data);
     if (left > 0)
@@ -140,8 +114,9 @@ static cir_status check_places(const cir__tensor_view *tensors, size_t n_tensors
 
 static cir_status parse_tensors(cir__safetensors *table, cir__bytes_view data, cir_error *err)
 {
-    table->tensors = cir__new(json_object_size(table->header), sizeof *table->tensors);
-    if (table->tensors == NULL)
+    cir__tensors *all = &table->tensors;
+    all->items = cir__new(json_object_size(table->header), sizeof *all->items);
+    if (all->items == NULL)
         return cir__fail_memory(err, data.name);
     const char *name;
     json_t *item;
@@ -149,7 +124,7 @@ static cir_status parse_tensors(cir__safetensors *table, cir__bytes_view data, c
     {
         if (strcmp(name, "__metadata__") == 0)
             continue;
-        cir__tensor_view *tensor = &table->tensors[table->n_tensors++];
+        cir__tensor_view *tensor = &all->items[all->n++];
         tensor->name = name;
         cir_status status = parse_dtype(item, tensor, data.name, err);
         if (status == CIR_OK)
@@ -159,9 +134,9 @@ static cir_status parse_tensors(cir__safetensors *table, cir__bytes_view data, c
         if (status != CIR_OK)
             return status;
     }
-    qsort(table->tensors, table->n_tensors, sizeof *table->tensors, compare_places);
-    cir_status status = check_places(table->tensors, table->n_tensors, data, err);
-    qsort(table->tensors, table->n_tensors, sizeof *table->tensors, compare_names);
+    qsort(all->items, all->n, sizeof *all->items, compare_places);
+    cir_status status = check_places(all->items, all->n, data, err);
+    cir__tensors_sort(all);
     return status;
 }
 
@@ -199,39 +174,16 @@ void cir__safetensors_free(cir__safetensors *table)
     if (table == NULL)
         return;
     json_decref(table->header);
-    free(table->tensors);
+    free(table->tensors.items);
     free(table);
 }
 
-const cir__tensor_view *cir__safetensors_find(const cir__safetensors *table, const char *name)
+const cir__tensors *cir__safetensors_get_all(const cir__safetensors *table)
 {
-    cir__tensor_view key = {.name = name};
-    return bsearch(&key, table->tensors, table->n_tensors, sizeof key, compare_names);
-}
-
-const cir__tensor_view *cir__safetensors_get_all(const cir__safetensors *table, size_t *n_out)
-{
-    *n_out = table->n_tensors;
-    return table->tensors;
+    return &table->tensors;
 }
 
 size_t cir__safetensors_header_bytes(const cir__safetensors *table)
 {
     return table->header_bytes;
-}
-
-void cir__tensor_copy(const cir__tensor_view *tensor, size_t first, size_t n, float *out)
-{
-    const uint8_t *from = tensor->data + first * dtypes[tensor->dtype].item_bytes;
-    if (tensor->dtype == CIR__TENSOR_F32) {
-        memcpy(out, from, n * sizeof *out);
-        return;
-    }
-    /* bf16 is a float's upper half. */
-    for (size_t i = 0; i < n; i++) {
-        uint16_t bits;
-        memcpy(&bits, from + 2 * i, sizeof bits);
-        out[i] = tensor->dtype == CIR__TENSOR_F16 ? cir__half_to_float(bits)
-                                                  : cir__float_of_bits((uint32_t)bits << 16);
-    }
 }

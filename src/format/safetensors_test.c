@@ -39,21 +39,21 @@ static void test_tensors_are_found_by_name(void **state)
                        "\"a\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},"
                        "\"none\":{\"dtype\":\"F32\",\"shape\":[0,7],\"data_offsets\":[8,8]}}   ";
     assert_int_equal(parse_text(text, 20, &bytes, &table, &err), CIR_OK);
-    size_t n;
-    assert_string_equal(cir__safetensors_get_all(table, &n)[0].name, "a");
-    assert_int_equal(n, 3);
+    const cir__tensors *all = cir__safetensors_get_all(table);
+    assert_string_equal(all->items[0].name, "a");
+    assert_int_equal(all->n, 3);
     assert_int_equal(cir__safetensors_header_bytes(table), 8 + strlen(text));
-    const cir__tensor_view *tensor = cir__safetensors_find(table, "b");
+    const cir__tensor_view *tensor = cir__tensors_find(all, "b");
     assert_non_null(tensor);
     assert_int_equal(tensor->dtype, CIR__TENSOR_F16);
     assert_int_equal(tensor->n_dims, 2);
     assert_int_equal(tensor->shape[1], 3);
     assert_int_equal(tensor->n_items, 6);
     assert_int_equal(tensor->data[0], 8);
-    assert_int_equal(cir__safetensors_find(table, "a")->n_items, 1);
-    assert_int_equal(cir__safetensors_find(table, "none")->n_items, 0);
-    assert_null(cir__safetensors_find(table, "__metadata__"));
-    assert_null(cir__safetensors_find(table, "c"));
+    assert_int_equal(cir__tensors_find(all, "a")->n_items, 1);
+    assert_int_equal(cir__tensors_find(all, "none")->n_items, 0);
+    assert_null(cir__tensors_find(all, "__metadata__"));
+    assert_null(cir__tensors_find(all, "c"));
     cir__safetensors_free(table);
     free(bytes);
 }

@@ -27,7 +27,7 @@ const cir__tensor_view *cir__finder_find(cir__finder *self, const char *prefix, 
     int size = snprintf(full, sizeof full, "%s%s%s", prefix, name, suffix);
     assert(size > 0 && size < CIR__FINDER_NAME_SIZE);
     (void)size;
-    const cir__tensor_view *tensor = cir__safetensors_find(self->table, full);
+    const cir__tensor_view *tensor = cir__tensors_find(self->table, full);
     if (tensor == NULL) {
         self->status =
             cir__fail(self->err, CIR_FORMAT,

@@ -11,7 +11,7 @@
 /* What every search needs; status stays at the first failure, and what follows does nothing and answers NULL.
  */
 typedef struct cir__finder {
-    const cir__safetensors *table;
+    const cir__tensors *table;
     const char *file;
     cir_error *err;
     cir_status status;

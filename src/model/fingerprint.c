@@ -17,19 +17,29 @@ static void push(cir__hash *hash, const void *bytes, size_t size)
         cir__hash_push(hash, bytes, size);
 }
 
-static void push_weights(cir__hash *hash, const cir__bytes_view *weights, size_t header_bytes)
+static void push_part(cir__hash *hash, const cir__checkpoint_part *part)
 {
-    if (weights->size <= WHOLE_BYTES) {
-        push(hash, weights->data, weights->size);
+    const cir__bytes_view *file = &part->file;
+    if (file->size <= WHOLE_BYTES) {
+        push(hash, file->data, file->size);
         return;
     }
-    push(hash, weights->data, header_bytes);
-    for (size_t at = header_bytes; at < weights->size; at += STRIDE_BYTES)
-        push(hash, weights->data + at, weights->size - at < SAMPLE_BYTES ? weights->size - at : SAMPLE_BYTES);
+    push(hash, part->header.data, part->header.size);
+    for (size_t at = part->first; at < file->size; at += STRIDE_BYTES)
+        push(hash, file->data + at, file->size - at < SAMPLE_BYTES ? file->size - at : SAMPLE_BYTES);
+}
+
+static void push_weights(cir__hash *hash, const cir__checkpoint *weights)
+{
+    size_t n;
+    const cir__checkpoint_part *parts = cir__checkpoint_parts(weights, &n);
+    for (size_t i = 0; i < n; i++)
+        push_part(hash, &parts[i]);
 }
 
 cir_status cir__fingerprint_make(const cir__source *source, const bool are_read[CIR__N_FILES],
-                                 size_t header_bytes, char text_out[CIR__HASH_TEXT_SIZE], cir_error *err)
+                                 const cir__checkpoint *weights, char text_out[CIR__HASH_TEXT_SIZE],
+                                 cir_error *err)
 {
     text_out[0] = '\0';
     cir__hash *hash = cir__hash_new();
@@ -41,7 +51,7 @@ cir_status cir__fingerprint_make(const cir__source *source, const bool are_read[
             continue;
         push(hash, cir__source_file_name(i), strlen(cir__source_file_name(i)));
         if (i == CIR__FILE_WEIGHTS)
-            push_weights(hash, file, header_bytes);
+            push_weights(hash, weights);
         else
             push(hash, file->data, file->size);
     }

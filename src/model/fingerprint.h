@@ -3,14 +3,16 @@
 #define CIR_MODEL_FINGERPRINT_H
 
 #include "base/hash.h"
-#include "model/source.h"
+#include "model/checkpoint.h"
 
 /* Hashes configuration, tokenizer, recipe and weights: the files that are_read. Weights of more than 64 MiB:
  * the header (all names, shapes and places) and 4 KiB of every MiB, because opening a model of 1.7 GB must
- * not read it all; other weights of the same shape, trained or only fine-tuned, differ everywhere. The places
- * of files do not count. header_bytes: of the weights. Errors: CIR_NO_MEMORY. */
+ * not read it all; other weights of the same shape, trained or only fine-tuned, differ everywhere. Weights in
+ * several files: each of these files so, in the order of their names; the index that names them does not
+ * count, because it has to agree with their headers. The same weights in other files are another model: their
+ * places differ. Names and places of the files do not count. Errors: CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__fingerprint_make(const cir__source *source, const bool are_read[CIR__N_FILES],
-                                                size_t header_bytes, char text_out[CIR__HASH_TEXT_SIZE],
-                                                cir_error *err);
+                                                const cir__checkpoint *weights,
+                                                char text_out[CIR__HASH_TEXT_SIZE], cir_error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "image/recipe.h"
+#include "model/checkpoint.h"
 #include "model/fingerprint.h"
 #include "model/open_clip.h"
 #include "model/source.h"
@@ -25,7 +26,7 @@ struct cir_model {
     cir_model_info info;
     cir__source source;
     cir__config config;
-    cir__safetensors *table;
+    cir__checkpoint *checkpoint;
     cir__weights weights;
     cir__tokenizer *tokenizer;
     cir__recipe recipe;
@@ -70,9 +71,10 @@ static cir_status open_weights(cir_model *model, cir_error *err)
     if (status == CIR_OK)
         status = check_read(model, err);
     if (status == CIR_OK)
-        status = cir__safetensors_parse(*file, &model->table, err);
+        status = cir__checkpoint_open(&model->source, &model->checkpoint, err);
     if (status == CIR_OK)
-        status = cir__weights_find(model->table, &model->config, file->name, &model->weights, err);
+        status = cir__weights_find(cir__checkpoint_tensors(model->checkpoint), &model->config, file->name,
+                                   &model->weights, err);
     return status;
 }
 
@@ -146,8 +148,7 @@ static cir_status fill_info(cir_model *model, cir_error *err)
     _Static_assert(sizeof model->info.fingerprint == CIR__HASH_TEXT_SIZE, "a fingerprint is a hash's text");
     bool are_read[CIR__N_FILES] = {false};
     list_read(model, are_read);
-    return cir__fingerprint_make(&model->source, are_read, cir__safetensors_header_bytes(model->table),
-                                 model->info.fingerprint, err);
+    return cir__fingerprint_make(&model->source, are_read, model->checkpoint, model->info.fingerprint, err);
 }
 
 static const char *const precision_names[] = {"auto", "f32", "bf16", "int8"};
@@ -249,7 +250,7 @@ void cir_model_close(cir_model *model)
     free(model->towers);
     cir__tokenizer_free(model->tokenizer);
     cir__weights_done(&model->weights);
-    cir__safetensors_free(model->table);
+    cir__checkpoint_free(model->checkpoint);
     cir__source_close(&model->source);
     free(model);
 }

@@ -84,7 +84,7 @@ static void end(fixture *self)
 /* A golden tensor as floats (or as int32 in place of them); free(). */
 static void *take(const fixture *self, const char *name, const cir__tensor_view **view_out)
 {
-    const cir__tensor_view *view = cir__safetensors_find(self->golden, name);
+    const cir__tensor_view *view = cir__tensors_find(cir__safetensors_get_all(self->golden), name);
     if (view == NULL)
         fail_msg("golden has no %s", name);
     void *items = malloc(view->n_items * 4);

@@ -36,7 +36,19 @@ static const struct {
     [CIR__FILE_TOKENIZER_CONFIG] = {CIR__SNIFF_JSON, "the tokenizer's configuration"},
 };
 
-#define OPEN_CLIP_CONFIG "open_clip_config.json"
+/* What a model's directory may hold, in the order in which it is looked for: what fewer files are needed for
+ * comes first. */
+typedef struct layout {
+    const char *config, *weights;
+    bool is_open_clip, is_sharded;
+} layout;
+
+static const layout layouts[] = {
+    {"config.json", "model.safetensors", false, false},
+    {"open_clip_config.json", "open_clip_model.safetensors", true, false},
+    {"config.json", "model.safetensors.index.json", false, true},
+    {"open_clip_config.json", "open_clip_model.safetensors.index.json", true, true},
+};
 
 const char *cir__source_file_name(size_t i_file)
 {
@@ -50,19 +62,26 @@ const cir__bytes_view *cir__source_find(const cir__source *source, size_t i_file
 
 cir_status cir__source_check(const cir__source *source, size_t i_file, cir_error *err)
 {
-    return source->files[i_file].name == NULL
-               ? CIR_OK
-               : cir__sniff_check(source->files[i_file], file_kinds[i_file].kind, file_kinds[i_file].what,
-                                  err);
+    if (source->files[i_file].name == NULL)
+        return CIR_OK;
+    if (i_file == CIR__FILE_WEIGHTS && source->is_sharded)
+        return cir__sniff_check(source->files[i_file], CIR__SNIFF_JSON, "the weights' index", err);
+    return cir__sniff_check(source->files[i_file], file_kinds[i_file].kind, file_kinds[i_file].what, err);
+}
+
+static const layout *layout_of(const cir__source *source)
+{
+    const layout *found = layouts;
+    while (found->is_open_clip != source->is_open_clip || found->is_sharded != source->is_sharded)
+        found++;
+    return found;
 }
 
 static const char *name_in(const cir__source *source, size_t i_file)
 {
-    if (source->is_open_clip && i_file == CIR__FILE_CONFIG)
-        return OPEN_CLIP_CONFIG;
-    if (source->is_open_clip && i_file == CIR__FILE_WEIGHTS)
-        return "open_clip_model.safetensors";
-    return file_names[i_file];
+    if (i_file == CIR__FILE_CONFIG)
+        return layout_of(source)->config;
+    return i_file == CIR__FILE_WEIGHTS ? layout_of(source)->weights : file_names[i_file];
 }
 
 static bool has_file(const cir__source *source, const char *name)
@@ -76,11 +95,6 @@ static bool has_file(const cir__source *source, const char *name)
 /* A directory without what must be there: says what it seems to be instead. */
 static cir_status fail_absent(const cir__source *source, size_t i_file, cir_error *err)
 {
-    if (i_file == CIR__FILE_WEIGHTS && has_file(source, "model.safetensors.index.json"))
-        return cir__fail(err, CIR_UNSUPPORTED,
-                         "%s: its weights are in several files, which are not read; save them "
-                         "as one model.safetensors",
-                         source->path);
     if (i_file == CIR__FILE_WEIGHTS &&
         (has_file(source, "pytorch_model.bin") || has_file(source, "open_clip_pytorch_model.bin")))
         return cir__fail(err, CIR_UNSUPPORTED,
@@ -89,11 +103,12 @@ static cir_status fail_absent(const cir__source *source, size_t i_file, cir_erro
                          "python3 -c 'from transformers import AutoModel as M; "
                          "M.from_pretrained(\".\").save_pretrained(\".\", safe_serialization=True)'",
                          source->path, name_in(source, i_file));
-    return cir__fail(err, CIR_NOT_FOUND,
-                     "%s: has no %s; a model's directory holds config.json, model.safetensors, "
-                     "preprocessor_config.json, and "
-                     "tokenizer.json, or vocab.json and merges.txt (CLIP), or spiece.model (SigLIP)",
-                     source->path, name_in(source, i_file));
+    return cir__fail(
+        err, CIR_NOT_FOUND,
+        "%s: has no %s; a model's directory holds config.json, model.safetensors (or "
+        "model.safetensors.index.json and the files that it names), preprocessor_config.json, and "
+        "tokenizer.json, or vocab.json and merges.txt (CLIP), or spiece.model (SigLIP)",
+        source->path, name_in(source, i_file));
 }
 
 static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)
@@ -148,6 +163,19 @@ static char *find_installed(const char *path)
     return NULL;
 }
 
+/* The first layout of which configuration and weights are there; without one, what the configuration is of.
+ */
+static void choose_layout(cir__source *source)
+{
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        if (has_file(source, layouts[i].config) && has_file(source, layouts[i].weights)) {
+            source->is_open_clip = layouts[i].is_open_clip;
+            source->is_sharded = layouts[i].is_sharded;
+            return;
+        }
+    source->is_open_clip = has_file(source, "open_clip_config.json");
+}
+
 static cir_status open_directory(const char *path, cir__source *source, cir_error *err)
 {
     struct stat facts;
@@ -175,10 +203,7 @@ static cir_status open_directory(const char *path, cir__source *source, cir_erro
     source->name = cir__copy_text(last != NULL && last[1] != '\0' ? last + 1 : source->path);
     if (source->name == NULL)
         return cir__fail_memory(err, path);
-    /* Where a directory holds the model in both layouts, transformers' is taken. */
-    bool is_whole =
-        has_file(source, file_names[CIR__FILE_CONFIG]) && has_file(source, file_names[CIR__FILE_WEIGHTS]);
-    source->is_open_clip = !is_whole && has_file(source, OPEN_CLIP_CONFIG);
+    choose_layout(source);
     cir_status status = CIR_OK;
     for (size_t i = 0; i < CIR__N_FILES && status == CIR_OK; i++)
         status = open_file(source, i, err);
@@ -209,12 +234,44 @@ cir_status cir__source_open(const char *path, cir__source *source_out, cir_error
     return status;
 }
 
+static cir_status open_shard(const cir__source *source, const char *name, cir__source_shard *shard,
+                             cir_error *err)
+{
+    shard->path = cir__path_join(source->path, name);
+    if (shard->path == NULL)
+        return cir__fail_memory(err, source->path);
+    cir_status status = cir__mapping_open(shard->path, &shard->mapping, err);
+    if (status == CIR_NOT_FOUND)
+        return cir__fail(err, status, "%s: is missing, %s names it; fetch all files of the model",
+                         shard->path, name_in(source, CIR__FILE_WEIGHTS));
+    if (status != CIR_OK)
+        return status;
+    shard->file = (cir__bytes_view){shard->mapping.data, shard->mapping.size, shard->path};
+    return cir__sniff_check(shard->file, file_kinds[CIR__FILE_WEIGHTS].kind,
+                            file_kinds[CIR__FILE_WEIGHTS].what, err);
+}
+
+cir_status cir__source_open_shards(cir__source *source, const char *const *names, size_t n, cir_error *err)
+{
+    source->shards = cir__new(n, sizeof *source->shards);
+    if (source->shards == NULL)
+        return cir__fail_memory(err, source->path);
+    source->n_shards = n;
+    cir_status status = CIR_OK;
+    for (size_t i = 0; i < n && status == CIR_OK; i++)
+        status = open_shard(source, names[i], &source->shards[i], err);
+    return status;
+}
+
 cir_status cir__source_check_read(const cir__source *source, cir_error *err)
 {
     cir_status status = CIR_OK;
     for (size_t i = 0; i < CIR__N_FILES && status == CIR_OK; i++)
         if (!source->mappings[i].is_copy)
             status = cir__mapped_check(source->mappings[i].data, err);
+    for (size_t i = 0; i < source->n_shards && status == CIR_OK; i++)
+        if (!source->shards[i].mapping.is_copy)
+            status = cir__mapped_check(source->shards[i].mapping.data, err);
     return status;
 }
 
@@ -224,6 +281,11 @@ void cir__source_close(cir__source *source)
         cir__mapping_close(&source->mappings[i]);
         free(source->paths[i]);
     }
+    for (size_t i = 0; i < source->n_shards; i++) {
+        cir__mapping_close(&source->shards[i].mapping);
+        free(source->shards[i].path);
+    }
+    free(source->shards);
     free(source->path);
     free(source->name);
     *source = (cir__source){0};

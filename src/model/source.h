@@ -23,21 +23,35 @@ enum {
 /* The file's name in transformers' layout: "config.json", … Static storage. */
 const char *cir__source_file_name(size_t i_file);
 
+/* One of several files that weights are in. */
+typedef struct cir__source_shard {
+    cir__bytes_view file;
+    cir__mapping mapping;
+    char *path;
+} cir__source_shard;
+
 /* A model's files. Zeroed means none. */
 typedef struct cir__source {
     char *name;        /* the directory's last component, or "demo" */
     char *path;        /* the directory as an absolute path, or "demo" */
-    bool is_open_clip; /* configuration and weights are open_clip_config.json and open_clip_model.safetensors
-                        */
+    bool is_open_clip; /* configuration and weights are open_clip's */
+    bool is_sharded;   /* the weights' file is an index, which names the files that they are in */
     cir__bytes_view files[CIR__N_FILES]; /* name is NULL for an absent file */
     cir__mapping mappings[CIR__N_FILES]; /* of a directory */
     char *paths[CIR__N_FILES];           /* of a directory; what the views are named by */
+    cir__source_shard *shards;           /* [n_shards], once they are opened */
+    size_t n_shards;
 } cir__source;
 
 /* path: a directory, or CIR_MODEL_DEMO. End with cir__source_close. Errors: CIR_NOT_FOUND (no such directory,
  * or without configuration or weights), CIR_UNSUPPORTED (the files of another layout), CIR_FORMAT (no
  * directory), CIR_PERMISSION, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__source_open(const char *path, cir__source *source_out, cir_error *err);
+/* Opens the files beside the index: names [n], each without a folder and there once. At most once for a
+ * source. Errors: CIR_NOT_FOUND, CIR_FORMAT (something else than weights), CIR_PERMISSION, CIR_IO,
+ * CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__source_open_shards(cir__source *source, const char *const *names, size_t n,
+                                                  cir_error *err);
 /* Whether all that was read of its files was there: after reading. Errors: CIR_DAMAGED. */
 CIR_MUST_CHECK cir_status cir__source_check_read(const cir__source *source, cir_error *err);
 void cir__source_close(cir__source *source); /* a zeroed struct is allowed */

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "format/safetensors.h"
+#include "format/tensors.h"
 
 /* weight [n_out, n_in] and bias [n_out]; or a layer norm's weight and bias [n]. bias is NULL where there is
  * none. */

@@ -80,7 +80,7 @@ static void find_transformers(cir__finder *self, const cir__config *config, cir_
     find_text_side(self, config, found);
 }
 
-cir_status cir__weights_find(const cir__safetensors *table, const cir__config *config, const char *file,
+cir_status cir__weights_find(const cir__tensors *table, const cir__config *config, const char *file,
                              cir__weights *weights_out, cir_error *err)
 {
     cir__finder self = {.table = table, .file = file, .err = err};

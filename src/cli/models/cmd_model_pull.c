@@ -131,8 +131,8 @@ static bool explain_absent(const pull *self, cir__download *download)
 {
     if (cir__download_probe(download, "model.safetensors.index.json"))
         (void)cir__model_say(
-            "%s: its weights are in several files (model.safetensors.index.json), which cir does "
-            "not read yet; save them as one model.safetensors",
+            "%s: its weights are in several files (model.safetensors.index.json), which cir model pull does "
+            "not fetch yet; put them into a folder and name that",
             self->folder_url);
     else if (cir__download_probe(download, "pytorch_model.bin"))
         (void)cir__model_say(
