@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "kernels/tables.h"
 #include "model/product.h"
 

@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "cir/image.h"
-#include "image/recipe.h"
+#include "image/preprocessing.h"
 
 #define MAX_WORDS 5
 
@@ -54,26 +54,26 @@ static cir_status do_resize(char *const *words, cir_error *err)
     return status;
 }
 
-static cir_status read_recipe(const char *config, cir__recipe *recipe, cir_error *err)
+static cir_status read_preprocessing(const char *config, cir__preprocessing *preprocessing, cir_error *err)
 {
     if (strncmp(config, "open_clip:", 10) == 0) {
-        cir__recipe_init_clip(recipe, strtoul(config + 10, NULL, 10));
-        recipe->is_torchvision = true;
+        cir__preprocessing_init_clip(preprocessing, strtoul(config + 10, NULL, 10));
+        preprocessing->is_torchvision = true;
         if (strstr(config, "squash") != NULL) {
-            recipe->does_crop = false;
-            recipe->resize = CIR__RESIZE_EXACT;
+            preprocessing->does_crop = false;
+            preprocessing->resize = CIR__RESIZE_EXACT;
         }
         return CIR_OK;
     }
     if (strncmp(config, "clip:", 5) == 0) {
-        cir__recipe_init_clip(recipe, strtoul(config + 5, NULL, 10));
+        cir__preprocessing_init_clip(preprocessing, strtoul(config + 5, NULL, 10));
         return CIR_OK;
     }
     uint8_t *json;
     size_t size;
     cir_status status = cir__file_read(config, 1 << 20, &json, &size, err);
     if (status == CIR_OK)
-        status = cir__recipe_parse(json, size, config, recipe, err);
+        status = cir__preprocessing_parse(json, size, config, preprocessing, err);
     free(json);
     return status;
 }
@@ -81,20 +81,21 @@ static cir_status read_recipe(const char *config, cir__recipe *recipe, cir_error
 static cir_status do_tensor(char *const *words, cir_error *err)
 {
     cir_image image = {0};
-    cir__recipe recipe;
+    cir__preprocessing preprocessing;
     size_t width = 0, height = 0;
     float *tensor = NULL;
-    cir_status status = read_recipe(words[2], &recipe, err);
+    cir_status status = read_preprocessing(words[2], &preprocessing, err);
     if (status == CIR_OK)
-        status = cir__recipe_output_px(&recipe, words[2], &height, &width, err);
+        status = cir__preprocessing_output_px(&preprocessing, words[2], &height, &width, err);
     if (status == CIR_OK)
-        status = cir_image_read(words[1], &(cir_image_options){.fitting = cir__recipe_get_fitting(&recipe)},
-                                &image, NULL, err);
+        status = cir_image_read(
+            words[1], &(cir_image_options){.fitting = cir__preprocessing_get_fitting(&preprocessing)}, &image,
+            NULL, err);
     if (status == CIR_OK) {
         tensor = malloc(3 * width * height * sizeof *tensor);
         if (tensor == NULL)
             abort();
-        status = cir__recipe_apply(&recipe, &image, tensor, err);
+        status = cir__preprocessing_apply(&preprocessing, &image, tensor, err);
     }
     if (status == CIR_OK)
         answer(tensor, 3 * width * height * sizeof *tensor, width, height, "-", 0);

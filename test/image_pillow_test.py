@@ -43,8 +43,8 @@ class Dump:
         data, width, height, _, _ = self.ask("resize", path, width, height, filter_name)
         return np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
-    def tensor(self, path, recipe):
-        data, width, height, _, _ = self.ask("tensor", path, recipe)
+    def tensor(self, path, preprocessing):
+        data, width, height, _, _ = self.ask("tensor", path, preprocessing)
         return np.frombuffer(data, np.float32).reshape(3, height, width)
 
 

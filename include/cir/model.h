@@ -52,10 +52,10 @@ typedef struct cir_model_info {
     const char *name;         /* the directory's last component, or "demo" */
     const char *path;         /* the directory as an absolute path, or "demo" */
     const char *architecture; /* "clip" or "siglip" */
-    char fingerprint[33];     /* 32 hexadecimal digits over configuration, tokenizer, recipe and weights */
-    size_t dim;               /* of the features */
-    size_t image_px;          /* side of the square that the image tower sees */
-    size_t context_length;    /* most tokens of a text, start and end token included */
+    char fingerprint[33]; /* 32 hexadecimal digits over configuration, tokenizer, preprocessing and weights */
+    size_t dim;           /* of the features */
+    size_t image_px;      /* side of the square that the image tower sees */
+    size_t context_length; /* most tokens of a text, start and end token included */
     size_t n_vocabulary;
     size_t n_parameters;
     cir_precision precision; /* in use, never AUTO; the fingerprint is the same for all */

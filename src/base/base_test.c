@@ -18,7 +18,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 
 static void test_messages_are_cut_and_made_printable(void **state)
 {

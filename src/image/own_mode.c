@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "image/recipe.h"
+#include "image/preprocessing.h"
 #include "image/resample.h"
 #include "image/tiff.h"
 
@@ -141,7 +141,7 @@ cir_status cir__own_mode_fit(cir__own_mode mode, const cir_fitting *fitting, cir
     size_t n_bytes;
     cir_status status = CIR_OK;
     *image_out = (cir_image){0};
-    cir__recipe_find_spans(fitting, picture->width_px, picture->height_px, &across, &down);
+    cir__preprocessing_find_spans(fitting, picture->width_px, picture->height_px, &across, &down);
     const bool is_same = across.n_full == picture->width_px && down.n_full == picture->height_px;
     uint8_t *rgb = NULL, *small_last = NULL;
     if (cir__size_mul(across.n, down.n, &n_bytes) && cir__size_mul(n_bytes, 3, &n_bytes)) {

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cir/image.h"
-#include "image/decoder.h"
+#include "image/parse_image.h"
 
 #define MAX_FILE_BYTES ((size_t)1 << 30)
 
@@ -18,7 +18,7 @@ cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *nam
                            cir_error *err)
 {
     cir__error_clear(err);
-    return cir__decoder_parse(bytes, size_bytes, name, options, image_out, facts_out, err);
+    return cir__parse_image(bytes, size_bytes, name, options, image_out, facts_out, err);
 }
 
 cir_status cir_image_read(const char *path, const cir_image_options *options, cir_image *image_out,
@@ -74,7 +74,7 @@ cir_status cir_image_read_facts(const char *path, const cir_image_options *optio
     size_t n;
     cir_status status = read_head(path, bytes, HEAD_BYTES, &n, err);
     if (status == CIR_OK)
-        status = cir__decoder_parse(bytes, n, path, options, NULL, facts_out, err);
+        status = cir__parse_image(bytes, n, path, options, NULL, facts_out, err);
     free(bytes);
     return status;
 }
@@ -139,6 +139,6 @@ cir_status cir_image_parse_thumbnail(const void *bytes, size_t size_bytes, const
 void cir_image_done(cir_image *image)
 {
     free(image->rgb);
-    cir__decoder_leave(image->place);
+    cir__parse_image_leave(image->place);
     *image = (cir_image){0};
 }

@@ -3,7 +3,7 @@
  * columns, with 8-bit pixels between; weights are computed in double, normalised, and rounded to 22
  * fractional bits. (Pillow 13 goes along columns first where the width hardly changes and the height shrinks
  * much, and so rounds differently there. The order here is that of all versions before it, which the
- * published figures were made with; where proportions are kept, as in CLIP's recipes, all versions agree.)
+ * published figures were made with; where proportions are kept, as in CLIP's preprocessings, all versions agree.)
  *
  * Speed: a sum of 8-bit pixels times 23-bit weights wants 32-bit multiplications, which vector units do
  * slowly. So along rows each weight is split, weight = high·2^11 + low, both of which fit 16 bits, and the

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "linalg/blas.h"
 

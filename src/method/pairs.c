@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "kernels/kernels.h"
 
 /* Rows of a block of similarities: small enough to stay in a cache. */

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "index/store/texts.h"
+#include "index/store/texts_file.h"
 
 #define PLAIN "plain" /* a text as it stands */
 
@@ -29,8 +29,8 @@ bool cir__recent_find(const cir__recent *recent, const char *key, const char *te
     if (recent->folder == NULL)
         return false;
     kind_format(recent, key, kind);
-    return cir__texts_find(recent->folder, cir_model_get_info(recent->model)->dim, kind, text, feature_out,
-                           n_cut_out);
+    return cir__texts_file_find(recent->folder, cir_model_get_info(recent->model)->dim, kind, text,
+                                feature_out, n_cut_out);
 }
 
 void cir__recent_keep(const cir__recent *recent, const char *key, const char *text, const float *feature,
@@ -41,7 +41,7 @@ void cir__recent_keep(const cir__recent *recent, const char *key, const char *te
     if (recent->folder == NULL)
         return;
     kind_format(recent, key, kind);
-    cir__texts_keep(recent->folder, cir_model_get_info(recent->model)->dim, kind, text, feature, n_cut);
+    cir__texts_file_put(recent->folder, cir_model_get_info(recent->model)->dim, kind, text, feature, n_cut);
 }
 
 cir_status cir__recent_encode(const cir__recent *recent, cir_pool *pool, const char *const *texts, size_t n,

@@ -1,4 +1,4 @@
-/* Features of words, those that were asked for lately taken from beside the vectors (index/store/texts.h): neither
+/* Features of words, those that were asked for lately taken from beside the vectors (index/store/texts_file.h): neither
  * the text tower nor its weights are touched then.
  *
  * Features of another precision are other ones: an answer must not depend on what was asked before it. */

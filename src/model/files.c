@@ -5,10 +5,10 @@
 #include "base/destination.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "cir/model.h"
 #include "format/npy.h"
-#include "model/model.h"
+#include "model/model_internal.h"
 
 /* Pictures decoded and encoded together: enough that no thread waits long for the last one. */
 #define GROUP 32

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "model/attention.h"
 #include "model/carver.h"
 #include "model/layer.h"

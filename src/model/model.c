@@ -1,5 +1,5 @@
 /* A model's life: files opened and checked, towers made when they are first needed, all closed again. */
-#include "model/model.h"
+#include "model/model_internal.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "image/recipe.h"
+#include "image/preprocessing.h"
 #include "model/checkpoint.h"
 #include "model/fingerprint.h"
 #include "model/open_clip.h"
@@ -29,7 +29,7 @@ struct cir_model {
     cir__checkpoint *checkpoint;
     cir__weights weights;
     cir__tokenizer *tokenizer;
-    cir__recipe recipe;
+    cir__preprocessing preprocessing;
     towers *towers; /* the part that changes behind a const cir_model */
 };
 
@@ -41,7 +41,7 @@ static void list_read(const cir_model *model, bool are_read[CIR__N_FILES])
     bool has_spiece = is_siglip && cir__source_find(&model->source, CIR__FILE_SPIECE) != NULL &&
                       !(model->source.is_open_clip && has_json);
     are_read[CIR__FILE_CONFIG] = are_read[CIR__FILE_WEIGHTS] = true;
-    are_read[CIR__FILE_RECIPE] = !model->source.is_open_clip;
+    are_read[CIR__FILE_PREPROCESSING] = !model->source.is_open_clip;
     are_read[CIR__FILE_TOKENIZER] = !has_spiece;
     are_read[CIR__FILE_VOCABULARY] = are_read[CIR__FILE_MERGES] = !is_siglip && !has_json;
     are_read[CIR__FILE_SPIECE] = has_spiece;
@@ -113,22 +113,23 @@ static cir_status open_tokenizer(cir_model *model, cir_error *err)
     return CIR_OK;
 }
 
-static cir_status open_recipe(cir_model *model, cir_error *err)
+static cir_status open_preprocessing(cir_model *model, cir_error *err)
 {
-    const cir__bytes_view *file = cir__source_find(&model->source, CIR__FILE_RECIPE);
+    const cir__bytes_view *file = cir__source_find(&model->source, CIR__FILE_PREPROCESSING);
     const cir__bytes_view *config = cir__source_find(&model->source, CIR__FILE_CONFIG);
     if (model->source.is_open_clip)
-        return cir__recipe_parse_open_clip(config->data, config->size, config->name, model->config.image_px,
-                                           &model->recipe, err);
+        return cir__preprocessing_parse_open_clip(config->data, config->size, config->name,
+                                                  model->config.image_px, &model->preprocessing, err);
     if (model->config.architecture == CIR__SIGLIP)
-        cir__recipe_init_siglip(&model->recipe, model->config.image_px);
+        cir__preprocessing_init_siglip(&model->preprocessing, model->config.image_px);
     else
-        cir__recipe_init_clip(&model->recipe, model->config.image_px);
+        cir__preprocessing_init_clip(&model->preprocessing, model->config.image_px);
     if (file == NULL)
         return CIR_OK;
-    cir_status status = cir__recipe_parse(file->data, file->size, file->name, &model->recipe, err);
+    cir_status status =
+        cir__preprocessing_parse(file->data, file->size, file->name, &model->preprocessing, err);
     if (status == CIR_OK)
-        status = cir__recipe_check(&model->recipe, file->name, model->config.image_px, err);
+        status = cir__preprocessing_check(&model->preprocessing, file->name, model->config.image_px, err);
     return status;
 }
 
@@ -226,7 +227,7 @@ cir_status cir_model_open_with(const char *path, const cir_model_options *option
     if (status == CIR_OK)
         status = open_tokenizer(model, err);
     if (status == CIR_OK)
-        status = open_recipe(model, err);
+        status = open_preprocessing(model, err);
     if (status == CIR_OK)
         status = fill_info(model, err);
     /* Whatever zeros led to, it is the file that is wrong. */
@@ -303,12 +304,12 @@ cir_status cir_model_preprocess(const cir_model *model, const cir_image *image, 
                                 cir_error *err)
 {
     cir__error_clear(err);
-    return cir__recipe_apply(&model->recipe, image, tensor_out, err);
+    return cir__preprocessing_apply(&model->preprocessing, image, tensor_out, err);
 }
 
 size_t cir__model_resized_px(const cir_model *model)
 {
-    return cir__recipe_resized_px(&model->recipe);
+    return cir__preprocessing_resized_px(&model->preprocessing);
 }
 
 /* What all of them fit pictures to; zeroed where they do not agree. */
@@ -316,7 +317,7 @@ static cir_fitting find_common_fitting(const cir_model *const *models, size_t n)
 {
     cir_fitting first = {0};
     for (size_t i = 0; i < n; i++) {
-        const cir_fitting next = cir__recipe_get_fitting(&models[i]->recipe);
+        const cir_fitting next = cir__preprocessing_get_fitting(&models[i]->preprocessing);
         if (i == 0)
             first = next;
         else if (next.width_px != first.width_px || next.height_px != first.height_px ||

@@ -21,7 +21,7 @@
 #include "format/npy.h"
 #include "format/safetensors.h"
 #include "model/made_model.h"
-#include "model/model.h"
+#include "model/model_internal.h"
 
 static void path_of(char path[CIR__MADE_PATH_SIZE], const char *shape, const char *name)
 {
@@ -827,7 +827,7 @@ static void test_incomplete_folders_are_refused(void **state)
     char *file = cir__path_join(folder, "config.json");
     check_refused(file, CIR_FORMAT, "directory");
     free(file);
-    remove_file(folder, "preprocessor_config.json"); /* CLIP's own recipe takes its place */
+    remove_file(folder, "preprocessor_config.json"); /* CLIP's own preprocessing takes its place */
     cir_model_close(open_model(folder));
     remove_file(folder, "merges.txt");
     check_refused(folder, CIR_NOT_FOUND, "merges");

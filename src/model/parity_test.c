@@ -17,7 +17,7 @@
 #include "base/file.h"
 #include "format/safetensors.h"
 #include "model/made_model.h"
-#include "model/model.h"
+#include "model/model_internal.h"
 
 /* The bounds on unit features; hidden states: relative to the largest number of the layer. */
 #define MAX_FEATURE_DIFFERENCE 1e-5

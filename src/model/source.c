@@ -12,12 +12,12 @@
 #include "base/memory.h"
 #include "cir/model.h"
 #include "format/sniff.h"
-#include "model/embedded.h"
+#include "model/embedded_model.h"
 
 static const char *const file_names[CIR__N_FILES] = {
     [CIR__FILE_CONFIG] = "config.json",       [CIR__FILE_WEIGHTS] = "model.safetensors",
     [CIR__FILE_TOKENIZER] = "tokenizer.json", [CIR__FILE_VOCABULARY] = "vocab.json",
-    [CIR__FILE_MERGES] = "merges.txt",        [CIR__FILE_RECIPE] = "preprocessor_config.json",
+    [CIR__FILE_MERGES] = "merges.txt",        [CIR__FILE_PREPROCESSING] = "preprocessor_config.json",
     [CIR__FILE_SPIECE] = "spiece.model",      [CIR__FILE_TOKENIZER_CONFIG] = "tokenizer_config.json",
 };
 
@@ -31,7 +31,7 @@ static const struct {
     [CIR__FILE_TOKENIZER] = {CIR__SNIFF_JSON, "the tokenizer"},
     [CIR__FILE_VOCABULARY] = {CIR__SNIFF_JSON, "the tokenizer's vocabulary"},
     [CIR__FILE_MERGES] = {CIR__SNIFF_TEXT, "the tokenizer's merges"},
-    [CIR__FILE_RECIPE] = {CIR__SNIFF_JSON, "the preprocessing's configuration"},
+    [CIR__FILE_PREPROCESSING] = {CIR__SNIFF_JSON, "the preprocessing's configuration"},
     [CIR__FILE_SPIECE] = {CIR__SNIFF_PROTOBUF, "the SentencePiece model"},
     [CIR__FILE_TOKENIZER_CONFIG] = {CIR__SNIFF_JSON, "the tokenizer's configuration"},
 };
@@ -216,10 +216,10 @@ static cir_status open_embedded(cir__source *source, cir_error *err)
     source->name = cir__copy_text(CIR_MODEL_DEMO);
     if (source->path == NULL || source->name == NULL)
         return cir__fail_memory(err, CIR_MODEL_DEMO);
-    source->files[CIR__FILE_CONFIG] = cir__embedded_config();
-    source->files[CIR__FILE_WEIGHTS] = cir__embedded_weights();
-    source->files[CIR__FILE_TOKENIZER] = cir__embedded_tokenizer();
-    source->files[CIR__FILE_RECIPE] = cir__embedded_recipe();
+    source->files[CIR__FILE_CONFIG] = cir__embedded_model_config();
+    source->files[CIR__FILE_WEIGHTS] = cir__embedded_model_weights();
+    source->files[CIR__FILE_TOKENIZER] = cir__embedded_model_tokenizer();
+    source->files[CIR__FILE_PREPROCESSING] = cir__embedded_model_preprocessing();
     return CIR_OK;
 }
 

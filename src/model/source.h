@@ -11,11 +11,11 @@
 enum {
     CIR__FILE_CONFIG,
     CIR__FILE_WEIGHTS,
-    CIR__FILE_TOKENIZER,  /* may be absent where the next two are there */
-    CIR__FILE_VOCABULARY, /* may be absent */
-    CIR__FILE_MERGES,     /* may be absent */
-    CIR__FILE_RECIPE,     /* may be absent */
-    CIR__FILE_SPIECE,     /* SigLIP's; may be absent, as the next */
+    CIR__FILE_TOKENIZER,     /* may be absent where the next two are there */
+    CIR__FILE_VOCABULARY,    /* may be absent */
+    CIR__FILE_MERGES,        /* may be absent */
+    CIR__FILE_PREPROCESSING, /* may be absent */
+    CIR__FILE_SPIECE,        /* SigLIP's; may be absent, as the next */
     CIR__FILE_TOKENIZER_CONFIG,
     CIR__N_FILES
 };

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "model/carver.h"
 
 static cir__norm carve_norm(cir__carver *self, size_t width)

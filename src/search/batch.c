@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/pool.h"
-#include "search/fuse.h"
+#include "base/thread_pool.h"
+#include "search/fusion.h"
 #include "search/scan.h"
 #include "search/top.h"
 
@@ -126,7 +126,7 @@ static void top_task(void *context, size_t i_task, size_t i_thread)
     for (size_t i = 0; i < batch->n_queries; i++) {
         cir__batch_side(block, block_rows, batch->sides[2 * i], n, v);
         cir__batch_side(block, block_rows, batch->sides[2 * i + 1], n, t);
-        cir__fuse(&job->queries[i].fusion, n, v, t, score);
+        cir__fusion_apply(&job->queries[i].fusion, n, v, t, score);
         cir__scan_mask(batch->rows, first, n, score);
         cir__top_push(&job->tops[i_thread * batch->n_queries + i], first, n, score, v, t);
     }

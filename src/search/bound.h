@@ -27,7 +27,7 @@ typedef struct cir__bound {
 void cir__bound_init(cir__bound *bound, const cir_fusion *fusion);
 
 /* Row i's scores, before clamping, are v[i] ± v_reach[i] and t[i] ± t_reach[i], reaches ≥ 0. bounds_out[i] is
- * at least what cir__fuse can give for them, in floats as it does, where that can be threshold or more; where
+ * at least what cir__fusion_apply can give for them, in floats as it does, where that can be threshold or more; where
  * it cannot, bounds_out[i] is below threshold but for rounding and, with CIR_FUSE_GAUSS, the width of a cell.
  * NaN where one of the four is NaN or infinite. All: [n], none overlapping. Plain loops, which compilers turn
  * into vector code. */

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "search/bound.h"
-#include "search/fuse.h"
+#include "search/fusion.h"
 
 enum { GRID = 17, N_BOXES = 300, N_POINTS = GRID * GRID };
 
@@ -81,7 +81,7 @@ static float sampled_high(const cir_fusion *fusion, const boxes *of, size_t b)
         v[i] = grid_point(v_low, v_high, i / GRID);
         t[i] = grid_point(t_low, t_high, i % GRID);
     }
-    cir__fuse(fusion, N_POINTS + 1, v, t, scores);
+    cir__fusion_apply(fusion, N_POINTS + 1, v, t, scores);
     for (int i = 0; i < N_POINTS + has_origin; i++)
         high = fmaxf(high, scores[i]);
     return high;
@@ -189,7 +189,7 @@ static void test_both_errors_together(void **state)
                     v[i] = (float)((double)of.v[b] + x * (double)of.v_reach[b]);
                     t[i] = (float)((double)of.t[b] + (along * x + across * y) * (double)of.t_reach[b]);
                 }
-                cir__fuse(fusion, N_ANGLES, v, t, scores);
+                cir__fusion_apply(fusion, N_ANGLES, v, t, scores);
                 for (int i = 0; i < N_ANGLES; i++)
                     high = fmaxf(high, scores[i]);
                 assert_true(lowered[b] >= high - 1e-6f * fabsf(high) && lowered[b] <= bounds[b]);

@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/mapped.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "index/codes/codes.h"
 #include "search/probe.h"
 #include "search/rescore.h"

@@ -1,5 +1,5 @@
 /* Searching by codes against reading all rows. */
-#include "search/testing.h"
+#include "search/search_testing.h"
 
 #include <fcntl.h>
 #include <malloc.h>

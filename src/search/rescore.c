@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "base/reads.h"
-#include "search/fuse.h"
+#include "base/thread_pool.h"
+#include "search/fusion.h"
 #include "search/scan.h"
 
 /* A batch's bytes of features, and the fewest and most rows of one. */
@@ -166,7 +166,7 @@ static void score_task(void *context, size_t i_task, size_t i_thread)
     const cir_rows rows = {.n_rows = n, .dim = dim, .f16 = features};
     const cir__scan scan = {.rows = &rows, .query = of->query, .kernels = by->kernels};
     cir__scan_dot(&scan, 0, n, v, t);
-    cir__fuse(&of->query->fusion, n, v, t, score);
+    cir__fusion_apply(&of->query->fusion, n, v, t, score);
 }
 
 /* Items change places. */

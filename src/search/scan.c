@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "search/fuse.h"
+#include "search/fusion.h"
 
 /* A block is about BLOCK_BYTES of rows: enough that starting one costs nothing beside it, few enough that
  * threads end together; its scores stay in the nearest caches. */
@@ -64,7 +64,7 @@ cir_status cir__scan_check(const cir_rows *rows, const cir_query *query, cir_err
     if (query->dim != rows->dim || query->dim == 0)
         return cir__fail(err, CIR_SHAPE, "query: it has dimension %zu, the rows have %zu", query->dim,
                          rows->dim);
-    cir_status status = cir__fuse_check(&query->fusion, err);
+    cir_status status = cir__fusion_check(&query->fusion, err);
     if (status == CIR_OK)
         status = check_vector("a", query->a, query->a0, query->dim, err);
     return status == CIR_OK ? check_vector("b", query->b, query->b0, query->dim, err) : status;

@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/pool.h"
-#include "search/fuse.h"
+#include "base/thread_pool.h"
+#include "search/fusion.h"
 #include "search/scan.h"
 #include "search/top.h"
 
@@ -26,7 +26,7 @@ static void scores_task(void *context, size_t i_task, size_t i_thread)
     float *t = job->text_scores != NULL ? job->text_scores + first : cir__scan_scratch(s, i_thread, 1);
     float *score = job->scores != NULL ? job->scores + first : cir__scan_scratch(s, i_thread, 2);
     cir__scan_dot(s, first, n, v, t);
-    cir__fuse(&s->query->fusion, n, v, t, score);
+    cir__fusion_apply(&s->query->fusion, n, v, t, score);
     cir__scan_mask(s->rows, first, n, v);
     cir__scan_mask(s->rows, first, n, t);
     cir__scan_mask(s->rows, first, n, score);
@@ -62,7 +62,7 @@ static void top_task(void *context, size_t i_task, size_t i_thread)
     float *t = cir__scan_scratch(s, i_thread, 1);
     float *score = cir__scan_scratch(s, i_thread, 2);
     cir__scan_dot(s, first, n, v, t);
-    cir__fuse(&s->query->fusion, n, v, t, score);
+    cir__fusion_apply(&s->query->fusion, n, v, t, score);
     cir__scan_mask(s->rows, first, n, score);
     cir__top_push(&job->tops[i_thread], first, n, score, v, t);
 }

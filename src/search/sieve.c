@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 
 /* A run is a task: enough bytes of codes that starting one costs nothing beside it, few enough that they stay
  * in a second-level cache while several queries go over them; and at least MIN_RUNS, for a fair sample. */

@@ -14,7 +14,7 @@
 #define LEAST_PREFIX 6
 
 /* Files that several models share to the byte. */
-#define CLIP_RECIPE                                                                                          \
+#define CLIP_PREPROCESSING                                                                                   \
     {                                                                                                        \
         "preprocessor_config.json", 316, "910e70b3956ac9879ebc90b22fb3bc8a75b6a0677814500101a4c072bd7857bd"  \
     }
@@ -35,7 +35,7 @@ const cir__known_model cir__known_models[] = {
      .image_px = 224,
      .approximate_bytes = 607000000,
      .files = {{"config.json", 4186, "b575ef3c36f2a057fa19e221650105052d61cc9c1a972ec15019c6261ec98770"},
-               CLIP_RECIPE,
+               CLIP_PREPROCESSING,
                {"tokenizer.json", 2224041,
                 "b556ac8c99757ffb677208af34bc8c6721572114111a6e0aaf5fa69ff0b8d842"},
                {"model.safetensors", 605157884,
@@ -72,7 +72,7 @@ const cir__known_model cir__known_models[] = {
      .image_px = 224,
      .approximate_bytes = 1713000000,
      .files = {{"config.json", 4519, "8a09b467700c58138c29d53c605b34ebc69beaadd13274a8a2af8ad2c2f4032a"},
-               CLIP_RECIPE,
+               CLIP_PREPROCESSING,
                {"tokenizer.json", 2224003,
                 "a83e0809aa4c3af7208b2df632a7a69668c6d48775b3c3fe4e1b1199d1f8b8f4"},
                {"model.safetensors", 1710540580,

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "text/normalise.h"
+#include "text/normalise_text.h"
 
 /* A zeroed one is empty. is_short stays once memory was: what is pushed from then on is lost, and
  * cir__characters_format says so. End with cir__characters_done. */

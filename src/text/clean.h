@@ -6,7 +6,7 @@
 #ifndef CIR_TEXT_CLEAN_H
 #define CIR_TEXT_CLEAN_H
 
-#include "text/normalise.h"
+#include "text/normalise_text.h"
 
 /* text must be well-formed UTF-8. Free text_out->text. Errors: CIR_LIMIT (too many combining marks in a row),
  * CIR_NO_MEMORY. Thread-safe. */

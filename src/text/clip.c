@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "text/normalise.h"
+#include "text/normalise_text.h"
 #include "text/steps.h"
 
 /* PCRE2's \s has U+180E, which is no white space since Unicode 6.3 and not for the reference: so its own

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "text/normalise.h"
+#include "text/normalise_text.h"
 #include "text/vocabulary.h"
 
 #define MAX_BYTES ((size_t)64 << 20) /* of a file; CLIP's own has 2 MB */

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "text/charsmap.h"
-#include "text/normalise.h"
+#include "text/normalise_text.h"
 
 /* What counts as white space: U+0020 alone; Unicode's property; Python's, which adds U+001C to U+001F. */
 typedef enum cir__spaces { CIR__SPACES_BLANK, CIR__SPACES_UNICODE, CIR__SPACES_PYTHON } cir__spaces;

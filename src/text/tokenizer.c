@@ -9,7 +9,7 @@
 #include "text/clean.h"
 #include "text/clip.h"
 #include "text/clip_files.h"
-#include "text/normalise.h"
+#include "text/normalise_text.h"
 #include "text/siglip.h"
 #include "text/siglip_files.h"
 

@@ -9,9 +9,9 @@
 #include "cli/common/output.h"
 #include "cli/common/session.h"
 #include "cli/eval/eval_data.h"
+#include "cli/eval/eval_table.h"
 #include "cli/eval/experiments.h"
-#include "cli/eval/results.h"
-#include "cli/eval/table.h"
+#include "cli/eval/results_json.h"
 #include "cli/eval/taxonomies.h"
 #include "cli/report/report.h"
 
@@ -113,10 +113,10 @@ static int show_result(evaluating *self, cir_eval_result *result, const char *la
     if (cir_eval_result_set_ap(self->dataset, self->ap, result, &err) != CIR_OK)
         return cir__session_fail(&err);
     if (self->prints_table)
-        cir__table_print_result(cir_dataset_get_info(self->dataset), result,
-                                label != NULL ? label : cir_method_name(result->method),
-                                json_array_size(self->methods) == 0);
-    json_t *figures = cir__results_method_json(self->dataset, result, label);
+        cir__eval_table_print_result(cir_dataset_get_info(self->dataset), result,
+                                     label != NULL ? label : cir_method_name(result->method),
+                                     json_array_size(self->methods) == 0);
+    json_t *figures = cir__results_json_method(self->dataset, result, label);
     const int status = cir__taxonomies_add(&self->taxonomies, self->dataset, result, figures);
     json_array_append_new(self->methods, figures);
     self->gaps = cir__eval_data_find_gaps(self->dataset, result);
@@ -190,7 +190,7 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
     if (status == CIR__DONE)
         tell_minima(self, all);
     if (status == CIR__DONE && self->prints_table && has_one_table)
-        cir__table_print_head();
+        cir__eval_table_print_head();
     for (size_t i = 0; i < all->n && status == CIR__DONE; i++) {
         if (i == n_methods && self->prints_table && has_one_table)
             printf("\n");

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/mapped.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "kernels/kernels.h"
 
 /* Rows of a block: about a megabyte of usual features. */

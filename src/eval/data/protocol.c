@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "eval/data/dataset.h"
 
 _Static_assert(CIR_HASH_TEXT_SIZE == CIR__HASH_TEXT_SIZE, "a hash has one length");

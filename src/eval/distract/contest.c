@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "search/fuse.h"
+#include "search/fusion.h"
 
 #define CHUNK 32 /* rows that are looked at together: most of them outrank nothing */
 
@@ -22,7 +22,7 @@ void cir__contest_score(const cir__contest *contest, const float *image_products
 {
     scores_fill(&contest->image, image_products, n, scratch->v);
     scores_fill(&contest->text, text_products, n, scratch->t);
-    cir__fuse(&contest->fusion, n, scratch->v, scratch->t, scratch->fused);
+    cir__fusion_apply(&contest->fusion, n, scratch->v, scratch->t, scratch->fused);
 }
 
 /* The first positive that a score is not below; there is one. */

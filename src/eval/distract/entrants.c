@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "method/baseline.h"
 #include "method/basic.h"
 #include "method/row.h"

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/mapped.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "linalg/rows.h"
 #include "method/row.h"
 

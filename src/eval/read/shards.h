@@ -4,7 +4,7 @@
 #define CIR_EVAL_SHARDS_H
 
 #include "eval/data/dataset.h"
-#include "eval/read/pictures.h"
+#include "eval/read/encode_pictures.h"
 
 /* The folder that holds them: the given one or webdataset/ in it; NULL: none, or memory is short. free() it.
  */

@@ -8,8 +8,8 @@
 #include "base/destination.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "eval/data/csv_field.h"
 #include "eval/data/dataset.h"
-#include "eval/data/table.h"
 #include "eval/metrics/metrics.h"
 #include "format/csv.h"
 
@@ -265,9 +265,9 @@ static cir_status put_rows(FILE *file, const cir_categories *categories, const c
     const cir_status status =
         cir_categories_average(categories, dataset, result, figures, figures + info->n, err);
     for (size_t c = 0; c < info->n && status == CIR_OK; c++) {
-        cir__table_put_text(file, info->name);
+        cir__csv_field_put(file, info->name);
         fputc(',', file);
-        cir__table_put_text(file, info->names[c]);
+        cir__csv_field_put(file, info->names[c]);
         fprintf(file, ",%zu,%zu,%.10g,%.10g\r\n", info->n_queries[c], info->n_instances[c], figures[c],
                 figures[info->n + c]);
     }

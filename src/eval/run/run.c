@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/mapped.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "eval/data/prompt.h"
 #include "eval/metrics/metrics.h"
 #include "eval/metrics/ties.h"

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "search/fuse.h"
+#include "search/fusion.h"
 #include "search/top.h"
 
 cir_status cir__scores_new(const cir_rows *rows, const cir_composed *queries, size_t n_queries,
@@ -44,7 +44,7 @@ const float *cir__scores_get(cir__scores *scores, const cir_composed *query, siz
 
     cir__batch_side(scores->block, n, sides[0], n, v);
     cir__batch_side(scores->block, n, sides[1], n, t);
-    cir__fuse(&query->query.fusion, n, v, t, fused);
+    cir__fusion_apply(&query->query.fusion, n, v, t, fused);
     cir__top_push(&top, 0, n, fused, v, t);
     cir__top_sort(top.hits, top.n);
     *n_top_out = top.n;

@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "base/sha256.h"
+#include "base/thread_pool.h"
 #include "cir/eval.h"
 #include "format/text_file.h"
 

@@ -13,11 +13,11 @@
 #include "index/check/check_features.h"
 #include "index/check/findings.h"
 #include "index/store/catalogue.h"
+#include "index/store/image_rows.h"
 #include "index/store/layout.h"
 #include "index/store/lock.h"
 #include "index/store/place.h"
-#include "index/store/rows.h"
-#include "index/store/texts.h"
+#include "index/store/texts_file.h"
 #include "index/store/vectors.h"
 
 #define MAX_TEXTS 100
@@ -205,7 +205,7 @@ static void check_texts(check *c, const cir_index_model *model)
     note_unseen(c, status, &why);
     if (status != CIR_OK)
         return;
-    const char *finding = cir__texts_examine(folder, model->dim);
+    const char *finding = cir__texts_file_examine(folder, model->dim);
     if (finding != NULL)
         cir__findings_add(&c->findings, c->repairs && cir__folder_remove(folder, CIR__TEXTS_NAME),
                           "%s/%s: %s", cir__folder_name(folder), CIR__TEXTS_NAME, finding);
@@ -214,7 +214,7 @@ static void check_texts(check *c, const cir_index_model *model)
 
 static cir_status check_models(check *c, cir_pool *pool, cir_error *err)
 {
-    cir_status status = cir__rows_count(c->store, &c->findings.result.n_rows, err);
+    cir_status status = cir__image_rows_count(c->store, &c->findings.result.n_rows, err);
     if (status == CIR_OK)
         status = cir__catalogue_list_models(c->store, &c->models, &c->n_models, err);
     for (size_t i = 0; status == CIR_OK && i < c->n_models; i++) {

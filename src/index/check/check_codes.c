@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "index/codes/codes_pair.h"
 #include "index/store/lock.h"
 #include "index/store/vectors.h"

@@ -8,14 +8,14 @@
 #include "base/folder.h"
 #include "base/mapped.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "index/check/check_codes.h"
 #include "index/codes/codes_file.h"
 #include "index/store/catalogue.h"
 #include "index/store/checksums.h"
+#include "index/store/image_rows.h"
 #include "index/store/layout.h"
 #include "index/store/lock.h"
-#include "index/store/rows.h"
 #include "index/store/vectors.h"
 
 #define MAX_ROWS_NAMED 20
@@ -42,7 +42,7 @@ static cir_status load_checksums(check *c, cir_error *err)
     bool has_foreign = false;
     cir_status status = cir__store_begin(c->store, false, err);
     if (status == CIR_OK)
-        status = cir__rows_count(c->store, &c->n_rows, err);
+        status = cir__image_rows_count(c->store, &c->n_rows, err);
     if (status == CIR_OK)
         status = cir__checksums_load(c->store, c->i_model, c->n_rows, &has_foreign, &c->checksums, err);
     cir__store_rollback(c->store);

@@ -10,7 +10,7 @@
 #include <sqlite3.h>
 
 #include "index/store/vectors.h"
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 #include "index/update/update.h"
 
 #define VECTORS "photos.cir/features/fake-model-01234567/vectors.npy"

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "index/codes/codes.h"
 #include "index/codes/codes_file.h"
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 
 #define FOLDER "photos.cir/features/fake-model-01234567/"
 #define BIN FOLDER CIR__CODES_NAME

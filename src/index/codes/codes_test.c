@@ -16,7 +16,7 @@
 #include "index/store/catalogue.h"
 #include "index/store/checksums.h"
 #include "index/store/lock.h"
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 #include "index/update/update.h"
 #include "kernels/half.h"
 

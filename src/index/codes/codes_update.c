@@ -10,10 +10,10 @@
 #include "index/codes/codes_build.h"
 #include "index/store/catalogue.h"
 #include "index/store/checksums.h"
+#include "index/store/image_rows.h"
 #include "index/store/layout.h"
 #include "index/store/lock.h"
 #include "index/store/place.h"
-#include "index/store/rows.h"
 
 typedef struct watching {
     const cir_update_options *options;
@@ -83,7 +83,7 @@ cir_status cir__index_update_codes(const char *path, cir_pool *pool, const cir_u
     if (status == CIR_OK)
         status = cir__catalogue_list_models(store, &models, &n_models, err);
     if (status == CIR_OK)
-        status = cir__rows_count(store, &n_rows, err);
+        status = cir__image_rows_count(store, &n_rows, err);
     for (size_t i = 0; status == CIR_OK && i < n_models; i++)
         status = update_model(&place, store, i, &models[i], n_rows, pool, &watched, err);
     cir__catalogue_free_models(models, n_models);

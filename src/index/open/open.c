@@ -13,8 +13,8 @@
 #include "index/open/opened.h"
 #include "index/store/catalogue.h"
 #include "index/store/checksums.h"
+#include "index/store/image_rows.h"
 #include "index/store/layout.h"
-#include "index/store/rows.h"
 
 static void visit_block(void *context, size_t i_block, const uint64_t *values)
 {
@@ -117,7 +117,7 @@ static cir_status read_catalogue(cir_index *index, const char *fingerprint, cir_
     if (status == CIR_OK)
         status = cir__catalogue_get_revision(store, &info->revision, &info->state, err);
     if (status == CIR_OK)
-        status = cir__rows_count(store, &info->n_rows, err);
+        status = cir__image_rows_count(store, &info->n_rows, err);
     if (status != CIR_OK)
         goto done;
     index->ready = cir__new(info->n_rows, 1);
@@ -129,7 +129,7 @@ static cir_status read_catalogue(cir_index *index, const char *fingerprint, cir_
     memset(index->states, CIR_IMAGE_PENDING, info->n_rows);
     status = cir__catalogue_list_blocks(store, i_model, visit_block, index, err);
     if (status == CIR_OK)
-        status = cir__rows_list_states(store, visit_state, index, err);
+        status = cir__image_rows_list_states(store, visit_state, index, err);
     if (status == CIR_OK)
         status = open_folder(index, err);
     if (status == CIR_OK)

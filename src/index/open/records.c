@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "index/open/opened.h"
 #include "index/store/catalogue.h"
-#include "index/store/rows.h"
+#include "index/store/image_rows.h"
 #include "kernels/half.h"
 
 static cir_status check_id(const cir_index *index, size_t id, cir_error *err)
@@ -33,7 +33,7 @@ cir_status cir_index_get_image(const cir_index *index, size_t id, cir_image_reco
     char *stored = NULL;
     char *why = NULL;
     cir__opened_lock(index);
-    status = cir__rows_get(index->store, id, &row, &stored, &why, err);
+    status = cir__image_rows_get(index->store, id, &row, &stored, &why, err);
     if (status == CIR_NOT_FOUND)
         status = cir__store_fail_damaged(index->store, "an image's row is missing", err);
     cir__opened_unlock(index);
@@ -96,8 +96,8 @@ static cir_status find_absolute(const cir_index *index, char *absolute, size_t *
     }
     cir__row row;
     cir__opened_lock(index);
-    cir_status status = cir__rows_find_path(index->store, cir__place_stored(&index->place, absolute), &row,
-                                            is_found_out, err);
+    cir_status status = cir__image_rows_find_path(index->store, cir__place_stored(&index->place, absolute),
+                                                  &row, is_found_out, err);
     cir__opened_unlock(index);
     free(absolute);
     if (status == CIR_OK && *is_found_out && row.id >= index->info.n_rows)
@@ -186,7 +186,7 @@ cir_status cir_index_list_all(const cir_index *index, cir_image_visit *visit, vo
     cir__error_clear(err);
     listing self = {index, visit, context, false};
     cir__opened_lock(index);
-    cir_status status = cir__rows_list_all(index->store, visit_row, &self, err);
+    cir_status status = cir__image_rows_list_all(index->store, visit_row, &self, err);
     cir__opened_unlock(index);
     return self.is_short_of_memory ? cir__fail_memory(err, index->info.path) : status;
 }

@@ -1,5 +1,5 @@
 /* catalogue.sqlite: the tables, the models, which rows each model has encoded, the settings. Image rows are
- * in rows.h.
+ * in image_rows.h.
  *
  * SQLite with a rollback journal, which read-only media can open and which a power cut at any moment leaves
  * whole. What it must not know: vectors, files of photos. */

@@ -11,7 +11,7 @@
 
 #include "base/skip.h"
 #include "index/store/consent.h"
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 
 static void run_sql(const testing *t, const char *sql)
 {

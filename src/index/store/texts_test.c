@@ -1,5 +1,5 @@
 /* Recent texts: what is kept comes back to the bit, and whatever befalls the file costs entries alone. */
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
-#include "index/store/texts.h"
+#include "index/store/texts_file.h"
 
 #define DIM 5
 
@@ -34,7 +34,7 @@ static void keep_in(const char *path, size_t dim, const char *kind, const char *
 {
     cir__folder *folder;
     assert_int_equal(cir__folder_open(path, &folder, NULL), CIR_OK);
-    cir__texts_keep(folder, dim, kind, text, feature, n_cut);
+    cir__texts_file_put(folder, dim, kind, text, feature, n_cut);
     cir__folder_close(folder);
 }
 
@@ -43,7 +43,7 @@ static bool find_in(const char *path, size_t dim, const char *kind, const char *
 {
     cir__folder *folder;
     assert_int_equal(cir__folder_open(path, &folder, NULL), CIR_OK);
-    bool is_found = cir__texts_find(folder, dim, kind, text, feature_out, n_cut_out);
+    bool is_found = cir__texts_file_find(folder, dim, kind, text, feature_out, n_cut_out);
     cir__folder_close(folder);
     return is_found;
 }
@@ -52,7 +52,7 @@ static const char *examine(const char *path)
 {
     cir__folder *folder;
     assert_int_equal(cir__folder_open(path, &folder, NULL), CIR_OK);
-    const char *finding = cir__texts_examine(folder, DIM);
+    const char *finding = cir__texts_file_examine(folder, DIM);
     cir__folder_close(folder);
     return finding;
 }

@@ -2,7 +2,7 @@
 #ifndef CIR_INDEX_FAULT_SCENE_H
 #define CIR_INDEX_FAULT_SCENE_H
 
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 
 #define MAX_CALLS 2000
 #define N_PHOTOS 12

@@ -15,9 +15,9 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/thread_pool.h"
 #include "index/store/catalogue.h"
-#include "index/store/rows.h"
+#include "index/store/image_rows.h"
 #include "index/synthetic/made_rows.h"
 #include "index/update/writer.h"
 
@@ -74,7 +74,7 @@ static cir_status write_catalogue(making *self, cir_error *err)
                               .taken_at = taken_at};
         char name[32];
         (void)snprintf(name, sizeof name, "photos/%09zu.jpg", id);
-        status = cir__rows_put(cir__writer_store(self->writer), &row, name, NULL, err);
+        status = cir__image_rows_put(cir__writer_store(self->writer), &row, name, NULL, err);
     }
     return status;
 }

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 #include "cir/search.h"
+#include "index/synthetic/index_testing.h"
 #include "index/synthetic/made_rows.h"
-#include "index/synthetic/testing.h"
 
 enum { N_ROWS = 40000, DIM = 24, SEED = 5 };
 

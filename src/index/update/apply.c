@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "index/store/image_rows.h"
 #include "index/store/place.h"
-#include "index/store/rows.h"
 #include "index/store/vectors.h"
 
 enum { SEEN = 1, VANISHED = 2, FORGOTTEN = 4 }; /* flags */
@@ -42,7 +42,7 @@ cir_status cir__apply_init(cir__apply *apply, cir__writer *writer, const cir__jo
         status = cir__fail_memory(err, "update of an index");
     } else {
         memset(apply->flags, 0, apply->flags_capacity);
-        status = cir__rows_list_states(cir__writer_store(writer), visit_state, apply, err);
+        status = cir__image_rows_list_states(cir__writer_store(writer), visit_state, apply, err);
     }
     if (status != CIR_OK)
         cir__apply_done(apply);
@@ -89,7 +89,7 @@ static cir_status set_there(cir__apply *apply, size_t id, cir_error *err)
         return CIR_OK;
     apply->flags[id] = SEEN;
     cir_status status = begin(apply, err);
-    return status == CIR_OK ? cir__rows_set_vanished(cir__writer_store(apply->writer), id, false, err)
+    return status == CIR_OK ? cir__image_rows_set_vanished(cir__writer_store(apply->writer), id, false, err)
                             : status;
 }
 
@@ -114,7 +114,7 @@ cir_status cir__apply_plan(cir__apply *apply, const cir__walk_entry *entry, cir_
     *is_failure_out = false;
     const char *stored = cir__place_stored(cir__writer_place(apply->writer), entry->path);
     cir_status status =
-        cir__rows_find_file(cir__writer_store(apply->writer), stored, &job->row, &job->has_row, err);
+        cir__image_rows_find_file(cir__writer_store(apply->writer), stored, &job->row, &job->has_row, err);
     if (status != CIR_OK)
         return status;
     if (job->has_row && job->row.id >= cir__writer_n_rows(apply->writer))
@@ -139,7 +139,7 @@ static cir_status find_out_missing(cir__apply *apply, size_t id, bool *is_missin
     *is_missing_out = false;
     cir__row row;
     char *stored;
-    cir_status status = cir__rows_get(cir__writer_store(apply->writer), id, &row, &stored, NULL, err);
+    cir_status status = cir__image_rows_get(cir__writer_store(apply->writer), id, &row, &stored, NULL, err);
     if (status != CIR_OK)
         return status;
     char *path = cir__place_absolute(cir__writer_place(apply->writer), stored, strlen(stored));
@@ -158,8 +158,8 @@ static cir_status find_moved(cir__apply *apply, const cir__job *job, cir__row *r
 {
     size_t id = 0;
     for (int i = 0; i < MAX_TWINS; i++) {
-        cir_status status =
-            cir__rows_find_hash(cir__writer_store(apply->writer), job->hash, id, row_out, is_found_out, err);
+        cir_status status = cir__image_rows_find_hash(cir__writer_store(apply->writer), job->hash, id,
+                                                      row_out, is_found_out, err);
         if (status != CIR_OK || !*is_found_out)
             return status;
         id = row_out->id + 1;
@@ -180,8 +180,8 @@ static cir_status find_twin(cir__apply *apply, const cir__job *job, size_t i_enc
 {
     size_t id = 0;
     for (int i = 0; i < MAX_TWINS; i++) {
-        cir_status status =
-            cir__rows_find_hash(cir__writer_store(apply->writer), job->hash, id, row_out, is_found_out, err);
+        cir_status status = cir__image_rows_find_hash(cir__writer_store(apply->writer), job->hash, id,
+                                                      row_out, is_found_out, err);
         if (status != CIR_OK || !*is_found_out)
             return status;
         id = row_out->id + 1;
@@ -224,9 +224,9 @@ static cir_status put_row(cir__apply *apply, const cir__job *job, cir__row *row,
     memcpy(row->hash, job->hash, CIR__HASH_SIZE);
     row->is_vanished = false;
     row->is_failed = is_failed;
-    return cir__rows_put(cir__writer_store(apply->writer), row,
-                         cir__place_stored(cir__writer_place(apply->writer), job->path),
-                         is_failed ? reason_of(job) : NULL, err);
+    return cir__image_rows_put(cir__writer_store(apply->writer), row,
+                               cir__place_stored(cir__writer_place(apply->writer), job->path),
+                               is_failed ? reason_of(job) : NULL, err);
 }
 
 static void set_facts(cir__row *row, size_t width_px, size_t height_px, int64_t taken_at)
@@ -371,8 +371,8 @@ cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *
         (is_same_content && result == CIR__JOB_KNOWN &&
          cir__writer_get_features(apply->writer, row.id) == cir__encoders_all(apply->settings->encoders))) {
         set_file(&row, job);
-        return cir__rows_set_file(cir__writer_store(apply->writer), &row,
-                                  cir__place_stored(cir__writer_place(apply->writer), job->path), err);
+        return cir__image_rows_set_file(cir__writer_store(apply->writer), &row,
+                                        cir__place_stored(cir__writer_place(apply->writer), job->path), err);
     }
     if (!is_new && !is_same_content)
         status = cir__writer_clear_features(apply->writer, row.id, err);
@@ -452,13 +452,13 @@ static cir_status list_below(cir__apply *apply, const char *root, missing *self,
     const char *stored = cir__place_stored(place, root);
     /* All that is stored relative lies below the base, and so below a root that the base lies below. */
     if (cir__place_is_below(place->base, root))
-        status = cir__rows_list_paths(store, "", visit_path, self, err);
+        status = cir__image_rows_list_paths(store, "", visit_path, self, err);
     if (status != CIR_OK || stored[0] == '\0')
         return status;
     char *prefix = cir__path_join(stored, "");
     if (prefix == NULL)
         return cir__fail_memory(err, root);
-    status = cir__rows_list_paths(store, prefix, visit_path, self, err);
+    status = cir__image_rows_list_paths(store, prefix, visit_path, self, err);
     free(prefix);
     return status;
 }
@@ -471,7 +471,7 @@ cir_status cir__apply_vanish(cir__apply *apply, const cir__scope *scope, size_t 
     for (size_t i = 0; status == CIR_OK && i < self.n; i++) {
         status = begin(apply, err);
         if (status == CIR_OK)
-            status = cir__rows_set_vanished(cir__writer_store(apply->writer), self.ids[i], true, err);
+            status = cir__image_rows_set_vanished(cir__writer_store(apply->writer), self.ids[i], true, err);
         apply->flags[self.ids[i]] = VANISHED;
         ++*n_vanished;
         if (status == CIR_OK && apply->n_changes >= MAX_CHANGES)

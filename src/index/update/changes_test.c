@@ -8,7 +8,7 @@
 
 #include <sqlite3.h>
 
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 
 static void run_sql(const testing *t, const char *sql)
 {

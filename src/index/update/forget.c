@@ -17,10 +17,10 @@
 #include "index/store/catalogue.h"
 #include "index/store/checksums.h"
 #include "index/store/consent.h"
+#include "index/store/image_rows.h"
 #include "index/store/layout.h"
 #include "index/store/lock.h"
 #include "index/store/notes.h"
-#include "index/store/rows.h"
 #include "index/store/vectors.h"
 
 typedef struct forgetting {
@@ -92,7 +92,7 @@ static cir_status open_all(forgetting *self, const char *index_path, bool is_tru
     if (status == CIR_OK)
         status = cir__catalogue_list_models(self->store, &self->models, &self->n_models, err);
     if (status == CIR_OK)
-        status = cir__rows_count(self->store, &self->n_rows, err);
+        status = cir__image_rows_count(self->store, &self->n_rows, err);
     return status;
 }
 
@@ -182,7 +182,7 @@ static cir_status erase_rows(forgetting *self, cir_error *err)
     if (status == CIR_OK)
         status = change_notes(self, err);
     for (size_t i = 0; status == CIR_OK && i < self->n_ids; i++)
-        status = cir__rows_forget(self->store, self->ids[i], err);
+        status = cir__image_rows_forget(self->store, self->ids[i], err);
     if (status == CIR_OK && self->n_ids == 0 && !self->is_root)
         status = cir__fail(err, CIR_NOT_FOUND, "%s: nothing at or below it is in %s", self->paths[0],
                            self->place.index);
@@ -197,7 +197,7 @@ static cir_status erase_rows(forgetting *self, cir_error *err)
 
 static cir_status forget(forgetting *self, cir_error *err)
 {
-    cir_status status = cir__rows_list_all(self->store, visit_row, self, err);
+    cir_status status = cir__image_rows_list_all(self->store, visit_row, self, err);
     size_t *n_needed = cir__new(self->n_models, sizeof *n_needed);
     if (status == CIR_OK && n_needed == NULL)
         status = cir__fail_memory(err, self->place.index);

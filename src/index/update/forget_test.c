@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 
 static size_t forget(const testing *t, const char *name, cir_status expected)
 {

@@ -9,7 +9,7 @@
 
 #include "cir/image.h"
 #include "cir/status.h"
-#include "index/store/rows.h"
+#include "index/store/image_rows.h"
 #include "index/update/encoder.h"
 
 typedef enum cir__job_result {

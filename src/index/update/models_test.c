@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 #include "index/update/update.h"
 
 /* Asserts that a file is ready with both models' features of its content. */

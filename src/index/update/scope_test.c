@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "image/media.h"
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 
 static cir__media name_media(const char *name)
 {

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 
 static void run_shell(const testing *t, const char *text)
 {

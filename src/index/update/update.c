@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "index/store/image_rows.h"
 #include "index/store/place.h"
-#include "index/store/rows.h"
 #include "index/update/apply.h"
 #include "index/update/bell.h"
 #include "index/update/feed.h"
@@ -94,7 +94,8 @@ static cir__encoder_set find_known(void *context, const cir__job *job)
     cir__row row = {0};
     pthread_mutex_lock(&u->lock);
     for (size_t i = 0, id = 0; is_found && known != all && i < 64; i++, id = row.id + 1) {
-        if (cir__rows_find_hash(cir__writer_store(u->writer), job->hash, id, &row, &is_found, NULL) != CIR_OK)
+        if (cir__image_rows_find_hash(cir__writer_store(u->writer), job->hash, id, &row, &is_found, NULL) !=
+            CIR_OK)
             break;
         known |= is_found ? cir__writer_get_features(u->writer, row.id) : 0;
     }

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 #include "index/update/update.h"
 #include "index/update/writer.h"
 

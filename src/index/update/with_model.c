@@ -3,7 +3,7 @@
 #include "cir/index.h"
 #include "index/update/encoder.h"
 #include "index/update/update.h"
-#include "model/model.h"
+#include "model/model_internal.h"
 
 /* Every model takes what one decoding gives. */
 static cir_status read_picture(const void *context, const void *bytes, size_t size_bytes, const char *name,

@@ -12,9 +12,9 @@
 #include "index/open/derived.h"
 #include "index/store/catalogue.h"
 #include "index/store/checksums.h"
+#include "index/store/image_rows.h"
 #include "index/store/layout.h"
 #include "index/store/lock.h"
-#include "index/store/rows.h"
 #include "index/store/vectors.h"
 
 #define MAX_KEY_NAME 40
@@ -182,7 +182,7 @@ static cir_status open_features(cir__writer *writer, cir_error *err)
     writer->checksums = cir__new(writer->n_models, sizeof *writer->checksums);
     if (writer->checksums == NULL)
         return cir__fail_memory(err, writer->place.index);
-    cir_status status = cir__rows_count(writer->store, &writer->n_rows, err);
+    cir_status status = cir__image_rows_count(writer->store, &writer->n_rows, err);
     for (size_t i = 0; status == CIR_OK && i < writer->n_models; i++)
         status = cir__checksums_load(writer->store, i, writer->n_rows, NULL, &writer->checksums[i], err);
     for (size_t i = 0; status == CIR_OK && i < writer->encoders->n; i++) {

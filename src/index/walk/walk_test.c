@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "index/store/place.h"
-#include "index/synthetic/testing.h"
+#include "index/synthetic/index_testing.h"
 #include "index/update/update.h"
 #include "index/walk/walk.h"
 
