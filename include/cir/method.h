@@ -213,31 +213,61 @@ CIR_API bool cir_setting_names_file(const char *key, const char *value);
 /* Copies those that are of a query alone, which is_of_query names. */
 CIR_API void cir_settings_copy_of_query(cir_settings *settings, const cir_settings *from);
 
-/* A method made ready for one index and model: corpora encoded, projection and means computed or read from
- * the index' derived files (written there when possible, silently left out on read-only media). Immutable;
- * lends index and model, which must outlive it.
+/* What a method knows beside the query, fitted once from an index and the corpora: mean features, projections,
+ * minima, the terms that words are joined with, FREEDOM's vocabulary; the settings in force, and which model's
+ * features it is of. Immutable. It holds no rows and needs no index any more: it can be written, handed over,
+ * and read where there is none.
  *
- * Encoding the corpora is the long part, and is done once for an index and a pair of corpora. The image mean
- * is that of the index as it is, of 65,536 of its images where it is larger. The two minima, unless the
- * settings give them, are estimated from the similarities of pairs of 800 of the index' images, and of 200
- * object terms with them, all drawn by the seed: as far below 0 as these spread (src/method/estimate.h),
- * whatever the number of images and the image mean, and never 0 or more. They stay what the first full sample
- * gave while the index grows. Smaller indexes take what they have, and estimate again at twice the size;
- * without a pair of images the paper's values stand, and minima_source says so.
+ * Encoding the corpora is the long part, and is done once for an index and a pair of corpora: what was made is
+ * kept beside the vectors (silently not, on read-only media). The image mean is that of the index as it is, of
+ * 65,536 of its images, drawn by the seed, where it is larger (variant reference: of all). The two minima,
+ * unless the settings give them, are estimated from the similarities of pairs of 800 of the index' images, and
+ * of 200 object terms with them, all drawn by the seed: as far below 0 as these spread
+ * (src/method/estimate.h), whatever the number of images and the image mean, and never 0 or more. They stay
+ * what the first full sample gave while the index grows. Smaller indexes take what they have, and estimate
+ * again at twice the size; without a pair of images the paper's values stand, and minima_source says so. */
+typedef struct cir_fit cir_fit;
+
+/* Fits a method. Errors: CIR_ARGUMENT, CIR_MISMATCH (the index shows another model), CIR_NOT_FOUND (a file of
+ * the settings), CIR_FORMAT, CIR_SHAPE, CIR_NO_MEMORY, those of encoding. Free with cir_fit_free. */
+CIR_MUST_CHECK CIR_API cir_status cir_fit_new(const cir_index *index, const cir_model *model, cir_pool *pool,
+                                              cir_method method, const cir_settings *settings,
+                                              cir_fit **fit_out, cir_error *err);
+CIR_API void cir_fit_free(cir_fit *fit); /* NULL is allowed */
+
+/* The settings in force, the minima and where they come from filled in. Lives as long as the fit. */
+CIR_API const cir_settings *cir_fit_get_settings(const cir_fit *fit);
+/* The fingerprint of the model whose features it is of (cir_model_info). Lives as long as the fit. */
+CIR_API const char *cir_fit_get_fingerprint(const cir_fit *fit);
+
+/* A method made ready for a model and the rows that are searched. Immutable.
  *
- * Features of the 4,096 texts that were used last are kept beside the vectors too, in texts.bin, whichever
- * process and method made them, so that a text is encoded once; by digests, never the words themselves.
- * Whoever may read the file can find out whether given words were asked for: settings.forgets_texts leaves it
- * alone. */
+ * Over an index, features of the 4,096 texts that were used last are kept beside the vectors, in texts.bin,
+ * whichever process and method made them, so that a text is encoded once; by digests, never the words
+ * themselves. Whoever may read the file can find out whether given words were asked for:
+ * settings.forgets_texts leaves it alone. */
 typedef struct cir_composer cir_composer;
 
-/* Errors: CIR_ARGUMENT, CIR_MISMATCH (the index shows another model), CIR_NOT_FOUND (a file of the settings),
- * CIR_FORMAT, CIR_SHAPE, CIR_NO_MEMORY, those of encoding. Free with cir_composer_free. */
+/* Fits a method (cir_fit_new) and makes it ready for that index; lends index and model, which must outlive it.
+ * Errors: those of cir_fit_new. Free with cir_composer_free. */
 CIR_MUST_CHECK CIR_API cir_status cir_composer_new(const cir_index *index, const cir_model *model,
                                                    cir_pool *pool, cir_method method,
                                                    const cir_settings *settings, cir_composer **composer_out,
                                                    cir_error *err);
+
+/* The same from a fit, without an index; lends fit, model and the rows' memory. rows: what will be searched,
+ * which query expansion, WeiCom and FREEDOM with expansion read when composing; NULL: there are none, and
+ * these are refused (CIR_ARGUMENT). method: of the fit's family; settings: those of a query are taken from it
+ * (cir_settings_copy_of_query), all others are the fit's; NULL: all are. Keeps no texts. Errors: CIR_MISMATCH
+ * (another model, or a method of another family), CIR_SHAPE, CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_composer_new_of_fit(const cir_fit *fit, const cir_model *model,
+                                                          const cir_rows *rows, cir_method method,
+                                                          const cir_settings *settings,
+                                                          cir_composer **composer_out, cir_error *err);
 CIR_API void cir_composer_free(cir_composer *composer); /* NULL is allowed */
+
+/* What it was fitted to; lives as long as the composer. */
+CIR_API const cir_fit *cir_composer_get_fit(const cir_composer *composer);
 
 /* A query with the memory it lives in; end with cir_composed_done. */
 typedef struct cir_composed {

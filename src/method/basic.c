@@ -1,92 +1,97 @@
-/* BASIC on one screen. Beside it: METHOD §1, or §4 of the paper. */
+/* BASIC's seven steps on one screen: an image's feature x enters through two inner products alone, so that all
+ * of them fold into the query. Beside it: doc/method.md, whose numbers the steps have, or §4 of the paper. */
 #include "method/basic.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "method/centre.h"
 #include "method/composed.h"
+#include "method/contextualise.h"
 #include "method/expand.h"
 #include "method/fuse.h"
 
-cir_status cir__basic_image_sides(const cir__basic *basic, const cir_settings *settings, const cir_rows *rows,
-                                  cir_pool *pool, const float *const *images, size_t n, double *weights_out,
-                                  cir__side *sides_out, cir_error *err)
+/* Photos → sv = ⟨a, x⟩ + a₀ each; q, a: [n, dim]. */
+static cir_status image_sides(const cir__basic *basic, const cir_settings *settings, const cir_rows *rows,
+                              cir_pool *pool, const float *const *images, size_t n, double *q, double *a,
+                              cir__side *sides, cir_error *err)
 {
     const size_t dim = basic->dim;
     const float *const mu_v = basic->image_mean;
-    const double m_v = basic->minima.image;
-    double *const q_v = cir__new(n, dim * sizeof *q_v), *const a = weights_out;
     cir_status status = CIR_OK;
 
-    if (q_v == NULL)
-        return cir__fail_memory(err, "a query");
     for (size_t i = 0; i < n; i++)
-        cir__centre(dim, images[i], mu_v, q_v + i * dim); /* q̄v = qv − μv */
-    if (settings->expand)                                 /* q̃v = Σ wᵢ x̄ᵢ */
-        status = cir__expand(basic->projection, mu_v, settings, rows, pool, q_v, n, err);
-    if (status == CIR_OK) /* a = PPᵀq̃v */
-        status = cir__projection_apply(basic->projection, dim, q_v, n, a, err);
+        cir__centre(dim, images[i], mu_v, q + i * dim); /* 1: q̄v = qv − μv */
+    if (settings->expand)                               /* 4: q̃v = Σ wᵢ x̄ᵢ */
+        status = cir__expand(basic->projection, mu_v, settings, rows, pool, q, n, err);
+    if (status == CIR_OK) /* 3: a = PPᵀq̃v */
+        status = cir__projection_apply(basic->projection, dim, q, n, a, err);
     for (size_t i = 0; i < n && status == CIR_OK; i++) {
-        sides_out[i] = cir__centre_fold(dim, a + i * dim, mu_v); /* sv = ⟨a, x − μv⟩ */
-        if (settings->normalise)
-            cir__normalise(&sides_out[i], m_v, m_v); /* (sv − mv)/|mv| */
+        sides[i] = cir__centre_fold(dim, a + i * dim, mu_v); /* 5: sv = ⟨a, x − μv⟩ */
+        if (settings->normalise)                             /* 6: (sv − mv)/|mv| */
+            cir__normalise(&sides[i], basic->minima.image, basic->minima.image);
     }
-    free(q_v);
     return status;
 }
 
-cir_status cir__basic_text_side(const cir__basic *basic, const cir_settings *settings, const float *text,
-                                double *weights_out, cir__side *side_out, cir_error *err)
+/* Words → st = ⟨b, x⟩ + b₀ each; q, b: [n, dim]. Step 2, contextualising, is below. */
+static cir_status text_sides(const cir__basic *basic, const cir_settings *settings, const float *const *texts,
+                             size_t n, double *q, double *b, cir__side *sides, cir_error *err)
 {
-    const cir__projection *const P = basic->text_projection;
+    const bool is_projected = basic->text_projection != NULL && basic->text_projection->n_directions > 0;
     const double m_v = basic->minima.image, m_t = basic->minima.text;
     const size_t dim = basic->dim;
 
-    *side_out = (cir__side){0};
-    cir__centre(dim, text, basic->text_mean, weights_out); /* q̄t = qt − μt; contextualised before */
-    if (P != NULL && P->n_directions > 0) {                /* b = P′P′ᵀq̄t, beyond the paper */
-        double *const q_t = cir__new(dim, sizeof *q_t);
-        if (q_t == NULL)
-            return cir__fail_memory(err, "a query");
-        memcpy(q_t, weights_out, dim * sizeof *q_t);
-        const cir_status status = cir__projection_apply(P, dim, q_t, 1, weights_out, err);
-        free(q_t);
-        if (status != CIR_OK)
-            return status;
+    for (size_t i = 0; i < n; i++)
+        cir__centre(dim, texts[i], basic->text_mean, q + i * dim); /* 1: q̄t = qt − μt */
+    const cir_status status = /* b = q̄t; beyond the paper P′P′ᵀq̄t */
+        cir__projection_apply(is_projected ? basic->text_projection : NULL, dim, q, n, b, err);
+    for (size_t i = 0; i < n && status == CIR_OK; i++) {
+        sides[i] = cir__centre_fold(dim, b + i * dim, basic->image_mean); /* 5: st = ⟨b, x − μv⟩ */
+        if (settings->normalise) /* 6: (st − mt)/|mt|; the reference divides by |mv| */
+            cir__normalise(&sides[i], m_t, settings->variant == CIR_VARIANT_PAPER ? m_t : m_v);
     }
-    *side_out = cir__centre_fold(dim, weights_out, basic->image_mean); /* st = ⟨b, x − μv⟩ */
-    if (settings->normalise) /* (st − mt)/|mt|; the reference divides by |mv| */
-        cir__normalise(side_out, m_t, settings->variant == CIR_VARIANT_PAPER ? m_t : m_v);
-    return CIR_OK;
-}
-
-cir_status cir__basic_join(const cir__basic *basic, const cir_settings *settings, const cir__side *image,
-                           const cir__side *text, cir_composed *composed_out, cir_error *err)
-{
-    return cir__composed_new(basic->dim, image, text, cir__fuse_basic(settings, image != NULL, text != NULL),
-                             composed_out, err);
+    return status;
 }
 
 cir_status cir__basic_compose(const cir__basic *basic, const cir_settings *settings, const cir_rows *rows,
-                              cir_pool *pool, const float *image, const float *text,
-                              cir_composed *composed_out, cir_error *err)
+                              cir_pool *pool, const cir__query_set *set, cir_composed *composed_out,
+                              cir_error *err)
 {
-    double *const weights = cir__new(2 * basic->dim, sizeof *weights);
-    cir__side v = {0}, t = {0};
-    cir_status status = CIR_OK;
+    const size_t n_v = set->n_images, n_t = set->n_texts, n_sides = n_v + n_t;
+    double *const q = cir__new(2 * n_sides, basic->dim * sizeof *q), *const folded = q + n_sides * basic->dim;
+    cir__side *const v = cir__new(n_sides, sizeof *v), *const t = v + n_v;
+    cir_status status = q != NULL && v != NULL ? CIR_OK : cir__fail_memory(err, "a query");
 
-    memset(composed_out, 0, sizeof *composed_out);
-    if (weights == NULL)
-        return cir__fail_memory(err, "a query");
-    if (image != NULL)
-        status = cir__basic_image_sides(basic, settings, rows, pool, &image, 1, weights, &v, err);
-    if (status == CIR_OK && text != NULL)
-        status = cir__basic_text_side(basic, settings, text, weights + basic->dim, &t, err);
     if (status == CIR_OK)
-        status = cir__basic_join(basic, settings, image != NULL ? &v : NULL, text != NULL ? &t : NULL,
-                                 composed_out, err);
-    free(weights);
+        status = image_sides(basic, settings, rows, pool, set->images, n_v, q, folded, v, err);
+    if (status == CIR_OK)
+        status = text_sides(basic, settings, set->texts, n_t, q, folded + n_v * basic->dim, t, err);
+    for (size_t i = 0; i < set->n && status == CIR_OK; i++) {
+        const cir__side *const image = set->image_of[i] != SIZE_MAX ? &v[set->image_of[i]] : NULL;
+        const cir__side *const text = set->text_of[i] != SIZE_MAX ? &t[set->text_of[i]] : NULL;
+        const cir_fusion fusion = cir__fuse_basic(settings, image != NULL, text != NULL); /* 7 */
+        status = cir__composed_new(basic->dim, image, text, fusion, &composed_out[i], err);
+    }
+    free(q);
+    free(v);
+    return status;
+}
+
+cir_status cir__basic_encode_text(const cir__text_cache *texts, const cir_settings *settings,
+                                  const cir__terms *context, cir_pool *pool, const char *text,
+                                  float *feature_out, size_t *n_cut_out, cir_error *err)
+{
+    if (!settings->contextualise)
+        return cir__text_cache_encode(texts, pool, &text, 1, feature_out, n_cut_out, err);
+    if (cir__text_cache_read(texts, context->key, text, feature_out, n_cut_out))
+        return CIR_OK;
+    const cir_status status = /* 2: qt among n terms, in both orders */
+        cir__contextualise(texts->model, pool, text, context->texts, context->n, feature_out, n_cut_out, err);
+    if (status == CIR_OK)
+        cir__text_cache_write(texts, context->key, text, feature_out, *n_cut_out);
     return status;
 }

@@ -242,12 +242,14 @@ static void test_a_side_alone_is_that_branch(void **state)
     cir_settings settings;
     cir_settings_init(&settings, CIR_METHOD_BASIC);
     for (int variant = 0; variant < 2; variant++) {
-        cir_composed both, photo, words;
+        /* Three queries of one set: both sides, the photo alone, the words alone. */
+        const size_t image_of[3] = {0, 0, SIZE_MAX}, text_of[3] = {0, SIZE_MAX, 0};
+        const float *const images[] = {image}, *const texts[] = {text};
+        const cir__query_set queries = {3, 1, 1, images, texts, NULL, image_of, text_of};
+        cir_composed composed[3] = {0};
         settings.variant = (cir_variant)variant;
-        assert_int_equal(cir__basic_compose(&basic, &settings, &set, NULL, image, text, &both, NULL), CIR_OK);
-        assert_int_equal(cir__basic_compose(&basic, &settings, &set, NULL, image, NULL, &photo, NULL),
-                         CIR_OK);
-        assert_int_equal(cir__basic_compose(&basic, &settings, &set, NULL, NULL, text, &words, NULL), CIR_OK);
+        assert_int_equal(cir__basic_compose(&basic, &settings, &set, NULL, &queries, composed, NULL), CIR_OK);
+        cir_composed both = composed[0], photo = composed[1], words = composed[2];
         assert_int_equal(both.query.fusion.kind, CIR_FUSE_HARRIS);
         assert_true(both.query.fusion.clamps);
         assert_int_equal(photo.query.fusion.kind, CIR_FUSE_IMAGE);
@@ -278,31 +280,29 @@ static void test_baselines_take_what_they_use(void **state)
     cir_composed composed;
     cir_error err;
     cir_settings_init(&settings, CIR_METHOD_PRODUCT);
-    assert_int_equal(cir__baseline_compose(CIR_METHOD_PRODUCT, &settings, 2, image, text, &composed, NULL),
+    assert_int_equal(cir__baseline_query(CIR_METHOD_PRODUCT, &settings, 2, image, text, &composed, NULL),
                      CIR_OK);
     assert_memory_equal(composed.query.a, image, sizeof image);
     assert_memory_equal(composed.query.b, text, sizeof text);
     assert_true(composed.query.fusion.kind == CIR_FUSE_PRODUCT && composed.query.fusion.clamps);
     cir_composed_done(&composed);
     settings.weight = 0.25;
-    assert_int_equal(cir__baseline_compose(CIR_METHOD_SUM, &settings, 2, image, text, &composed, NULL),
-                     CIR_OK);
+    assert_int_equal(cir__baseline_query(CIR_METHOD_SUM, &settings, 2, image, text, &composed, NULL), CIR_OK);
     assert_true(composed.query.fusion.kind == CIR_FUSE_SUM && !composed.query.fusion.clamps);
     assert_true(composed.query.fusion.weight == 0.25f);
     cir_composed_done(&composed);
-    assert_int_equal(cir__baseline_compose(CIR_METHOD_TEXT, &settings, 2, image, text, &composed, NULL),
+    assert_int_equal(cir__baseline_query(CIR_METHOD_TEXT, &settings, 2, image, text, &composed, NULL),
                      CIR_OK);
     assert_true(composed.query.a == NULL && composed.query.fusion.kind == CIR_FUSE_TEXT);
     cir_composed_done(&composed);
-    assert_int_equal(cir__baseline_compose(CIR_METHOD_SUM, &settings, 2, image, NULL, &composed, NULL),
-                     CIR_OK);
+    assert_int_equal(cir__baseline_query(CIR_METHOD_SUM, &settings, 2, image, NULL, &composed, NULL), CIR_OK);
     assert_true(composed.query.b == NULL && composed.query.fusion.kind == CIR_FUSE_IMAGE);
     cir_composed_done(&composed);
 
-    assert_int_equal(cir__baseline_compose(CIR_METHOD_TEXT, &settings, 2, image, NULL, &composed, &err),
+    assert_int_equal(cir__baseline_query(CIR_METHOD_TEXT, &settings, 2, image, NULL, &composed, &err),
                      CIR_ARGUMENT);
     assert_non_null(strstr(err.message, "has no words"));
-    assert_int_equal(cir__baseline_compose(CIR_METHOD_IMAGE, &settings, 2, NULL, text, &composed, &err),
+    assert_int_equal(cir__baseline_query(CIR_METHOD_IMAGE, &settings, 2, NULL, text, &composed, &err),
                      CIR_ARGUMENT);
     assert_non_null(strstr(err.message, "has no photo"));
 }

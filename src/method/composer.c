@@ -1,215 +1,203 @@
-/* A method made ready for one index and one model: BASIC with its stock, FREEDOM with its vocabulary, the
- * others with nothing. */
-#include <assert.h>
+/* A method made ready for a model and, where it needs them, the rows that are searched: over an index, a data
+ * set, or a fit that was handed over. */
+#include "method/composer.h"
+
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/memory.h"
 #include "index/open/derived.h"
-#include "method/baseline.h"
-#include "method/basic.h"
-#include "method/contextualise.h"
-#include "method/freedom.h"
-#include "method/recent.h"
-#include "method/stock.h"
-#include "method/weicom.h"
-
-/* How the methods of a family are prepared for an index, and composed from features. */
-typedef struct family {
-    cir_status (*prepare)(cir__stock *stock, const cir_index *index, const cir_model *model,
-                          const cir_settings *settings, cir_pool *pool, cir_error *err);
-    /* NULL: from the text alone, as words have no feature without the photo */
-    cir_status (*compose)(const cir_composer *composer, const cir_settings *settings, cir_pool *pool,
-                          const float *image, const float *text, cir_composed *composed_out, cir_error *err);
-} family;
+#include "method/composed.h"
+#include "method/families.h"
+#include "method/fit_index.h"
 
 struct cir_composer {
     cir_method method;
     const cir_method_info *info;
-    const family *family;
-    const cir_model *model;
-    size_t dim;
-    cir__stock stock; /* of baselines and WeiCom only settings and rows */
-    char text_key[CIR__HASH_TEXT_SIZE];
-    cir__recent recent;
+    const cir__family *family;
+    const cir_fit *fit;
+    cir_fit *own_fit;      /* the same, or NULL: it is lent */
+    cir_settings settings; /* in force */
+    cir_rows rows;
+    bool has_rows;
+    cir__text_cache texts;
+    const char
+        *text_key; /* what words depend on beside the model: the terms they are joined with, or nothing */
 };
 
-/* Whether words are joined with terms before they are encoded. */
-static bool contextualises(const cir_composer *composer)
-{
-    return composer->info->contextualises && composer->stock.settings.contextualise;
-}
+/* ---- made ready ---- */
 
-/* Words depend on the terms they are joined with and on nothing else of the settings. false: memory. */
-static bool text_key_make(cir_composer *composer)
-{
-    const cir__stock *const stock = &composer->stock;
-    if (composer->info->words_need_photo)
-        return true;
-    if (!contextualises(composer)) {
-        strcpy(composer->text_key, "plain");
-        return true;
-    }
-    cir__hash *hash = cir__hash_new();
-    if (hash == NULL)
-        return false;
-    for (size_t i = 0; i < stock->n_context; i++)
-        cir__hash_push(hash, stock->context[i], strlen(stock->context[i]) + 1);
-    cir__hash_format(hash, composer->text_key);
-    cir__hash_free(hash);
-    return true;
-}
-
-/* ---- families ---- */
-
-static cir_status plain_prepare(cir__stock *stock, const cir_index *index, const cir_model *model,
-                                const cir_settings *settings, cir_pool *pool, cir_error *err)
-{
-    (void)model, (void)pool, (void)err;
-    *stock = (cir__stock){.settings = *settings, .rows = cir_rows_of_index(index)};
-    return CIR_OK;
-}
-
-static cir_status baseline_compose(const cir_composer *composer, const cir_settings *settings, cir_pool *pool,
-                                   const float *image, const float *text, cir_composed *composed_out,
-                                   cir_error *err)
-{
-    (void)pool;
-    return cir__baseline_compose(composer->method, settings, composer->dim, image, text, composed_out, err);
-}
-
-static cir_status weicom_compose(const cir_composer *composer, const cir_settings *settings, cir_pool *pool,
-                                 const float *image, const float *text, cir_composed *composed_out,
-                                 cir_error *err)
-{
-    return cir__weicom_compose(settings, &composer->stock.rows, pool, image, text, composed_out, err);
-}
-
-static cir_status basic_compose(const cir_composer *composer, const cir_settings *settings, cir_pool *pool,
-                                const float *image, const float *text, cir_composed *composed_out,
-                                cir_error *err)
-{
-    const cir__stock *const stock = &composer->stock;
-    return cir__basic_compose(&stock->basic, settings, &stock->rows, pool, image, text, composed_out, err);
-}
-
-static const family families[] = {
-    [CIR_FAMILY_BASELINE] = {plain_prepare, baseline_compose},
-    [CIR_FAMILY_WEICOM] = {plain_prepare, weicom_compose},
-    [CIR_FAMILY_EXTERNAL] = {0}, /* no index has its features */
-    [CIR_FAMILY_FREEDOM] = {cir__stock_fill_vocabulary, NULL},
-    [CIR_FAMILY_BASIC] = {cir__stock_fill, basic_compose},
-};
-static_assert(sizeof families / sizeof families[0] == CIR_N_FAMILIES, "a family has no row");
-
-/* ---- the composer ---- */
-
-cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_pool *pool, cir_method method,
-                            const cir_settings *settings, cir_composer **composer_out, cir_error *err)
+cir_status cir_fit_new(const cir_index *index, const cir_model *model, cir_pool *pool, cir_method method,
+                       const cir_settings *settings, cir_fit **fit_out, cir_error *err)
 {
     const cir_index_info *const info = cir_index_get_info(index);
     const cir_model_info *const model_info = cir_model_get_info(model);
-    cir_status status = CIR_OK;
+    const cir__fit_source source = cir__fit_source_of_index(index, model);
 
     cir__error_clear(err);
-    *composer_out = NULL;
+    *fit_out = NULL;
     if (strcmp(info->model->fingerprint, model_info->fingerprint) != 0)
         return cir__fail(
             err, CIR_MISMATCH,
             "%s: shows the features of model %s, the query's model is %s; open the index with that model",
             info->path, info->model->name, model_info->name);
-    const cir_method_info *const method_info = cir_method_get_info(method);
-    if (method_info->needs_composed)
+    if (cir_method_get_info(method)->needs_composed)
         return cir__fail(err, CIR_ARGUMENT,
                          "method %s: an index has no composed features; evaluate them with cir eval "
                          "--features, or choose another method",
                          cir_method_name(method));
-    cir_composer *composer = cir__new(1, sizeof *composer);
+    return cir__fit_new(&source, method, settings, pool, fit_out, err);
+}
+
+cir_status cir__composer_new(const cir_fit *fit, const cir_model *model, const cir_rows *rows,
+                             const cir__folder *texts, cir_method method, const cir_settings *settings,
+                             cir_composer **composer_out, cir_error *err)
+{
+    const cir_method_info *const info = cir_method_get_info(method);
+    cir_composer *const composer = *composer_out = cir__new(1, sizeof *composer);
+
     if (composer == NULL)
         return cir__fail_memory(err, "a composer");
-    *composer = (cir_composer){
-        .method = method,
-        .info = method_info,
-        .family = &families[method_info->family],
-        .model = model,
-        .dim = info->model->dim,
-        .recent = {model, settings->forgets_texts ? NULL : cir__index_folder(index)},
-    };
-    status = composer->family->prepare(&composer->stock, index, model, settings, pool, err);
-    if (status == CIR_OK && !text_key_make(composer))
-        status = cir__fail_memory(err, "a composer");
-    if (status != CIR_OK) {
-        cir_composer_free(composer);
-        return status;
-    }
-    *composer_out = composer;
+    *composer = (cir_composer){.method = method,
+                               .info = info,
+                               .family = cir__family_get(info->family),
+                               .fit = fit,
+                               .settings = fit->settings,
+                               .has_rows = rows != NULL,
+                               .texts = {model, texts},
+                               .text_key = "plain"};
+    if (settings != NULL)
+        cir_settings_copy_of_query(&composer->settings, settings);
+    if (rows != NULL)
+        composer->rows = *rows;
+    if (info->words_need_photo)
+        composer->text_key = "";
+    else if (info->contextualises && fit->settings.contextualise)
+        composer->text_key = fit->terms.key;
     return CIR_OK;
+}
+
+cir_status cir_composer_new_of_fit(const cir_fit *fit, const cir_model *model, const cir_rows *rows,
+                                   cir_method method, const cir_settings *settings,
+                                   cir_composer **composer_out, cir_error *err)
+{
+    const cir_model_info *const model_info = cir_model_get_info(model);
+
+    cir__error_clear(err);
+    *composer_out = NULL;
+    if (strcmp(fit->model, model_info->fingerprint) != 0)
+        return cir__fail(err, CIR_MISMATCH,
+                         "fit: is of model %s, the query's model %s is %s; fit again with that model",
+                         fit->model, model_info->name, model_info->fingerprint);
+    if (fit->family != cir_method_get_info(method)->family)
+        return cir__fail(err, CIR_MISMATCH,
+                         "fit: is of another family of methods than %s; fit that method, or choose another",
+                         cir_method_name(method));
+    if (rows != NULL && rows->dim != fit->dim)
+        return cir__fail(err, CIR_SHAPE,
+                         "fit: features have %zu numbers, the rows %zu; use rows of its model", fit->dim,
+                         rows->dim);
+    return cir__composer_new(fit, model, rows, NULL, method, settings, composer_out, err);
+}
+
+cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_pool *pool, cir_method method,
+                            const cir_settings *settings, cir_composer **composer_out, cir_error *err)
+{
+    const cir_rows rows = cir_rows_of_index(index);
+    const cir__folder *const texts = settings->forgets_texts ? NULL : cir__index_folder(index);
+    cir_fit *fit;
+
+    *composer_out = NULL;
+    cir_status status = cir_fit_new(index, model, pool, method, settings, &fit, err);
+    if (status == CIR_OK)
+        status = cir__composer_new(fit, model, &rows, texts, method, NULL, composer_out, err);
+    if (status == CIR_OK)
+        (*composer_out)->own_fit = fit;
+    else
+        cir_fit_free(fit);
+    return status;
 }
 
 void cir_composer_free(cir_composer *composer)
 {
     if (composer == NULL)
         return;
-    cir__stock_done(&composer->stock);
+    cir_fit_free(composer->own_fit);
     free(composer);
 }
 
 const cir_settings *cir_composer_get_settings(const cir_composer *composer)
 {
-    return &composer->stock.settings;
+    return &composer->settings;
 }
 
-static double seconds_now(void)
+const cir_fit *cir_composer_get_fit(const cir_composer *composer)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return composer->fit;
 }
 
-/* The words' feature: alone, or among object terms; kept, or made now and kept. */
-static cir_status text_encode(const cir_composer *composer, cir_pool *pool, const char *text,
-                              float *feature_out, size_t *n_cut_out, cir_error *err)
+const char *cir_composer_get_text_key(const cir_composer *composer)
 {
-    const cir__stock *const stock = &composer->stock;
-
-    if (!contextualises(composer))
-        return cir__recent_encode(&composer->recent, pool, &text, 1, feature_out, n_cut_out, err);
-    if (cir__recent_find(&composer->recent, composer->text_key, text, feature_out, n_cut_out))
-        return CIR_OK;
-    const cir_status status = cir__contextualise(composer->model, pool, text, stock->context,
-                                                 stock->n_context, feature_out, n_cut_out, err);
-    if (status == CIR_OK)
-        cir__recent_keep(&composer->recent, composer->text_key, text, feature_out, *n_cut_out);
-    return status;
+    return composer->text_key;
 }
 
-static cir_status freedom_compose(const cir_composer *composer, cir_pool *pool, const float *image,
-                                  const char *text, cir_composed *composed_out, cir_error *err)
-{
-    const cir__stock *const stock = &composer->stock;
-    const cir__vocabulary vocabulary = {
-        .words = stock->objects.texts, .features = stock->object_features, .n = stock->objects.n};
-    cir__described described;
-    double best = -1.0;
-    cir_status status = CIR_OK;
+/* ---- composing ---- */
 
-    if (image == NULL || text == NULL)
-        return cir__fail(err, CIR_ARGUMENT, "method %s: the query has no %s; add it or choose another method",
-                         cir_method_name(composer->method), text == NULL ? "words" : "photo");
-    if (stock->settings.expand)
-        status = cir__freedom_find_best(&stock->rows, &stock->settings, image, pool, &best, err);
-    if (status == CIR_OK)
-        status = cir__freedom_describe(&vocabulary, &stock->settings, best >= CIR__FREEDOM_INSIDE,
-                                       &stock->rows, pool, image, &described, err);
-    if (status != CIR_OK)
-        return status;
-    const double begin = seconds_now();
-    status = cir__freedom_compose(&composer->recent, &vocabulary, &described, pool, text, composed_out, err);
-    composed_out->encode_seconds = seconds_now() - begin;
-    return status;
+/* Query expansion, WeiCom's deviations and FREEDOM's neighbours read rows. */
+static bool reads_rows(const cir_composer *composer, const cir_settings *settings, const cir__query_set *set)
+{
+    const bool expands = composer->info->expansion != CIR_EXPANSION_NONE && settings->expand;
+    return set->n_images > 0 && (expands || (composer->info->needs_spreads && set->n_texts > 0));
+}
+
+cir_status cir__composer_compose(const cir_composer *composer, const cir__query_set *set,
+                                 const cir__compose_options *options, cir_pool *pool,
+                                 cir_composed *composed_out, cir_error *err)
+{
+    cir_settings settings = composer->settings;
+    const cir__compose_context context = {
+        .method = composer->method,
+        .fit = composer->fit,
+        .gallery = options->gallery,
+        .settings = &settings,
+        .rows = options->rows != NULL ? options->rows
+                : composer->has_rows  ? &composer->rows
+                                      : NULL,
+        .inside = options->inside,
+        .texts = &composer->texts,
+        .pool = pool,
+    };
+
+    memset(composed_out, 0, set->n * sizeof *composed_out);
+    if (options->now != NULL)
+        cir_settings_copy_of_query(&settings, options->now);
+    if (context.rows == NULL && reads_rows(composer, &settings, set))
+        return cir__fail(
+            err, CIR_ARGUMENT,
+            "method %s: reads the rows of the searched images, and there are none here; give the "
+            "composer rows%s",
+            composer->info->name, composer->info->needs_spreads ? "" : ", or set expand=0");
+    return composer->family->compose(&context, set, composed_out, err);
+}
+
+/* One query, of which image, text (its feature) or words may be NULL. */
+static cir_status compose_one(const cir_composer *composer, cir_pool *pool, const float *image,
+                              const float *text, const char *words, const cir_settings *now,
+                              cir_composed *composed_out, cir_error *err)
+{
+    const size_t first = 0, none = SIZE_MAX;
+    const cir__query_set set = {.n = 1,
+                                .n_images = image != NULL,
+                                .n_texts = text != NULL || words != NULL,
+                                .images = &image,
+                                .texts = &text,
+                                .words = &words,
+                                .image_of = image != NULL ? &first : &none,
+                                .text_of = text != NULL || words != NULL ? &first : &none};
+    return cir__composer_compose(composer, &set, &(cir__compose_options){.now = now}, pool, composed_out,
+                                 err);
 }
 
 static cir_status refuse_empty(cir_error *err)
@@ -217,10 +205,17 @@ static cir_status refuse_empty(cir_error *err)
     return cir__fail(err, CIR_ARGUMENT, "query: has neither a photo nor words; give at least one of them");
 }
 
+static cir_status refuse_words(const cir_composer *composer, cir_error *err)
+{
+    return cir__fail(err, CIR_ARGUMENT,
+                     "method %s: its words have no feature without the photo; compose from the text",
+                     composer->info->name);
+}
+
 cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, const float *image_feature,
                                 const char *text, cir_composed *composed_out, cir_error *err)
 {
-    const double begin = seconds_now();
+    const double begin = cir__composed_seconds();
     float *text_feature = NULL;
     size_t n_cut = 0;
     cir_status status = CIR_OK;
@@ -234,17 +229,16 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
     if (image_feature == NULL && text == NULL)
         return refuse_empty(err);
     if (composer->info->words_need_photo)
-        return freedom_compose(composer, pool, image_feature, text, composed_out, err);
+        return compose_one(composer, pool, image_feature, NULL, text, NULL, composed_out, err);
     if (text != NULL && composer->info->words != CIR_INPUT_UNUSED) {
-        text_feature = cir__new(composer->dim, sizeof *text_feature);
+        text_feature = cir__new(composer->fit->dim, sizeof *text_feature);
         if (text_feature == NULL)
             return cir__fail_memory(err, "a query");
-        status = text_encode(composer, pool, text, text_feature, &n_cut, err);
+        status = cir_composer_encode_text(composer, pool, text, text_feature, &n_cut, err);
     }
-    const double encode_seconds = text_feature != NULL ? seconds_now() - begin : 0.0;
+    const double encode_seconds = text_feature != NULL ? cir__composed_seconds() - begin : 0.0;
     if (status == CIR_OK)
-        status = composer->family->compose(composer, &composer->stock.settings, pool, image_feature,
-                                           text_feature, composed_out, err);
+        status = compose_one(composer, pool, image_feature, text_feature, NULL, NULL, composed_out, err);
     free(text_feature);
     if (status != CIR_OK)
         return status;
@@ -253,30 +247,20 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
     return CIR_OK;
 }
 
-static cir_status refuse_freedom(const cir_composer *composer, cir_error *err)
-{
-    return cir__fail(err, CIR_ARGUMENT,
-                     "method %s: its words have no feature without the photo; compose from the text",
-                     cir_method_name(composer->method));
-}
-
-const char *cir_composer_get_text_key(const cir_composer *composer)
-{
-    return composer->text_key;
-}
-
 cir_status cir_composer_encode_text(const cir_composer *composer, cir_pool *pool, const char *text,
                                     float *feature_out, size_t *n_cut_out, cir_error *err)
 {
     size_t n_cut = 0;
 
     cir__error_clear(err);
-    memset(feature_out, 0, composer->dim * sizeof *feature_out);
+    memset(feature_out, 0, composer->fit->dim * sizeof *feature_out);
     if (n_cut_out != NULL)
         *n_cut_out = 0;
-    if (composer->info->words_need_photo)
-        return refuse_freedom(composer, err);
-    const cir_status status = text_encode(composer, pool, text, feature_out, &n_cut, err);
+    if (composer->family->encode_text == NULL)
+        return refuse_words(composer, err);
+    const cir_status status =
+        composer->family->encode_text(&composer->texts, &composer->fit->settings, &composer->fit->terms, pool,
+                                      text, feature_out, &n_cut, err);
     if (status == CIR_OK && n_cut_out != NULL)
         *n_cut_out = n_cut;
     return status;
@@ -286,16 +270,11 @@ cir_status cir_composer_compose_features(const cir_composer *composer, cir_pool 
                                          const float *image_feature, const float *text_feature,
                                          const cir_settings *now, cir_composed *composed_out, cir_error *err)
 {
-    cir_settings settings = composer->stock.settings;
-
     cir__error_clear(err);
     memset(composed_out, 0, sizeof *composed_out);
     if (image_feature == NULL && text_feature == NULL)
         return refuse_empty(err);
     if (composer->info->words_need_photo)
-        return refuse_freedom(composer, err);
-    if (now != NULL)
-        cir_settings_copy_of_query(&settings, now);
-    return composer->family->compose(composer, &settings, pool, image_feature, text_feature, composed_out,
-                                     err);
+        return refuse_words(composer, err);
+    return compose_one(composer, pool, image_feature, text_feature, NULL, now, composed_out, err);
 }

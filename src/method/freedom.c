@@ -1,5 +1,6 @@
 #include "method/freedom.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,13 @@
 #include "base/memory.h"
 #include "method/composed.h"
 #include "method/row.h"
+
+/* A photo in words. */
+typedef struct described {
+    size_t words[CIR_MAX_FREEDOM];   /* [n] numbers of the vocabulary, the most frequent first */
+    double weights[CIR_MAX_FREEDOM]; /* [n] how often, relative to the most frequent */
+    size_t n;
+} described;
 
 /* Words as they are met, each once. */
 typedef struct tally {
@@ -63,7 +71,7 @@ static cir_status tally_push(tally *words, const float *feature, size_t dim, cir
 }
 
 /* Repeated search for the most frequent of those that are left; the first met wins. */
-static void tally_choose(tally *words, cir__described *out)
+static void tally_choose(tally *words, described *out)
 {
     size_t most = 0;
 
@@ -81,28 +89,34 @@ static void tally_choose(tally *words, cir__described *out)
     }
 }
 
-cir_status cir__freedom_describe(const cir__vocabulary *vocabulary, const cir_settings *settings,
-                                 bool is_inside, const cir_rows *rows, cir_pool *pool, const float *image,
-                                 cir__described *described_out, cir_error *err)
+/* Puts a photo into words. */
+static cir_status describe(const cir__compose_context *context, const cir__vocabulary *vocabulary,
+                           const float *image, described *described_out, cir_error *err)
 {
-    const size_t dim = rows->dim;
-    const bool has_self = !settings->expand || !is_inside;
-    const size_t n_images = settings->freedom_images - (has_self ? 1 : 0);
+    const cir_settings *const settings = context->settings;
+    const size_t dim = vocabulary->dim;
+    bool is_inside = context->inside == CIR__INSIDE_YES;
     cir_hit hits[CIR_MAX_FREEDOM];
     size_t n_hits = 0;
+    double best;
     tally words = {.vocabulary = vocabulary, .settings = settings};
     cir_status status = CIR_OK;
 
-    memset(described_out, 0, sizeof *described_out);
+    if (settings->expand && context->inside == CIR__INSIDE_ASK) {
+        status = cir__freedom_find_best(context->rows, settings, image, context->pool, &best, err);
+        is_inside = best >= CIR__FREEDOM_INSIDE;
+    }
+    const bool has_self = !settings->expand || !is_inside;
+    const size_t n_images = settings->freedom_images - (has_self ? 1 : 0);
     float *row = cir__new(dim, sizeof *row);
     if (row == NULL)
         return cir__fail_memory(err, "a row");
-    if (settings->expand && n_images > 0)
-        status = find_nearest(rows, settings, image, n_images, pool, hits, &n_hits, err);
+    if (status == CIR_OK && settings->expand && n_images > 0)
+        status = find_nearest(context->rows, settings, image, n_images, context->pool, hits, &n_hits, err);
     if (status == CIR_OK && has_self)
         status = tally_push(&words, image, dim, err);
     for (size_t h = 0; h < n_hits && status == CIR_OK; h++) {
-        cir__row_copy(rows, hits[h].id, row);
+        cir__row_copy(context->rows, hits[h].id, row);
         status = tally_push(&words, row, dim, err);
     }
     if (status == CIR_OK)
@@ -111,20 +125,20 @@ cir_status cir__freedom_describe(const cir__vocabulary *vocabulary, const cir_se
     return status;
 }
 
-cir_status cir__freedom_compose(const cir__recent *recent, const cir__vocabulary *vocabulary,
-                                const cir__described *described, cir_pool *pool, const char *text,
-                                cir_composed *composed_out, cir_error *err)
+/* The query of a described photo and words. */
+static cir_status join(const cir__compose_context *context, const cir__vocabulary *vocabulary,
+                       const described *photo, const char *text, cir_composed *composed_out, cir_error *err)
 {
-    const size_t dim = cir_model_get_info(recent->model)->dim;
+    const size_t dim = vocabulary->dim;
+    const double begin = cir__composed_seconds();
     char *texts[CIR_MAX_FREEDOM] = {0};
-    float *features = cir__new(described->n, dim * sizeof *features);
+    float *features = cir__new(photo->n, dim * sizeof *features);
     double *sum = cir__new(dim, sizeof *sum);
     size_t n_cut = 0;
     cir_status status = features == NULL || sum == NULL ? cir__fail_memory(err, "a query") : CIR_OK;
 
-    memset(composed_out, 0, sizeof *composed_out);
-    for (size_t i = 0; i < described->n && status == CIR_OK; i++) {
-        const char *const word = vocabulary->words[described->words[i]];
+    for (size_t i = 0; i < photo->n && status == CIR_OK; i++) {
+        const char *const word = vocabulary->words[photo->words[i]];
         const size_t size = strlen(word) + strlen(text) + 2;
         texts[i] = cir__new(size, 1);
         if (texts[i] == NULL)
@@ -132,22 +146,43 @@ cir_status cir__freedom_compose(const cir__recent *recent, const cir__vocabulary
         else
             snprintf(texts[i], size, "%s %s", word, text);
     }
-    if (status == CIR_OK && described->n > 0)
-        status =
-            cir__recent_encode(recent, pool, (const char *const *)texts, described->n, features, &n_cut, err);
+    if (status == CIR_OK && photo->n > 0)
+        status = cir__text_cache_encode(context->texts, context->pool, (const char *const *)texts, photo->n,
+                                        features, &n_cut, err);
     if (status != CIR_OK)
         goto exit;
-    for (size_t i = 0; i < described->n; i++)
+    for (size_t i = 0; i < photo->n; i++)
         for (size_t j = 0; j < dim; j++)
-            sum[j] += described->weights[i] * (double)features[i * dim + j];
+            sum[j] += photo->weights[i] * (double)features[i * dim + j];
     const cir__side side = {dim, sum, 0.0};
     const cir_fusion fusion = {.kind = CIR_FUSE_TEXT, .weight = 0.5f};
     status = cir__composed_new(dim, NULL, &side, fusion, composed_out, err);
     composed_out->n_cut = n_cut;
+    composed_out->encode_seconds = cir__composed_seconds() - begin;
 exit:
-    for (size_t i = 0; i < described->n; i++)
+    for (size_t i = 0; i < photo->n; i++)
         free(texts[i]);
     free(features);
     free(sum);
+    return status;
+}
+
+cir_status cir__freedom_compose(const cir__compose_context *context, const cir__vocabulary *vocabulary,
+                                const cir__query_set *set, cir_composed *composed_out, cir_error *err)
+{
+    described *const photos = cir__new(set->n_images, sizeof *photos);
+    cir_status status = photos != NULL ? CIR_OK : cir__fail_memory(err, "a query");
+
+    for (size_t i = 0; i < set->n && status == CIR_OK; i++)
+        if (set->image_of[i] == SIZE_MAX || set->text_of[i] == SIZE_MAX)
+            status = cir__fail(
+                err, CIR_ARGUMENT, "method %s: the query has no %s; add it or choose another method",
+                cir_method_name(context->method), set->text_of[i] == SIZE_MAX ? "words" : "photo");
+    for (size_t i = 0; i < set->n_images && status == CIR_OK; i++)
+        status = describe(context, vocabulary, set->images[i], &photos[i], err);
+    for (size_t i = 0; i < set->n && status == CIR_OK; i++)
+        status = join(context, vocabulary, &photos[set->image_of[i]], set->words[set->text_of[i]],
+                      &composed_out[i], err);
+    free(photos);
     return status;
 }

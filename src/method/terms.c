@@ -92,36 +92,29 @@ static cir_status collect_fields(cir__bytes_view bytes, collected *found, cir_er
     return status;
 }
 
-/* A list over the collected bytes from first on, n terms; the bytes become the list's. */
-static cir_status list_terms(char *bytes, size_t size, const char *first, size_t n, cir__terms *terms_out,
-                             cir_error *err)
+cir_status cir__terms_list(const char *bytes, size_t size, size_t n, cir__terms *terms_out, cir_error *err)
 {
-    const char **texts = cir__new(n, sizeof *texts);
     cir__hash *hash = cir__hash_new();
-    char *joined = NULL;
-    size_t joined_size;
+    char *memory = NULL;
+    size_t pointer_bytes, joined_size;
 
+    memset(terms_out, 0, sizeof *terms_out);
     /* One block: the pointers, then the texts that they point to. */
-    if (cir__size_add(n * sizeof *texts, size, &joined_size))
-        joined = cir__new_unset(joined_size, 1);
-    if (texts == NULL || hash == NULL || joined == NULL) {
-        free(texts);
+    if (cir__size_mul(n, sizeof(char *), &pointer_bytes) && cir__size_add(pointer_bytes, size, &joined_size))
+        memory = cir__new_unset(joined_size, 1);
+    if (hash == NULL || memory == NULL) {
         cir__hash_free(hash);
-        free(joined);
+        free(memory);
         return cir__fail_memory(err, "a corpus' terms");
     }
-    char *text = joined + n * sizeof *texts;
-    memcpy(text, bytes, size);
-    text += first - bytes;
-    for (size_t i = 0; i < n; i++) {
+    const char **const texts = (const char **)(void *)memory;
+    const char *text = memcpy(memory + pointer_bytes, bytes, size);
+    for (size_t i = 0; i < n; i++, text += strlen(text) + 1) {
         texts[i] = text;
         cir__hash_push(hash, text, strlen(text) + 1);
-        text += strlen(text) + 1;
     }
-    memcpy(joined, texts, n * sizeof *texts);
-    *terms_out = (cir__terms){.texts = (const char *const *)(void *)joined, .n = n, .memory = joined};
+    *terms_out = (cir__terms){.texts = texts, .n = n, .memory = memory};
     cir__hash_format(hash, terms_out->key);
-    free(texts);
     cir__hash_free(hash);
     return CIR_OK;
 }
@@ -142,12 +135,13 @@ cir_status cir__terms_parse(cir__bytes_view bytes, cir_variant variant, cir__ter
             first += strlen(first) + 1;
             found.n--;
         }
-        status = found.n < 2
-                     ? cir__fail(err, CIR_FORMAT,
-                                 "%s: holds %zu terms, and a corpus needs at least 2; write one term a "
-                                 "line, or a CSV file with the terms as its first column",
-                                 bytes.name, found.n)
-                     : list_terms(found.bytes, found.size, first, found.n, terms_out, err);
+        status =
+            found.n < 2
+                ? cir__fail(err, CIR_FORMAT,
+                            "%s: holds %zu terms, and a corpus needs at least 2; write one term a "
+                            "line, or a CSV file with the terms as its first column",
+                            bytes.name, found.n)
+                : cir__terms_list(first, found.size - (size_t)(first - found.bytes), found.n, terms_out, err);
     }
     free(found.bytes);
     return status;
@@ -177,13 +171,29 @@ void cir__terms_done(cir__terms *terms)
     memset(terms, 0, sizeof *terms);
 }
 
-size_t cir__terms_choose_context(const cir__terms *terms, const cir_settings *settings, size_t *chosen_out)
+cir_status cir__terms_choose(const cir__terms *objects, const cir_settings *settings, cir__terms *chosen_out,
+                             cir_error *err)
 {
-    const size_t n_chosen = settings->context < terms->n ? settings->context : terms->n;
+    size_t n = settings->context < objects->n ? settings->context : objects->n, size = 0;
+    size_t *const chosen = cir__new(n, sizeof *chosen);
+    cir_status status = CIR_OK;
 
+    memset(chosen_out, 0, sizeof *chosen_out);
+    if (chosen == NULL)
+        return cir__fail_memory(err, "context terms");
     if (settings->variant == CIR_VARIANT_PAPER)
-        return cir__draw(settings->seed, CIR__DRAW_CONTEXT, terms->n, NULL, 0, n_chosen, chosen_out);
-    for (size_t i = 0; i < n_chosen; i++)
-        chosen_out[i] = i;
-    return n_chosen;
+        n = cir__draw(settings->seed, CIR__DRAW_CONTEXT, objects->n, NULL, 0, n, chosen);
+    else
+        for (size_t i = 0; i < n; i++)
+            chosen[i] = i;
+    for (size_t i = 0; i < n; i++)
+        size += strlen(objects->texts[chosen[i]]) + 1;
+    char *const bytes = cir__new_unset(size, 1), *end = bytes;
+    for (size_t i = 0; i < n && bytes != NULL; i++)
+        end = stpcpy(end, objects->texts[chosen[i]]) + 1;
+    status = bytes != NULL ? cir__terms_list(bytes, size, n, chosen_out, err)
+                           : cir__fail_memory(err, "context terms");
+    free(bytes);
+    free(chosen);
+    return status;
 }

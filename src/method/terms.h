@@ -31,9 +31,13 @@ CIR_MUST_CHECK cir_status cir__terms_parse(cir__bytes_view bytes, cir_variant va
                                            cir_error *err);
 void cir__terms_done(cir__terms *terms); /* a zeroed list is allowed */
 
-/* Chooses the object terms that words are joined with: variant paper draws them by the seed, variant
- * reference takes the first ones. chosen_out: room for min(settings->context, n) numbers of terms; returns
- * how many. */
-size_t cir__terms_choose_context(const cir__terms *terms, const cir_settings *settings, size_t *chosen_out);
+/* A list of the n zero-terminated texts in bytes [size], which are copied. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__terms_list(const char *bytes, size_t size, size_t n, cir__terms *terms_out,
+                                          cir_error *err);
+
+/* The object terms that words are joined with, settings->context of them or all: variant paper draws them by
+ * the seed, variant reference takes the first ones. End with cir__terms_done. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__terms_choose(const cir__terms *objects, const cir_settings *settings,
+                                            cir__terms *chosen_out, cir_error *err);
 
 #endif

@@ -142,25 +142,32 @@ static void test_context_terms(void **state)
 {
     (void)state;
     cir_settings settings;
-    cir__terms terms;
-    size_t chosen[100], again[100], other[100];
+    cir__terms terms, chosen, other;
     cir_settings_init(&settings, CIR_METHOD_BASIC);
     assert_int_equal(cir__terms_read(CIR__CORPUS_OBJECTS, &settings, &terms, NULL), CIR_OK);
-    assert_int_equal(cir__terms_choose_context(&terms, &settings, chosen), 100);
-    assert_int_equal(cir__terms_choose_context(&terms, &settings, again), 100);
-    assert_memory_equal(chosen, again, sizeof chosen);
+    assert_int_equal(cir__terms_choose(&terms, &settings, &chosen, NULL), CIR_OK);
+    assert_int_equal(chosen.n, 100);
+    assert_int_equal(cir__terms_choose(&terms, &settings, &other, NULL), CIR_OK);
+    assert_string_equal(chosen.key, other.key);
+    cir__terms_done(&other);
     settings.seed = 1;
-    assert_int_equal(cir__terms_choose_context(&terms, &settings, other), 100);
-    assert_memory_not_equal(chosen, other, sizeof chosen);
+    assert_int_equal(cir__terms_choose(&terms, &settings, &other, NULL), CIR_OK);
+    assert_int_equal(other.n, 100);
+    assert_string_not_equal(chosen.key, other.key);
+    cir__terms_done(&chosen);
+    cir__terms_done(&other);
     settings.variant = CIR_VARIANT_REFERENCE;
-    assert_int_equal(cir__terms_choose_context(&terms, &settings, other), 100);
+    assert_int_equal(cir__terms_choose(&terms, &settings, &other, NULL), CIR_OK);
+    assert_int_equal(other.n, 100);
     for (size_t i = 0; i < 100; i++)
-        assert_int_equal(other[i], i);
+        assert_string_equal(other.texts[i], terms.texts[i]);
+    cir__terms_done(&other);
     cir__terms_done(&terms);
     assert_int_equal(parse("a.txt", "dog\ncat\n", CIR_VARIANT_PAPER, &terms, NULL), CIR_OK);
     settings.variant = CIR_VARIANT_PAPER;
-    assert_int_equal(cir__terms_choose_context(&terms, &settings, other), 2);
-    assert_true(other[0] == 0 && other[1] == 1);
+    assert_int_equal(cir__terms_choose(&terms, &settings, &other, NULL), CIR_OK);
+    assert_string_equal(other.key, terms.key); /* all of them, in their order */
+    cir__terms_done(&other);
     cir__terms_done(&terms);
 }
 

@@ -1,6 +1,7 @@
 #include "method/weicom.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,11 +11,18 @@
 #include "method/baseline.h"
 #include "method/centre.h"
 #include "method/composed.h"
+#include "method/fit.h"
 #include "search/batch.h"
 #include "search/scan.h"
 
 #define CHUNK_SCORES ((size_t)1 << 19) /* held at a time, about */
 #define CHUNK_TASK_ROWS 1024
+
+/* Mean and unbiased deviation of a feature's similarities to all rows; the latter is 0 where they are all the
+ * same, and where there are fewer than two. */
+typedef struct spread {
+    double mean, deviation;
+} spread;
 
 /* Sums over scores relative to the first one, so that equal scores have a deviation of exactly 0. */
 typedef struct moments {
@@ -35,12 +43,12 @@ static void moments_push(moments *m, const float *scores, size_t n)
     }
 }
 
-static cir__spread moments_spread(const moments *m)
+static spread moments_spread(const moments *m)
 {
     const double n = (double)m->n;
     const double variance = m->n > 1 ? (m->square - m->sum * m->sum / n) / (n - 1.0) : 0.0;
-    return (cir__spread){.mean = m->n > 0 ? m->first + m->sum / n : 0.0,
-                         .deviation = variance > 0.0 ? sqrt(variance) : 0.0};
+    return (spread){.mean = m->n > 0 ? m->first + m->sum / n : 0.0,
+                    .deviation = variance > 0.0 ? sqrt(variance) : 0.0};
 }
 
 /* The similarities of a chunk of rows to all features. */
@@ -62,8 +70,9 @@ static void chunk_task(void *context, size_t i_task, size_t i_thread)
         cir__scan_mask(self->batch.rows, self->first + begin, n, self->scores + s * self->n + begin);
 }
 
-cir_status cir__weicom_measure(const cir_rows *rows, const float *const *features, size_t n, cir_pool *pool,
-                               cir__spread *spreads_out, cir_error *err)
+/* spreads_out: [n] of features [n], each [rows->dim]. */
+static cir_status measure(const cir_rows *rows, const float *const *features, size_t n, cir_pool *pool,
+                          spread *spreads_out, cir_error *err)
 {
     const size_t most = CHUNK_SCORES / (n > 0 ? n : 1) + 1, room = rows->n_rows < most ? rows->n_rows : most;
     cir_query *queries = cir__new(n, sizeof *queries);
@@ -99,23 +108,21 @@ exit:
 }
 
 /* side(x) = (⟨feature, x⟩ − mean)/deviation */
-static void standardise(const cir__spread *spread, const float *feature, cir__side *side)
+static void standardise(const spread *of, const float *feature, cir__side *side)
 {
-    const double scale = spread->deviation > 0.0 ? 1.0 / spread->deviation : 0.0;
+    const double scale = of->deviation > 0.0 ? 1.0 / of->deviation : 0.0;
 
     for (size_t i = 0; i < side->dim; i++)
         side->weights[i] = scale * (double)feature[i];
-    side->offset = -scale * spread->mean;
+    side->offset = -scale * of->mean;
 }
 
-cir_status cir__weicom_join(const cir_settings *settings, size_t dim, const float *image,
-                            const cir__spread *of_image, const float *text, const cir__spread *of_text,
-                            cir_composed *composed_out, cir_error *err)
+static cir_status join(const cir_settings *settings, size_t dim, const float *image, const spread *of_image,
+                       const float *text, const spread *of_text, cir_composed *composed_out, cir_error *err)
 {
     const cir_fusion fusion = {.kind = CIR_FUSE_GAUSS, .weight = (float)settings->weight};
     double *const q = cir__new(2 * dim, sizeof *q);
 
-    memset(composed_out, 0, sizeof *composed_out);
     if (q == NULL)
         return cir__fail_memory(err, "a query");
     cir__side v = {dim, q, 0.0}, t = {dim, q + dim, 0.0};
@@ -126,18 +133,29 @@ cir_status cir__weicom_join(const cir_settings *settings, size_t dim, const floa
     return status;
 }
 
-cir_status cir__weicom_compose(const cir_settings *settings, const cir_rows *rows, cir_pool *pool,
-                               const float *image, const float *text, cir_composed *composed_out,
-                               cir_error *err)
+cir_status cir__weicom_compose(const cir__compose_context *context, const cir__query_set *set,
+                               cir_composed *composed_out, cir_error *err)
 {
-    const float *const features[] = {image, text};
-    cir__spread spreads[2];
+    const size_t n_images = set->n_images, n_features = n_images + set->n_texts;
+    const size_t dim = context->fit->dim;
+    const float **const features = cir__new(n_features, sizeof *features);
+    spread *const spreads = cir__new(n_features, sizeof *spreads);
+    cir_status status = features == NULL || spreads == NULL ? cir__fail_memory(err, "a query") : CIR_OK;
 
-    memset(composed_out, 0, sizeof *composed_out);
-    if (image == NULL || text == NULL)
-        return cir__baseline_compose(CIR_METHOD_SUM, settings, rows->dim, image, text, composed_out, err);
-    const cir_status status = cir__weicom_measure(rows, features, 2, pool, spreads, err);
-    return status != CIR_OK ? status
-                            : cir__weicom_join(settings, rows->dim, image, &spreads[0], text, &spreads[1],
-                                               composed_out, err);
+    for (size_t i = 0; i < n_features && status == CIR_OK; i++)
+        features[i] = i < n_images ? set->images[i] : set->texts[i - n_images];
+    if (status == CIR_OK && n_images > 0 && set->n_texts > 0)
+        status = measure(context->rows, features, n_features, context->pool, spreads, err);
+    for (size_t i = 0; i < set->n && status == CIR_OK; i++) {
+        const size_t v = set->image_of[i], t = set->text_of[i];
+        const float *const image = v != SIZE_MAX ? set->images[v] : NULL;
+        const float *const text = t != SIZE_MAX ? set->texts[t] : NULL;
+        status = image != NULL && text != NULL ? join(context->settings, dim, image, &spreads[v], text,
+                                                      &spreads[n_images + t], &composed_out[i], err)
+                                               : cir__baseline_query(CIR_METHOD_SUM, context->settings, dim,
+                                                                     image, text, &composed_out[i], err);
+    }
+    free((void *)features);
+    free(spreads);
+    return status;
 }

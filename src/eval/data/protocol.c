@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "eval/data/dataset.h"
+#include "linalg/rows.h"
 
 _Static_assert(CIR_HASH_TEXT_SIZE == CIR__HASH_TEXT_SIZE, "a hash has one length");
 
@@ -106,6 +107,11 @@ static cir_status push_gallery(cir__hash *hash, const cir__gallery *gallery, cir
 
 static cir_status hash_features(const cir_dataset *dataset, cir_pool *pool, cir__hash *hash, cir_error *err)
 {
+    const cir_rows *const rows = &dataset->images.rows;
+    const cir__row_set all = {
+        .n_rows = rows->n_rows, .dim = rows->dim, .f16 = rows->f16, .f32 = rows->f32, .scales = rows->scales};
+    const bool has_mean = dataset->model != NULL && rows->n_rows > 0;
+    float *const mean = cir__new(rows->dim, sizeof *mean); /* of pictures, so that fingerprints stay */
     const struct {
         const float *rows;
         size_t n;
@@ -114,13 +120,18 @@ static cir_status hash_features(const cir_dataset *dataset, cir_pool *pool, cir_
                  {dataset->query_context, dataset->n_text_rows},
                  {dataset->objects, dataset->n_objects},
                  {dataset->styles, dataset->n_styles},
-                 {dataset->image_mean, 1},
+                 {has_mean ? mean : dataset->image_mean, 1},
                  {dataset->synthetic_image, dataset->n_synthetic_image},
                  {dataset->synthetic_text, dataset->n_synthetic_text}};
-    cir_status status = push_gallery(hash, &dataset->images, pool, err);
+    cir_status status = mean != NULL ? CIR_OK : cir__fail_memory(err, "a fingerprint");
 
+    if (status == CIR_OK && has_mean)
+        status = cir__rows_mean(&all, pool, mean, NULL, err);
+    if (status == CIR_OK)
+        status = push_gallery(hash, &dataset->images, pool, err);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == CIR_OK; i++)
         status = push_rows(hash, parts[i].rows, parts[i].n, dataset->info.dim, sizeof(float), pool, err);
+    free(mean);
     return status;
 }
 

@@ -8,7 +8,6 @@
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "method/baseline.h"
-#include "method/basic.h"
 #include "method/row.h"
 
 /* Queries that are composed together. */
@@ -21,12 +20,10 @@ static cir_status compose_plain(const cir__entrant *entrant, const cir_dataset *
                                 cir_composed *composed_out, cir_error *err)
 {
     cir_settings settings = entrant->settings;
-    cir__composing plain = entrant->composing;
     const cir_rows rows = cir__dataset_get_rows(dataset, dataset->queries[q].instance);
 
     settings.expand = false;
-    plain.settings = &settings;
-    return cir__compose(&plain, q, &rows, composed_out, err);
+    return cir__compose_all(&entrant->composing, q, q + 1, &rows, &settings, composed_out, err);
 }
 
 static cir_status ask(cir__entrants *all, cir__entrant *entrant, cir_error *err)
@@ -238,10 +235,10 @@ static cir_status enter(entering *self, size_t q, cir_composed *composed, cir_er
     if (status == CIR_OK && expands)
         status = nearest_fill(self, q, rows, &ranked.n_rows, err);
     if (status == CIR_OK && entrant->kind == CIR__MEASURED)
-        status = cir__baseline_compose(CIR_METHOD_SUM, &entrant->settings, ranked.dim, image,
-                                       cir__dataset_get_text(dataset, dataset->query_text, q), composed, err);
+        status = cir__baseline_query(CIR_METHOD_SUM, &entrant->settings, ranked.dim, image,
+                                     cir__dataset_get_text(dataset, dataset->query_text, q), composed, err);
     else if (status == CIR_OK)
-        status = cir__compose(&entrant->composing, q, &ranked, composed, err);
+        status = cir__compose_all(&entrant->composing, q, q + 1, &ranked, NULL, composed, err);
     if (status == CIR_OK)
         status = contest_fill(self, q, composed, rows, n_positives, &self->group->contests[q], err);
     free(rows);

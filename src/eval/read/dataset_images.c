@@ -13,7 +13,6 @@
 #include "eval/read/encode_pictures.h"
 #include "eval/read/lists.h"
 #include "eval/read/shards.h"
-#include "linalg/rows.h"
 
 /* Every listed picture once: features_out [paths.n, dim], free() it. */
 static cir_status pictures_encode(const cir_dataset *dataset, const char *folder,
@@ -97,15 +96,12 @@ static cir_status features_fill(cir_dataset *dataset, const float *pictures, cir
     float *const database = gather(pictures, dataset->items, n_database, NULL, n_database, dim, false);
     if (database != NULL)
         cir__gallery_own(&dataset->images, database, n_database, dim);
-    dataset->image_mean = cir__new(dim, sizeof *dataset->image_mean);
     if (dataset->query_text == NULL || (!dataset->shares_images && dataset->query_image == NULL) ||
-        database == NULL || dataset->image_mean == NULL) {
+        database == NULL) {
         status = cir__fail_memory(err, "a data set's features");
         goto exit;
     }
-    const cir__row_set all = {.n_rows = n_database, .dim = dim, .f32 = database};
-    status = cir__rows_mean(&all, pool, dataset->image_mean, NULL, err);
-    if (status == CIR_OK && dataset->shares_images)
+    if (dataset->shares_images)
         status = cir__dataset_copy_images(dataset, err);
 exit:
     free(texts);

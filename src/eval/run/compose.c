@@ -1,235 +1,222 @@
 #include "eval/run/compose.h"
 
-#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "method/baseline.h"
-#include "method/basic.h"
-#include "method/weicom.h"
+#include "eval/run/fit_dataset.h"
+#include "method/families.h"
+#include "method/freedom.h"
 
-/* Composed elsewhere: the score is the plain similarity. */
-static cir_status external_compose(const cir__composing *composing, size_t q, cir_composed *composed_out,
-                                   cir_error *err)
+/* The words of all queries as the composer encodes them, each text once; kept for later runs. */
+static cir_status texts_encode(cir__composing *composing, cir_pool *pool, cir_error *err)
 {
     const cir_dataset *const dataset = composing->dataset;
-    const size_t dim = dataset->composed_dim;
-    const cir_settings none = {.weight = 0.5};
-
-    return cir__baseline_compose(CIR_METHOD_IMAGE, &none, dim, dataset->query_composed + q * dim, NULL,
-                                 composed_out, err);
-}
-
-static cir_status baseline_compose(const cir__composing *composing, size_t q, cir_composed *composed_out,
-                                   cir_error *err)
-{
-    const cir_dataset *const dataset = composing->dataset;
-
-    return cir__baseline_compose(composing->method, composing->settings, dataset->info.dim,
-                                 cir__dataset_get_image(dataset, q),
-                                 cir__dataset_get_text(dataset, dataset->query_text, q), composed_out, err);
-}
-
-static cir_status freedom_prepare(cir__composing *composing, cir_settings *settings, cir_pool *pool,
-                                  cir_error *err)
-{
-    return cir__words_new(composing->dataset, settings, pool, &composing->words, err);
-}
-
-static cir_status freedom_compose(const cir__composing *composing, size_t q, cir_composed *composed_out,
-                                  cir_error *err)
-{
-    return cir__words_compose(&composing->words, composing->dataset, composing->settings, q, composed_out,
-                              err);
-}
-
-/* The distinct photos, or texts, of some queries. */
-typedef struct distinct {
-    const float **features; /* [n] */
+    const size_t dim = dataset->info.dim, n_rows = dataset->n_text_rows;
+    char key[96];
     size_t n;
-    size_t *numbers; /* [n_queries] which one is a query's */
-} distinct;
 
-static void distinct_push(distinct *self, size_t i_query, const float *feature, size_t dim)
-{
-    size_t i = self->n;
-    /* A photo's queries stand together, so that looking from the end finds it soon. */
-    while (i > 0 && self->features[i - 1] != feature &&
-           memcmp(self->features[i - 1], feature, dim * sizeof *feature) != 0)
-        i--;
-    if (i == 0) {
-        self->features[self->n++] = feature;
-        i = self->n;
+    snprintf(key, sizeof key, "texts %s", cir_composer_get_text_key(composing->composer));
+    composing->texts = cir__kept_find(dataset->kept, key, &n);
+    if (composing->texts != NULL)
+        return CIR_OK;
+    float *const features = cir__new(n_rows, dim * sizeof *features);
+    size_t *const first = cir__new(dataset->n_query_texts, sizeof *first); /* row with that text, + 1 */
+    cir_status status = CIR_OK;
+    if (features == NULL || first == NULL)
+        status = cir__fail_memory(err, "contextualised texts");
+    for (size_t q = 0; q < dataset->info.n_queries && status == CIR_OK; q++) {
+        const size_t text = dataset->queries[q].text;
+        const size_t row = dataset->text_rows != NULL ? dataset->text_rows[q] : q;
+        float *const feature = features + row * dim;
+        if (first[text] == 0)
+            status = cir_composer_encode_text(composing->composer, pool, dataset->texts.names[text], feature,
+                                              NULL, err);
+        else if (first[text] != row + 1)
+            memcpy(feature, features + (first[text] - 1) * dim, dim * sizeof *features);
+        first[text] = first[text] == 0 ? row + 1 : first[text];
     }
-    self->numbers[i_query] = i - 1;
+    free(first);
+    if (status != CIR_OK) {
+        free(features);
+        return status;
+    }
+    composing->texts = features;
+    return cir__kept_put(dataset->kept, key, features, n_rows, err);
 }
 
-/* The sides of some queries, and what their making takes. */
-typedef struct sides {
-    distinct photos, texts;
-    double *weights;      /* [photos.n + texts.n, dim] */
-    cir__side *sides;     /* [photos.n + texts.n], the photos' first */
-    cir__spread *spreads; /* the same, of WeiCom */
-} sides;
-
-static void sides_done(sides *self)
+static cir_status texts_find(cir__composing *composing, cir_pool *pool, cir_error *err)
 {
-    free(self->photos.features);
-    free(self->photos.numbers);
-    free(self->texts.features);
-    free(self->texts.numbers);
-    free(self->weights);
-    free(self->sides);
-    free(self->spreads);
-}
+    const cir_dataset *const dataset = composing->dataset;
+    const cir_method_info *const info = cir_method_get_info(composing->method);
+    const bool has_context = info->contextualises && composing->settings->contextualise;
 
-/* Finds the distinct photos and texts; text: the table of the queries' texts. */
-static cir_status sides_find(const cir_dataset *dataset, size_t begin, size_t end, const float *text,
-                             sides *self, cir_error *err)
-{
-    const size_t n = end - begin, dim = dataset->info.dim;
-
-    self->photos.features = cir__new(2 * n, sizeof *self->photos.features);
-    self->texts.features = cir__new(n, sizeof *self->texts.features);
-    self->photos.numbers = cir__new(n, sizeof *self->photos.numbers);
-    self->texts.numbers = cir__new(n, sizeof *self->texts.numbers);
-    self->weights = cir__new(2 * n, dim * sizeof *self->weights);
-    self->sides = cir__new(2 * n, sizeof *self->sides);
-    self->spreads = cir__new(2 * n, sizeof *self->spreads);
-    if (self->photos.features == NULL || self->texts.features == NULL || self->photos.numbers == NULL ||
-        self->texts.numbers == NULL || self->weights == NULL || self->sides == NULL || self->spreads == NULL)
-        return cir__fail_memory(err, "queries");
-    for (size_t i = 0; i < n; i++) {
-        distinct_push(&self->photos, i, cir__dataset_get_image(dataset, begin + i), dim);
-        distinct_push(&self->texts, i, cir__dataset_get_text(dataset, text, begin + i), dim);
-    }
+    if (has_context && dataset->model != NULL)
+        return texts_encode(composing, pool, err);
+    composing->texts = has_context ? dataset->query_context : dataset->query_text;
     return CIR_OK;
 }
 
-/* Queries [begin, end) of one instance, whose distinct photos and texts self holds. */
-static cir_status weicom_compose_sides(const cir__composing *composing, size_t begin, size_t end,
-                                       const cir_rows *rows, sides *self, cir_composed *composed_out,
-                                       cir_error *err)
+/* Queries are inside their database if even the one that is least at home there is. */
+static cir_status inside_fill(cir__composing *composing, cir_pool *pool, cir_error *err)
 {
-    const distinct *const photos = &self->photos, *const texts = &self->texts;
-    cir__spread *const of_photos = self->spreads, *const of_texts = self->spreads + photos->n;
+    const cir_dataset *const dataset = composing->dataset;
 
-    memcpy(photos->features + photos->n, texts->features, texts->n * sizeof *texts->features);
-    cir_status status =
-        cir__weicom_measure(rows, photos->features, photos->n + texts->n, NULL, self->spreads, err);
-    for (size_t i = 0; i < end - begin && status == CIR_OK; i++) {
-        const size_t p = photos->numbers[i], t = texts->numbers[i];
-        status = cir__weicom_join(composing->settings, rows->dim, photos->features[p], &of_photos[p],
-                                  texts->features[t], &of_texts[t], &composed_out[i], err);
+    composing->are_inside = cir__new(dataset->info.n_instances, sizeof *composing->are_inside);
+    if (composing->are_inside == NULL)
+        return cir__fail_memory(err, "an evaluation");
+    for (size_t i = 0; i < dataset->info.n_instances; i++)
+        composing->are_inside[i] = true;
+    for (size_t q = 0; q < dataset->info.n_queries; q++) {
+        const size_t instance = dataset->queries[q].instance;
+        const cir_rows rows = cir__dataset_get_rows(dataset, instance);
+        const float *const image = cir__dataset_get_image(dataset, q);
+        double best;
+        if (q > 0 && image == cir__dataset_get_image(dataset, q - 1))
+            continue; /* the same photo with other words */
+        const cir_status status = cir__freedom_find_best(&rows, composing->settings, image, pool, &best, err);
+        if (status != CIR_OK)
+            return status;
+        composing->are_inside[instance] = composing->are_inside[instance] && best >= CIR__FREEDOM_INSIDE;
     }
-    return status;
-}
-
-static cir_status basic_prepare(cir__composing *composing, cir_settings *settings, cir_pool *pool,
-                                cir_error *err)
-{
-    return cir__fit_new(composing->dataset, settings, pool, &composing->fit, err);
-}
-
-static const float *basic_texts(const cir__composing *composing)
-{
-    return composing->fit.material.query_text;
-}
-
-static cir_status basic_compose_sides(const cir__composing *composing, size_t begin, size_t end,
-                                      const cir_rows *rows, sides *self, cir_composed *composed_out,
-                                      cir_error *err)
-{
-    const cir_settings *const settings = composing->settings;
-    const cir__basic *const basic =
-        cir__fit_get(&composing->fit, composing->dataset->queries[begin].instance);
-    const distinct *const photos = &self->photos, *const texts = &self->texts;
-    cir__side *const v = self->sides, *const t = self->sides + photos->n;
-
-    cir_status status = cir__basic_image_sides(basic, settings, rows, NULL, photos->features, photos->n,
-                                               self->weights, v, err);
-    for (size_t i = 0; i < texts->n && status == CIR_OK; i++)
-        status = cir__basic_text_side(basic, settings, texts->features[i],
-                                      self->weights + (photos->n + i) * basic->dim, &t[i], err);
-    for (size_t i = 0; i < end - begin && status == CIR_OK; i++)
-        status = cir__basic_join(basic, settings, &v[photos->numbers[i]], &t[texts->numbers[i]],
-                                 &composed_out[i], err);
-    return status;
-}
-
-/* How the methods of a family are prepared for a data set, and composed: each query by itself, or all of an
- * instance by their distinct photos and texts. */
-typedef struct family {
-    cir_status (*prepare)(cir__composing *composing, cir_settings *settings, cir_pool *pool,
-                          cir_error *err); /* NULL: nothing to do */
-    cir_status (*compose)(const cir__composing *composing, size_t q, cir_composed *composed_out,
-                          cir_error *err);
-    cir_status (*compose_sides)(const cir__composing *composing, size_t begin, size_t end,
-                                const cir_rows *rows, sides *self, cir_composed *composed_out,
-                                cir_error *err);
-    const float *(*texts)(const cir__composing *composing); /* of compose_sides; NULL: the plain ones */
-} family;
-
-static const family families[] = {
-    [CIR_FAMILY_BASELINE] = {.compose = baseline_compose},
-    [CIR_FAMILY_WEICOM] = {.compose_sides = weicom_compose_sides},
-    [CIR_FAMILY_EXTERNAL] = {.compose = external_compose},
-    [CIR_FAMILY_FREEDOM] = {.prepare = freedom_prepare, .compose = freedom_compose},
-    [CIR_FAMILY_BASIC] = {.prepare = basic_prepare,
-                          .compose_sides = basic_compose_sides,
-                          .texts = basic_texts},
-};
-static_assert(sizeof families / sizeof families[0] == CIR_N_FAMILIES, "a family has no row");
-
-static const family *family_of(cir_method method)
-{
-    return &families[cir_method_get_info(method)->family];
+    return CIR_OK;
 }
 
 cir_status cir__composing_new(const cir_dataset *dataset, cir_method method, cir_settings *settings,
                               cir_pool *pool, cir__composing *composing_out, cir_error *err)
 {
+    const cir_method_info *const info = cir_method_get_info(method);
+    cir__fit_source source;
+
     *composing_out = (cir__composing){.dataset = dataset, .settings = settings, .method = method};
     cir_status status = cir_dataset_check(dataset, method, err);
-    if (status == CIR_OK && family_of(method)->prepare != NULL)
-        status = family_of(method)->prepare(composing_out, settings, pool, err);
+    if (status == CIR_OK)
+        status = cir__fit_source_of_dataset(dataset, method, settings, &source, err);
+    if (status == CIR_OK)
+        status = cir__fit_new(&source, method, settings, pool, &composing_out->fit, err);
+    if (status == CIR_OK) {
+        *settings = composing_out->fit->settings;
+        status = cir__composer_new(composing_out->fit, dataset->model, NULL, NULL, method, NULL,
+                                   &composing_out->composer, err);
+    }
+    if (status == CIR_OK)
+        status = texts_find(composing_out, pool, err);
+    if (status == CIR_OK && info->expansion == CIR_EXPANSION_WORDS && settings->expand)
+        status = inside_fill(composing_out, pool, err);
     return status;
 }
 
 void cir__composing_done(cir__composing *composing)
 {
-    cir__fit_done(&composing->fit);
-    cir__words_done(&composing->words);
+    cir_composer_free(composing->composer);
+    cir_fit_free(composing->fit);
+    free(composing->are_inside);
     memset(composing, 0, sizeof *composing);
 }
 
+void cir__composing_describe_prompt(const cir__composing *composing, char out[CIR_PROMPT_SIZE])
+{
+    const cir_method_info *const info = cir_method_get_info(composing->method);
+    const bool has_model = composing->dataset->model != NULL;
+    const cir__terms *const terms = &composing->fit->terms;
+    const char *text = has_model ? "{text}" : "query_text.npy";
+
+    if (info->needs_composed)
+        text = "query_composed.npy";
+    else if (info->words == CIR_INPUT_UNUSED)
+        text = "none";
+    else if (info->words_need_photo)
+        text = "{word} {text}";
+    else if (info->contextualises && composing->settings->contextualise)
+        text = has_model ? "mean of {term} {text} and {text} {term}" : "query_text_context.npy";
+    if (has_model && info->contextualises && composing->settings->contextualise)
+        snprintf(out, CIR_PROMPT_SIZE, "%s, %zu terms %s", text, terms->n, terms->key);
+    else
+        snprintf(out, CIR_PROMPT_SIZE, "%s", text);
+}
+
+/* The distinct photos, or texts, of some queries. */
+typedef struct distinct {
+    const void **items; /* [n] */
+    size_t n;
+    size_t *numbers; /* [n_queries] which one is a query's */
+} distinct;
+
+static bool distinct_new(distinct *self, size_t n_queries)
+{
+    self->items = cir__new(n_queries, sizeof *self->items);
+    self->numbers = cir__new(n_queries, sizeof *self->numbers);
+    return self->items != NULL && self->numbers != NULL;
+}
+
+static void distinct_done(distinct *self)
+{
+    free((void *)self->items);
+    free(self->numbers);
+}
+
+/* Items are the same by their bytes [size], and all others by their places. */
+static void distinct_push(distinct *self, size_t i_query, const void *item, size_t size)
+{
+    size_t i = self->n;
+    /* A photo's queries stand together, so that looking from the end finds it soon. */
+    while (i > 0 && self->items[i - 1] != item && (size == 0 || memcmp(self->items[i - 1], item, size) != 0))
+        i--;
+    if (i == 0) {
+        self->items[self->n++] = item;
+        i = self->n;
+    }
+    self->numbers[i_query] = i - 1;
+}
+
 cir_status cir__compose_all(const cir__composing *composing, size_t begin, size_t end, const cir_rows *rows,
-                            cir_composed *composed_out, cir_error *err)
+                            const cir_settings *now, cir_composed *composed_out, cir_error *err)
 {
     const cir_dataset *const dataset = composing->dataset;
-    const family *const by = family_of(composing->method);
-    const size_t n = end - begin;
-    sides self = {0};
+    const cir_method_info *const info = cir_method_get_info(composing->method);
+    const size_t n = end - begin, instance = dataset->queries[begin].instance;
+    const size_t dim = info->needs_composed ? dataset->composed_dim : dataset->info.dim;
+    distinct photos = {0}, texts = {0};
     cir_status status = CIR_OK;
 
     memset(composed_out, 0, n * sizeof *composed_out);
-    if (by->compose != NULL) {
-        for (size_t i = 0; i < n && status == CIR_OK; i++)
-            status = by->compose(composing, begin + i, &composed_out[i], err);
-        return status;
+    if (!distinct_new(&photos, n) || !distinct_new(&texts, n)) {
+        status = cir__fail_memory(err, "queries");
+        goto exit;
     }
-    status = sides_find(dataset, begin, end, by->texts != NULL ? by->texts(composing) : dataset->query_text,
-                        &self, err);
-    if (status == CIR_OK)
-        status = by->compose_sides(composing, begin, end, rows, &self, composed_out, err);
-    sides_done(&self);
+    for (size_t i = 0; i < n; i++) {
+        const size_t q = begin + i;
+        distinct_push(&photos, i,
+                      info->needs_composed ? dataset->query_composed + q * dim
+                                           : cir__dataset_get_image(dataset, q),
+                      dim * sizeof(float));
+        if (info->words_need_photo)
+            distinct_push(&texts, i, dataset->texts.names[dataset->queries[q].text], 0);
+        else if (info->needs_composed)
+            texts.numbers[i] = SIZE_MAX;
+        else
+            distinct_push(&texts, i, cir__dataset_get_text(dataset, composing->texts, q),
+                          dim * sizeof(float));
+    }
+    const cir__query_set set = {.n = n,
+                                .n_images = photos.n,
+                                .n_texts = texts.n,
+                                .images = (const float *const *)photos.items,
+                                .texts = (const float *const *)texts.items,
+                                .words = (const char *const *)texts.items,
+                                .image_of = photos.numbers,
+                                .text_of = texts.numbers};
+    const cir__compose_options options = {.gallery = instance,
+                                          .rows = rows,
+                                          .inside = composing->are_inside == NULL     ? CIR__INSIDE_ASK
+                                                    : composing->are_inside[instance] ? CIR__INSIDE_YES
+                                                                                      : CIR__INSIDE_NO,
+                                          .now = now};
+    status = cir__composer_compose(composing->composer, &set, &options, NULL, composed_out, err);
+exit:
+    distinct_done(&photos);
+    distinct_done(&texts);
     return status;
-}
-
-cir_status cir__compose(const cir__composing *composing, size_t q, const cir_rows *rows,
-                        cir_composed *composed_out, cir_error *err)
-{
-    return cir__compose_all(composing, q, q + 1, rows, composed_out, err);
 }

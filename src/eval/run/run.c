@@ -10,7 +10,6 @@
 #include "base/mapped.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
-#include "eval/data/prompt.h"
 #include "eval/metrics/metrics.h"
 #include "eval/metrics/ties.h"
 #include "eval/run/compose.h"
@@ -166,7 +165,7 @@ static cir_status rank_some(const run *job, size_t begin, size_t end, bool is_ex
         if (ranks_composed(&job->methods[m]) != is_external)
             continue;
         if (self.rows.n_rows > 0)
-            status = cir__compose_all(&job->methods[m].composing, begin, end, &self.rows,
+            status = cir__compose_all(&job->methods[m].composing, begin, end, &self.rows, NULL,
                                       self.composed + n_composed, err);
         n_composed += n_queries;
     }
@@ -244,11 +243,9 @@ static cir_status run_new(run *job, const cir_contestant *contestants, cir_pool 
             return cir__fail_memory(err, "an evaluation");
         cir_status status = cir__composing_new(job->dataset, method->result->method,
                                                &method->result->settings, pool, &method->composing, err);
-        if (status == CIR_OK)
-            status = cir__prompt_describe(job->dataset, method->result->method, &method->result->settings,
-                                          method->result->prompt, err);
         if (status != CIR_OK)
             return status;
+        cir__composing_describe_prompt(&method->composing, method->result->prompt);
     }
     return CIR_OK;
 }
