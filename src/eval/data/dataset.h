@@ -3,11 +3,11 @@
 #ifndef CIR_EVAL_DATASET_H
 #define CIR_EVAL_DATASET_H
 
+#include "base/intern.h"
 #include "cir/eval.h"
 #include "eval/data/gallery.h"
 #include "eval/data/kept.h"
 #include "eval/data/triplets.h"
-#include "eval/metrics/intern.h"
 
 /* A query or a database row, as its line in the CSV says. Numbers of interned names. */
 typedef struct cir__item {

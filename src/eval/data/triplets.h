@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
+#include "base/intern.h"
 #include "cir/eval.h"
-#include "eval/metrics/intern.h"
 #include "eval/metrics/ties.h"
 
 #define CIR__MAX_MEASURES 8

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/intern.h"
 #include "base/memory.h"
-#include "eval/metrics/intern.h"
 #include "eval/metrics/statistics.h"
 #include "eval/run/results.h"
 

@@ -1,6 +1,6 @@
 /* Numbers for names: equal texts get equal numbers, counted from 0 in the order of their first appearance. */
-#ifndef CIR_EVAL_INTERN_H
-#define CIR_EVAL_INTERN_H
+#ifndef CIR_BASE_INTERN_H
+#define CIR_BASE_INTERN_H
 
 #include <stdbool.h>
 #include <stddef.h>

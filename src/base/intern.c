@@ -1,4 +1,4 @@
-#include "eval/metrics/intern.h"
+#include "base/intern.h"
 
 #include <stdlib.h>
 #include <string.h>
