@@ -573,8 +573,14 @@ def test_eval_agrees_with_the_reference(cir, tmp_path, golden, methods):
         assert numpy.allclose(method["AP"], expected[method["method"]]["AP"], atol=1e-5), method["method"]
 
 
-def test_the_example_of_the_manual_runs(photos, tmp_path):
-    process = subprocess.run([os.environ.get("CIR_EXAMPLE", SOURCE / "build/test/example"), photos, photos / "01.jpg", "at night"], cwd=tmp_path,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def test_the_example_of_the_manual_runs(cir, photos, tmp_path):
+    """It answers as the program does."""
+    index = tmp_path / "photos.cir"
+    assert cir("index", photos, "-o", index, "-q").status == 0
+    process = subprocess.run([os.environ.get("CIR_EXAMPLE", SOURCE / "build/test/example"), index, photos / "01.jpg", "at night"], cwd=tmp_path,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.returncode == 0, process.stderr
-    assert len(process.stdout.splitlines()) == 10
+    hits = json.loads(cir("search", index, "--image", photos / "01.jpg", "--text", "at night", "--json").out)["hits"]
+    assert process.stdout.splitlines() == [f"{hit['score']:.4f}  {hit['path']}" for hit in hits]
+    process = subprocess.run([os.environ.get("CIR_EXAMPLE", SOURCE / "build/test/example"), index], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.returncode == 1 and process.stdout == "" and "neither a photo nor words" in process.stderr
