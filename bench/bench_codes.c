@@ -1,10 +1,10 @@
 /* How fast the pass over compact codes is, beside how fast this machine reads at all; and how fast codes are
  * made.
  *
- * Made-up codes in huge pages are (1) only read, (2) looked up for the two sides of a query, with estimates,
- * (3) for more sides at once, as of many queries. The arithmetic alone is measured on one block, which stays
- * in the nearest cache. Things measured take turns, so that a machine whose bandwidth drifts treats them
- * alike. Prints a table; --json also appends one line of JSON to a file.
+ * Synthetic codes in huge pages are (1) only read, (2) looked up for the two sides of a query, with
+ * estimates, (3) for more sides at once, as of many queries. The arithmetic alone is measured on one block,
+ * which stays in the nearest cache. Things measured take turns, so that a machine whose bandwidth drifts
+ * treats them alike. Prints a table; --json also appends one line of JSON to a file.
  *
  *   bench_codes [--n ROWS] [--dim D] [--repeats R] [--threads T] [--json FILE] */
 #include <math.h>

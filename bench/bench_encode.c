@@ -22,8 +22,8 @@
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "model/forward.h"
-#include "model/made_model.h"
 #include "model/model_internal.h"
+#include "model/synthetic_model.h"
 
 #define TEXT_TOKENS 9 /* of a few words, start and end included: as the terms of a corpus */
 #define ALONE_ROWS 2048
@@ -123,9 +123,9 @@ static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, siz
     self->out = take(n_threads * block * n_out, sizeof(float));
     self->packed = take(cir__product_packed_items(&self->product), sizeof(float));
     self->bias = take(n_out, sizeof(float));
-    cir__made_draw("rows", n_threads * block * n_in, 2, self->rows);
+    cir__synthetic_draw("rows", n_threads * block * n_in, 2, self->rows);
     float *plain = take(n_in * n_out, sizeof(float));
-    cir__made_draw("matrix", n_in * n_out, 0.0625F, plain);
+    cir__synthetic_draw("matrix", n_in * n_out, 0.0625F, plain);
     float *scales = take(n_out, sizeof *scales);
     int32_t *sums = take(n_out, sizeof *sums);
     check(cir__product_pack(&self->product, engine, plain, self->packed, scales, sums, &err), &err);
@@ -245,7 +245,7 @@ static void measure(const setting *set, const cir_model *model, cir_pool *pool, 
     out->texts = take(set->n_texts * config->dim, sizeof *out->texts);
     int32_t *ids = take(set->n_texts * TEXT_TOKENS, sizeof *ids);
     size_t *starts = take(set->n_texts + 1, sizeof *starts);
-    cir__made_draw("image.input", set->n_images * n_items, 2, tensors);
+    cir__synthetic_draw("image.input", set->n_images * n_items, 2, tensors);
     make_ids(config, set->n_texts, ids, starts);
     double start = now();
     check(cir__model_encode_ids(model, pool, ids, starts, 1, features, NULL, NULL, &err), &err);

@@ -2,8 +2,8 @@
  * the machine allows: the time that reading the features takes at its bandwidth, and that the products of all
  * queries with their databases take at the rate of its matrix product, both measured in the same run.
  *
- * The features are made up once (2.3 GB, seeded) and kept in the folder. They are drawn as real ones lie: a
- * mean of norm 0.6 that all share, a part of the instance, a part of the text, and noise.
+ * The features are synthetic, made once (2.3 GB, seeded) and kept in the folder. They are drawn as real ones
+ * lie: a mean of norm 0.6 that all share, a part of the instance, a part of the text, and noise.
  *
  *   bench_eval [--folder DIR] [--program FILE] [--n ROWS] [--repeats R] [--json FILE] */
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* How fast composed queries are answered out of a large index by compact codes, and how many of the exact
  * answers they find.
  *
- * The index is made up (cir bench make-index) where it is not there. Queries are in BASIC's shape
+ * The index is synthetic (cir bench make-index) where it is not there. Queries are in BASIC's shape
  * (scale_queries.h), each a different one; basic- is one fused search, basic first expands the photo's side
  * by its nearest images (cir__expand). Parts, all of them unless --parts names some:
  *
@@ -134,7 +134,8 @@ static void make_index(const bench *b)
     const cir_update_options options = {.watch = watch, .watch_context = &told_ms};
     if (stat(b->set.index_path, &facts) != 0) {
         fprintf(stderr, "bench_scale: making %s\n", b->set.index_path);
-        must(cir_index_make_up(b->set.index_path, b->set.n_rows, b->set.dim, SEED, b->pool, &options, &err),
+        must(cir_index_make_synthetic(b->set.index_path, b->set.n_rows, b->set.dim, SEED, b->pool, &options,
+                                      &err),
              &err);
     }
     must(cir_index_update_codes(b->set.index_path, b->pool, &options, &err), &err);

@@ -1,10 +1,10 @@
 /* How many searches and thumbnails a second `cir serve` answers over loopback, how long they take, and what
  * becomes of its memory.
  *
- * The server is the program itself, on a made-up index. Clients are threads with a connection each, which
+ * The server is the program itself, on a synthetic index. Clients are threads with a connection each, which
  * send the next request when the answer before is there, so with C connections C requests are under way.
  * Searches are of three kinds: the same again (its answer is kept), another photo and the same words (a
- * scan), other words (which a made-up encoder of the demo's size encodes) and another photo. The limit is
+ * scan), other words (which a synthetic encoder of the demo's size encodes) and another photo. The limit is
  * what the search alone takes, in this process, on the same index.
  *
  *   bench_serve [--n ROWS] [--dim D] [--seconds S] [--requests N] [--folder F] [--program CIR] [--json FILE]

@@ -1,13 +1,13 @@
 /* Where the time of one cir search goes, from the start of its process to its end.
  *
- * The program is started anew for every search, against a made-up index of 100 thousand photos × 768 and a
+ * The program is started anew for every search, against a synthetic index of 100 thousand photos × 768 and a
  * ViT-L/14 with random weights (0.9 GB in float16, in the page cache), and told to answer as JSON, whose "ms"
  * has the stages. Outside of them are "start", mostly linking the program with its libraries, and "end", from
  * the answer's last byte until the process is gone, which a reader of the answer need not wait for. Medians
  * of the repeats, after one search of each kind that is not counted; the very first search of an index, which
  * encodes the corpora, is told by itself.
  *
- * The made-up vocabulary has CLIP's size, but pieces of four letters at most: words of two or three tokens,
+ * The synthetic vocabulary has CLIP's size, but pieces of four letters at most: words of two or three tokens,
  * where CLIP's own has one or two. --model DIR takes another model, such as test/make_model.py makes.
  *
  *   bench_start [--model DIR] [--precision NAME] [--rows N] [--repeats R] [--photo FILE] [--program PATH]
@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "measure.h"
-#include "model/made_model.h"
+#include "model/synthetic_model.h"
 #include "serve_index.h"
 
 extern char **environ;

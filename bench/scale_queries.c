@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "index/synthetic/made_rows.h"
+#include "index/synthetic/synthetic_rows.h"
 #include "kernels/kernels.h"
 
 enum { N_MEAN = 20000, N_MINIMA = 4096 };
@@ -43,7 +43,7 @@ static float fold(const double *query, const float *mean, double m, size_t dim, 
 bool bench__queries_make(size_t n, size_t n_rows, size_t dim, uint64_t seed, bench__queries *queries_out)
 {
     cir_error err;
-    cir__made_rows *made = NULL;
+    cir__synthetic_rows *made = NULL;
     bench__queries self = {.n = n, .dim = dim};
     self.image_mean = cir__new(dim, sizeof *self.image_mean);
     self.photos = cir__new(n, dim * sizeof *self.photos);
@@ -54,7 +54,7 @@ bool bench__queries_make(size_t n, size_t n_rows, size_t dim, uint64_t seed, ben
     uint16_t *half = cir__new(dim, sizeof *half);
     bool is_made = self.image_mean != NULL && self.photos != NULL && self.texts != NULL &&
                    self.text_offsets != NULL && centres != NULL && sums != NULL && others != NULL &&
-                   half != NULL && cir__made_rows_new(n_rows, dim, seed, &made, &err) == CIR_OK;
+                   half != NULL && cir__synthetic_rows_new(n_rows, dim, seed, &made, &err) == CIR_OK;
     *queries_out = self;
     if (!is_made) {
         fprintf(stderr, "bench_scale: memory is short\n");
@@ -62,7 +62,7 @@ bool bench__queries_make(size_t n, size_t n_rows, size_t dim, uint64_t seed, ben
     }
     float *const row = others + N_MINIMA * dim, *const scratch = row + dim;
     for (size_t r = 0; r < N_MEAN; r++) {
-        cir__made_rows_get(made, n_rows + n + r, scratch, half);
+        cir__synthetic_rows_get(made, n_rows + n + r, scratch, half);
         cir__kernels_get()->half_to_float(half, dim, r < N_MINIMA ? others + r * dim : row);
         for (size_t i = 0; i < dim; i++)
             sums[i] += (double)(r < N_MINIMA ? others[r * dim + i] : row[i]);
@@ -72,9 +72,9 @@ bool bench__queries_make(size_t n, size_t n_rows, size_t dim, uint64_t seed, ben
     for (size_t i = 0; i < N_MINIMA * dim; i++)
         others[i] -= self.image_mean[i % dim];
     for (size_t q = 0; q < n; q++) {
-        cir__made_rows_get(made, n_rows + q, scratch, half);
+        cir__synthetic_rows_get(made, n_rows + q, scratch, half);
         cir__kernels_get()->half_to_float(half, dim, row);
-        cir__made_rows_centre(made, FIRST_CLUSTER + q, scratch);
+        cir__synthetic_rows_centre(made, FIRST_CLUSTER + q, scratch);
         for (size_t i = 0; i < dim; i++) {
             self.photos[q * dim + i] = (double)(row[i] - self.image_mean[i]);
             centres[q * dim + i] = (double)scratch[i];
@@ -85,7 +85,7 @@ bool bench__queries_make(size_t n, size_t n_rows, size_t dim, uint64_t seed, ben
     for (size_t q = 0; q < n; q++)
         self.text_offsets[q] = fold(centres + q * dim, self.image_mean, min_text, dim, self.texts + q * dim);
 done:
-    cir__made_rows_free(made);
+    cir__synthetic_rows_free(made);
     free(half);
     free(others);
     free(sums);

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 
 #include "cir/cir.h"
-#include "index/synthetic/made_up.h"
-#include "model/made_model.h"
+#include "index/synthetic/synthetic_index.h"
+#include "model/synthetic_model.h"
 
 enum { PATH_SIZE = 1024 };
 
@@ -86,7 +86,7 @@ bool bench__rows_make(const char *folder, const cir_model *model, size_t n_rows)
     (void)snprintf(path, sizeof path, "%s/photos.cir", folder);
     cir_status status = cir_pool_new(0, &pool, &err);
     if (status == CIR_OK)
-        status = cir__made_up_write(path, &encoder, n_rows, 0, pool, NULL, &err);
+        status = cir__synthetic_index_write(path, &encoder, n_rows, 0, pool, NULL, &err);
     cir_pool_free(pool);
     return status == CIR_OK || fail("the index cannot be written", &err);
 }

@@ -1,4 +1,4 @@
-"""cir bench make-index: is the made-up index one like any other, and are its features what they are said to be?"""
+"""cir bench make-index: is the synthetic index one like any other, and are its features what they are said to be?"""
 import filecmp
 import os
 import resource
@@ -25,7 +25,7 @@ def made(tmp_path_factory):
     done = subprocess.run([CIR, "bench", "make-index", "--n", str(N), "--dim", str(DIM), "--seed", "7", index],
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "20,000 made-up features of dimension 96 in" in done.stdout
+    assert "20,000 synthetic features of dimension 96 in" in done.stdout
     return index
 
 
@@ -125,7 +125,7 @@ def test_an_interrupted_one_is_whole_as_far_as_it_goes(cir, tmp_path):
 ])
 def test_what_needs_a_model_says_that_there_is_none(cir, made, command):
     result = cir(*[made if word == "INDEX" else word for word in command])
-    assert result.status == 1 and "features are made up" in result.err and "--model DIR" not in result.err
+    assert result.status == 1 and "features are synthetic" in result.err and "--model DIR" not in result.err
 
 
 @pytest.mark.parametrize("arguments, says", [

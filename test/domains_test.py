@@ -1,5 +1,5 @@
 """`cir eval --benchmark`: domain conversion by FREEDOM's lists, against numpy written from the protocol's description: on
-small made-up sets in the shape of each benchmark, on the published lists where they are there, and on lists that are
+small synthetic sets in the shape of each benchmark, on the published lists where they are there, and on lists that are
 wrong."""
 import json
 import os

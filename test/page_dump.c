@@ -1,4 +1,5 @@
-/* Shows made-up answers: page_test.py's hand on src/cli/answer/page.c and show.c without an index or a model.
+/* Shows synthetic answers: page_test.py's hand on src/cli/answer/page.c and show.c without an index or a
+ * model.
  *
  *   page_dump [--out FILE] [--show] [--fusion harris|product|sum|image|text|gauss] [--lambda X] [--weight X]
  * [--raw]

@@ -1,4 +1,4 @@
-"""The page of `cir search --html` and the pictures of `--show`, made by page_dump from made-up answers."""
+"""The page of `cir search --html` and the pictures of `--show`, made by page_dump from synthetic answers."""
 import base64
 import io
 import json

@@ -1,4 +1,4 @@
-"""bench/real/shop.py on a made-up clone of the shop's layout: what it takes from where, and that its tables are cir's."""
+"""bench/real/shop.py on a synthetic clone of the shop's layout: what it takes from where, and that its tables are cir's."""
 import csv
 import json
 import subprocess

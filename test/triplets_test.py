@@ -1,5 +1,5 @@
 """`cir eval --benchmark cirr|circo|fashioniq` against evaluations written here from what the benchmarks publish: lists of
-names are ranked, the reference is struck from CIRR's, and hits are counted. Small made-up sets in the published formats."""
+names are ranked, the reference is struck from CIRR's, and hits are counted. Small synthetic sets in the published formats."""
 import json
 import os
 import subprocess

@@ -16,7 +16,7 @@ const cir__command cir__command_bench = {
     .synopsis = "make-index OUT",
     .summary = "make what the project's figures are measured on",
     .flags = no_flags,
-    .notes = "  make-index   an index of made-up features; more: cir bench make-index --help\n\n"
+    .notes = "  make-index   an index of synthetic features; more: cir bench make-index --help\n\n"
              "The benchmarks themselves are programs of the source tree: script/bench scale makes such an "
              "index and\n"
              "measures searches in it, script/bench has the others.\n",
@@ -47,8 +47,8 @@ static int run_make_index(const cir__arguments *arguments)
         return cir__arguments_refuse(arguments, "name one index to make");
     const char *path = cir__arguments_operands(arguments)[0];
     size_t n_rows = 1000000, dim = 768, seed = 0;
-    if (!cir__arguments_count(arguments, "n", 1, CIR_MADE_UP_MAX_ROWS, &n_rows) ||
-        !cir__arguments_count(arguments, "dim", 2, CIR_MADE_UP_MAX_DIM, &dim) ||
+    if (!cir__arguments_count(arguments, "n", 1, CIR_SYNTHETIC_MAX_ROWS, &n_rows) ||
+        !cir__arguments_count(arguments, "dim", 2, CIR_SYNTHETIC_MAX_DIM, &dim) ||
         !cir__arguments_count(arguments, "seed", 0, SIZE_MAX / 2, &seed))
         return CIR__USAGE;
     cir_pool *pool = NULL;
@@ -60,7 +60,7 @@ static int run_make_index(const cir__arguments *arguments)
     cir__progress_init(&progress, arguments, "making up");
     const cir_update_options options = {.watch = watch, .watch_context = &progress};
     cir_error err;
-    cir_status made = cir_index_make_up(path, n_rows, dim, seed, pool, &options, &err);
+    cir_status made = cir_index_make_synthetic(path, n_rows, dim, seed, pool, &options, &err);
     const double seconds = cir__session_seconds() - progress.started;
     cir__progress_clear(&progress);
     cir__progress_init(&progress, arguments, "coding");
@@ -71,7 +71,7 @@ static int run_make_index(const cir__arguments *arguments)
         status = cir__session_fail(&err);
     } else {
         char count[32];
-        printf("%s: %s made-up features of dimension %zu in %.1f s, compact codes in %.1f s\n", path,
+        printf("%s: %s synthetic features of dimension %zu in %.1f s, compact codes in %.1f s\n", path,
                cir__count_text(n_rows, count), dim, seconds, cir__session_seconds() - progress.started);
     }
     cir_pool_free(pool);
@@ -81,7 +81,7 @@ static int run_make_index(const cir__arguments *arguments)
 const cir__command cir__command_make_index = {
     .name = "bench make-index",
     .synopsis = "OUT [--n N] [--dim D] [--seed S]",
-    .summary = "make an index of made-up features",
+    .summary = "make an index of synthetic features",
     .flags = make_index_flags,
     .notes = "Features are in the shape of real ones: unit vectors with a mean of length 0.6, in clusters of "
              "very different\n"

@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 #include "cir/model.h"
-#include "model/made_model.h"
+#include "model/synthetic_model.h"
 
 #define DIM 24
 #define N_TEXTS 3

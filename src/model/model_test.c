@@ -20,8 +20,8 @@
 #include "base/skip.h"
 #include "format/npy.h"
 #include "format/safetensors.h"
-#include "model/made_model.h"
 #include "model/model_internal.h"
+#include "model/synthetic_model.h"
 
 static void path_of(char path[CIR__MADE_PATH_SIZE], const char *shape, const char *name)
 {
@@ -377,7 +377,7 @@ static void test_threads_do_not_change_a_bit(void **state)
     static const char *list[N_TEXTS];
     make_texts(texts, list);
     float *tensors = malloc(n_items * sizeof *tensors);
-    cir__made_draw("pictures", n_items, 2, tensors);
+    cir__synthetic_draw("pictures", n_items, 2, tensors);
     float *first_texts = malloc(N_TEXTS * dim * sizeof(float));
     float *first_pictures = malloc(N_PICTURES * dim * sizeof(float));
     float *features = malloc(N_TEXTS * dim * sizeof(float));
@@ -612,7 +612,7 @@ static bool check_precision(const char *folder, cir_precision precision, double 
     float *many = features + 4 * info->dim;
     float *again = many + N_PICTURES * info->dim;
     const char *text = "red cat";
-    cir__made_draw("tensor", N_PICTURES * n_items, 2.0F, tensors);
+    cir__synthetic_draw("tensor", N_PICTURES * n_items, 2.0F, tensors);
     for (size_t i = 0; i < 2; i++) {
         const cir_model *model = i == 0 ? exact : rounded;
         assert_int_equal(cir_model_encode_texts(model, NULL, &text, 1, features + i * info->dim, NULL, &err),
@@ -700,7 +700,7 @@ static void test_int8_products_add_up(void **state)
     static float weight[N_OUT * N_IN], kept[N_OUT * N_IN], scales[N_OUT];
     static uint8_t rows[N_ROWS * N_IN];
     static int32_t column_sums[N_OUT], sums[N_ROWS * N_OUT];
-    cir__made_draw("weight", (size_t)N_OUT * N_IN, 1, weight);
+    cir__synthetic_draw("weight", (size_t)N_OUT * N_IN, 1, weight);
     memcpy(kept, weight, sizeof weight);
     for (size_t i = 0; i < sizeof rows; i++)
         rows[i] = (uint8_t)(i * 37 % 256); /* to the very end: pairs of products must not saturate */

@@ -16,8 +16,8 @@
 
 #include "base/file.h"
 #include "format/safetensors.h"
-#include "model/made_model.h"
 #include "model/model_internal.h"
+#include "model/synthetic_model.h"
 
 /* The bounds on unit features; hidden states: relative to the largest number of the layer. */
 #define MAX_FEATURE_DIFFERENCE 1e-5
@@ -265,7 +265,7 @@ static void check_shape(const char *shape)
     char what[64];
     size_t n_items = 2 * 3 * config->image_px * config->image_px;
     float *tensors = malloc(n_items * sizeof *tensors);
-    cir__made_draw("image.input", n_items, 2.0F, tensors);
+    cir__synthetic_draw("image.input", n_items, 2.0F, tensors);
     (void)snprintf(what, sizeof what, "%s image", shape);
     check_image_tower(&self, what, tensors, probe_samples);
     (void)snprintf(what, sizeof what, "%s text", shape);

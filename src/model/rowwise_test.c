@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/made_model.h"
 #include "model/rowwise.h"
+#include "model/synthetic_model.h"
 
 #define MAX_N 300
 
@@ -23,7 +23,7 @@ static void test_softmax(void **state)
     for (size_t n = 1; n < MAX_N; n += n < 40 ? 1 : 37)
         for (size_t k = 0; k < 4; k++) {
             float row[MAX_N];
-            cir__made_draw("softmax", n, reaches[k], row);
+            cir__synthetic_draw("softmax", n, reaches[k], row);
             double max = -1e9;
             double sum = 0;
             double right[MAX_N];
@@ -50,9 +50,9 @@ static void test_layer_norm(void **state)
         float weight[MAX_N];
         float bias[MAX_N];
         float out[2 * MAX_N];
-        cir__made_draw("rows", 2 * n, 4, rows);
-        cir__made_draw("weight", n, 2, weight);
-        cir__made_draw("bias", n, 1, bias);
+        cir__synthetic_draw("rows", 2 * n, 4, rows);
+        cir__synthetic_draw("weight", n, 2, weight);
+        cir__synthetic_draw("bias", n, 1, bias);
         for (size_t i = n; i < 2 * n; i++)
             rows[i] += 100; /* far from 0: the variance must not cancel away */
         for (size_t r = 0; r < 2; r++)
@@ -108,7 +108,7 @@ static void test_curves(void **state)
     float row[MAX_N];
     float out[MAX_N];
     for (cir__curve curve = CIR__CURVE_QUICK_GELU; curve <= CIR__CURVE_GELU_TANH; curve++) {
-        cir__made_draw("curve", MAX_N, 12, row);
+        cir__synthetic_draw("curve", MAX_N, 12, row);
         row[0] = 0;
         memcpy(out, row, sizeof row);
         rowwise->bend(out, MAX_N, curve);
@@ -130,7 +130,7 @@ static void test_rows_become_bytes(void **state)
     static const float shifts[] = {0, 100, -100};
     for (size_t n = 1; n < MAX_N; n += n < 40 ? 1 : 37)
         for (size_t k = 0; k < 3; k++) {
-            cir__made_draw("bytes", n, 4, row);
+            cir__synthetic_draw("bytes", n, 4, row);
             double max = 0;
             double min = 0;
             for (size_t i = 0; i < n; i++) {
@@ -161,7 +161,7 @@ static void test_weights_become_bytes_in_their_place(void **state)
     for (size_t n = 1; n < 900; n += n < 40 ? 1 : 137) {
         float row[900];
         float kept[900];
-        cir__made_draw("weights", n, 0.1F, row);
+        cir__synthetic_draw("weights", n, 0.1F, row);
         memcpy(kept, row, sizeof row);
         double most = 0;
         for (size_t i = 0; i < n; i++)
@@ -188,8 +188,8 @@ static void test_restored_sums(void **state)
     float scales[37];
     float bias[37];
     float out[37];
-    cir__made_draw("scales", 37, 1, scales);
-    cir__made_draw("bias", 37, 1, bias);
+    cir__synthetic_draw("scales", 37, 1, scales);
+    cir__synthetic_draw("bias", 37, 1, bias);
     for (int i = 0; i < 37; i++) {
         sums[i] = (i - 18) * 12345;
         column_sums[i] = i * 7 - 50;
@@ -219,8 +219,8 @@ static void test_attention_of_one_row(void **state)
     const float *keys[N_KEYS];
     float scores[N_KEYS];
     float out[2 * HEAD];
-    cir__made_draw("query", 2 * HEAD, 2, query);
-    cir__made_draw("rows", sizeof rows / sizeof **rows, 2, rows[0]);
+    cir__synthetic_draw("query", 2 * HEAD, 2, query);
+    cir__synthetic_draw("rows", sizeof rows / sizeof **rows, 2, rows[0]);
     for (size_t j = 0; j < N_KEYS; j++)
         keys[j] = rows[j];
     rowwise->attend(query, keys, N_KEYS, (size_t)2 * HEAD, 2, HEAD, 0.25F, scores, out);
@@ -279,7 +279,7 @@ static void test_levels_agree_to_the_bit(void **state)
     static uint8_t right[MAX_N * 32];
     static uint8_t out[MAX_N * 32];
     float drawn[MAX_N + 2];
-    cir__made_draw("levels", MAX_N + 2, 6, drawn);
+    cir__synthetic_draw("levels", MAX_N + 2, 6, drawn);
     for (cir__level level = CIR__AVX2; level < CIR__N_LEVELS; level++) {
         const cir__rowwise *rowwise = cir__rowwise_at(level);
         for (size_t n = 1; rowwise != NULL && n < MAX_N; n++) {

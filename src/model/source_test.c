@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cir/model.h"
-#include "model/made_model.h"
+#include "model/synthetic_model.h"
 
 /* A folder with a tiny model of test/data. */
 static void make_folder(char folder[CIR__MADE_PATH_SIZE], bool is_siglip)

@@ -92,7 +92,7 @@ static cir_status open_index(cir_collection *self, const cir_model *model, cir_e
 static bool is_synthetic(const cir_index_info *info)
 {
     for (size_t i = 0; i < info->n_models; i++)
-        if (!info->models[i].is_made_up)
+        if (!info->models[i].is_synthetic)
             return false;
     return true;
 }
@@ -109,7 +109,7 @@ static cir_status open_model(cir_collection *self, cir_error *err)
     if (is_synthetic(info))
         return cir__fail(
             err, CIR_MISMATCH,
-            "%s: its features are made up (cir bench make-index), and no model encodes like them; "
+            "%s: its features are synthetic (cir bench make-index), and no model encodes like them; "
             "cir info and cir check work on it, and script/bench scale measures searches",
             info->path);
     const char *path = options->model_path != NULL ? options->model_path : info->model->path;

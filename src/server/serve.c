@@ -114,11 +114,11 @@ static cir_status open_model(cir__context *context, const cir__serve_options *op
     cir_status status = cir_index_open_with(options->index_path, &how, &index, err);
     if (status != CIR_OK)
         return status;
-    if (cir_index_get_info(index)->model->is_made_up) {
+    if (cir_index_get_info(index)->model->is_synthetic) {
         cir_index_close(index);
         return cir__refuse(
             err, CIR_MISMATCH,
-            "%s: its features are made up (cir bench make-index), and no model encodes like them",
+            "%s: its features are synthetic (cir bench make-index), and no model encodes like them",
             options->index_path);
     }
     const char *path =

@@ -29,11 +29,11 @@ int cir__session_open_pool(const cir__arguments *arguments, cir_pool **pool_out)
 int cir__session_check_encodable(const cir_index_info *info)
 {
     for (size_t i = 0; i < info->n_models; i++)
-        if (!info->models[i].is_made_up)
+        if (!info->models[i].is_synthetic)
             return CIR__DONE;
     fprintf(
         stderr,
-        "cir: %s: its features are made up (cir bench make-index), and no model encodes like them; cir info "
+        "cir: %s: its features are synthetic (cir bench make-index), and no model encodes like them; cir info "
         "and cir check work on it, and script/bench scale measures searches\n",
         info->path);
     return CIR__FAILED;

@@ -19,8 +19,8 @@ int cir__session_open_pool(const cir__arguments *arguments, cir_pool **pool_out)
 int cir__session_read_precision(const cir__arguments *arguments, cir_precision default_precision,
                                 cir_precision *precision_out);
 
-/* Refuses an index that holds nothing but made-up features, for what needs a model. CIR__DONE, or CIR__FAILED
- * after a message. */
+/* Refuses an index that holds nothing but synthetic features, for what needs a model. CIR__DONE, or
+ * CIR__FAILED after a message. */
 int cir__session_check_encodable(const cir_index_info *info);
 
 /* Opens an index, whoever's it is where --trust is given: for commands that have that flag. */

@@ -240,8 +240,8 @@ static cir_status read_model(cir__store *store, sqlite3_stmt *statement, size_t 
     if (model_out->key == NULL || model_out->name == NULL || model_out->path == NULL ||
         model_out->fingerprint == NULL)
         return cir__fail_memory(err, store->name);
-    model_out->is_made_up =
-        strncmp(model_out->path, CIR__MADE_UP_PREFIX, sizeof CIR__MADE_UP_PREFIX - 1) == 0;
+    model_out->is_synthetic =
+        strncmp(model_out->path, CIR__SYNTHETIC_PREFIX, sizeof CIR__SYNTHETIC_PREFIX - 1) == 0;
     if (sqlite3_column_int64(statement, 0) != (int64_t)i_model || dim < 1 || dim > CIR__MAX_DIM ||
         !is_key(model_out->key))
         return cir__store_fail_damaged(store, "a model's row is out of range", err);

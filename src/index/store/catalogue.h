@@ -18,7 +18,7 @@
 #define CIR__CATALOGUE_NAME "catalogue.sqlite"
 #define CIR__CATALOGUE_FORMAT 2 /* 1: without inodes, times of change and an identity; read as it is */
 #define CIR__MAX_DIM 65536
-#define CIR__MADE_UP_PREFIX "made-up-" /* of a made-up model's path; others are absolute, or "demo" */
+#define CIR__SYNTHETIC_PREFIX "made-up-" /* of a synthetic model's path; others are absolute, or "demo" */
 
 typedef enum cir__catalogue_mode {
     CIR__CATALOGUE_READ,

@@ -1,4 +1,4 @@
-/* For the tests of this folder: a temporary folder of made-up pictures, and an encoder that is fast, exact
+/* For the tests of this folder: a temporary folder of synthetic pictures, and an encoder that is fast, exact
  * and knows what it was asked. */
 #ifndef CIR_INDEX_INDEX_TESTING_H
 #define CIR_INDEX_INDEX_TESTING_H

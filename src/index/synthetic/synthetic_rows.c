@@ -1,4 +1,4 @@
-#include "index/synthetic/made_rows.h"
+#include "index/synthetic/synthetic_rows.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,12 +15,12 @@ enum { N_MIXINGS = 12, N_LANES = 8, N_CENTRE = 2, N_OWN = 4 };
 #define MEAN_LENGTH 0.6f
 #define PARTS_LENGTH 0.8f
 
-struct cir__made_rows {
+struct cir__synthetic_rows {
     size_t dim;
     size_t n_clusters;
     uint64_t row_seed, cluster_seed;
     float *mean;  /* [dim] */
-    float *parts; /* [CIR__MADE_PARTS, dim] */
+    float *parts; /* [CIR__SYNTHETIC_PARTS, dim] */
 };
 
 /* splitmix64 (Steele, Lea, Flood 2014). */
@@ -94,19 +94,19 @@ static void scale(float *row, size_t dim, float factor)
         row[i] *= factor;
 }
 
-cir_status cir__made_rows_new(size_t n_rows, size_t dim, uint64_t seed, cir__made_rows **made_out,
-                              cir_error *err)
+cir_status cir__synthetic_rows_new(size_t n_rows, size_t dim, uint64_t seed, cir__synthetic_rows **made_out,
+                                   cir_error *err)
 {
     *made_out = NULL;
-    cir__made_rows *made = cir__new(1, sizeof *made);
+    cir__synthetic_rows *made = cir__new(1, sizeof *made);
     size_t *order = cir__new(dim, sizeof *order);
     size_t n_items;
-    if (made != NULL && cir__size_mul(CIR__MADE_PARTS + 1, dim, &n_items))
+    if (made != NULL && cir__size_mul(CIR__SYNTHETIC_PARTS + 1, dim, &n_items))
         made->mean = cir__new(n_items, sizeof *made->mean);
     if (order == NULL || made == NULL || made->mean == NULL) {
         free(order);
-        cir__made_rows_free(made);
-        return cir__fail_memory(err, "made-up features");
+        cir__synthetic_rows_free(made);
+        return cir__fail_memory(err, "synthetic features");
     }
     uint64_t state = seed;
     made->dim = dim;
@@ -117,10 +117,10 @@ cir_status cir__made_rows_new(size_t n_rows, size_t dim, uint64_t seed, cir__mad
     float sum = 0;
     for (size_t i = 0; i < dim; i++)
         sum += 1 / (float)(i + 1);
-    for (size_t r = 0; r < CIR__MADE_PARTS; r++)
+    for (size_t r = 0; r < CIR__SYNTHETIC_PARTS; r++)
         for (size_t i = 0; i < dim; i++)
             made->parts[r * dim + i] = draw(&state) / sqrtf((float)(i + 1) * sum);
-    mix(next(&state), dim, order, made->parts, CIR__MADE_PARTS);
+    mix(next(&state), dim, order, made->parts, CIR__SYNTHETIC_PARTS);
     for (size_t i = 0; i < dim; i++)
         made->mean[i] = draw(&state);
     scale(made->mean, dim, MEAN_LENGTH / length(made->mean, dim));
@@ -129,7 +129,7 @@ cir_status cir__made_rows_new(size_t n_rows, size_t dim, uint64_t seed, cir__mad
     return CIR_OK;
 }
 
-void cir__made_rows_free(cir__made_rows *made)
+void cir__synthetic_rows_free(cir__synthetic_rows *made)
 {
     if (made == NULL)
         return;
@@ -138,18 +138,18 @@ void cir__made_rows_free(cir__made_rows *made)
 }
 
 /* The parts that a number names: ends_out [n] and their signs. */
-static void choose(const cir__made_rows *made, uint64_t bits, size_t n, const float **parts_out,
+static void choose(const cir__synthetic_rows *made, uint64_t bits, size_t n, const float **parts_out,
                    float *signs_out)
 {
     for (size_t i = 0; i < n; i++) {
-        parts_out[i] = made->parts + bits % CIR__MADE_PARTS * made->dim;
-        bits /= CIR__MADE_PARTS;
+        parts_out[i] = made->parts + bits % CIR__SYNTHETIC_PARTS * made->dim;
+        bits /= CIR__SYNTHETIC_PARTS;
         signs_out[i] = bits % 2 == 0 ? 1 : -1;
         bits /= 2;
     }
 }
 
-void cir__made_rows_get(const cir__made_rows *made, size_t i, float *scratch, uint16_t *row_out)
+void cir__synthetic_rows_get(const cir__synthetic_rows *made, size_t i, float *scratch, uint16_t *row_out)
 {
     const size_t dim = made->dim;
     uint64_t state = start(made->row_seed, i);
@@ -171,7 +171,7 @@ void cir__made_rows_get(const cir__made_rows *made, size_t i, float *scratch, ui
     cir__kernels_get()->half_from_float(scratch, dim, row_out);
 }
 
-void cir__made_rows_centre(const cir__made_rows *made, size_t i, float *centre_out)
+void cir__synthetic_rows_centre(const cir__synthetic_rows *made, size_t i, float *centre_out)
 {
     uint64_t cluster = start(made->cluster_seed, i);
     const float *c[N_CENTRE];

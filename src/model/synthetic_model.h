@@ -1,7 +1,7 @@
 /* For tests and benchmarks: model directories with weights drawn by a counter-based generator, the same that
  * test/data/model/make.py has, so that hundreds of megabytes need not be stored. Not part of the library. */
-#ifndef CIR_MODEL_MADE_MODEL_H
-#define CIR_MODEL_MADE_MODEL_H
+#ifndef CIR_MODEL_SYNTHETIC_MODEL_H
+#define CIR_MODEL_SYNTHETIC_MODEL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #define CIR__MADE_PATH_SIZE 512
 
 /* n numbers named name: from [-reach, reach), exact in float16 where reach is a power of two. */
-void cir__made_draw(const char *name, size_t n, float reach, float *out);
+void cir__synthetic_draw(const char *name, size_t n, float reach, float *out);
 
 /* A new folder in /tmp; false where it cannot be made. */
 bool cir__made_folder_new(char folder_out[CIR__MADE_PATH_SIZE]);

@@ -1,4 +1,4 @@
-/* Made-up indexes as the library's own functions see them; test/bench_test.py looks at the features with
+/* Synthetic indexes as the library's own functions see them; test/bench_test.py looks at the features with
  * numpy. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "cir/search.h"
 #include "index/synthetic/index_testing.h"
-#include "index/synthetic/made_rows.h"
+#include "index/synthetic/synthetic_rows.h"
 
 enum { N_ROWS = 40000, DIM = 24, SEED = 5 };
 
@@ -61,7 +61,7 @@ static void test_it_opens_checks_and_is_searched(void **state)
     cir_error err;
     heard progress = {0};
     const cir_update_options options = {.watch = hear, .watch_context = &progress};
-    assert_int_equal(cir_index_make_up(t->index, N_ROWS, DIM, SEED, t->pool, &options, &err), CIR_OK);
+    assert_int_equal(cir_index_make_synthetic(t->index, N_ROWS, DIM, SEED, t->pool, &options, &err), CIR_OK);
     assert_true(progress.n_calls > 1);
     assert_int_equal(progress.n_done, N_ROWS);
     check(t, N_ROWS);
@@ -86,28 +86,28 @@ static void test_rows_are_those_of_their_numbers(void **state)
 {
     testing *t = *state;
     cir_error err;
-    cir__made_rows *made;
+    cir__synthetic_rows *made;
     float scratch[DIM];
     uint16_t row[DIM], more[DIM];
-    assert_int_equal(cir_index_make_up(t->index, N_ROWS, DIM, SEED, t->pool, NULL, &err), CIR_OK);
+    assert_int_equal(cir_index_make_synthetic(t->index, N_ROWS, DIM, SEED, t->pool, NULL, &err), CIR_OK);
     cir_index *index;
     assert_int_equal(cir_index_open(t->index, NULL, &index, &err), CIR_OK);
-    assert_int_equal(cir__made_rows_new(N_ROWS, DIM, SEED, &made, &err), CIR_OK);
+    assert_int_equal(cir__synthetic_rows_new(N_ROWS, DIM, SEED, &made, &err), CIR_OK);
     for (size_t i = N_ROWS; i-- > 0;) {
-        cir__made_rows_get(made, i, scratch, row);
+        cir__synthetic_rows_get(made, i, scratch, row);
         assert_memory_equal(row, cir_index_get_vectors(index) + i * DIM, sizeof row);
     }
-    cir__made_rows_get(made, N_ROWS, scratch, more);
+    cir__synthetic_rows_get(made, N_ROWS, scratch, more);
     assert_memory_not_equal(row, more, sizeof row);
     float centre[DIM];
     double square = 0;
     for (size_t c = 0; c < 100; c++) {
-        cir__made_rows_centre(made, c, centre);
+        cir__synthetic_rows_centre(made, c, centre);
         for (size_t i = 0; i < DIM; i++)
             square += (double)(centre[i] * centre[i]) / 100;
     }
     assert_true(square > 0.8 && square < 1.2);
-    cir__made_rows_free(made);
+    cir__synthetic_rows_free(made);
     cir_index_close(index);
 }
 
@@ -117,12 +117,13 @@ static void test_what_is_stopped_is_kept(void **state)
     cir_error err;
     heard progress = {.stops_at = 1};
     const cir_update_options options = {.watch = hear, .watch_context = &progress};
-    assert_int_equal(cir_index_make_up(t->index, N_ROWS, DIM, SEED, t->pool, &options, &err),
+    assert_int_equal(cir_index_make_synthetic(t->index, N_ROWS, DIM, SEED, t->pool, &options, &err),
                      CIR_INTERRUPTED);
     assert_int_equal(progress.n_calls, 1);
     assert_non_null(strstr(err.message, "stopped on request"));
     check(t, progress.n_done);
-    assert_int_equal(cir_index_make_up(t->index, N_ROWS, DIM, SEED, t->pool, NULL, &err), CIR_ARGUMENT);
+    assert_int_equal(cir_index_make_synthetic(t->index, N_ROWS, DIM, SEED, t->pool, NULL, &err),
+                     CIR_ARGUMENT);
     assert_non_null(strstr(err.message, "is there already"));
     check(t, progress.n_done);
 }
@@ -131,19 +132,20 @@ static void test_what_cannot_be_is_refused(void **state)
 {
     testing *t = *state;
     cir_error err;
-    assert_int_equal(cir_index_make_up(t->index, 0, DIM, SEED, t->pool, NULL, &err), CIR_ARGUMENT);
-    assert_int_equal(cir_index_make_up(t->index, 1, 1, SEED, t->pool, NULL, &err), CIR_ARGUMENT);
-    assert_int_equal(cir_index_make_up(t->index, 1, CIR_MADE_UP_MAX_DIM + 1, SEED, t->pool, NULL, &err),
-                     CIR_ARGUMENT);
+    assert_int_equal(cir_index_make_synthetic(t->index, 0, DIM, SEED, t->pool, NULL, &err), CIR_ARGUMENT);
+    assert_int_equal(cir_index_make_synthetic(t->index, 1, 1, SEED, t->pool, NULL, &err), CIR_ARGUMENT);
     assert_int_equal(
-        cir_index_make_up(t->index, CIR_MADE_UP_MAX_ROWS + (size_t)1, DIM, SEED, t->pool, NULL, &err),
+        cir_index_make_synthetic(t->index, 1, CIR_SYNTHETIC_MAX_DIM + 1, SEED, t->pool, NULL, &err),
         CIR_ARGUMENT);
-    assert_int_equal(
-        cir_index_make_up(t->index, CIR_MADE_UP_MAX_ROWS, CIR_MADE_UP_MAX_DIM, SEED, t->pool, NULL, &err),
-        CIR_FULL);
+    assert_int_equal(cir_index_make_synthetic(t->index, CIR_SYNTHETIC_MAX_ROWS + (size_t)1, DIM, SEED,
+                                              t->pool, NULL, &err),
+                     CIR_ARGUMENT);
+    assert_int_equal(cir_index_make_synthetic(t->index, CIR_SYNTHETIC_MAX_ROWS, CIR_SYNTHETIC_MAX_DIM, SEED,
+                                              t->pool, NULL, &err),
+                     CIR_FULL);
     struct stat facts;
     assert_int_equal(stat(t->index, &facts), -1);
-    assert_int_equal(cir_index_make_up("/nowhere/at/all.cir", 1, DIM, SEED, t->pool, NULL, &err),
+    assert_int_equal(cir_index_make_synthetic("/nowhere/at/all.cir", 1, DIM, SEED, t->pool, NULL, &err),
                      CIR_NOT_FOUND);
 }
 

@@ -1,7 +1,7 @@
 /* Everything goes through the writer that updates use: what comes out is an index like any other, and a test
  * of how large one may become. Rounds of rows overlap on the pool's threads: while one round's catalogue rows
  * are written by one task and its features by another, the next round's features are made by many. */
-#include "index/synthetic/made_up.h"
+#include "index/synthetic/synthetic_index.h"
 
 #include <inttypes.h>
 #include <libgen.h>
@@ -18,7 +18,7 @@
 #include "base/thread_pool.h"
 #include "index/store/catalogue.h"
 #include "index/store/image_rows.h"
-#include "index/synthetic/made_rows.h"
+#include "index/synthetic/synthetic_rows.h"
 #include "index/update/writer.h"
 
 enum { TASK_ROWS = 256, ROUND_ROWS = 64 * TASK_ROWS, COMMIT_ROUNDS = 16 };
@@ -26,13 +26,13 @@ enum { TASK_ROWS = 256, ROUND_ROWS = 64 * TASK_ROWS, COMMIT_ROUNDS = 16 };
 /* What the catalogue, checksums and compact codes take beside a row's 2·dim bytes and dim bits, measured. */
 #define BYTES_BESIDE 128
 
-_Static_assert(CIR_MADE_UP_MAX_DIM == CIR__MAX_DIM, "an index holds any of them");
+_Static_assert(CIR_SYNTHETIC_MAX_DIM == CIR__MAX_DIM, "an index holds any of them");
 
 #define FIRST_TIME 1000000000 /* 2001: photos are taken ten minutes after each other */
 
 typedef struct making {
     cir__writer *writer;
-    cir__made_rows *made;
+    cir__synthetic_rows *made;
     size_t n_rows, dim;
     size_t written, first; /* rows so far in the writer, and made */
     uint16_t *rows[2];     /* [ROUND_ROWS, dim]: of rounds that are even and odd */
@@ -55,8 +55,8 @@ static void make_features(making *self, size_t i_task, float *scratch)
 {
     const size_t n = n_of_round(self, self->first);
     for (size_t r = i_task * TASK_ROWS; r < (i_task + 1) * TASK_ROWS && r < n; r++)
-        cir__made_rows_get(self->made, self->first + r, scratch,
-                           rows_of_round(self, self->first) + r * self->dim);
+        cir__synthetic_rows_get(self->made, self->first + r, scratch,
+                                rows_of_round(self, self->first) + r * self->dim);
 }
 
 /* Names in the order of their ids, so that the catalogue's tree of paths only grows at its end. */
@@ -170,9 +170,9 @@ static cir_status check_room(const char *index_path, size_t n_rows, size_t dim, 
     return status;
 }
 
-cir_status cir__made_up_write(const char *index_path, const cir__encoder *encoder, size_t n_rows,
-                              uint64_t seed, cir_pool *pool, const cir_update_options *options,
-                              cir_error *err)
+cir_status cir__synthetic_index_write(const char *index_path, const cir__encoder *encoder, size_t n_rows,
+                                      uint64_t seed, cir_pool *pool, const cir_update_options *options,
+                                      cir_error *err)
 {
     cir__error_clear(err);
     cir_status status = check_room(index_path, n_rows, encoder->dim, err);
@@ -187,27 +187,27 @@ cir_status cir__made_up_write(const char *index_path, const cir__encoder *encode
     else
         self.rows[0] = rows, self.rows[1] = rows + ROUND_ROWS * self.dim;
     if (status == CIR_OK)
-        status = cir__made_rows_new(n_rows, self.dim, seed, &self.made, err);
+        status = cir__synthetic_rows_new(n_rows, self.dim, seed, &self.made, err);
     if (status == CIR_OK)
         status = cir__writer_open(index_path, &encoders, NULL, &self.writer, err);
     if (status == CIR_OK)
         status = make_all(&self, pool, options, err);
     cir__writer_close(self.writer);
-    cir__made_rows_free(self.made);
+    cir__synthetic_rows_free(self.made);
     free(self.scratch);
     free(rows);
     return status;
 }
 
-cir_status cir_index_make_up(const char *index_path, size_t n_rows, size_t dim, uint64_t seed, cir_pool *pool,
-                             const cir_update_options *options, cir_error *err)
+cir_status cir_index_make_synthetic(const char *index_path, size_t n_rows, size_t dim, uint64_t seed,
+                                    cir_pool *pool, const cir_update_options *options, cir_error *err)
 {
     cir__error_clear(err);
-    if (n_rows == 0 || n_rows > CIR_MADE_UP_MAX_ROWS || dim < 2 || dim > CIR_MADE_UP_MAX_DIM)
+    if (n_rows == 0 || n_rows > CIR_SYNTHETIC_MAX_ROWS || dim < 2 || dim > CIR_SYNTHETIC_MAX_DIM)
         return cir__fail(err, CIR_ARGUMENT, "%zu rows of %zu dimensions: 1 to %d and 2 to %d are possible",
-                         n_rows, dim, CIR_MADE_UP_MAX_ROWS, CIR_MADE_UP_MAX_DIM);
+                         n_rows, dim, CIR_SYNTHETIC_MAX_ROWS, CIR_SYNTHETIC_MAX_DIM);
     char name[64], fingerprint[CIR__HASH_TEXT_SIZE];
-    (void)snprintf(name, sizeof name, CIR__MADE_UP_PREFIX "%zu-%" PRIu64, dim, seed);
+    (void)snprintf(name, sizeof name, CIR__SYNTHETIC_PREFIX "%zu-%" PRIu64, dim, seed);
     cir__hash *hash = cir__hash_new();
     if (hash == NULL)
         return cir__fail_memory(err, index_path);
@@ -215,5 +215,5 @@ cir_status cir_index_make_up(const char *index_path, size_t n_rows, size_t dim, 
     cir__hash_format(hash, fingerprint);
     cir__hash_free(hash);
     const cir__encoder encoder = {.name = name, .path = name, .fingerprint = fingerprint, .dim = dim};
-    return cir__made_up_write(index_path, &encoder, n_rows, seed, pool, options, err);
+    return cir__synthetic_index_write(index_path, &encoder, n_rows, seed, pool, options, err);
 }

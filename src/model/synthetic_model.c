@@ -1,4 +1,4 @@
-#include "model/made_model.h"
+#include "model/synthetic_model.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -32,7 +32,7 @@ static float draw_one(uint64_t seed, size_t i, float step)
     return ((float)(z >> 54) - 512.0F) * step;
 }
 
-void cir__made_draw(const char *name, size_t n, float reach, float *out)
+void cir__synthetic_draw(const char *name, size_t n, float reach, float *out)
 {
     uint64_t seed = name_seed(name);
     for (size_t i = 0; i < n; i++)
