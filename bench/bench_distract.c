@@ -180,11 +180,11 @@ static void remove_dataset(const char *folder)
 
 /* ---- all of it ---- */
 
-static void print(const setting *s, size_t n_sides, double mAP, double seconds, double limit)
+static void print(const setting *s, size_t n_vectors, double mAP, double seconds, double limit)
 {
-    const double rate = 2.0 * (double)s->n_rows * (double)s->dim * (double)n_sides / seconds;
+    const double rate = 2.0 * (double)s->n_rows * (double)s->dim * (double)n_vectors / seconds;
     printf("%zu distractors x %zu, float16; %d queries, %zu photos and texts, mAP %.1f %%; threads: %zu\n",
-           s->n_rows, s->dim, N_QUERIES, n_sides, mAP, s->n_threads);
+           s->n_rows, s->dim, N_QUERIES, n_vectors, mAP, s->n_threads);
     printf("  positives against the pool %14.2f s %9.1f Gop/s %5.0f%% of the matrix-product limit\n", seconds,
            rate * 1e-9, 100 * rate / limit);
     printf("  oneDNN's products in f32    %14s   %9.1f Gop/s\n", "", limit * 1e-9);
@@ -198,7 +198,7 @@ static void print(const setting *s, size_t n_sides, double mAP, double seconds, 
         file,
         "{\"bench\": \"distract\", \"n\": %zu, \"dim\": %zu, \"queries\": %d, \"sides\": %zu, \"threads\": "
         "%zu, \"seconds\": %.3f, \"gop_s\": %.1f, \"limit_gop_s\": %.1f, \"fraction\": %.3f}\n",
-        s->n_rows, s->dim, N_QUERIES, n_sides, s->n_threads, seconds, rate * 1e-9, limit * 1e-9,
+        s->n_rows, s->dim, N_QUERIES, n_vectors, s->n_threads, seconds, rate * 1e-9, limit * 1e-9,
         rate / limit);
     if (fclose(file) != 0)
         stop("the JSON file cannot be written");
@@ -237,7 +237,7 @@ static void run(setting *s)
         mAP = method.mAP[answer.n_sizes - 1];
         best = r == 0 || seconds < best ? seconds : best;
     }
-    print(s, answer.n_sides, mAP, best, limit);
+    print(s, answer.n_vectors, mAP, best, limit);
     cir_dataset_close(dataset);
     cir_pool_free(pool);
 }

@@ -29,7 +29,7 @@ typedef struct cir_dataset_info {
     const char *benchmark;      /* "cirr", "circo" or "fashioniq"; NULL for others */
     const char *split;          /* of those: "val" or "test" */
     bool has_answers;           /* a test split's are kept by its server */
-    size_t n_remarks;           /* of i-CIR's lists: what changes figures and may be a mistake */
+    size_t n_remarks;           /* of i-CIR's lists: what changes metrics and may be a mistake */
     const char *const
         *remarks; /* [n_remarks] lines for people: repeated rows, blanks around names, no words */
 } cir_dataset_info;
@@ -171,7 +171,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_verify(const char *folder, cir_poo
                                                      cir_encode_watch *watch, void *watch_context,
                                                      size_t *n_files_out, size_t *n_bad_out, cir_error *err);
 
-/* What figures must have in common to be compared. Hashes are XXH3 in 32 hexadecimal digits. */
+/* What metrics must have in common to be compared. Hashes are XXH3 in 32 hexadecimal digits. */
 #define CIR_HASH_TEXT_SIZE 33
 typedef struct cir_protocol {
     size_t smallest_gallery, largest_gallery; /* rows that a query ranks */
@@ -186,7 +186,7 @@ typedef struct cir_protocol {
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_get_protocol(const cir_dataset *dataset, cir_pool *pool,
                                                            cir_protocol *protocol_out, cir_error *err);
 
-/* Average precision: the trapezoid rule of the reference and of every published figure, or the paper's
+/* Average precision: the trapezoid rule of the reference and of every published result, or the paper's
  * wording, the mean of the precision at the ranks of the relevant rows. */
 typedef enum cir_ap_form { CIR_AP_TRAPEZOID, CIR_AP_PAPER, CIR_N_AP_FORMS } cir_ap_form;
 CIR_API const char *cir_ap_form_name(cir_ap_form form); /* "trapezoid", "paper"; static storage */
@@ -206,22 +206,22 @@ typedef struct cir_interval {
     double low, high;
 } cir_interval;
 
-/* One figure of a benchmark's own. Strings are static. */
-typedef struct cir_figure {
+/* One metric of a benchmark's own. Strings are static. */
+typedef struct cir_metric {
     const char *group; /* what it is a part of: "dress"; NULL: of the whole */
     const char *name;  /* "R@10" */
     double value;      /* percent */
     double low, high;  /* the same by the worst and the best order of equal scores */
-} cir_figure;
+} cir_metric;
 
 #define CIR_N_BEST 50 /* rows that submissions hold */
 #define CIR_N_BEST_MEMBERS 3
 
-/* One method's figures. End with cir_eval_result_done.
+/* One method's metrics. End with cir_eval_result_done.
  *
  * Rows with equal scores stand in no order. Where relevant and other rows share a score, AP, recall,
- * precision and the benchmarks' own figures of a query are their expected values over all orders, each as
- * likely as any other, and the figures by the worst and by the best order stand beside their means. Where no
+ * precision and the benchmarks' own metrics of a query are their expected values over all orders, each as
+ * likely as any other, and the metrics by the worst and by the best order stand beside their means. Where no
  * such tie is, all three are the same. The smallest AP of an instance is the smallest of these values. top,
  * best and best_members are lists: there the smaller database row is first. */
 typedef struct cir_eval_result {
@@ -257,12 +257,12 @@ typedef struct cir_eval_result {
     size_t *n_relevant;             /* [n_queries] rows that are relevant */
     size_t *top; /* [n_queries, CIR_N_TOP] database rows, best first; SIZE_MAX where there are fewer */
     /* CIRR, CIRCO and FashionIQ, as their own evaluations count (a recall of all is 1); NULL, 0 for others,
-     * and no figures without answers. CIRR: R@1, 5, 10, 50, R_subset@1, 2, 3, and the mean of R@5 and
+     * and no metrics without answers. CIRR: R@1, 5, 10, 50, R_subset@1, 2, 3, and the mean of R@5 and
      * R_subset@1. CIRCO: mAP@5, 10, 25, 50 over all answers, R@5, 10, 25, 50 of the target, and mAP@10 by
      * aspect. FashionIQ: R@10, R@50 and their mean of each category, and the categories' average. */
-    size_t n_figures;
-    cir_figure *figures;
-    double *query_figures; /* of each query, 0–1: what the figures are means of; [3, n_queries, …]: expected,
+    size_t n_metrics;
+    cir_metric *metrics;
+    double *query_metrics; /* of each query, 0–1: what the metrics are means of; [3, n_queries, …]: expected,
                             * then by the worst and by the best order */
     size_t *best;          /* [n_queries, CIR_N_BEST] as top */
     size_t *best_members; /* [n_queries, CIR_N_BEST_MEMBERS] of CIRR's image set alone */
@@ -275,19 +275,18 @@ CIR_MUST_CHECK CIR_API cir_status cir_eval_run(const cir_dataset *dataset, cir_m
                                                const cir_settings *settings, cir_pool *pool,
                                                cir_eval_result *result_out, cir_error *err);
 /* A method to be evaluated; lends its settings. */
-typedef struct cir_contestant {
+typedef struct cir_run {
     cir_method method;
     const cir_settings *settings;
-} cir_contestant;
+} cir_run;
 
 /* Evaluates several methods in one pass: as cir_eval_run for each, to the bit, in less time than their sum,
  * as the features are read once and what methods have in common is computed once. results_out:
- * [n_contestants]. Memory: what cir_eval_run takes, and the figures. Errors: as cir_eval_run, and no result
+ * [n_runs]. Memory: what cir_eval_run takes, and the metrics. Errors: as cir_eval_run, and no result
  * is left. */
-CIR_MUST_CHECK CIR_API cir_status cir_eval_run_all(const cir_dataset *dataset,
-                                                   const cir_contestant *contestants, size_t n_contestants,
-                                                   cir_pool *pool, cir_eval_result *results_out,
-                                                   cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_eval_run_all(const cir_dataset *dataset, const cir_run *runs,
+                                                   size_t n_runs, cir_pool *pool,
+                                                   cir_eval_result *results_out, cir_error *err);
 CIR_API void cir_eval_result_done(cir_eval_result *result);
 
 /* Changes AP, the means and the intervals to another form of AP; a run's are the trapezoid's. dataset is that
@@ -322,10 +321,10 @@ CIR_MUST_CHECK CIR_API cir_status cir_results_open(const char *path, cir_results
 CIR_API void cir_results_close(cir_results *results); /* NULL is allowed */
 CIR_API size_t cir_results_n_methods(const cir_results *results);
 
-/* The label of a method's figures, its name where it has none; lent. */
+/* The label of a method's metrics, its name where it has none; lent. */
 CIR_API const char *cir_results_get_method(const cir_results *results, size_t i_method);
 
-/* The first figures of that label or name; false: there are none. */
+/* The first metrics of that label or name; false: there are none. */
 CIR_API bool cir_results_find(const cir_results *results, const char *method, size_t *i_method_out);
 
 /* One mean, percent. */
@@ -341,12 +340,12 @@ typedef struct cir_comparison {
     bool is_exact;      /* p counts all 2^n_instances patterns of signs, else CIR_N_PERMUTATIONS drawn ones */
     cir_compared mAP, mmAP;
     /* What is not the same in the protocols, and in the prompt and settings of one method in two files: lines
-     * for people. The figures are to be mistrusted where there are any. */
+     * for people. The metrics are to be mistrusted where there are any. */
     size_t n_differences;
     char **differences;
 } cir_comparison;
 
-/* Compares two methods' figures of one file or of two. Figures over other queries, galleries, relevant rows
+/* Compares two methods' metrics of one file or of two. Metrics over other queries, galleries, relevant rows
  * or forms of AP are not comparable, and refused; with forces, that is one more difference, and queries are
  * paired by their number. End with cir_comparison_done. Errors: CIR_MISMATCH (not comparable: the first
  * reason is named), CIR_SHAPE (other numbers of queries, whatever forces), CIR_NO_MEMORY. */

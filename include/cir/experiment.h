@@ -1,5 +1,5 @@
 /* The paper's experiments: settings swept over values, positives against a growing pool of random images, and
- * figures by category. */
+ * metrics by category. */
 #ifndef CIR_EXPERIMENT_H
 #define CIR_EXPERIMENT_H
 
@@ -9,14 +9,14 @@
 extern "C" {
 #endif
 
-/* One method's figures over the values of one setting. End with cir_sweep_done. */
+/* One method's metrics over the values of one setting. End with cir_sweep_done. */
 typedef struct cir_sweep {
     const char *key; /* static storage */
     cir_method method;
     size_t n;
     double *values;     /* [n], ascending */
     double *mAP, *mmAP; /* [n], percent */
-    /* [n]: queries that ties matter to, and the figures by the worst and the best order of equal scores. */
+    /* [n]: queries that ties matter to, and the metrics by the worst and the best order of equal scores. */
     size_t *n_tied;
     double *mAP_low, *mmAP_low, *mAP_high, *mmAP_high;
     /* Of "weight", where 0 and 1 are among the values, the composition gain: what the best weight is better
@@ -42,7 +42,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_eval_sweep(const cir_dataset *dataset, cir
                                                  cir_pool *pool, cir_sweep *sweep_out, cir_error *err);
 CIR_API void cir_sweep_done(cir_sweep *sweep);
 
-/* ---- figures by category ---- */
+/* ---- metrics by category ---- */
 
 /* A file that puts instances, or texts, into categories. Immutable. */
 typedef struct cir_categories cir_categories;
@@ -101,7 +101,7 @@ typedef struct cir_distract_options {
     void *watch_context;
 } cir_distract_options;
 
-/* Where a method's figure falls to what it is with the hard negatives: between two sizes by a line over the
+/* Where a method's metric falls to what it is with the hard negatives: between two sizes by a line over the
  * logarithm of the size; or beyond the largest, or below the smallest. */
 typedef enum cir_crossing_kind { CIR_CROSSING_AT, CIR_CROSSING_BEYOND, CIR_CROSSING_BELOW } cir_crossing_kind;
 typedef struct cir_crossing {
@@ -115,7 +115,7 @@ typedef struct cir_distracted {
     const cir_settings *settings; /* lent */
     double hard_mAP, hard_mmAP;   /* with the hard negatives, percent, by the same form of AP */
     double mAP[CIR_N_POOLS], mmAP[CIR_N_POOLS];
-    /* Queries that ties between positives and the pool matter to, and the figures by the worst and the best
+    /* Queries that ties between positives and the pool matter to, and the metrics by the worst and the best
      * order. */
     size_t n_tied[CIR_N_POOLS];
     double mAP_low[CIR_N_POOLS], mmAP_low[CIR_N_POOLS], mAP_high[CIR_N_POOLS], mmAP_high[CIR_N_POOLS];
@@ -126,7 +126,7 @@ typedef struct cir_distraction {
     size_t n_pool; /* rows of the file */
     size_t n_sizes;
     size_t sizes[CIR_N_POOLS];
-    size_t n_sides; /* vectors that every row is multiplied with at least, over all passes */
+    size_t n_vectors; /* vectors that every row is multiplied with at least, over all passes */
 } cir_distraction;
 
 /* Whether a method can rank positives against a pool. Errors: those of cir_dataset_check, and CIR_ARGUMENT

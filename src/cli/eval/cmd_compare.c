@@ -38,12 +38,12 @@ static void put_name(const char *name)
     free(text);
 }
 
-static void print_row(const char *a, const char *b, const char *figure, const cir_compared *compared,
+static void print_row(const char *a, const char *b, const char *metric, const cir_compared *compared,
                       size_t n_instances)
 {
     put_name(a);
     put_name(b);
-    printf("%-5s %6.2f %6.2f %+7.2f ", figure, compared->a, compared->b, compared->difference);
+    printf("%-5s %6.2f %6.2f %+7.2f ", metric, compared->a, compared->b, compared->difference);
     if (n_instances > 1)
         printf("[%+7.2f, %+7.2f] %8.5f\n", compared->interval.low, compared->interval.high, compared->p);
     else
@@ -80,7 +80,7 @@ static int compare(comparing *self, size_t i_a, size_t i_b)
     if (self->prints_table) {
         if (json_array_size(self->comparisons) == 0)
             printf(
-                "%zu queries, %zu instances; figures in %%, difference B - A with its 95 %% interval, p of "
+                "%zu queries, %zu instances; metrics in %%, difference B - A with its 95 %% interval, p of "
                 "sign flips\nover instances (%s)\n\n%-20s %-20s %-5s %6s %6s %7s %-18s %8s\n",
                 comparison.n_queries, comparison.n_instances,
                 comparison.is_exact ? "all of them" : "drawn at random", "A", "B", "", "A", "B", "B - A", "",
@@ -208,7 +208,7 @@ const cir__command cir__command_compare = {
     .notes = "Files are those of cir eval --json. Without a choice, every method that both hold is compared. "
              "p is\n"
              "that of a paired permutation test: each instance's difference gets its sign at random.\n"
-             "Figures over other queries, galleries, relevant rows or another form of AP are refused.\n\n"
+             "Metrics over other queries, galleries, relevant rows or another form of AP are refused.\n\n"
              "Examples:\n"
              "  cir eval compare before.json after.json\n"
              "  cir eval compare results.json --methods product,basic-\n",

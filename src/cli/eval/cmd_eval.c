@@ -38,7 +38,7 @@ static const cir__flag flags[] = {
      "take pictures as they are stored, as the published code does; so too with --set variant=reference"},
     {"verify", 0, NULL, "check the pictures' files against checksums.sha256 first"},
     {"precision", 0, "f32|bf16|int8",
-     "of the encoder's products (default f32, so that figures are the same on every machine)"},
+     "of the encoder's products (default f32, so that metrics are the same on every machine)"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
     {"report", 0, "FILE.html", "write one page with tables, charts, best and worst queries"},
     {"csv", 0, "DIR", "write a table of queries and one of instances for each method"},
@@ -106,7 +106,7 @@ static int write_tables(const evaluating *self, const cir_eval_result *result, c
     return CIR__DONE;
 }
 
-/* Everything that is wanted of one method's figures. */
+/* Everything that is wanted of one method's metrics. */
 static int show_result(evaluating *self, cir_eval_result *result, const char *label)
 {
     cir_error err;
@@ -116,9 +116,9 @@ static int show_result(evaluating *self, cir_eval_result *result, const char *la
         cir__eval_table_print_result(cir_dataset_get_info(self->dataset), result,
                                      label != NULL ? label : cir_method_name(result->method),
                                      json_array_size(self->methods) == 0);
-    json_t *figures = cir__results_json_method(self->dataset, result, label);
-    const int status = cir__taxonomies_add(&self->taxonomies, self->dataset, result, figures);
-    json_array_append_new(self->methods, figures);
+    json_t *metrics = cir__results_json_method(self->dataset, result, label);
+    const int status = cir__taxonomies_add(&self->taxonomies, self->dataset, result, metrics);
+    json_array_append_new(self->methods, metrics);
     self->gaps = cir__eval_data_find_gaps(self->dataset, result);
     return status == CIR__DONE ? write_tables(self, result, label) : status;
 }
@@ -126,7 +126,7 @@ static int show_result(evaluating *self, cir_eval_result *result, const char *la
 /* What is evaluated in one go: methods, and behind them the rows of the ablation. */
 typedef struct line_up {
     size_t n;
-    cir_contestant contestants[CIR_N_METHODS + N_ABLATION];
+    cir_run runs[CIR_N_METHODS + N_ABLATION];
     cir_settings settings[CIR_N_METHODS + N_ABLATION];
     cir_eval_result results[CIR_N_METHODS + N_ABLATION];
 } line_up;
@@ -138,8 +138,8 @@ static int line_up_fill(const evaluating *self, const cir_method *methods, size_
     all->n = n_methods + n_ablation;
     for (size_t i = 0; i < all->n && status == CIR__DONE; i++) {
         const bool is_method = i < n_methods;
-        all->contestants[i] = (cir_contestant){is_method ? methods[i] : CIR_METHOD_BASIC, &all->settings[i]};
-        status = cir__session_init_settings(self->arguments, all->contestants[i].method,
+        all->runs[i] = (cir_run){is_method ? methods[i] : CIR_METHOD_BASIC, &all->settings[i]};
+        status = cir__session_init_settings(self->arguments, all->runs[i].method,
                                             is_method ? NULL : ablation[i - n_methods].settings,
                                             &all->settings[i]);
         if (!is_method)
@@ -185,7 +185,7 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
     }
     int status = line_up_fill(self, methods, n_methods, all);
     if (status == CIR__DONE &&
-        cir_eval_run_all(self->dataset, all->contestants, all->n, self->pool, all->results, &err) != CIR_OK)
+        cir_eval_run_all(self->dataset, all->runs, all->n, self->pool, all->results, &err) != CIR_OK)
         status = cir__session_fail(&err);
     if (status == CIR__DONE)
         tell_minima(self, all);
@@ -387,7 +387,7 @@ static int run(const cir__arguments *arguments)
             printf("%s: %zu queries, %zu domains, %zu database images; mAP in %%%s\n\n", info->name,
                    info->n_queries, info->n_domains, info->n_database, wording);
         else if (self.prints_table)
-            printf("%s: %zu queries, %zu instances, %zu database images; figures in %%%s\n\n", info->name,
+            printf("%s: %zu queries, %zu instances, %zu database images; metrics in %%%s\n\n", info->name,
                    info->n_queries, info->n_instances, info->n_database, wording);
         if (!cir__arguments_has(arguments, "quiet"))
             cir__eval_data_print_remarks(info);
@@ -416,7 +416,7 @@ const cir__command cir__command_eval = {
         "is\n"
         "the i-CIR column of the paper; ± is half the 95 % interval over instances (both ends are in the "
         "JSON).\n"
-        "Images with equal scores count in any order: figures are expected values, \"ties\" the worst and "
+        "Images with equal scores count in any order: metrics are expected values, \"ties\" the worst and "
         "the best.\n"
         "cir eval compare tells whether one method is better.\n\n"
         "With --benchmark the folder holds FREEDOM's lists, \"path domain class\" separated by spaces:\n"

@@ -57,7 +57,7 @@ static int read_options(const cir__arguments *arguments, cir_ap_form ap, size_t 
     return status;
 }
 
-/* The methods that can be ranked against a pool, with their settings and plain figures [n_methods]. plain:
+/* The methods that can be ranked against a pool, with their settings and plain metrics [n_methods]. plain:
  * NULL before there are any; says then which methods are left out. Fails where they were asked for by name,
  * or none is left. */
 static int choose(const cir__experiment *experiment, const json_t *plain, cir_settings *settings,
@@ -82,9 +82,9 @@ static int choose(const cir__experiment *experiment, const json_t *plain, cir_se
                         err.message);
             continue;
         }
-        const json_t *figures = json_array_get(plain, i); /* methods come first, in their order */
-        method->hard_mAP = json_number_value(json_object_get(figures, "mAP"));
-        method->hard_mmAP = json_number_value(json_object_get(figures, "mmAP"));
+        const json_t *metrics = json_array_get(plain, i); /* methods come first, in their order */
+        method->hard_mAP = json_number_value(json_object_get(metrics, "mAP"));
+        method->hard_mmAP = json_number_value(json_object_get(metrics, "mmAP"));
         ++*n_out;
     }
     return *n_out > 0 ? CIR__DONE : cir__session_fail(&err);

@@ -203,62 +203,62 @@ int cir__eval_data_open(const cir__arguments *arguments, cir_pool *pool, const c
 
 void cir__eval_data_print_head(const cir_dataset_info *info)
 {
-    printf("%s: %s %s, %zu queries, %zu database images; figures in %%\n\n", info->name, info->benchmark,
+    printf("%s: %s %s, %zu queries, %zu database images; metrics in %%\n\n", info->name, info->benchmark,
            info->split, info->n_queries, info->n_database);
 }
 
 /* A column is as wide as its name, or as 100.00. */
-static int width_of(const cir_figure *figure)
+static int width_of(const cir_metric *metric)
 {
-    const int width = (int)strlen(figure->name);
+    const int width = (int)strlen(metric->name);
     return width > 8 ? width : 8;
 }
 
-/* Figures of groups: a line for each group. */
+/* Metrics of groups: a line for each group. */
 static void print_groups(const cir_eval_result *result, const char *label)
 {
-    const cir_figure *const figures = result->figures;
+    const cir_metric *const metrics = result->metrics;
 
     printf("%-20s", label);
-    for (size_t i = 0; i < result->n_figures && strcmp(figures[i].group, figures[0].group) == 0; i++)
-        printf("  %*s", width_of(&figures[i]), figures[i].name);
-    for (size_t i = 0; i < result->n_figures; i++) {
-        if (i == 0 || strcmp(figures[i].group, figures[i - 1].group) != 0)
-            printf("\n  %-18s", figures[i].group);
-        printf("  %*.2f", width_of(&figures[i]), figures[i].value);
+    for (size_t i = 0; i < result->n_metrics && strcmp(metrics[i].group, metrics[0].group) == 0; i++)
+        printf("  %*s", width_of(&metrics[i]), metrics[i].name);
+    for (size_t i = 0; i < result->n_metrics; i++) {
+        if (i == 0 || strcmp(metrics[i].group, metrics[i - 1].group) != 0)
+            printf("\n  %-18s", metrics[i].group);
+        printf("  %*.2f", width_of(&metrics[i]), metrics[i].value);
     }
     printf("\n\n");
 }
 
-/* Figures of the whole: a line for each method. */
+/* Metrics of the whole: a line for each method. */
 static void print_whole(const cir_eval_result *result, const char *label, bool is_first)
 {
-    const cir_figure *const figures = result->figures;
+    const cir_metric *const metrics = result->metrics;
 
     if (is_first) {
         printf("%-20s", "method");
-        for (size_t i = 0; i < result->n_figures && figures[i].group == NULL; i++)
-            printf("  %*s", width_of(&figures[i]), figures[i].name);
+        for (size_t i = 0; i < result->n_metrics && metrics[i].group == NULL; i++)
+            printf("  %*s", width_of(&metrics[i]), metrics[i].name);
         printf("\n");
     }
     printf("%-20s", label);
-    for (size_t i = 0; i < result->n_figures && figures[i].group == NULL; i++)
-        printf("  %*.2f", width_of(&figures[i]), figures[i].value);
+    for (size_t i = 0; i < result->n_metrics && metrics[i].group == NULL; i++)
+        printf("  %*.2f", width_of(&metrics[i]), metrics[i].value);
     printf("\n");
 }
 
-/* A line for each figure that equal scores leave open. */
+/* A line for each metric that equal scores leave open. */
 static void print_ties(const cir_eval_result *result)
 {
     char name[96];
 
-    for (size_t i = 0; i < result->n_figures; i++) {
-        const cir_figure *const figure = &result->figures[i];
-        if (!(figure->low < figure->high))
+    for (size_t i = 0; i < result->n_metrics; i++) {
+        const cir_metric *const metric = &result->metrics[i];
+        if (!(metric->low < metric->high))
             continue;
-        snprintf(name, sizeof name, "  %s%s%s", figure->group != NULL ? figure->group : "",
-                 figure->group != NULL ? " " : "", figure->name);
-        cir__tie_text_print(name, figure->value, figure->low, figure->high, result->n_tied,
+        snprintf(name, sizeof name, "  %s%s%s", metric->group != NULL ? metric->group : "",
+                 metric->group != NULL ? " " : "", metric->name);
+        cir__tie_text_print(name, metric->value, metric->low, metric->high, result->n_tied,
                             result->n_queries);
         printf("\n");
     }
@@ -266,9 +266,9 @@ static void print_ties(const cir_eval_result *result)
 
 void cir__eval_data_print(const cir_eval_result *result, const char *label, bool is_first)
 {
-    if (result->n_figures == 0)
+    if (result->n_metrics == 0)
         return;
-    if (result->figures[0].group != NULL)
+    if (result->metrics[0].group != NULL)
         print_groups(result, label);
     else
         print_whole(result, label, is_first);

@@ -1,4 +1,4 @@
-/* The data sets of `cir eval`: opened as the flags say, and what benchmarks with figures of their own print.
+/* The data sets of `cir eval`: opened as the flags say, and what benchmarks with metrics of their own print.
  */
 #ifndef CIR_CLI_EVAL_DATA_H
 #define CIR_CLI_EVAL_DATA_H
@@ -13,13 +13,13 @@ int cir__eval_data_check(const cir__arguments *arguments);
 int cir__eval_data_open(const cir__arguments *arguments, cir_pool *pool, const cir_model *model,
                         cir_dataset **dataset_out);
 
-/* The table of a benchmark's own figures: what stands above it, and a method's part, the first of which names
+/* The table of a benchmark's own metrics: what stands above it, and a method's part, the first of which names
  * the columns. Nothing of the latter without answers. */
 void cir__eval_data_print_head(const cir_dataset_info *info);
 void cir__eval_data_print(const cir_eval_result *result, const char *label, bool is_first);
 
 /* Queries that count 0 because there is nothing for them to find, or because their instance has no database
- * rows at all (instance: one such). All figures are the same for every method of a data set. */
+ * rows at all (instance: one such). All metrics are the same for every method of a data set. */
 typedef struct cir__eval_gaps {
     size_t n_without_relevant, n_without_database;
     const char *instance; /* lent from the data set */

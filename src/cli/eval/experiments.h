@@ -38,7 +38,7 @@ int cir__experiments_check_distractors(const cir__experiment *experiment);
 
 /* Ranks positives against the pool, prints a table, and adds "distractors" to results: {"pool", "n", "sizes",
  * "methods": [{"method", "mAP", "mmAP", "hard_negatives": {"mAP", "mmAP"}, "crossing": {"mAP", "mmAP"}}]}, a
- * crossing {"at": n}, {"beyond": n} or {"below": n}. methods: their plain figures, as results have them. */
+ * crossing {"at": n}, {"beyond": n} or {"below": n}. methods: their plain metrics, as results have them. */
 int cir__experiments_distract(const cir__experiment *experiment, const json_t *methods, json_t *results);
 
 #endif

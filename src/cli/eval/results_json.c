@@ -5,14 +5,14 @@
 
 #include "cli/common/output.h"
 
-/* Figures at 1, 5, 10 and 50 as {"1": …}. */
-static json_t *at_ranks_json(const double *figures)
+/* Metrics at 1, 5, 10 and 50 as {"1": …}. */
+static json_t *at_ranks_json(const double *metrics)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < CIR_N_RECALLS; i++) {
         char key[32];
         snprintf(key, sizeof key, "%zu", cir_recall_at(i));
-        json_object_set_new(object, key, json_real(figures[i]));
+        json_object_set_new(object, key, json_real(metrics[i]));
     }
     return object;
 }
@@ -53,7 +53,7 @@ static json_t *breakdown_json(const cir_dataset *dataset, const cir_eval_result 
     return object;
 }
 
-/* A benchmark's figures by the names of its domains. */
+/* A benchmark's metrics by the names of its domains. */
 static void domains_json(const cir_dataset_info *info, const cir_eval_result *result, json_t *document)
 {
     const size_t n = info->n_domains;
@@ -71,24 +71,24 @@ static void domains_json(const cir_dataset_info *info, const cir_eval_result *re
     json_object_set_new(document, "AVG", json_real(result->average));
 }
 
-/* Which value of a figure. */
-typedef enum figure_part { FIGURE_VALUE, FIGURE_LOW, FIGURE_HIGH } figure_part;
+/* Which value of a metric. */
+typedef enum metric_part { METRIC_VALUE, METRIC_LOW, METRIC_HIGH } metric_part;
 
-/* A benchmark's own figures: {"R@1": …}, or {"dress": {"R@10": …}} of those in groups. */
-static json_t *figures_json(const cir_eval_result *result, figure_part part)
+/* A benchmark's own metrics: {"R@1": …}, or {"dress": {"R@10": …}} of those in groups. */
+static json_t *metrics_json(const cir_eval_result *result, metric_part part)
 {
     json_t *object = json_object();
-    for (size_t i = 0; i < result->n_figures; i++) {
-        const cir_figure *figure = &result->figures[i];
-        json_t *group = figure->group == NULL ? object : json_object_get(object, figure->group);
+    for (size_t i = 0; i < result->n_metrics; i++) {
+        const cir_metric *metric = &result->metrics[i];
+        json_t *group = metric->group == NULL ? object : json_object_get(object, metric->group);
         if (group == NULL) {
             group = json_object();
-            json_object_set_new(object, figure->group, group);
+            json_object_set_new(object, metric->group, group);
         }
-        json_object_set_new(group, figure->name,
-                            json_real(part == FIGURE_VALUE ? figure->value
-                                      : part == FIGURE_LOW ? figure->low
-                                                           : figure->high));
+        json_object_set_new(group, metric->name,
+                            json_real(part == METRIC_VALUE ? metric->value
+                                      : part == METRIC_LOW ? metric->low
+                                                           : metric->high));
     }
     return object;
 }
@@ -119,8 +119,8 @@ static void ties_json(const cir_dataset_info *info, const cir_eval_result *resul
         json_object_set_new(document, "AVG_high", json_real(result->average_high));
     }
     if (info->benchmark != NULL && info->has_answers) {
-        json_object_set_new(document, "figures_low", figures_json(result, FIGURE_LOW));
-        json_object_set_new(document, "figures_high", figures_json(result, FIGURE_HIGH));
+        json_object_set_new(document, "figures_low", metrics_json(result, METRIC_LOW));
+        json_object_set_new(document, "figures_high", metrics_json(result, METRIC_HIGH));
     }
 }
 
@@ -153,7 +153,7 @@ json_t *cir__results_json_method(const cir_dataset *dataset, const cir_eval_resu
     if (info->n_domains > 0)
         domains_json(info, result, document);
     if (info->benchmark != NULL && info->has_answers)
-        json_object_set_new(document, "figures", figures_json(result, FIGURE_VALUE));
+        json_object_set_new(document, "figures", metrics_json(result, METRIC_VALUE));
     ties_json(info, result, document);
     return document;
 }

@@ -6,7 +6,7 @@
 
 #include "cir/cir.h"
 
-/* One method's figures. label, where not NULL, tells it from another run of the same method. */
+/* One method's metrics. label, where not NULL, tells it from another run of the same method. */
 json_t *cir__results_json_method(const cir_dataset *dataset, const cir_eval_result *result,
                                  const char *label);
 

@@ -45,20 +45,20 @@ int cir__taxonomies_add(const cir__taxonomies *taxonomies, const cir_dataset *da
     cir_error err;
     for (size_t i = 0; i < taxonomies->n; i++) {
         const cir_categories_info *const info = info_of(taxonomies, i);
-        double *figures = calloc(info->n + 1, 2 * sizeof *figures);
+        double *metrics = calloc(info->n + 1, 2 * sizeof *metrics);
         json_t *by_name = json_object();
         cir__json_set(all, info->name, by_name);
-        if (figures == NULL || cir_categories_average(taxonomies->all[i], dataset, result, figures,
-                                                      figures + info->n, &err) != CIR_OK) {
-            free(figures);
+        if (metrics == NULL || cir_categories_average(taxonomies->all[i], dataset, result, metrics,
+                                                      metrics + info->n, &err) != CIR_OK) {
+            free(metrics);
             json_decref(all);
             fprintf(stderr, "cir: memory could not be had\n");
             return CIR__FAILED;
         }
         for (size_t c = 0; c < info->n; c++)
             cir__json_set(by_name, info->names[c],
-                          json_pack("{s:f, s:f}", "mAP", figures[c], "mmAP", figures[info->n + c]));
-        free(figures);
+                          json_pack("{s:f, s:f}", "mAP", metrics[c], "mmAP", metrics[info->n + c]));
+        free(metrics);
     }
     if (taxonomies->n > 0)
         json_object_set(method, "per_category", all);
@@ -122,14 +122,14 @@ static void print_one(const cir_categories_info *info, const json_t *methods)
     json_array_foreach(methods, i, method)
     {
         const json_t *label = json_object_get(method, "label");
-        const json_t *figures =
+        const json_t *metrics =
             json_object_get(json_object_get(method, "per_category"), json_string_value(name));
         printf("%-20s", json_string_value(label != NULL ? label : json_object_get(method, "method")));
         for (size_t c = 0; c < info->n; c++) {
             json_t *key = cir__json_text(info->names[c]);
             printf(
                 " %*.2f", width_of(info->names[c]),
-                json_number_value(json_object_get(json_object_get(figures, json_string_value(key)), "mAP")));
+                json_number_value(json_object_get(json_object_get(metrics, json_string_value(key)), "mAP")));
             json_decref(key);
         }
         printf("\n");

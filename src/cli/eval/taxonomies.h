@@ -21,7 +21,7 @@ int cir__taxonomies_open(const cir__arguments *arguments, const cir_dataset *dat
                          cir__taxonomies *taxonomies);
 void cir__taxonomies_close(cir__taxonomies *taxonomies);
 
-/* Adds "per_category" to a method's figures: {NAME: {category: {"mAP", "mmAP"}}}. */
+/* Adds "per_category" to a method's metrics: {NAME: {category: {"mAP", "mmAP"}}}. */
 int cir__taxonomies_add(const cir__taxonomies *taxonomies, const cir_dataset *dataset,
                         const cir_eval_result *result, json_t *method);
 

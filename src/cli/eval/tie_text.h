@@ -1,4 +1,4 @@
-/* How a figure that equal scores leave open is printed, the same in every table. */
+/* How a metric that equal scores leave open is printed, the same in every table. */
 #ifndef CIR_CLI_TIE_TEXT_H
 #define CIR_CLI_TIE_TEXT_H
 

@@ -50,7 +50,7 @@ static bool put_body(FILE *file, const cir__report *report)
     }
     cir__report_protocol(file, report);
     fputs(
-        "</main>\n<footer>Written by <code>cir eval --report</code>. Figures in % unless said; those of the "
+        "</main>\n<footer>Written by <code>cir eval --report</code>. Metrics in % unless said; those of the "
         "same run's <code>--json</code>, rounded.</footer>",
         file);
     return true;

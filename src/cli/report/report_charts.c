@@ -1,4 +1,4 @@
-/* A report's charts, and the figures behind them as tables. */
+/* A report's charts, and the metrics behind them as tables. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -185,11 +185,11 @@ static void put_instances_table(FILE *file, const json_t *document)
 
 /* ---- sweeps ---- */
 
-static size_t find_peak(const json_t *figures)
+static size_t find_peak(const json_t *metrics)
 {
     size_t best = 0;
-    for (size_t i = 1; i < json_array_size(figures); i++)
-        if (json_number_value(json_array_get(figures, i)) > json_number_value(json_array_get(figures, best)))
+    for (size_t i = 1; i < json_array_size(metrics); i++)
+        if (json_number_value(json_array_get(metrics, i)) > json_number_value(json_array_get(metrics, best)))
             best = i;
     return best;
 }
@@ -264,13 +264,13 @@ static void put_sweep(FILE *file, const json_t *sweeps, const char *setting)
     {
         if (strcmp(cir__report_text(sweep, "setting"), setting) != 0)
             continue;
-        const json_t *figures = json_object_get(sweep, "mmAP");
+        const json_t *metrics = json_object_get(sweep, "mmAP");
         xs = json_object_get(sweep, "values");
         cir__svg_line *line =
-            push(&made, sweep, numbers_of(xs, 1), numbers_of(figures, 1), json_array_size(xs));
+            push(&made, sweep, numbers_of(xs, 1), numbers_of(metrics, 1), json_array_size(xs));
         if (line == NULL || line->n == 0)
             continue;
-        line->i_peak = find_peak(figures);
+        line->i_peak = find_peak(metrics);
         low = fmin(low, line->x[0]);
         high = fmax(high, line->x[line->n - 1]);
     }
@@ -282,7 +282,7 @@ static void put_sweep(FILE *file, const json_t *sweeps, const char *setting)
     cir__svg_chart(file, "mmAP against the setting, one line a method", &x, &y, made.lines, made.n);
     fputs("</div>\n", file);
     put_gains(file, sweeps, setting);
-    put_line_table(file, "Figures", setting, xs, sweeps, setting);
+    put_line_table(file, "Metrics", setting, xs, sweeps, setting);
     fputs("</figure>\n", file);
     chart_done(&made);
 }
@@ -372,7 +372,7 @@ static void put_distractors(FILE *file, const json_t *document)
     cir__markup_text(file, cir__report_text(all, "pool"));
     fputs("</code>; dotted: with the hard negatives.</figcaption>\n", file);
     put_crossings(file, methods);
-    put_line_table(file, "Figures", "distractors", sizes, methods, NULL);
+    put_line_table(file, "Metrics", "distractors", sizes, methods, NULL);
     fputs("</figure>\n", file);
     chart_done(&made);
 }

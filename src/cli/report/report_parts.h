@@ -10,7 +10,7 @@
 
 /* What a report is made of; lends everything. */
 typedef struct cir__report {
-    const json_t *document; /* as cir__results_json makes it: every figure of the page is taken from there */
+    const json_t *document; /* as cir__results_json makes it: every metric of the page is taken from there */
     const cir_dataset *dataset;
     const char *folder; /* where its pictures are; NULL: there are none */
     const cir_pool *pool;
@@ -21,7 +21,7 @@ typedef struct cir__report {
 void cir__report_tables(FILE *file, const cir__report *report);
 void cir__report_protocol(FILE *file, const cir__report *report);
 
-/* Charts, and behind each of them its figures: precision against recall, AP per instance, sweeps,
+/* Charts, and behind each of them its metrics: precision against recall, AP per instance, sweeps,
  * distractors. */
 void cir__report_charts(FILE *file, const cir__report *report);
 
@@ -38,7 +38,7 @@ const char *cir__report_name(const json_t *method);
 bool cir__report_is_step(const json_t *method);
 size_t cir__report_style(const json_t *method);
 
-/* The figure by which methods are told better: AVG of domains, else mmAP. */
+/* The metric by which methods are told better: AVG of domains, else mmAP. */
 const char *cir__report_key(const json_t *document);
 
 /* The best method, the ablation aside unless there is nothing else. */

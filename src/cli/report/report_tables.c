@@ -15,7 +15,7 @@ static double interval_end(const json_t *method, const char *key, size_t i_end)
     return json_number_value(json_array_get(interval, i_end));
 }
 
-/* What equal scores leave open of a figure; nothing where they matter to no query. */
+/* What equal scores leave open of a metric; nothing where they matter to no query. */
 static void put_ties(FILE *file, const json_t *method, const char *key)
 {
     char low[16], high[16];
@@ -161,11 +161,11 @@ static void put_taxonomy(FILE *file, const json_t *document, const json_t *taxon
     fputs("</tr></thead>\n<tbody>\n", file);
     json_array_foreach(json_object_get(document, "methods"), i, method)
     {
-        const json_t *figures = json_object_get(json_object_get(method, "per_category"), name);
+        const json_t *metrics = json_object_get(json_object_get(method, "per_category"), name);
         fputs("<tr>", file);
         cir__report_head(file, cir__report_name(method));
         json_array_foreach(categories, c, category) cir__report_cell(
-            file, cir__report_number(json_object_get(figures, cir__report_text(category, "name")), "mAP"));
+            file, cir__report_number(json_object_get(metrics, cir__report_text(category, "name")), "mAP"));
         fputs("</tr>\n", file);
     }
     fputs("</tbody></table></div>\n", file);
@@ -221,7 +221,7 @@ void cir__report_protocol(FILE *file, const cir__report *report)
     const json_t *method;
     size_t i;
     fputs(
-        "<section id=\"protocol\"><h2>Protocol</h2>\n<p class=\"muted\">Figures can be compared where all of "
+        "<section id=\"protocol\"><h2>Protocol</h2>\n<p class=\"muted\">Metrics can be compared where all of "
         "this is the same; <code>cir eval compare</code> looks.</p>\n<div class=\"scroll\"><table><tbody>\n",
         file);
     put_members(file, json_object_get(report->document, "protocol"));

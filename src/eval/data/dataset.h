@@ -48,13 +48,13 @@ struct cir_dataset {
 
     /* Sets of domains alone (domains.h); n_domains is 0 for others. A query's text row is its target. */
     size_t n_domains;
-    cir__intern classes; /* numbered as label / n_domains; they are the instances of figures, where there are
+    cir__intern classes; /* numbered as label / n_domains; they are the instances of metrics, where there are
                             any */
     bool shares_images;  /* the queries' images are the database's, in its order: query_image is a copy */
     size_t *image_domains; /* [n_image_rows] the source domain of a query with that image */
 
     /* CIRR, CIRCO and FashionIQ alone; NULL for others. Instances are their galleries, a query's label is
-     * what figures go by, a number of classes, and tells nothing of relevance. */
+     * what metrics go by, a number of classes, and tells nothing of relevance. */
     cir__triplets *triplets;
     const char *const *picture_folders; /* where pictures may lie below the folder, NULL at the end; NULL: as
                                            i-CIR's */

@@ -1,4 +1,4 @@
-/* What is odd about a data set's lists and changes figures, though it is no error. */
+/* What is odd about a data set's lists and changes metrics, though it is no error. */
 #ifndef CIR_EVAL_REMARKS_H
 #define CIR_EVAL_REMARKS_H
 

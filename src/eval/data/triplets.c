@@ -198,7 +198,7 @@ void cir__triplets_judge(const cir__triplets *triplets, size_t query, const floa
 
 /* The mean, in percent, of one measure over the queries of a category (SIZE_MAX: all) that have an aspect (0:
  * all), and what it is by the worst and the best order. */
-static cir_figure mean(const cir__triplets *triplets, const double *measures, size_t measure, size_t category,
+static cir_metric mean(const cir__triplets *triplets, const double *measures, size_t measure, size_t category,
                        unsigned aspect, const char *group, const char *name)
 {
     const size_t n_measures = triplets->set->n_measures;
@@ -215,66 +215,66 @@ static cir_figure mean(const cir__triplets *triplets, const double *measures, si
     }
     for (size_t order = 0; order < 3; order++)
         sums[order] = n == 0 ? 0.0 : 100.0 * sums[order] / (double)n;
-    return (cir_figure){group, name, sums[CIR__ORDER_ANY], sums[CIR__ORDER_WORST], sums[CIR__ORDER_BEST]};
+    return (cir_metric){group, name, sums[CIR__ORDER_ANY], sums[CIR__ORDER_WORST], sums[CIR__ORDER_BEST]};
 }
 
-/* Adds a part of a figure to what is a mean of several. */
-static void figure_add(cir_figure *sum, const cir_figure *figure, double n)
+/* Adds a part of a metric to what is a mean of several. */
+static void metric_add(cir_metric *sum, const cir_metric *metric, double n)
 {
-    sum->value += figure->value / n;
-    sum->low += figure->low / n;
-    sum->high += figure->high / n;
+    sum->value += metric->value / n;
+    sum->low += metric->low / n;
+    sum->high += metric->high / n;
 }
 
-/* Each category's figures and their mean, and the categories' average of these. */
-static size_t categories_summarise(const cir__triplets *triplets, const double *measures, cir_figure *figures)
+/* Each category's metrics and their mean, and the categories' average of these. */
+static size_t categories_summarise(const cir__triplets *triplets, const double *measures, cir_metric *metrics)
 {
     const cir__triplets_set *const set = triplets->set;
     const size_t n_columns = set->n_measures + 1, n_categories = set->n_categories;
-    cir_figure *const averages = figures + n_categories * n_columns;
+    cir_metric *const averages = metrics + n_categories * n_columns;
 
     for (size_t i = 0; i < n_columns; i++)
-        averages[i] = (cir_figure){.group = "average"};
+        averages[i] = (cir_metric){.group = "average"};
     for (size_t c = 0; c < n_categories; c++) {
-        cir_figure *const row = figures + c * n_columns;
-        row[set->n_measures] = (cir_figure){.group = set->categories[c], .name = "mean"};
+        cir_metric *const row = metrics + c * n_columns;
+        row[set->n_measures] = (cir_metric){.group = set->categories[c], .name = "mean"};
         for (size_t i = 0; i < set->n_measures; i++) {
             row[i] = mean(triplets, measures, i, c, 0, set->categories[c], set->measures[i].name);
-            figure_add(&row[set->n_measures], &row[i], (double)set->n_measures);
+            metric_add(&row[set->n_measures], &row[i], (double)set->n_measures);
         }
         for (size_t i = 0; i < n_columns; i++) {
             averages[i].name = row[i].name;
-            figure_add(&averages[i], &row[i], (double)n_categories);
+            metric_add(&averages[i], &row[i], (double)n_categories);
         }
     }
     return (n_categories + 1) * n_columns;
 }
 
 cir_status cir__triplets_summarise(const cir__triplets *triplets, const double *measures,
-                                   cir_figure **figures_out, size_t *n_figures_out, cir_error *err)
+                                   cir_metric **metrics_out, size_t *n_metrics_out, cir_error *err)
 {
     const cir__triplets_set *const set = triplets->set;
     const size_t n_most = (set->n_measures + 1) * (set->n_categories + 1) + CIR__N_ASPECTS;
     size_t n = 0;
 
-    *figures_out = NULL;
-    *n_figures_out = 0;
-    cir_figure *figures = cir__new(n_most, sizeof *figures);
-    if (figures == NULL)
+    *metrics_out = NULL;
+    *n_metrics_out = 0;
+    cir_metric *metrics = cir__new(n_most, sizeof *metrics);
+    if (metrics == NULL)
         return cir__fail_memory(err, "figures");
     if (set->n_categories > 0)
-        n = categories_summarise(triplets, measures, figures);
+        n = categories_summarise(triplets, measures, metrics);
     for (size_t i = 0; set->n_categories == 0 && i < set->n_measures; i++)
-        figures[n++] = mean(triplets, measures, i, SIZE_MAX, 0, NULL, set->measures[i].name);
+        metrics[n++] = mean(triplets, measures, i, SIZE_MAX, 0, NULL, set->measures[i].name);
     if (set == &cir__cirr) {
-        figures[n] = (cir_figure){.name = "mean(R@5, R_subset@1)"};
-        figure_add(&figures[n], &figures[CIRR_R5], 2);
-        figure_add(&figures[n++], &figures[CIRR_SUBSET1], 2);
+        metrics[n] = (cir_metric){.name = "mean(R@5, R_subset@1)"};
+        metric_add(&metrics[n], &metrics[CIRR_R5], 2);
+        metric_add(&metrics[n++], &metrics[CIRR_SUBSET1], 2);
     }
     for (unsigned a = 0; set == &cir__circo && a < CIR__N_ASPECTS; a++)
-        figures[n++] = mean(triplets, measures, CIRCO_AP10, SIZE_MAX, 1u << a, "mAP@10 by aspect",
+        metrics[n++] = mean(triplets, measures, CIRCO_AP10, SIZE_MAX, 1u << a, "mAP@10 by aspect",
                             cir__circo_aspects[a]);
-    *figures_out = figures;
-    *n_figures_out = n;
+    *metrics_out = metrics;
+    *n_metrics_out = n;
     return CIR_OK;
 }

@@ -1,5 +1,5 @@
 /* What CIRR, CIRCO and FashionIQ have beyond queries and rows: answers as lists of rows, a reference that is
- * ranked among them, and figures of their own. Knows no files and no features. */
+ * ranked among them, and metrics of their own. Knows no files and no features. */
 #ifndef CIR_EVAL_TRIPLETS_H
 #define CIR_EVAL_TRIPLETS_H
 
@@ -75,9 +75,9 @@ void cir__triplets_judge(const cir__triplets *triplets, size_t query, const floa
                          double *const measures_out[3], size_t *best_out, size_t *members_out);
 
 /* The benchmark's table from what was counted, measures: [3, n_queries, n_measures], by cir__tie_order. Free
- * *figures_out with free(). Errors: CIR_NO_MEMORY. */
+ * *metrics_out with free(). Errors: CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__triplets_summarise(const cir__triplets *triplets, const double *measures,
-                                                  cir_figure **figures_out, size_t *n_figures_out,
+                                                  cir_metric **metrics_out, size_t *n_metrics_out,
                                                   cir_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* Positives against growing pools of random images, streamed.
  *
  * Every method is two linear functions and a pointwise fusion, so a block of the pool takes one matrix
- * product with the sides of all queries of all methods, and then, for each query, a fused score a row and a
+ * product with the vectors of all queries of all methods, and then, for each query, a fused score a row and a
  * count of which positives it is above, or equal to. Nothing is sorted: a positive's place is that among the
  * positives and the number of rows above it. What depends on the pool itself is surveyed in a pass before. */
 #include <math.h>
@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "eval/distract/entrants.h"
+#include "eval/distract/distract_runs.h"
 #include "eval/metrics/metrics.h"
 
 #define DEFAULT_BYTES ((size_t)256 << 20)
@@ -100,9 +100,9 @@ static cir_status workers_choose(const cir_distract_options *options, size_t n_b
 /* ---- counting ---- */
 
 typedef struct counting {
-    cir__entrants *entrants;
-    size_t most_images;  /* sides of the group that has most of its own */
-    float *shared, *own; /* [n_workers, sides, CIR__BLOCK_ROWS] products */
+    cir__distract_runs *runs;
+    size_t most_images;  /* vectors of the group that has most of its own */
+    float *shared, *own; /* [n_workers, vectors, CIR__BLOCK_ROWS] products */
     float *rows;         /* [n_workers, 3, CIR__BLOCK_ROWS] */
     uint64_t *tallies;   /* [n_workers, 2, most_positives] */
     const cir_distract_options *options;
@@ -111,29 +111,30 @@ typedef struct counting {
 
 static size_t counting_worker_bytes(const counting *job)
 {
-    const cir__entrants *const all = job->entrants;
+    const cir__distract_runs *const all = job->runs;
     return cir__stream_worker_bytes(all->stream) +
            (all->shared.n + job->most_images + 3) * CIR__BLOCK_ROWS * sizeof(float) +
            2 * all->most_positives * sizeof(uint64_t);
 }
 
-static const float *products_at(const float *products, size_t side, size_t n)
+static const float *products_at(const float *products, size_t vector, size_t n)
 {
-    return side == SIZE_MAX ? NULL : products + side * n;
+    return vector == SIZE_MAX ? NULL : products + vector * n;
 }
 
 static void count_block(void *context, const cir__block *block, size_t i_worker)
 {
     counting *const job = context;
-    cir__entrants *const all = job->entrants;
+    cir__distract_runs *const all = job->runs;
     const size_t n_sizes = all->stream->n_sizes;
     float *const shared = job->shared + i_worker * all->shared.n * CIR__BLOCK_ROWS,
                  *const own = job->own + i_worker * job->most_images * CIR__BLOCK_ROWS,
                  *const rows = job->rows + i_worker * 3 * CIR__BLOCK_ROWS;
-    const cir__contest_scratch scratch = {rows, rows + CIR__BLOCK_ROWS, rows + 2 * (size_t)CIR__BLOCK_ROWS,
-                                          job->tallies + i_worker * 2 * all->most_positives};
+    const cir__rank_counts_scratch scratch = {rows, rows + CIR__BLOCK_ROWS,
+                                              rows + 2 * (size_t)CIR__BLOCK_ROWS,
+                                              job->tallies + i_worker * 2 * all->most_positives};
 
-    cir__sides_multiply(&all->shared, block->rows, block->n, shared);
+    cir__query_vectors_multiply(&all->shared, block->rows, block->n, shared);
     for (size_t g = 0; g < all->n_groups; g++) {
         cir__group *const group = &all->groups[g];
         const bool is_steady = group->i_size == SIZE_MAX, has_own = group->images.n > 0;
@@ -141,13 +142,14 @@ static void count_block(void *context, const cir__block *block, size_t i_worker)
         const size_t n_levels = is_steady ? n_sizes : 1, n = ends[n_levels - 1];
         if (n == 0)
             continue;
-        cir__sides_multiply(&group->images, block->rows, n, own);
+        cir__query_vectors_multiply(&group->images, block->rows, n, own);
         for (size_t q = 0; q < all->dataset->info.n_queries; q++) {
-            cir__contest *const contest = &group->contests[q];
-            cir__contest_count(contest,
-                               has_own ? products_at(own, contest->image.side, n)
-                                       : products_at(shared, contest->image.side, block->n),
-                               products_at(shared, contest->text.side, block->n), ends, n_levels, &scratch);
+            cir__rank_counts *const counted = &group->counts[q];
+            cir__rank_counts_add(counted,
+                                 has_own ? products_at(own, counted->image.vector, n)
+                                         : products_at(shared, counted->image.vector, block->n),
+                                 products_at(shared, counted->text.vector, block->n), ends, n_levels,
+                                 &scratch);
         }
     }
 }
@@ -163,7 +165,7 @@ static bool watch(void *context, size_t n_done, size_t n_total)
 
 static cir_status survey(counting *job, cir_pool *pool, cir_error *err)
 {
-    cir__survey *const asked = &job->entrants->survey;
+    cir__survey *const asked = &job->runs->survey;
     size_t n_workers;
 
     job->n_passes = 2;
@@ -177,14 +179,14 @@ static cir_status survey(counting *job, cir_pool *pool, cir_error *err)
 
 static cir_status count(counting *job, cir_pool *pool, cir_error *err)
 {
-    cir__entrants *const all = job->entrants;
+    cir__distract_runs *const all = job->runs;
     size_t n_workers;
 
     for (size_t g = 0; g < all->n_groups; g++)
         if (all->groups[g].images.n > job->most_images)
             job->most_images = all->groups[g].images.n;
-    cir_status status = workers_choose(job->options, cir__entrants_bytes(all), counting_worker_bytes(job),
-                                       pool, &n_workers, err);
+    cir_status status = workers_choose(job->options, cir__distract_runs_bytes(all),
+                                       counting_worker_bytes(job), pool, &n_workers, err);
     if (status != CIR_OK)
         return status;
     const size_t n_items = n_workers * CIR__BLOCK_ROWS;
@@ -197,24 +199,24 @@ static cir_status count(counting *job, cir_pool *pool, cir_error *err)
     return cir__stream_run(all->stream, pool, n_workers, count_block, job, watch, job, err);
 }
 
-/* ---- figures ---- */
+/* ---- metrics ---- */
 
-static cir_crossing find_crossing(const cir_distraction *pool, const double *figures, double hard)
+static cir_crossing find_crossing(const cir_distraction *pool, const double *metrics, double hard)
 {
     const size_t *const sizes = pool->sizes;
     const size_t n = pool->n_sizes;
     size_t k = 0;
 
-    while (k < n && figures[k] > hard)
+    while (k < n && metrics[k] > hard)
         k++;
     if (k == n)
         return (cir_crossing){CIR_CROSSING_BEYOND, (double)sizes[n - 1]};
-    if (k == 0 && figures[0] < hard)
+    if (k == 0 && metrics[0] < hard)
         return (cir_crossing){CIR_CROSSING_BELOW, (double)sizes[0]};
     if (k == 0)
         return (cir_crossing){CIR_CROSSING_AT, (double)sizes[0]};
     const double before = log((double)sizes[k - 1]), after = log((double)sizes[k]);
-    const double part = (figures[k - 1] - hard) / (figures[k - 1] - figures[k]);
+    const double part = (metrics[k - 1] - hard) / (metrics[k - 1] - metrics[k]);
     return (cir_crossing){CIR_CROSSING_AT, exp(before + part * (after - before))};
 }
 
@@ -226,7 +228,7 @@ typedef struct judging {
     size_t *instances;         /* [n_queries] */
 } judging;
 
-static cir_status judging_new(const cir__entrants *all, cir_ap_form form, judging *out, cir_error *err)
+static cir_status judging_new(const cir__distract_runs *all, cir_ap_form form, judging *out, cir_error *err)
 {
     const size_t n_queries = all->dataset->info.n_queries;
 
@@ -250,9 +252,9 @@ static void judging_done(judging *self)
     free(self->instances);
 }
 
-/* A group's figures at one of its levels, which is the size number k of the pool. */
-static void judge(const cir__entrants *all, const cir__group *group, size_t level, size_t k, judging *self,
-                  cir_distracted *method)
+/* A group's metrics at one of its levels, which is the size number k of the pool. */
+static void judge(const cir__distract_runs *all, const cir__group *group, size_t level, size_t k,
+                  judging *self, cir_distracted *method)
 {
     const size_t n_queries = all->dataset->info.n_queries, n_instances = all->dataset->info.n_instances;
     double *const AP = self->AP, *const low = AP + CIR__ORDER_WORST * n_queries,
@@ -260,8 +262,8 @@ static void judge(const cir__entrants *all, const cir__group *group, size_t leve
 
     method->n_tied[k] = 0;
     for (size_t q = 0; q < n_queries; q++) {
-        const size_t n = group->contests[q].n_positives;
-        const size_t n_ties = cir__contest_ties(&group->contests[q], level, self->ties);
+        const size_t n = group->counts[q].n_positives;
+        const size_t n_ties = cir__rank_counts_ties(&group->counts[q], level, self->ties);
         for (size_t order = CIR__ORDER_ANY; order <= CIR__ORDER_BEST; order++) {
             cir__ties_resolve(self->ties, n_ties, (cir__tie_order)order, self->resolved);
             AP[order * n_queries + q] = self->form == CIR_AP_PAPER
@@ -281,7 +283,7 @@ static void judge(const cir__entrants *all, const cir__group *group, size_t leve
     method->mmAP_high[k] = most.mmAP;
 }
 
-static cir_status summarise(const cir__entrants *all, const cir_distract_options *options,
+static cir_status summarise(const cir__distract_runs *all, const cir_distract_options *options,
                             const cir_distraction *pool, cir_distracted *methods, cir_error *err)
 {
     judging self;
@@ -302,7 +304,7 @@ static cir_status summarise(const cir__entrants *all, const cir_distract_options
     return status;
 }
 
-static size_t count_sides(const cir__entrants *all)
+static size_t count_vectors(const cir__distract_runs *all)
 {
     size_t n = all->survey.measured.n + all->survey.nearest.n + all->shared.n;
     for (size_t g = 0; g < all->n_groups; g++) /* the largest pool's: every row meets them */
@@ -330,8 +332,8 @@ cir_status cir_eval_distract(const cir_dataset *dataset, const cir_distract_opti
                              cir_distraction *distraction_out, cir_error *err)
 {
     cir__stream stream = {0};
-    cir__entrants entrants = {0};
-    counting job = {.entrants = &entrants, .options = options, .n_passes = 1};
+    cir__distract_runs runs = {0};
+    counting job = {.runs = &runs, .options = options, .n_passes = 1};
     cir_status status = CIR_OK;
 
     cir__error_clear(err);
@@ -346,19 +348,19 @@ cir_status cir_eval_distract(const cir_dataset *dataset, const cir_distract_opti
         goto exit;
     stream.sizes = distraction_out->sizes;
     stream.n_sizes = distraction_out->n_sizes;
-    if ((status = cir__entrants_new(dataset, &stream, methods, n_methods, pool, &entrants, err)) != CIR_OK ||
-        (cir__entrants_need_survey(&entrants) && (status = survey(&job, pool, err)) != CIR_OK) ||
-        (status = cir__entrants_enter(&entrants, pool, err)) != CIR_OK ||
+    if ((status = cir__distract_runs_new(dataset, &stream, methods, n_methods, pool, &runs, err)) != CIR_OK ||
+        (cir__distract_runs_need_survey(&runs) && (status = survey(&job, pool, err)) != CIR_OK) ||
+        (status = cir__distract_runs_compose(&runs, pool, err)) != CIR_OK ||
         (status = count(&job, pool, err)) != CIR_OK)
         goto exit;
-    distraction_out->n_sides = count_sides(&entrants);
-    status = summarise(&entrants, options, distraction_out, methods, err);
+    distraction_out->n_vectors = count_vectors(&runs);
+    status = summarise(&runs, options, distraction_out, methods, err);
 exit:
     free(job.shared);
     free(job.own);
     free(job.rows);
     free(job.tallies);
-    cir__entrants_done(&entrants);
+    cir__distract_runs_done(&runs);
     cir__stream_close(&stream);
     if (status != CIR_OK)
         *distraction_out = (cir_distraction){0};

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static size_t most_sides(const cir__survey *survey)
+static size_t most_vectors(const cir__survey *survey)
 {
     return survey->measured.n > survey->nearest.n ? survey->measured.n : survey->nearest.n;
 }
@@ -23,7 +23,7 @@ size_t cir__survey_bytes(const cir__survey *survey)
 size_t cir__survey_worker_bytes(const cir__survey *survey)
 {
     return cir__stream_worker_bytes(survey->stream) +
-           most_sides(survey) * CIR__BLOCK_ROWS * sizeof *survey->products +
+           most_vectors(survey) * CIR__BLOCK_ROWS * sizeof *survey->products +
            survey->nearest.n * survey->stream->n_sizes * sizeof *survey->thresholds;
 }
 
@@ -74,16 +74,16 @@ static void take(void *context, const cir__block *block, size_t i_worker)
 {
     cir__survey *const survey = context;
     const size_t n_sizes = survey->stream->n_sizes;
-    float *const products = survey->products + i_worker * most_sides(survey) * CIR__BLOCK_ROWS;
+    float *const products = survey->products + i_worker * most_vectors(survey) * CIR__BLOCK_ROWS;
     float *const thresholds = survey->thresholds + i_worker * survey->nearest.n * n_sizes;
 
     for (size_t k = 0, begin = 0; k < n_sizes; begin = block->ends[k++])
         atomic_fetch_add_explicit(&survey->counts[k], block->ends[k] - begin, memory_order_relaxed);
-    cir__sides_multiply(&survey->measured, block->rows, block->n, products);
+    cir__query_vectors_multiply(&survey->measured, block->rows, block->n, products);
     sum_rows(survey, block, products);
     if (survey->nearest.n == 0)
         return;
-    cir__sides_multiply(&survey->nearest, block->rows, block->n, products);
+    cir__query_vectors_multiply(&survey->nearest, block->rows, block->n, products);
     thresholds_fill(survey, thresholds);
     keep_nearest(survey, block, products, thresholds);
 }
@@ -100,7 +100,7 @@ cir_status cir__survey_run(cir__survey *survey, cir_pool *pool, size_t n_workers
     survey->tops = cir__new(n_tops, sizeof *survey->tops);
     survey->hits = cir__new_unset(n_tops, survey->n_nearest * sizeof *survey->hits);
     survey->products =
-        cir__new_unset(n_workers * most_sides(survey), CIR__BLOCK_ROWS * sizeof *survey->products);
+        cir__new_unset(n_workers * most_vectors(survey), CIR__BLOCK_ROWS * sizeof *survey->products);
     survey->thresholds = cir__new_unset(n_workers * n_tops, sizeof *survey->thresholds);
     if (survey->sums == NULL || survey->counts == NULL || survey->tops == NULL || survey->hits == NULL ||
         survey->products == NULL || survey->thresholds == NULL)
@@ -119,8 +119,8 @@ cir_status cir__survey_run(cir__survey *survey, cir_pool *pool, size_t n_workers
 
 void cir__survey_done(cir__survey *survey)
 {
-    cir__sides_done(&survey->measured);
-    cir__sides_done(&survey->nearest);
+    cir__query_vectors_done(&survey->measured);
+    cir__query_vectors_done(&survey->nearest);
     free((void *)survey->sums);
     free((void *)survey->counts);
     free(survey->tops);
@@ -130,12 +130,12 @@ void cir__survey_done(cir__survey *survey)
     memset(survey, 0, sizeof *survey);
 }
 
-void cir__survey_get_sums(const cir__survey *survey, size_t side, size_t i_size, double sums_out[3])
+void cir__survey_get_sums(const cir__survey *survey, size_t vector, size_t i_size, double sums_out[3])
 {
     int64_t sum = 0, square = 0;
     uint64_t n = 0;
     for (size_t k = 0; k <= i_size; k++) {
-        const size_t place = (side * survey->stream->n_sizes + k) * 2;
+        const size_t place = (vector * survey->stream->n_sizes + k) * 2;
         n += survey->counts[k];
         sum += survey->sums[place];
         square += survey->sums[place + 1];
@@ -145,12 +145,12 @@ void cir__survey_get_sums(const cir__survey *survey, size_t side, size_t i_size,
     sums_out[2] = (double)square / survey->scale;
 }
 
-size_t cir__survey_get_nearest(const cir__survey *survey, size_t side, size_t i_size, cir_hit *hits,
+size_t cir__survey_get_nearest(const cir__survey *survey, size_t vector, size_t i_size, cir_hit *hits,
                                size_t *rows_out)
 {
     cir__top best = {.k = survey->n_nearest, .hits = hits};
     for (size_t k = 0; k <= i_size; k++) {
-        const cir__top *const top = &survey->tops[side * survey->stream->n_sizes + k];
+        const cir__top *const top = &survey->tops[vector * survey->stream->n_sizes + k];
         for (size_t i = 0; i < top->n; i++)
             cir__top_push(&best, top->hits[i].id, 1, &top->hits[i].score, &top->hits[i].image_score,
                           &top->hits[i].text_score);

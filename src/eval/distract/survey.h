@@ -6,24 +6,24 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "eval/distract/sides.h"
+#include "eval/distract/query_vectors.h"
 #include "eval/distract/stream.h"
 #include "search/top.h"
 
-/* Set up measured.dim, nearest.dim, stream and n_nearest, put sides in, then run. End with cir__survey_done.
- */
+/* Set up measured.dim, nearest.dim, stream and n_nearest, put vectors in, then run. End with
+ * cir__survey_done. */
 typedef struct cir__survey {
     const cir__stream *stream;
-    cir__sides measured;       /* whose similarities are summed */
-    cir__sides nearest;        /* whose nearest rows are kept */
-    size_t n_nearest;          /* at most, of each size */
-    double scale;              /* of sums, which are whole numbers so that their order does not matter */
-    _Atomic(int64_t) *sums;    /* [measured.n, n_sizes, 2] of a level's rows: scale·Σp, scale·Σp² */
-    _Atomic(uint64_t) *counts; /* [n_sizes] a level's rows */
-    cir__top *tops;            /* [nearest.n, n_sizes] of a level's rows */
+    cir__query_vectors measured; /* whose similarities are summed */
+    cir__query_vectors nearest;  /* whose nearest rows are kept */
+    size_t n_nearest;            /* at most, of each size */
+    double scale;                /* of sums, which are whole numbers so that their order does not matter */
+    _Atomic(int64_t) *sums;      /* [measured.n, n_sizes, 2] of a level's rows: scale·Σp, scale·Σp² */
+    _Atomic(uint64_t) *counts;   /* [n_sizes] a level's rows */
+    cir__top *tops;              /* [nearest.n, n_sizes] of a level's rows */
     cir_hit *hits;
     pthread_mutex_t lock; /* of tops */
-    float *products;      /* [n_workers, most sides, CIR__BLOCK_ROWS] */
+    float *products;      /* [n_workers, most vectors, CIR__BLOCK_ROWS] */
     float *thresholds;    /* [n_workers, nearest.n, n_sizes] */
 } cir__survey;
 
@@ -37,11 +37,11 @@ CIR_MUST_CHECK cir_status cir__survey_run(cir__survey *survey, cir_pool *pool, s
 void cir__survey_done(cir__survey *survey);
 
 /* Sums over the pool of sizes[i_size]: its rows, Σp and Σp². */
-void cir__survey_get_sums(const cir__survey *survey, size_t side, size_t i_size, double sums_out[3]);
+void cir__survey_get_sums(const cir__survey *survey, size_t vector, size_t i_size, double sums_out[3]);
 
 /* The nearest rows of the pool of sizes[i_size], best first: rows_out [n_nearest]; returns how many. hits:
  * [n_nearest] scratch. */
-size_t cir__survey_get_nearest(const cir__survey *survey, size_t side, size_t i_size, cir_hit *hits,
+size_t cir__survey_get_nearest(const cir__survey *survey, size_t vector, size_t i_size, cir_hit *hits,
                                size_t *rows_out);
 
 #endif

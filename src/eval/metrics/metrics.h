@@ -1,11 +1,11 @@
-/* Figures of one query's ranking (METHOD §2), as their expected value over all orders of rows with equal
+/* Metrics of one query's ranking (METHOD §2), as their expected value over all orders of rows with equal
  * scores. Knows places alone.
  *
  * In a group of t rows with r relevant ones (ties.h), each of its places holds a relevant row with
  * probability r/t, and then p·(r − 1)/(t − 1) relevant rows are expected on the p places before it
  * (hypergeometric). A precision is linear in that number, so that its expectation needs no more than these
  * two, and sums over places are differences of harmonic numbers: closed forms, exact, in time that does not
- * grow with the group. Where every group holds relevant rows alone there is one order, and the figures are
+ * grow with the group. Where every group holds relevant rows alone there is one order, and the metrics are
  * its own to the bit. */
 #ifndef CIR_EVAL_METRICS_H
 #define CIR_EVAL_METRICS_H

@@ -1,4 +1,4 @@
-/* Intervals and permutation tests against figures worked out by hand; test/eval_stats_test.py holds them
+/* Intervals and permutation tests against metrics worked out by hand; test/eval_stats_test.py holds them
  * against numpy. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Tie groups: relevant rows and the rows that score the same as they do. In which order rows of equal scores
- * stand is nobody's merit, so that figures are taken as their expected value over all orders within the
+ * stand is nobody's merit, so that metrics are taken as their expected value over all orders within the
  * groups (every order as likely as any other), and from their worst and their best order. */
 #ifndef CIR_EVAL_TIES_H
 #define CIR_EVAL_TIES_H
@@ -28,7 +28,7 @@ size_t cir__ties_find(const float *scores, size_t n_rows, size_t *relevant, size
 bool cir__ties_matter(const cir__tie *ties, size_t n);
 
 /* Writes the relevant rows of each group first, or last: groups of relevant rows alone, for which every
- * figure has one value. resolved_out: [n], may be ties; CIR__ORDER_ANY copies. */
+ * metric has one value. resolved_out: [n], may be ties; CIR__ORDER_ANY copies. */
 void cir__ties_resolve(const cir__tie *ties, size_t n, cir__tie_order order, cir__tie *resolved_out);
 
 /* How likely one given row of a group is among the k best: (k − begin)/n_rows, between 0 and 1. */

@@ -1,5 +1,5 @@
-/* Expected figures against all orders of equal scores where these can be tried, drawn orders where they
- * cannot, and sums place by place where a group is large. Each order's own figures come from a ranking spelt
+/* Expected metrics against all orders of equal scores where these can be tried, drawn orders where they
+ * cannot, and sums place by place where a group is large. Each order's own metrics come from a ranking spelt
  * out here. */
 #include <math.h>
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #include "eval/metrics/curve.h"
 #include "eval/metrics/metrics.h"
 
-enum { MOST = 4000, N_FIGURES = 8 };
+enum { MOST = 4000, N_METRICS = 8 };
 
 static void assert_near(double a, double b, double tolerance)
 {
@@ -47,37 +47,37 @@ static void list_fill(list *out, size_t n, size_t n_scores, size_t rarity, uint6
     }
 }
 
-/* All figures of one order, from whether the row at each place is relevant: written from METHOD §2. */
-static void judge_order(const bool *places, size_t n, size_t n_relevant, double figures[N_FIGURES])
+/* All metrics of one order, from whether the row at each place is relevant: written from METHOD §2. */
+static void judge_order(const bool *places, size_t n, size_t n_relevant, double metrics[N_METRICS])
 {
     size_t n_seen = 0;
 
-    memset(figures, 0, N_FIGURES * sizeof *figures);
+    memset(metrics, 0, N_METRICS * sizeof *metrics);
     for (size_t r = 0; r < n; r++) {
         if (!places[r])
             continue;
         const double before = r == 0 ? 1 : (double)n_seen / (double)r,
                      after = (double)(n_seen + 1) / (double)(r + 1);
-        figures[0] += (before + after) / 2 / ((double)n_relevant + 1e-5);
-        figures[1] += after / (double)n_relevant;
-        figures[2] += r < 3 ? after / (double)(n_relevant < 3 ? n_relevant : 3) : 0;
-        figures[3] += (r < 1) / ((double)n_relevant + 1e-5);
-        figures[4] += (r < 5) / ((double)n_relevant + 1e-5);
-        figures[5] += (r < 5) / ((double)(n_relevant < 5 ? n_relevant : 5) + 1e-5);
+        metrics[0] += (before + after) / 2 / ((double)n_relevant + 1e-5);
+        metrics[1] += after / (double)n_relevant;
+        metrics[2] += r < 3 ? after / (double)(n_relevant < 3 ? n_relevant : 3) : 0;
+        metrics[3] += (r < 1) / ((double)n_relevant + 1e-5);
+        metrics[4] += (r < 5) / ((double)n_relevant + 1e-5);
+        metrics[5] += (r < 5) / ((double)(n_relevant < 5 ? n_relevant : 5) + 1e-5);
         n_seen++;
     }
 }
 
 /* The same from groups. */
-static void judge_ties(const cir__tie *ties, size_t n_ties, size_t n_relevant, double figures[N_FIGURES])
+static void judge_ties(const cir__tie *ties, size_t n_ties, size_t n_relevant, double metrics[N_METRICS])
 {
-    memset(figures, 0, N_FIGURES * sizeof *figures);
-    figures[0] = cir__metrics_ap(ties, n_ties, n_relevant);
-    figures[1] = cir__metrics_ap_paper(ties, n_ties, n_relevant);
-    figures[2] = n_relevant == 0 ? 0 : cir__metrics_ap_at(ties, n_ties, n_relevant, 3);
-    figures[3] = cir__metrics_recall(ties, n_ties, n_relevant, 1);
-    figures[4] = cir__metrics_recall(ties, n_ties, n_relevant, 5);
-    figures[5] = cir__metrics_precision(ties, n_ties, n_relevant, 5);
+    memset(metrics, 0, N_METRICS * sizeof *metrics);
+    metrics[0] = cir__metrics_ap(ties, n_ties, n_relevant);
+    metrics[1] = cir__metrics_ap_paper(ties, n_ties, n_relevant);
+    metrics[2] = n_relevant == 0 ? 0 : cir__metrics_ap_at(ties, n_ties, n_relevant, 3);
+    metrics[3] = cir__metrics_recall(ties, n_ties, n_relevant, 1);
+    metrics[4] = cir__metrics_recall(ties, n_ties, n_relevant, 5);
+    metrics[5] = cir__metrics_precision(ties, n_ties, n_relevant, 5);
 }
 
 static size_t find_ties(const list *rows, bool is_reversed, cir__tie *ties)
@@ -96,18 +96,18 @@ static size_t find_ties(const list *rows, bool is_reversed, cir__tie *ties)
 
 /* What orders gave, so far. */
 typedef struct tally {
-    double sums[N_FIGURES], low[N_FIGURES], high[N_FIGURES];
+    double sums[N_METRICS], low[N_METRICS], high[N_METRICS];
     size_t n;
 } tally;
 
 static void tally_add(tally *all, const bool *places, size_t n, size_t n_relevant)
 {
-    double figures[N_FIGURES];
-    judge_order(places, n, n_relevant, figures);
-    for (size_t i = 0; i < N_FIGURES; i++) {
-        all->low[i] = all->n == 0 ? figures[i] : fmin(all->low[i], figures[i]);
-        all->high[i] = all->n == 0 ? figures[i] : fmax(all->high[i], figures[i]);
-        all->sums[i] += figures[i];
+    double metrics[N_METRICS];
+    judge_order(places, n, n_relevant, metrics);
+    for (size_t i = 0; i < N_METRICS; i++) {
+        all->low[i] = all->n == 0 ? metrics[i] : fmin(all->low[i], metrics[i]);
+        all->high[i] = all->n == 0 ? metrics[i] : fmax(all->high[i], metrics[i]);
+        all->sums[i] += metrics[i];
     }
     all->n++;
 }
@@ -149,7 +149,7 @@ static void test_against_all_orders(void **state)
         size_t order[16];
         tally all = {.n = 0};
         cir__tie ties[16], resolved[16];
-        double expected[N_FIGURES], low[N_FIGURES], high[N_FIGURES];
+        double expected[N_METRICS], low[N_METRICS], high[N_METRICS];
         list_fill(&rows, 1 + trial % 7, 1 + random_next(&random) % 4, 2, &random);
         if (rows.n_relevant == 0)
             continue;
@@ -160,7 +160,7 @@ static void test_against_all_orders(void **state)
         judge_ties(resolved, n, rows.n_relevant, low);
         cir__ties_resolve(ties, n, CIR__ORDER_BEST, resolved);
         judge_ties(resolved, n, rows.n_relevant, high);
-        for (size_t i = 0; i < N_FIGURES; i++) {
+        for (size_t i = 0; i < N_METRICS; i++) {
             assert_near(expected[i], all.sums[i] / (double)all.n, 1e-12);
             assert_near(low[i], all.low[i], 1e-12);
             assert_near(high[i], all.high[i], 1e-12);
@@ -199,19 +199,19 @@ static void test_against_drawn_orders(void **state)
     static bool places[MOST];
     uint64_t random = 77;
     for (size_t trial = 0; trial < 4; trial++) {
-        double expected[N_FIGURES], sums[N_FIGURES] = {0}, squares[N_FIGURES] = {0};
+        double expected[N_METRICS], sums[N_METRICS] = {0}, squares[N_METRICS] = {0};
         list_fill(&rows, 200 + 100 * trial, 3 + trial, 20, &random);
         judge_ties(ties, find_ties(&rows, false, ties), rows.n_relevant, expected);
         for (size_t draw = 0; draw < N_DRAWS; draw++) {
-            double figures[N_FIGURES];
+            double metrics[N_METRICS];
             draw_order(&rows, &random, places);
-            judge_order(places, rows.n, rows.n_relevant, figures);
-            for (size_t i = 0; i < N_FIGURES; i++) {
-                sums[i] += figures[i];
-                squares[i] += figures[i] * figures[i];
+            judge_order(places, rows.n, rows.n_relevant, metrics);
+            for (size_t i = 0; i < N_METRICS; i++) {
+                sums[i] += metrics[i];
+                squares[i] += metrics[i] * metrics[i];
             }
         }
-        for (size_t i = 0; i < N_FIGURES; i++) {
+        for (size_t i = 0; i < N_METRICS; i++) {
             const double mean = sums[i] / N_DRAWS, variance = squares[i] / N_DRAWS - mean * mean;
             /* Five standard errors: with these seeds, a fixed outcome. */
             assert_near(expected[i], mean, 5 * sqrt(fmax(variance, 0) / N_DRAWS) + 1e-9);

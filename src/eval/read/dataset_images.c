@@ -25,7 +25,7 @@ static cir_status pictures_encode(const cir_dataset *dataset, const char *folder
     char **paths = cir__new(n, sizeof *paths);
     float *features = NULL;
     cir_status status = CIR_OK;
-    /* As published figures were made. */
+    /* As published metrics were made. */
     const cir_image_options reading = {.ignores_exif_rotation = options->ignores_exif_rotation,
                                        .follows_pillow = true};
 

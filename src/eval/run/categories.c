@@ -1,4 +1,4 @@
-/* Figures by category: a table that puts instances or texts into categories. */
+/* Metrics by category: a table that puts instances or texts into categories. */
 #include "eval/run/categories.h"
 
 #include <stdlib.h>
@@ -258,20 +258,20 @@ static cir_status put_rows(FILE *file, const cir_categories *categories, const c
                            const cir_eval_result *result, cir_error *err)
 {
     const cir_categories_info *const info = &categories->info;
-    double *const figures = cir__new(info->n, 2 * sizeof *figures);
+    double *const metrics = cir__new(info->n, 2 * sizeof *metrics);
 
-    if (figures == NULL)
+    if (metrics == NULL)
         return cir__fail_memory(err, "categories");
     const cir_status status =
-        cir_categories_average(categories, dataset, result, figures, figures + info->n, err);
+        cir_categories_average(categories, dataset, result, metrics, metrics + info->n, err);
     for (size_t c = 0; c < info->n && status == CIR_OK; c++) {
         cir__csv_field_put(file, info->name);
         fputc(',', file);
         cir__csv_field_put(file, info->names[c]);
-        fprintf(file, ",%zu,%zu,%.10g,%.10g\r\n", info->n_queries[c], info->n_instances[c], figures[c],
-                figures[info->n + c]);
+        fprintf(file, ",%zu,%zu,%.10g,%.10g\r\n", info->n_queries[c], info->n_instances[c], metrics[c],
+                metrics[info->n + c]);
     }
-    free(figures);
+    free(metrics);
     return status;
 }
 

@@ -61,7 +61,7 @@ static cir_status note_differences(cir_comparison *comparison, const char *what,
     return status;
 }
 
-/* What makes figures incomparable where both protocols have it and it is not the same. */
+/* What makes metrics incomparable where both protocols have it and it is not the same. */
 static bool is_decisive(const char *key)
 {
     static const char *const keys[] = {"AP", "exclusion", "gallery", "relevance"};

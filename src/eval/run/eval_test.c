@@ -135,7 +135,7 @@ static void test_together_as_alone(void **state)
     enum { N_METHODS = sizeof methods / sizeof methods[0] };
     static cir_settings settings[N_METHODS];
     cir_dataset *dataset = open_features(path_in("CIR_TEST_DATA", "method/small"));
-    cir_contestant contestants[N_METHODS];
+    cir_run runs[N_METHODS];
     cir_eval_result together[N_METHODS], alone;
     cir_pool *pool = NULL;
     cir_error err;
@@ -144,9 +144,9 @@ static void test_together_as_alone(void **state)
         cir_settings_init(&settings[m], methods[m]);
         if (m == 3)
             set(&settings[m], "project=0");
-        contestants[m] = (cir_contestant){methods[m], &settings[m]};
+        runs[m] = (cir_run){methods[m], &settings[m]};
     }
-    assert_int_equal(cir_eval_run_all(dataset, contestants, N_METHODS, pool, together, &err), CIR_OK);
+    assert_int_equal(cir_eval_run_all(dataset, runs, N_METHODS, pool, together, &err), CIR_OK);
     for (size_t m = 0; m < N_METHODS; m++) {
         assert_int_equal(cir_eval_run(dataset, methods[m], &settings[m], NULL, &alone, &err), CIR_OK);
         const size_t n = alone.n_queries;
@@ -158,8 +158,8 @@ static void test_together_as_alone(void **state)
         cir_eval_result_done(&together[m]);
     }
     /* One that cannot run leaves nothing of the others. */
-    contestants[1].method = CIR_METHOD_FREEDOM;
-    assert_int_equal(cir_eval_run_all(dataset, contestants, N_METHODS, pool, together, &err), CIR_ARGUMENT);
+    runs[1].method = CIR_METHOD_FREEDOM;
+    assert_int_equal(cir_eval_run_all(dataset, runs, N_METHODS, pool, together, &err), CIR_ARGUMENT);
     for (size_t m = 0; m < N_METHODS; m++)
         assert_null(together[m].AP_forms);
     cir_pool_free(pool);

@@ -1,4 +1,4 @@
-/* The figures of one method: their memory, and what follows from those of all queries. */
+/* The metrics of one method: their memory, and what follows from those of all queries. */
 #include "eval/run/result.h"
 
 #include <stdlib.h>
@@ -53,8 +53,8 @@ cir_status cir__result_summarise(const cir_dataset *dataset, const float *curves
 {
     cir_status status = means_fill(dataset, curves, result, err);
     if (status == CIR_OK && dataset->triplets != NULL && dataset->triplets->has_answers)
-        status = cir__triplets_summarise(dataset->triplets, result->query_figures, &result->figures,
-                                         &result->n_figures, err);
+        status = cir__triplets_summarise(dataset->triplets, result->query_metrics, &result->metrics,
+                                         &result->n_metrics, err);
     return status == CIR_OK ? cir_eval_result_set_ap(dataset, CIR_AP_TRAPEZOID, result, err) : status;
 }
 
@@ -148,11 +148,11 @@ bool cir__result_new(const cir_dataset *dataset, cir_eval_result *result)
         result->sources = result->pairs + n_domains * n_domains;
     }
     if (dataset->triplets != NULL) {
-        result->query_figures =
-            cir__new(n, 3 * dataset->triplets->set->n_measures * sizeof *result->query_figures);
+        result->query_metrics =
+            cir__new(n, 3 * dataset->triplets->set->n_measures * sizeof *result->query_metrics);
         result->best = cir__new(n, CIR_N_BEST * sizeof *result->best);
         result->best_members = cir__new(n, CIR_N_BEST_MEMBERS * sizeof *result->best_members);
-        if (result->query_figures == NULL || result->best == NULL || result->best_members == NULL)
+        if (result->query_metrics == NULL || result->best == NULL || result->best_members == NULL)
             return false;
     }
     return result->AP_forms != NULL && result->AP_bounds != NULL && result->query_recalls != NULL &&
@@ -168,8 +168,8 @@ void cir_eval_result_done(cir_eval_result *result)
     free(result->n_relevant);
     free(result->top);
     free(result->pairs);
-    free(result->figures);
-    free(result->query_figures);
+    free(result->metrics);
+    free(result->query_metrics);
     free(result->best);
     free(result->best_members);
     memset(result, 0, sizeof *result);

@@ -22,18 +22,18 @@
 #define BATCH_BYTES ((size_t)64 << 20)
 
 /* A method that is evaluated. */
-typedef struct contender {
+typedef struct judged {
     cir_eval_result *result;
     cir__composing composing;
     float *curves;     /* [n_queries, CIR_N_CURVE] */
     cir_status status; /* of its summary */
     cir_error failure;
-} contender;
+} judged;
 
 /* One run while it goes. */
 typedef struct run {
     const cir_dataset *dataset;
-    contender *methods; /* [n_methods] */
+    judged *methods; /* [n_methods] */
     size_t n_methods;
     pthread_mutex_t lock;
     size_t *batch_begin; /* [n_batches + 1] */
@@ -52,7 +52,7 @@ typedef struct batch {
     cir__tie *ties, *resolved; /* [n_rows] scratch */
 } batch;
 
-/* Benchmarks with figures of their own, which may leave out a row: mends ties and top, and
+/* Benchmarks with metrics of their own, which may leave out a row: mends ties and top, and
  * returns the new length of the latter. */
 static size_t judge_triplets(const batch *self, cir_eval_result *result, size_t q, const float *scores,
                              size_t n_ties, cir_hit top[CIR_N_TOP])
@@ -66,7 +66,7 @@ static size_t judge_triplets(const batch *self, cir_eval_result *result, size_t 
     const size_t n_measures = dataset->triplets->set->n_measures;
     double *measures[3];
     for (size_t order = 0; order < 3; order++)
-        measures[order] = result->query_figures + (order * result->n_queries + q) * n_measures;
+        measures[order] = result->query_metrics + (order * result->n_queries + q) * n_measures;
     cir__triplets_judge(dataset->triplets, q, scores, self->rows.n_rows, self->relevant, self->ties, n_ties,
                         self->resolved, measures, best, members);
     for (; n_top < CIR_N_TOP && best[n_top] != SIZE_MAX; n_top++)
@@ -97,8 +97,8 @@ static void judge_ap(batch *self, cir_eval_result *result, size_t q, size_t n_ti
     }
 }
 
-/* The figures of query q by one method, from the scores of the batch's composed query number i. */
-static void judge(batch *self, const contender *method, size_t q, size_t i_composed)
+/* The metrics of query q by one method, from the scores of the batch's composed query number i. */
+static void judge(batch *self, const judged *method, size_t q, size_t i_composed)
 {
     const cir_dataset *const dataset = self->dataset;
     cir_eval_result *const result = method->result;
@@ -140,7 +140,7 @@ static void batch_done(batch *self, size_t n_composed)
 }
 
 /* Whether a method ranks features that were composed elsewhere. */
-static bool ranks_composed(const contender *method)
+static bool ranks_composed(const judged *method)
 {
     return cir_method_get_info(method->result->method)->needs_composed;
 }
@@ -223,20 +223,20 @@ static void batches_cut(run *job)
 }
 
 /* Takes memory and makes every method ready. */
-static cir_status run_new(run *job, const cir_contestant *contestants, cir_pool *pool,
-                          cir_eval_result *results, cir_error *err)
+static cir_status run_new(run *job, const cir_run *runs, cir_pool *pool, cir_eval_result *results,
+                          cir_error *err)
 {
     const size_t n_queries = job->dataset->info.n_queries;
 
     for (size_t m = 0; m < job->n_methods; m++)
         results[m] = (cir_eval_result){
-            .method = contestants[m].method, .settings = *contestants[m].settings, .n_queries = n_queries};
+            .method = runs[m].method, .settings = *runs[m].settings, .n_queries = n_queries};
     job->methods = cir__new(job->n_methods, sizeof *job->methods);
     job->batch_begin = cir__new(n_queries + 1, sizeof *job->batch_begin);
     if (job->methods == NULL || job->batch_begin == NULL)
         return cir__fail_memory(err, "an evaluation");
     for (size_t m = 0; m < job->n_methods; m++) {
-        contender *const method = &job->methods[m];
+        judged *const method = &job->methods[m];
         method->result = &results[m];
         method->curves = cir__new_unset(n_queries, CIR_N_CURVE * sizeof *method->curves);
         if (method->curves == NULL || !cir__result_new(job->dataset, method->result))
@@ -253,7 +253,7 @@ static cir_status run_new(run *job, const cir_contestant *contestants, cir_pool 
 static void summarise_task(void *context, size_t i_task, size_t i_thread)
 {
     const run *const job = context;
-    contender *const method = &job->methods[i_task];
+    judged *const method = &job->methods[i_task];
 
     (void)i_thread;
     method->status = cir__result_summarise(job->dataset, method->curves, method->result, &method->failure);
@@ -281,17 +281,14 @@ static void run_done(run *job)
     free(job->batch_begin);
 }
 
-cir_status cir_eval_run_all(const cir_dataset *dataset, const cir_contestant *contestants,
-                            size_t n_contestants, cir_pool *pool, cir_eval_result *results_out,
-                            cir_error *err)
+cir_status cir_eval_run_all(const cir_dataset *dataset, const cir_run *runs, size_t n_runs, cir_pool *pool,
+                            cir_eval_result *results_out, cir_error *err)
 {
-    run job = {.dataset = dataset,
-               .n_methods = n_contestants,
-               .lock = PTHREAD_MUTEX_INITIALIZER,
-               .failed_batch = SIZE_MAX};
+    run job = {
+        .dataset = dataset, .n_methods = n_runs, .lock = PTHREAD_MUTEX_INITIALIZER, .failed_batch = SIZE_MAX};
 
     cir__error_clear(err);
-    cir_status status = run_new(&job, contestants, pool, results_out, err);
+    cir_status status = run_new(&job, runs, pool, results_out, err);
     if (status == CIR_OK) {
         batches_cut(&job);
         cir__pool_run(pool, job.n_batches, rank_task, &job);
@@ -303,7 +300,7 @@ cir_status cir_eval_run_all(const cir_dataset *dataset, const cir_contestant *co
     }
     if (status == CIR_OK)
         status = run_summarise(&job, pool, err);
-    for (size_t m = 0; m < n_contestants && status != CIR_OK; m++)
+    for (size_t m = 0; m < n_runs && status != CIR_OK; m++)
         cir_eval_result_done(&results_out[m]);
     run_done(&job);
     return status;
@@ -312,6 +309,6 @@ cir_status cir_eval_run_all(const cir_dataset *dataset, const cir_contestant *co
 cir_status cir_eval_run(const cir_dataset *dataset, cir_method method, const cir_settings *settings,
                         cir_pool *pool, cir_eval_result *result_out, cir_error *err)
 {
-    const cir_contestant contestant = {.method = method, .settings = settings};
-    return cir_eval_run_all(dataset, &contestant, 1, pool, result_out, err);
+    const cir_run one = {.method = method, .settings = settings};
+    return cir_eval_run_all(dataset, &one, 1, pool, result_out, err);
 }

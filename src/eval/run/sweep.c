@@ -86,17 +86,17 @@ static cir_status points_fill(const cir_dataset *dataset, const cir_settings *ow
                               cir_pool *pool, cir_sweep *sweep, cir_error *err)
 {
     const size_t n = sweep->n;
-    cir_contestant *contestants = cir__new(n, sizeof *contestants);
+    cir_run *runs = cir__new(n, sizeof *runs);
     cir_eval_result *results = cir__new(n, sizeof *results);
     cir_status status = CIR_OK;
 
-    if (contestants == NULL || results == NULL) {
+    if (runs == NULL || results == NULL) {
         status = cir__fail_memory(err, "a sweep");
         goto exit;
     }
     for (size_t i = 0; i < n; i++)
-        contestants[i] = (cir_contestant){.method = sweep->method, .settings = &own[i]};
-    status = cir_eval_run_all(dataset, contestants, n, pool, results, err);
+        runs[i] = (cir_run){.method = sweep->method, .settings = &own[i]};
+    status = cir_eval_run_all(dataset, runs, n, pool, results, err);
     for (size_t i = 0; i < n && status == CIR_OK; i++) {
         status = cir_eval_result_set_ap(dataset, ap, &results[i], err);
         sweep->mAP[i] = results[i].mAP;
@@ -110,17 +110,17 @@ static cir_status points_fill(const cir_dataset *dataset, const cir_settings *ow
     for (size_t i = 0; results != NULL && i < n; i++)
         cir_eval_result_done(&results[i]);
 exit:
-    free(contestants);
+    free(runs);
     free(results);
     return status;
 }
 
-static double gain(const double *figures, size_t n)
+static double gain(const double *metrics, size_t n)
 {
-    double peak = figures[0];
+    double peak = metrics[0];
     for (size_t i = 1; i < n; i++)
-        peak = fmax(peak, figures[i]);
-    return peak - fmax(figures[0], figures[n - 1]);
+        peak = fmax(peak, metrics[i]);
+    return peak - fmax(metrics[0], metrics[n - 1]);
 }
 
 cir_status cir_eval_sweep(const cir_dataset *dataset, cir_method method, const cir_settings *settings,
