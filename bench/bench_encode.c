@@ -323,7 +323,7 @@ static void make_context(const cir__config *config, size_t n_terms, size_t i_que
     }
 }
 
-/* A probe makes a call compute every text by itself, and all of it. */
+/* A hook makes a call compute every text by itself, and all of it. */
 static void ignore(void *context, size_t i_layer, const float *x, size_t n_rows)
 {
     (void)context;

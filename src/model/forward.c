@@ -433,8 +433,8 @@ cir_status cir__forward_run(cir__forward *self, cir_pool *pool, const cir__batch
     *i_bad_out = 0;
     const cir__tower_config *config = &self->tower->config;
     bool has_head = self->tower->head.seekers != NULL;
-    /* A head reads all rows, and so does a probe. */
-    bool may_be_short = !has_head && batch->probe == NULL;
+    /* A head reads all rows, and so does a hook. */
+    bool may_be_short = !has_head && batch->hook == NULL;
     self->batch = batch;
     self->features = features_out;
     self->is_short = false;
@@ -444,8 +444,8 @@ cir_status cir__forward_run(cir__forward *self, cir_pool *pool, const cir__batch
     for (size_t i = 0; i <= config->n_layers && !self->is_short; i++) {
         self->i_layer = i;
         cir__pool_run(pool, self->n_blocks, rows_task, self);
-        if (batch->probe != NULL)
-            batch->probe(batch->probe_context, i, self->x, batch->n_rows);
+        if (batch->hook != NULL)
+            batch->hook(batch->hook_context, i, self->x, batch->n_rows);
         self->is_short = may_be_short && i + 1 == config->n_layers;
         if (i < config->n_layers)
             run_attention(self, pool);

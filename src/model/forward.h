@@ -28,7 +28,7 @@ typedef bool cir__embed(void *context, cir__lane *lane, size_t i_block, size_t f
 
 /* For tests: told x [n_rows, width] as it enters layer i_layer; i_layer == n_layers: as it leaves the last
  * one. */
-typedef void cir__probe(void *context, size_t i_layer, const float *x, size_t n_rows);
+typedef void cir__layer_hook(void *context, size_t i_layer, const float *x, size_t n_rows);
 
 /* What each row of a causal tower's batch sees. */
 typedef struct cir__paths {
@@ -52,8 +52,8 @@ typedef struct cir__batch {
     const cir__paths *paths; /* NULL: none */
     cir__embed *embed;
     void *embed_context;
-    cir__probe *probe; /* NULL: none */
-    void *probe_context;
+    cir__layer_hook *hook; /* NULL: none */
+    void *hook_context;
 } cir__batch;
 
 /* A call's scratch; used by one call at a time. */

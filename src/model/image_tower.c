@@ -133,7 +133,7 @@ static bool embed(void *context, cir__lane *lane, size_t i_block, size_t first_r
 }
 
 cir_status cir__image_tower_encode(const cir__image_tower *self, cir_pool *pool, const float *tensors,
-                                   size_t n, float *features_out, cir__probe *probe, void *probe_context,
+                                   size_t n, float *features_out, cir__layer_hook *hook, void *hook_context,
                                    const char *file, cir_error *err)
 {
     if (n == 0)
@@ -158,8 +158,8 @@ cir_status cir__image_tower_encode(const cir__image_tower *self, cir_pool *pool,
                             .pooled = starts, /* class tokens */
                             .embed = embed,
                             .embed_context = &all,
-                            .probe = probe,
-                            .probe_context = probe_context};
+                            .hook = hook,
+                            .hook_context = hook_context};
         size_t i_bad;
         status = cir__forward_run(forward, pool, &batch, features_out + i * self->tower->dim, &i_bad, err);
         if (status == CIR_FORMAT)

@@ -16,12 +16,12 @@ CIR_MUST_CHECK cir_status cir__image_tower_new(const cir__config *config, const 
                                                cir__image_tower **tower_out, cir_error *err);
 void cir__image_tower_free(cir__image_tower *tower); /* NULL is allowed */
 
-/* tensors: [n, 3, image_px, image_px]; features_out: [n, dim]; probe may be NULL and is called for each batch
+/* tensors: [n, 3, image_px, image_px]; features_out: [n, dim]; hook may be NULL and is called for each batch
  * of pictures. file: for the message of CIR_FORMAT. Errors: CIR_FORMAT (a feature that is no number),
  * CIR_NO_MEMORY, CIR_UNSUPPORTED. Thread-safe. */
 CIR_MUST_CHECK cir_status cir__image_tower_encode(const cir__image_tower *tower, cir_pool *pool,
                                                   const float *tensors, size_t n, float *features_out,
-                                                  cir__probe *probe, void *probe_context, const char *file,
+                                                  cir__layer_hook *hook, void *hook_context, const char *file,
                                                   cir_error *err);
 
 #endif

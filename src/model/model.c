@@ -349,26 +349,26 @@ cir_image_options cir__model_fit_reading(const cir_model *const *models, size_t 
 }
 
 cir_status cir__model_encode_tensors(const cir_model *model, cir_pool *pool, const float *tensors, size_t n,
-                                     float *features_out, cir__probe *probe, void *probe_context,
+                                     float *features_out, cir__layer_hook *hook, void *hook_context,
                                      cir_error *err)
 {
     const cir__image_tower *tower;
     cir_status status = cir__model_get_image_tower(model, &tower, err);
     if (status != CIR_OK)
         return status;
-    return cir__image_tower_encode(tower, pool, tensors, n, features_out, probe, probe_context,
+    return cir__image_tower_encode(tower, pool, tensors, n, features_out, hook, hook_context,
                                    model->source.path, err);
 }
 
 cir_status cir__model_encode_ids(const cir_model *model, cir_pool *pool, const int32_t *ids,
-                                 const size_t *starts, size_t n, float *features_out, cir__probe *probe,
-                                 void *probe_context, cir_error *err)
+                                 const size_t *starts, size_t n, float *features_out, cir__layer_hook *hook,
+                                 void *hook_context, cir_error *err)
 {
     const cir__text_tower *tower;
     cir_status status = cir__model_get_text_tower(model, &tower, err);
     if (status != CIR_OK)
         return status;
-    return cir__text_tower_encode(tower, pool, ids, starts, n, features_out, probe, probe_context,
+    return cir__text_tower_encode(tower, pool, ids, starts, n, features_out, hook, hook_context,
                                   model->source.path, err);
 }
 

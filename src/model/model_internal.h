@@ -28,12 +28,13 @@ size_t cir__model_resized_px(const cir_model *model); /* 0 where it takes pictur
 cir_image_options cir__model_fit_reading(const cir_model *const *models, size_t n,
                                          const cir_image_options *options);
 
-/* cir_model_encode_tensors with a probe, and the same for texts as ids: see cir__text_tower_encode. */
+/* cir_model_encode_tensors with a hook, and the same for texts as ids: see cir__text_tower_encode. */
 CIR_MUST_CHECK cir_status cir__model_encode_tensors(const cir_model *model, cir_pool *pool,
                                                     const float *tensors, size_t n, float *features_out,
-                                                    cir__probe *probe, void *probe_context, cir_error *err);
+                                                    cir__layer_hook *hook, void *hook_context,
+                                                    cir_error *err);
 CIR_MUST_CHECK cir_status cir__model_encode_ids(const cir_model *model, cir_pool *pool, const int32_t *ids,
                                                 const size_t *starts, size_t n, float *features_out,
-                                                cir__probe *probe, void *probe_context, cir_error *err);
+                                                cir__layer_hook *hook, void *hook_context, cir_error *err);
 
 #endif

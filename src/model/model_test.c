@@ -433,7 +433,7 @@ static void test_neighbours_do_not_change_a_feature(void **state)
     cir_model_close(model);
 }
 
-/* Watches nothing: with a probe every text is computed by itself. */
+/* Watches nothing: with a hook every text is computed by itself. */
 static void ignore(void *context, size_t i_layer, const float *x, size_t n_rows)
 {
     (void)context;

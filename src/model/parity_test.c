@@ -125,14 +125,14 @@ static void check_hidden(const char *tower, size_t i_layer, size_t i_row, const 
                      i_layer, i_row, j, (double)ours[j], (double)theirs[j]);
 }
 
-/* Where the rows of each sequence stand, for a probe. */
+/* Where the rows of each sequence stand, for a hook. */
 typedef struct watch {
     const fixture *self;
     const char *tower;
     const size_t *starts;
     const size_t *lengths; /* rows that are read, of each sequence */
     size_t n_sequences;
-    size_t n_seen; /* probes so far */
+    size_t n_seen; /* hooks so far */
 } watch;
 
 static double largest(const float *x, size_t n)
@@ -181,7 +181,8 @@ static void probe_samples(void *context, size_t i_layer, const float *x, size_t 
     self->n_seen++;
 }
 
-static void check_image_tower(const fixture *self, const char *what, const float *tensors, cir__probe *probe)
+static void check_image_tower(const fixture *self, const char *what, const float *tensors,
+                              cir__layer_hook *hook)
 {
     const cir__config *config = cir__model_get_config(self->model);
     const cir__tensor_view *view;
@@ -194,7 +195,7 @@ static void check_image_tower(const fixture *self, const char *what, const float
     watch seen = {.self = self, .tower = "image", .lengths = lengths, .n_sequences = n};
     float *ours = malloc(view->n_items * sizeof *ours);
     cir_error err = {0};
-    if (cir__model_encode_tensors(self->model, self->pool, tensors, n, ours, probe, &seen, &err) != CIR_OK)
+    if (cir__model_encode_tensors(self->model, self->pool, tensors, n, ours, hook, &seen, &err) != CIR_OK)
         fail_msg("%s", err.message);
     assert_int_equal(seen.n_seen, config->image.n_layers + 1);
     check_features(what, ours, theirs, n, view->shape[1]);
@@ -205,7 +206,7 @@ static void check_image_tower(const fixture *self, const char *what, const float
     free(theirs);
 }
 
-static void check_text_tower(const fixture *self, const char *what, cir__probe *probe)
+static void check_text_tower(const fixture *self, const char *what, cir__layer_hook *hook)
 {
     const cir__config *config = cir__model_get_config(self->model);
     const cir__tensor_view *view;
@@ -227,11 +228,11 @@ static void check_text_tower(const fixture *self, const char *what, cir__probe *
         lengths[i] = cir__text_tower_find_end(tower, ids + starts[i], starts[i + 1] - starts[i]) + 1;
     watch seen = {.self = self, .tower = "text", .lengths = lengths, .n_sequences = n};
     float *ours = malloc(view->n_items * sizeof *ours);
-    if (cir__model_encode_ids(self->model, self->pool, ids, starts, n, ours, probe, &seen, &err) != CIR_OK)
+    if (cir__model_encode_ids(self->model, self->pool, ids, starts, n, ours, hook, &seen, &err) != CIR_OK)
         fail_msg("%s", err.message);
     assert_int_equal(seen.n_seen, config->text.n_layers + 1);
     check_features(what, ours, theirs, n, view->shape[1]);
-    /* Without a probe texts share what they begin with, and of the last layer only what is read is computed.
+    /* Without a hook texts share what they begin with, and of the last layer only what is read is computed.
      */
     if (cir__model_encode_ids(self->model, self->pool, ids, starts, n, ours, NULL, NULL, &err) != CIR_OK)
         fail_msg("%s", err.message);

@@ -296,7 +296,7 @@ static size_t gather_paths(scratch *own, const int32_t *ids, const size_t *start
 }
 
 static cir_status encode(scratch *own, cir_pool *pool, const int32_t *ids, const size_t *starts, size_t n,
-                         float *features_out, cir__probe *probe, void *probe_context, const char *file,
+                         float *features_out, cir__layer_hook *hook, void *hook_context, const char *file,
                          cir_error *err)
 {
     const cir__text_tower *self = own->texts.self;
@@ -309,10 +309,10 @@ static cir_status encode(scratch *own, cir_pool *pool, const int32_t *ids, const
                             .paths = self->is_causal ? &paths : NULL,
                             .embed = embed,
                             .embed_context = &own->texts,
-                            .probe = probe,
-                            .probe_context = probe_context};
+                            .hook = hook,
+                            .hook_context = hook_context};
         if (self->is_causal) {
-            n_together = gather_paths(own, ids, starts, i, n, probe == NULL);
+            n_together = gather_paths(own, ids, starts, i, n, hook == NULL);
             batch.n_rows = own->trie.n;
         } else {
             n_together = gather(own, ids, starts, i, n, &batch.n_rows);
@@ -330,19 +330,19 @@ static cir_status encode(scratch *own, cir_pool *pool, const int32_t *ids, const
 }
 
 cir_status cir__text_tower_encode(const cir__text_tower *self, cir_pool *pool, const int32_t *ids,
-                                  const size_t *starts, size_t n, float *features_out, cir__probe *probe,
-                                  void *probe_context, const char *file, cir_error *err)
+                                  const size_t *starts, size_t n, float *features_out, cir__layer_hook *hook,
+                                  void *hook_context, const char *file, cir_error *err)
 {
     if (n == 0)
         return CIR_OK;
     cir_status status = check_texts(self, ids, starts, n, file, err);
     if (status != CIR_OK)
         return status;
-    kept *used = probe == NULL ? use_kept(self) : NULL;
+    kept *used = hook == NULL ? use_kept(self) : NULL;
     scratch own = {.kept = used};
     status = scratch_init(&own, self, pool, starts[n] - starts[0], n, err);
     if (status == CIR_OK)
-        status = encode(&own, pool, ids, starts, n, features_out, probe, probe_context, file, err);
+        status = encode(&own, pool, ids, starts, n, features_out, hook, hook_context, file, err);
     scratch_done(&own);
     leave_kept(self, used);
     return status;

@@ -23,13 +23,13 @@ void cir__text_tower_free(cir__text_tower *tower); /* NULL is allowed */
 size_t cir__text_tower_find_end(const cir__text_tower *tower, const int32_t *ids, size_t n_ids);
 
 /* Texts one behind another: text i is ids[starts[i] … starts[i + 1]), 1 to max_tokens of them, each in
- * [0, n_vocabulary). features_out: [n, dim]; probe may be NULL and is called for each batch of texts with the
+ * [0, n_vocabulary). features_out: [n, dim]; hook may be NULL and is called for each batch of texts with the
  * rows up to the places where features are read. file: for messages. Errors: CIR_ARGUMENT (an id or a length
  * out of range), CIR_FORMAT (a feature that is no number), CIR_NO_MEMORY, CIR_UNSUPPORTED. Thread-safe. */
 CIR_MUST_CHECK cir_status cir__text_tower_encode(const cir__text_tower *tower, cir_pool *pool,
                                                  const int32_t *ids, const size_t *starts, size_t n,
-                                                 float *features_out, cir__probe *probe, void *probe_context,
-                                                 const char *file, cir_error *err);
+                                                 float *features_out, cir__layer_hook *hook,
+                                                 void *hook_context, const char *file, cir_error *err);
 
 /* Remembers the keys and values of beginnings that many texts to come will have, in place of those remembered
  * before; a second call with the same ones does nothing. They are token ids as above, the start token

@@ -1,9 +1,9 @@
 /* Searching by codes.
  *
- * Passes over ever larger parts of the codes gather candidates (sieve.h). After each, the most promising ones
- * are scored exactly, and the k-th best score so far is what the next pass' rows have to reach: it never is
- * above the final one, so that a row is lost only if its own estimate is off by more than its interval. Where
- * that does not work out, all rows are read. */
+ * Passes over ever larger parts of the codes gather candidates (candidate_filter.h). After each, the most
+ * promising ones are scored exactly, and the k-th best score so far is what the next pass' rows have to
+ * reach: it never is above the final one, so that a row is lost only if its own estimate is off by more than
+ * its interval. Where that does not work out, all rows are read. */
 #include "cir/search.h"
 
 #include <math.h>
@@ -16,10 +16,10 @@
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "index/codes/codes.h"
-#include "search/probe.h"
+#include "search/candidate_filter.h"
+#include "search/lookup_tables.h"
 #include "search/rescore.h"
 #include "search/scan.h"
-#include "search/sieve.h"
 #include "search/top.h"
 
 /* Candidates that are worth scoring one by one: so large a part of the rows, or so few. More are read faster
@@ -56,8 +56,8 @@ typedef struct finding {
     double deviations;
     cir_pool *pool;
     cir__rescorer *rescorers; /* [n_threads] */
-    cir__sieve sieve;
-    asked *asked; /* [sieve.n_probes] */
+    cir__candidate_filter filter;
+    asked *asked; /* [filter.n_queries] */
     bool is_last; /* pass */
     cir_search_report report;
 } finding;
@@ -107,28 +107,28 @@ static void settle_task(void *context, size_t q, size_t i_thread)
 
     if (of->is_given_up || of->status != CIR_OK)
         return;
-    cir__sieve_take(&self->sieve, q, &of->candidates);
+    cir__candidate_filter_take(&self->filter, q, &of->candidates);
     of->n_candidates += of->candidates.n - n_before;
     rounds(self, of, &self->rescorers[i_thread], self->is_last);
     if (self->is_last && !of->is_given_up && of->status == CIR_OK) {
         /* Last, as they say nothing of which are promising. */
-        cir__sieve_take_uncoded(&self->sieve, &of->candidates);
+        cir__candidate_filter_take_uncoded(&self->filter, &of->candidates);
         of->n_candidates += of->candidates.n;
         rounds(self, of, &self->rescorers[i_thread], true);
     }
-    self->sieve.thresholds[q] = cir__rescore_kth(&of->top);
-    self->sieve.is_left_out[q] = of->is_given_up || of->status != CIR_OK;
+    self->filter.thresholds[q] = cir__rescore_kth(&of->top);
+    self->filter.is_left_out[q] = of->is_given_up || of->status != CIR_OK;
 }
 
 /* All passes. */
 static void sift(finding *self, size_t n_queries)
 {
     const size_t n_first = FIRST_TIMES_K * self->k < FIRST_ROWS ? FIRST_ROWS : FIRST_TIMES_K * self->k;
-    const size_t first = cir__sieve_first_stride(&self->sieve, n_first);
+    const size_t first = cir__candidate_filter_first_stride(&self->filter, n_first);
 
-    for (size_t stride = first; stride > 0; stride /= CIR__SIEVE_GROWTH) {
+    for (size_t stride = first; stride > 0; stride /= CIR__CANDIDATE_FILTER_GROWTH) {
         const double begin = ms_now();
-        cir__sieve_run(&self->sieve, stride, stride == first, self->pool);
+        cir__candidate_filter_run(&self->filter, stride, stride == first, self->pool);
         const double middle = ms_now();
         self->is_last = stride == 1;
         if (n_queries == 1)
@@ -147,16 +147,16 @@ static cir_status answer(finding *self, const cir_query *queries, size_t n_queri
     const double begin = ms_now();
     self->asked = cir__new(n_queries, sizeof *self->asked);
     cir_status status = self->asked == NULL ? cir__fail_memory(err, "search") : CIR_OK;
-    const bool has_sieve = cir__sieve_init(&self->sieve, self->rows, queries, n_queries, self->deviations,
-                                           self->pool, NULL) == CIR_OK;
+    const bool has_filter = cir__candidate_filter_init(&self->filter, self->rows, queries, n_queries,
+                                                       self->deviations, self->pool, NULL) == CIR_OK;
 
     for (size_t q = 0; q < n_queries && status == CIR_OK; q++) {
         self->asked[q].query = &queries[q];
         self->asked[q].top = (cir__top){.k = self->k, .hits = hits_out + q * self->k};
-        self->asked[q].is_given_up = !has_sieve;
+        self->asked[q].is_given_up = !has_filter;
     }
     self->report.codes_ms += ms_now() - begin;
-    if (status == CIR_OK && has_sieve)
+    if (status == CIR_OK && has_filter)
         sift(self, n_queries);
     for (size_t q = 0; q < n_queries && status == CIR_OK; q++) {
         asked *const of = &self->asked[q];
@@ -174,7 +174,7 @@ static cir_status answer(finding *self, const cir_query *queries, size_t n_queri
         self->report.n_candidates += of->n_candidates;
         self->report.n_rescored += of->n_rescored;
     }
-    cir__sieve_done(&self->sieve);
+    cir__candidate_filter_done(&self->filter);
     for (size_t q = 0; q < n_queries && self->asked != NULL; q++)
         free(self->asked[q].candidates.items);
     free(self->asked);
@@ -237,11 +237,11 @@ cir_status cir_search_find(const cir_rows *rows, const cir_query *queries, size_
     if (status != CIR_OK || n_queries == 0)
         return status;
     const bool scans = (options != NULL && options->scans) || !has_whole_codes(rows) ||
-                       !cir__sieve_can(rows) || k > MOST_CANDIDATES(rows->n_rows) / 2;
+                       !cir__candidate_filter_can(rows) || k > MOST_CANDIDATES(rows->n_rows) / 2;
     self.rescorers = scans ? NULL : rescorers_new(rows, n_threads);
     if (self.rescorers == NULL)
         return scan(rows, queries, n_queries, k, pool, hits_out, n_hits_out, err);
-    self.deviations = cir__probe_deviations(recall);
+    self.deviations = cir__lookup_deviations(recall);
     self.report.used_codes = true;
     for (size_t q = 0; q < n_queries && status == CIR_OK; q += PASS_QUERIES) {
         const size_t left = n_queries - q, n = left < PASS_QUERIES ? left : PASS_QUERIES;

@@ -7,7 +7,7 @@
 
 #include "cir/search.h"
 #include "kernels/kernels.h"
-#include "search/sieve.h"
+#include "search/candidate_filter.h"
 #include "search/top.h"
 
 /* Buffers for one batch of rows and its scores; lends the rows. */

@@ -1,4 +1,4 @@
-#include "search/probe.h"
+#include "search/lookup_tables.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,9 +12,9 @@
 #define GROUP 4
 #define N_PATTERNS 16
 
-double cir__probe_deviations(double recall)
+double cir__lookup_deviations(double recall)
 {
-    double low = 0, high = CIR__PROBE_EXACT;
+    double low = 0, high = CIR__LOOKUP_EXACT;
 
     /* The normal distribution function grows: halving finds its argument to the last bit or so. */
     for (int i = 0; i < 60; i++) {
@@ -40,7 +40,7 @@ static void group_sums(const float *rotated, float sums[N_PATTERNS])
 /* Rounds a side's sums to whole numbers of steps above each group's least, which is −Σ|rotated| of it.
  * *worst_out: the largest error that all groups' rounding can add up to. */
 static void tables_fill(const float *rotated, size_t n_groups, size_t n_sides, uint8_t *tables,
-                        cir__probe_side *side, double *worst_out)
+                        cir__lookup_branch *side, double *worst_out)
 {
     float sums[N_PATTERNS], widest = 0;
     double bottom = 0, worst = 0;
@@ -92,7 +92,7 @@ static float cosine(const float *x, const float *y, size_t n)
 
 /* rotated: [code_dim] scratch. */
 static void side_fill(const cir__coder *coder, const float *weights, float offset, double deviations,
-                      size_t n_sides, float *rotated, uint8_t *tables, cir__probe_side *side)
+                      size_t n_sides, float *rotated, uint8_t *tables, cir__lookup_branch *side)
 {
     const size_t dim = cir__coder_dim(coder), code_dim = cir__coder_code_dim(coder);
     const float *const centre = cir__coder_centre(coder);
@@ -105,7 +105,7 @@ static void side_fill(const cir__coder *coder, const float *weights, float offse
         base += (double)weights[i] * (double)centre[i];
     for (size_t i = 0; i < code_dim; i++)
         sum_of_sizes += fabs((double)rotated[i]);
-    const double rounded = deviations < CIR__PROBE_EXACT
+    const double rounded = deviations < CIR__LOOKUP_EXACT
                                ? deviations * (double)side->step * sqrt((double)code_dim / GROUP / 12)
                                : worst;
     /* Partial sums of a sixteenth of the products each (kernels.h), and some more to join them. ‖x − c‖ is at
@@ -120,37 +120,37 @@ static void side_fill(const cir__coder *coder, const float *weights, float offse
                            0x1p-25 * sum_of_sizes + 0x1p-22 * fabs(base));
 }
 
-cir_status cir__probe_init(cir__probe *probe, const cir__coder *coder, const cir_query *query,
-                           double deviations, cir_error *err)
+cir_status cir__lookup_tables_init(cir__lookup_tables *lookup, const cir__coder *coder,
+                                   const cir_query *query, double deviations, cir_error *err)
 {
     const size_t code_dim = cir__coder_code_dim(coder);
     const bool reads_image = query->fusion.kind != CIR_FUSE_TEXT;
     const bool reads_text = query->fusion.kind != CIR_FUSE_IMAGE;
 
-    *probe = (cir__probe){.query = query, .n_groups = code_dim / GROUP};
-    probe->n_sides = (size_t)reads_image + (size_t)reads_text;
-    cir__bound_init(&probe->bound, &query->fusion);
-    probe->tables = cir__new_unset(probe->n_groups, probe->n_sides * N_PATTERNS);
+    *lookup = (cir__lookup_tables){.query = query, .n_groups = code_dim / GROUP};
+    lookup->n_sides = (size_t)reads_image + (size_t)reads_text;
+    cir__bound_init(&lookup->bound, &query->fusion);
+    lookup->tables = cir__new_unset(lookup->n_groups, lookup->n_sides * N_PATTERNS);
     float *const rotated = cir__new_unset(code_dim, sizeof *rotated);
-    if (probe->tables == NULL || rotated == NULL) {
+    if (lookup->tables == NULL || rotated == NULL) {
         free(rotated);
         return cir__fail_memory(err, "search");
     }
     if (reads_image)
-        side_fill(coder, query->a, query->a0, deviations, probe->n_sides, rotated, probe->tables,
-                  &probe->sides[0]);
+        side_fill(coder, query->a, query->a0, deviations, lookup->n_sides, rotated, lookup->tables,
+                  &lookup->sides[0]);
     if (reads_text)
-        side_fill(coder, query->b, query->b0, deviations, probe->n_sides, rotated,
-                  probe->tables + (probe->n_sides - 1) * N_PATTERNS, &probe->sides[probe->n_sides - 1]);
+        side_fill(coder, query->b, query->b0, deviations, lookup->n_sides, rotated,
+                  lookup->tables + (lookup->n_sides - 1) * N_PATTERNS, &lookup->sides[lookup->n_sides - 1]);
     free(rotated);
-    probe->is_joint = reads_image && reads_text && deviations < CIR__PROBE_EXACT;
-    if (probe->is_joint)
-        probe->correlation = cosine(query->a, query->b, query->dim);
+    lookup->is_joint = reads_image && reads_text && deviations < CIR__LOOKUP_EXACT;
+    if (lookup->is_joint)
+        lookup->correlation = cosine(query->a, query->b, query->dim);
     return CIR_OK;
 }
 
-void cir__probe_done(cir__probe *probe)
+void cir__lookup_tables_done(cir__lookup_tables *lookup)
 {
-    free(probe->tables);
-    memset(probe, 0, sizeof *probe);
+    free(lookup->tables);
+    memset(lookup, 0, sizeof *lookup);
 }

@@ -8,8 +8,8 @@
  * and lies within reach·spread + slack·factor + margin of that: reach is the code's error, slack what
  * rounding the tables and the factor adds, margin the rounding of the exact score, which is computed in
  * floats, too. */
-#ifndef CIR_SEARCH_PROBE_H
-#define CIR_SEARCH_PROBE_H
+#ifndef CIR_SEARCH_LOOKUP_TABLES_H
+#define CIR_SEARCH_LOOKUP_TABLES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,33 +20,33 @@
 #include "search/bound.h"
 
 /* Deviations that stand for a recall of 1: a normal variable exceeds them with a probability of 10⁻⁹. */
-#define CIR__PROBE_EXACT 6.0
+#define CIR__LOOKUP_EXACT 6.0
 
-typedef struct cir__probe_side {
+typedef struct cir__lookup_branch {
     float base, step, bottom, reach, slack, margin;
-} cir__probe_side;
+} cir__lookup_branch;
 
 /* Lends the query. */
-typedef struct cir__probe {
+typedef struct cir__lookup_tables {
     const cir_query *query;
     cir__bound bound;
     bool is_joint; /* bounds are those of both errors together (bound.h) */
     float correlation;
     size_t n_groups;
     size_t n_sides; /* those that the fusion reads: 1 or 2, image before text */
-    cir__probe_side sides[2];
+    cir__lookup_branch sides[2];
     uint8_t *tables; /* [n_groups, n_sides, 16] */
-} cir__probe;
+} cir__lookup_tables;
 
-/* The deviations that a normal variable stays below with probability recall, [0.5, 1]; CIR__PROBE_EXACT at
+/* The deviations that a normal variable stays below with probability recall, [0.5, 1]; CIR__LOOKUP_EXACT at
  * most. */
-double cir__probe_deviations(double recall);
+double cir__lookup_deviations(double recall);
 
-/* Makes tables for intervals of so many deviations; from CIR__PROBE_EXACT on, rounding is bounded by its
- * largest value instead of its deviation, and both sides' errors each for itself. End with cir__probe_done,
- * also where its making failed. Errors: CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__probe_init(cir__probe *probe, const cir__coder *coder, const cir_query *query,
-                                          double deviations, cir_error *err);
-void cir__probe_done(cir__probe *probe); /* a zeroed one is allowed */
+/* Makes tables for intervals of so many deviations; from CIR__LOOKUP_EXACT on, rounding is bounded by its
+ * largest value instead of its deviation, and both sides' errors each for itself. End with
+ * cir__lookup_tables_done, also where its making failed. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__lookup_tables_init(cir__lookup_tables *lookup, const cir__coder *coder,
+                                                  const cir_query *query, double deviations, cir_error *err);
+void cir__lookup_tables_done(cir__lookup_tables *lookup); /* a zeroed one is allowed */
 
 #endif
