@@ -69,7 +69,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_get_folder(char **folder_out, cir_er
 /* Opens a model directory as model hubs serve it (config.json, model.safetensors, or
  * model.safetensors.index.json and the files that it names, tokenizer files, preprocessor_config.json; the
  * layout of transformers' CLIPModel and SiglipModel; or open_clip's: open_clip_config.json,
- * open_clip_model.safetensors, tokenizer files), or the embedded encoder for CIR_MODEL_DEMO. Weights are
+ * open_clip_model.safetensors, tokenizer files; without safetensors, PyTorch's pytorch_model.bin or
+ * open_clip_pytorch_model.bin, of which nothing is run), or the embedded encoder for CIR_MODEL_DEMO. Weights are
  * mapped, not copied, until a tower is first used; every name, shape and range is checked now. Close with
  * cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT, CIR_SHAPE, CIR_UNSUPPORTED,
  * CIR_NO_MEMORY. */

@@ -16,6 +16,9 @@
 
 #define AGAIN "download it again"
 #define NOT_PICKLE "which is not read; convert the model to safetensors"
+#define SAVE_ANEW                                                                                            \
+    "which is not read; save it anew: python3 -c \"import torch; "                                           \
+    "torch.save(torch.load('FILE', map_location='cpu', weights_only=True), 'FILE')\""
 
 typedef struct mark {
     const char *bytes;
@@ -35,8 +38,11 @@ static const mark marks[] = {
     {"\x28\xb5\x2f\xfd", 4, "compressed with Zstandard", "unpack it with unzstd"},
     {"7z\xbc\xaf", 4, "a 7z archive", "unpack it"},
     {"Rar!", 4, "a RAR archive", "unpack it"},
-    {"PK\x03\x04", 4, "a ZIP archive, such as PyTorch's checkpoints (pickle)", NOT_PICKLE},
-    {"\x80\x02", 2, "a Python pickle, such as PyTorch's old checkpoints", NOT_PICKLE},
+    {"PK\x03\x04", 4, "a ZIP archive, such as PyTorch's checkpoints",
+     "which is read by the name of pytorch_model.bin or open_clip_pytorch_model.bin"},
+    {"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14,
+     "a PyTorch checkpoint as before version 1.6 (a bare pickle)", SAVE_ANEW},
+    {"\x80\x02", 2, "a Python pickle", NOT_PICKLE},
     {"\x80\x03", 2, "a Python pickle", NOT_PICKLE},
     {"\x80\x04", 2, "a Python pickle", NOT_PICKLE},
     {"\x80\x05", 2, "a Python pickle", NOT_PICKLE},
@@ -80,6 +86,7 @@ static bool is_safetensors(cir__bytes_view file)
 static bool is_right(cir__bytes_view file, cir__sniff_kind kind)
 {
     return (kind == CIR__SNIFF_SAFETENSORS && is_safetensors(file)) ||
+           (kind == CIR__SNIFF_TORCH && begins_with(file, "PK\x03\x04", 4)) ||
            (kind == CIR__SNIFF_NPY && begins_with(file, "\x93NUMPY", 6));
 }
 

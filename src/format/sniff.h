@@ -15,6 +15,7 @@ typedef enum cir__sniff_kind {
     CIR__SNIFF_TEXT,     /* lines of words, such as merges.txt */
     CIR__SNIFF_PROTOBUF, /* spiece.model */
     CIR__SNIFF_SAFETENSORS,
+    CIR__SNIFF_TORCH, /* PyTorch's archives */
     CIR__SNIFF_NPY
 } cir__sniff_kind;
 

@@ -44,7 +44,10 @@ static void test_every_kind_tells_the_same(void **state)
         assert_non_null(strstr(SNIFF_TEXT("\xef\xbb\xbf \r\n<HTML lang=en>", kind), "an HTML page"));
         assert_non_null(strstr(SNIFF_TEXT("<?xml version=\"1.0\"?><Error>", kind), "an XML document"));
         assert_non_null(strstr(SNIFF_TEXT("\x1f\x8b\x08\0\0\0\0\0\0\0", kind), "gunzip"));
-        assert_non_null(strstr(SNIFF_TEXT("PK\x03\x04\x14\0", kind), "convert the model to safetensors"));
+        if (kind != CIR__SNIFF_TORCH)
+            assert_non_null(strstr(SNIFF_TEXT("PK\x03\x04\x14\0", kind), "pytorch_model.bin"));
+        assert_non_null(
+            strstr(SNIFF_TEXT("\x80\x02\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", kind), "save it anew"));
         assert_non_null(strstr(SNIFF_TEXT("\x80\x02\x8a\nl\xfc\x9c", kind), "a Python pickle"));
         assert_non_null(strstr(SNIFF_TEXT("\x89HDF\r\n\x1a\n", kind), "HDF5"));
         assert_non_null(strstr(SNIFF_TEXT("\xff\xfe{\0}\0", kind), "UTF-16"));
@@ -78,6 +81,7 @@ static void test_what_is_right_passes(void **state)
     assert_string_equal(SNIFF_TEXT("\n\x0e\n\x05<unk>\x15\0\0\0\0\x18\x02", CIR__SNIFF_PROTOBUF), "");
     assert_string_equal(SNIFF_TEXT("\x93NUMPY\x01\0", CIR__SNIFF_NPY), "");
     assert_string_equal(SNIFF_TEXT("\x02\0\0\0\0\0\0\0{}", CIR__SNIFF_SAFETENSORS), "");
+    assert_string_equal(SNIFF_TEXT("PK\x03\x04\x14\0", CIR__SNIFF_TORCH), "");
 }
 
 /* A header may be as long as any mark's number: 0x8b1f bytes, for example. */

@@ -19,11 +19,16 @@
 #define DIM 24
 #define N_TEXTS 3
 
-static void copy(const char *folder, const char *name, const char *to)
+static void copy_of(const char *folder, const char *shape, const char *name, const char *to)
 {
     char path[CIR__MADE_PATH_SIZE];
-    (void)snprintf(path, sizeof path, "%s/model/quick/%s", getenv("CIR_TEST_DATA"), name);
+    (void)snprintf(path, sizeof path, "%s/model/%s/%s", getenv("CIR_TEST_DATA"), shape, name);
     assert_true(cir__made_copy(folder, path, to));
+}
+
+static void copy(const char *folder, const char *name, const char *to)
+{
+    copy_of(folder, "quick", name, to);
 }
 
 /* The tiny model quick without weights. */
@@ -194,6 +199,86 @@ static void test_shards_that_are_wrong_say_so(void **state)
     check_refused(folder, CIR_FORMAT, "no file of the model's own folder", "model.safetensors.index.json");
 }
 
+static void test_pickled_weights_answer_as_safetensors(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    answers one;
+    answers pickled;
+    answer_as_one(&one);
+    make_folder(folder);
+    copy(folder, "pytorch_model.bin", "pytorch_model.bin");
+    answer(folder, &pickled);
+    check_same(&one, &pickled);
+    assert_string_equal(pickled.fingerprint, "0da7612e3fe92d66583c10630de21423");
+    make_folder(folder);
+    copy(folder, "torch_sharded/pytorch_model.bin.index.json", "pytorch_model.bin.index.json");
+    copy(folder, "torch_sharded/pytorch_model-00001-of-00002.bin", "pytorch_model-00001-of-00002.bin");
+    copy(folder, "torch_sharded/pytorch_model-00002-of-00002.bin", "pytorch_model-00002-of-00002.bin");
+    answer(folder, &pickled);
+    check_same(&one, &pickled);
+    assert_string_not_equal(pickled.fingerprint, one.fingerprint);
+    /* Safetensors come first. */
+    make_sharded(folder);
+    copy(folder, "pytorch_model.bin", "pytorch_model.bin");
+    answer(folder, &pickled);
+    assert_string_equal(pickled.fingerprint, "c98f2b12165eb19c835c182daad062ee");
+}
+
+static void make_open_clip(char folder[CIR__MADE_PATH_SIZE], const char *weights, const char *name)
+{
+    make_folder(folder); /* config.json without weights does not count */
+    copy_of(folder, "oc_quick", "open_clip_config.json", "open_clip_config.json");
+    copy_of(folder, "oc_quick", weights, name);
+}
+
+static void test_pickled_weights_of_open_clip_answer_as_safetensors(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    answers one;
+    answers pickled;
+    make_open_clip(folder, "weights_f16.safetensors", "open_clip_model.safetensors");
+    answer(folder, &one);
+    make_open_clip(folder, "open_clip_pytorch_model.bin", "open_clip_pytorch_model.bin");
+    answer(folder, &pickled);
+    check_same(&one, &pickled);
+}
+
+static void test_pickles_that_are_wrong_say_so(void **state)
+{
+    (void)state;
+    char folder[CIR__MADE_PATH_SIZE];
+    static const char *const cases[][3] = {
+        {"refused_legacy.bin", "a PyTorch checkpoint as before version 1.6", "save it anew: python3 -c"},
+        {"refused_evil2.bin", "names posix.system", "take the model's safetensors"},
+        {"protocol2.bin", "tensor \"vision_model.", "is missing"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        make_folder(folder);
+        copy_of(folder, "../torch", cases[i][0], "pytorch_model.bin");
+        check_refused(folder, i == 1 ? CIR_UNSUPPORTED : CIR_FORMAT, cases[i][1], cases[i][2]);
+    }
+    /* By another name it is no safetensors file. */
+    make_folder(folder);
+    copy(folder, "pytorch_model.bin", "model.safetensors");
+    check_refused(folder, CIR_FORMAT, "a ZIP archive", "by the name of pytorch_model.bin");
+    /* The numbers of its pickle were changed. */
+    make_folder(folder);
+    copy(folder, "pytorch_model.bin", "pytorch_model.bin");
+    char *path = cir__path_join(folder, "pytorch_model.bin");
+    uint8_t *bytes;
+    size_t size;
+    assert_int_equal(cir__file_read(path, 1 << 20, &bytes, &size, NULL), CIR_OK);
+    char *name = memmem(bytes, size, "logit_scale", 11);
+    assert_non_null(name);
+    *name = 'L';
+    assert_int_equal(cir__file_replace(path, bytes, size, NULL), CIR_OK);
+    free(bytes);
+    free(path);
+    check_refused(folder, CIR_FORMAT, "data.pkl\" is damaged", "download it again");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +286,9 @@ int main(void)
         cmocka_unit_test(test_one_file_comes_before_shards),
         cmocka_unit_test(test_the_index_itself_is_not_in_the_fingerprint),
         cmocka_unit_test(test_shards_that_are_wrong_say_so),
+        cmocka_unit_test(test_pickled_weights_answer_as_safetensors),
+        cmocka_unit_test(test_pickled_weights_of_open_clip_answer_as_safetensors),
+        cmocka_unit_test(test_pickles_that_are_wrong_say_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

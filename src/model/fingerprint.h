@@ -6,7 +6,7 @@
 #include "model/checkpoint.h"
 
 /* Hashes configuration, tokenizer, preprocessing and weights: the files that are_read. Weights of more than 64 MiB:
- * the header (all names, shapes and places) and 4 KiB of every MiB, because opening a model of 1.7 GB must
+ * the header (all names, shapes and places; a PyTorch checkpoint's pickle) and 4 KiB of every MiB, because opening a model of 1.7 GB must
  * not read it all; other weights of the same shape, trained or only fine-tuned, differ everywhere. Weights in
  * several files: each of these files so, in the order of their names; the index that names them does not
  * count, because it has to agree with their headers. The same weights in other files are another model: their

@@ -834,14 +834,14 @@ static void test_incomplete_folders_are_refused(void **state)
     remove_file(folder, "model.safetensors");
     check_refused(folder, CIR_NOT_FOUND, "model.safetensors");
     assert_true(cir__made_write(folder, "pytorch_model.bin", "x"));
-    check_refused(folder, CIR_UNSUPPORTED, "pytorch_model.bin");
+    check_refused(folder, CIR_FORMAT, "pytorch_model.bin");
     assert_true(cir__made_write(folder, "model.safetensors.index.json", "{}"));
     check_refused(folder, CIR_FORMAT, "has no weight_map");
     remove_file(folder, "config.json");
     check_refused(folder, CIR_NOT_FOUND, "config.json");
     assert_true(cir__made_write(folder, "open_clip_config.json", "{}"));
     remove_file(folder, "model.safetensors.index.json");
-    check_refused(folder, CIR_UNSUPPORTED, "open_clip_model.safetensors");
+    check_refused(folder, CIR_NOT_FOUND, "open_clip_model.safetensors");
     copy(folder, "quick", "weights_f16.safetensors", "open_clip_model.safetensors");
     check_refused(folder, CIR_FORMAT, "vision_cfg");
     remove_file(folder, "open_clip_config.json");

@@ -36,18 +36,21 @@ static const struct {
     [CIR__FILE_TOKENIZER_CONFIG] = {CIR__SNIFF_JSON, "the tokenizer's configuration"},
 };
 
-/* What a model's directory may hold, in the order in which it is looked for: what fewer files are needed for
- * comes first. */
+/* What a model's directory may hold, in the order in which it is looked for: safetensors come first. */
 typedef struct layout {
     const char *config, *weights;
-    bool is_open_clip, is_sharded;
+    bool is_open_clip, is_sharded, is_torch;
 } layout;
 
 static const layout layouts[] = {
-    {"config.json", "model.safetensors", false, false},
-    {"open_clip_config.json", "open_clip_model.safetensors", true, false},
-    {"config.json", "model.safetensors.index.json", false, true},
-    {"open_clip_config.json", "open_clip_model.safetensors.index.json", true, true},
+    {"config.json", "model.safetensors", false, false, false},
+    {"open_clip_config.json", "open_clip_model.safetensors", true, false, false},
+    {"config.json", "model.safetensors.index.json", false, true, false},
+    {"open_clip_config.json", "open_clip_model.safetensors.index.json", true, true, false},
+    {"config.json", "pytorch_model.bin", false, false, true},
+    {"open_clip_config.json", "open_clip_pytorch_model.bin", true, false, true},
+    {"config.json", "pytorch_model.bin.index.json", false, true, true},
+    {"open_clip_config.json", "open_clip_pytorch_model.bin.index.json", true, true, true},
 };
 
 const char *cir__source_file_name(size_t i_file)
@@ -60,19 +63,27 @@ const cir__bytes_view *cir__source_find(const cir__source *source, size_t i_file
     return source->files[i_file].name != NULL ? &source->files[i_file] : NULL;
 }
 
+static cir__sniff_kind weights_kind(const cir__source *source)
+{
+    return source->is_torch ? CIR__SNIFF_TORCH : CIR__SNIFF_SAFETENSORS;
+}
+
 cir_status cir__source_check(const cir__source *source, size_t i_file, cir_error *err)
 {
     if (source->files[i_file].name == NULL)
         return CIR_OK;
     if (i_file == CIR__FILE_WEIGHTS && source->is_sharded)
         return cir__sniff_check(source->files[i_file], CIR__SNIFF_JSON, "the weights' index", err);
-    return cir__sniff_check(source->files[i_file], file_kinds[i_file].kind, file_kinds[i_file].what, err);
+    return cir__sniff_check(source->files[i_file],
+                            i_file == CIR__FILE_WEIGHTS ? weights_kind(source) : file_kinds[i_file].kind,
+                            file_kinds[i_file].what, err);
 }
 
 static const layout *layout_of(const cir__source *source)
 {
     const layout *found = layouts;
-    while (found->is_open_clip != source->is_open_clip || found->is_sharded != source->is_sharded)
+    while (found->is_open_clip != source->is_open_clip || found->is_sharded != source->is_sharded ||
+           found->is_torch != source->is_torch)
         found++;
     return found;
 }
@@ -92,23 +103,14 @@ static bool has_file(const cir__source *source, const char *name)
     return is_there;
 }
 
-/* A directory without what must be there: says what it seems to be instead. */
 static cir_status fail_absent(const cir__source *source, size_t i_file, cir_error *err)
 {
-    if (i_file == CIR__FILE_WEIGHTS &&
-        (has_file(source, "pytorch_model.bin") || has_file(source, "open_clip_pytorch_model.bin")))
-        return cir__fail(err, CIR_UNSUPPORTED,
-                         "%s: has only pytorch_model.bin (pickle), which is a program and never read; fetch "
-                         "%s, or convert it: "
-                         "python3 -c 'from transformers import AutoModel as M; "
-                         "M.from_pretrained(\".\").save_pretrained(\".\", safe_serialization=True)'",
-                         source->path, name_in(source, i_file));
-    return cir__fail(
-        err, CIR_NOT_FOUND,
-        "%s: has no %s; a model's directory holds config.json, model.safetensors (or "
-        "model.safetensors.index.json and the files that it names), preprocessor_config.json, and "
-        "tokenizer.json, or vocab.json and merges.txt (CLIP), or spiece.model (SigLIP)",
-        source->path, name_in(source, i_file));
+    return cir__fail(err, CIR_NOT_FOUND,
+                     "%s: has no %s; a model's directory holds config.json, model.safetensors (or "
+                     "model.safetensors.index.json and the files that it names, or pytorch_model.bin), "
+                     "preprocessor_config.json, and tokenizer.json, or vocab.json and merges.txt (CLIP), or "
+                     "spiece.model (SigLIP)",
+                     source->path, name_in(source, i_file));
 }
 
 static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)
@@ -171,6 +173,7 @@ static void choose_layout(cir__source *source)
         if (has_file(source, layouts[i].config) && has_file(source, layouts[i].weights)) {
             source->is_open_clip = layouts[i].is_open_clip;
             source->is_sharded = layouts[i].is_sharded;
+            source->is_torch = layouts[i].is_torch;
             return;
         }
     source->is_open_clip = has_file(source, "open_clip_config.json");
@@ -247,8 +250,7 @@ static cir_status open_shard(const cir__source *source, const char *name, cir__s
     if (status != CIR_OK)
         return status;
     shard->file = (cir__bytes_view){shard->mapping.data, shard->mapping.size, shard->path};
-    return cir__sniff_check(shard->file, file_kinds[CIR__FILE_WEIGHTS].kind,
-                            file_kinds[CIR__FILE_WEIGHTS].what, err);
+    return cir__sniff_check(shard->file, weights_kind(source), file_kinds[CIR__FILE_WEIGHTS].what, err);
 }
 
 cir_status cir__source_open_shards(cir__source *source, const char *const *names, size_t n, cir_error *err)

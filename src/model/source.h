@@ -36,6 +36,7 @@ typedef struct cir__source {
     char *path;        /* the directory as an absolute path, or "demo" */
     bool is_open_clip; /* configuration and weights are open_clip's */
     bool is_sharded;   /* the weights' file is an index, which names the files that they are in */
+    bool is_torch;     /* these are PyTorch's checkpoints, not safetensors */
     cir__bytes_view files[CIR__N_FILES]; /* name is NULL for an absent file */
     cir__mapping mappings[CIR__N_FILES]; /* of a directory */
     char *paths[CIR__N_FILES];           /* of a directory; what the views are named by */

@@ -3,7 +3,10 @@
 
 Usage: make_published.py   (needs torch, transformers, safetensors)
 
-sharded  the float16 weights in several safetensors files and their index, as transformers' save_pretrained writes them.
+sharded          the float16 weights in several safetensors files and their index, as transformers' save_pretrained writes them
+torch_sharded    the same, pickled
+pytorch_model.bin, oc_quick/open_clip_pytorch_model.bin
+                 the float16 weights as torch.save writes a state dict
 """
 import pathlib
 
@@ -27,6 +30,15 @@ def make_sharded() -> None:
     (folder / "config.json").unlink()  # quick's own stands beside
 
 
+def make_pickled() -> None:
+    folder = HERE / "quick" / "torch_sharded"
+    load().save_pretrained(folder, max_shard_size="120KB", safe_serialization=False)
+    (folder / "config.json").unlink()
+    torch.save(load().state_dict(), HERE / "quick" / "pytorch_model.bin")
+    torch.save(load_file(HERE / "oc_quick" / "weights_f16.safetensors"), HERE / "oc_quick" / "open_clip_pytorch_model.bin")
+
+
 if __name__ == "__main__":
     torch.manual_seed(1)
     make_sharded()
+    make_pickled()
