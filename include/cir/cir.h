@@ -15,6 +15,7 @@
 #define CIR_CIR_H
 
 #include "cir/collection.h"
+#include "cir/curate.h"
 #include "cir/decoder.h"
 #include "cir/eval.h"
 #include "cir/experiment.h"

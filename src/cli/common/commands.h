@@ -18,5 +18,8 @@ extern const cir__command cir__command_model_pull;
 extern const cir__command cir__command_model_check;
 extern const cir__command cir__command_bench;
 extern const cir__command cir__command_make_index; /* bench make-index */
+extern const cir__command cir__command_curate;
+extern const cir__command cir__command_curate_new; /* these two in cmd_curate.c, too */
+extern const cir__command cir__command_curate_plan;
 
 #endif

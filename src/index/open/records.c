@@ -66,6 +66,43 @@ void cir_image_record_done(cir_image_record *record)
     *record = (cir_image_record){0};
 }
 
+cir_status cir__opened_get_hash(const cir_index *index, size_t id, uint8_t hash_out[CIR__HASH_SIZE],
+                                bool *is_known_out, cir_error *err)
+{
+    *is_known_out = false;
+    cir_status status = check_id(index, id, err);
+    if (status != CIR_OK)
+        return status;
+    cir__row row;
+    cir__opened_lock(index);
+    status = cir__image_rows_get(index->store, id, &row, NULL, NULL, err);
+    cir__opened_unlock(index);
+    if (status != CIR_OK)
+        return status;
+    *is_known_out = row.has_hash;
+    memcpy(hash_out, row.hash, CIR__HASH_SIZE);
+    return CIR_OK;
+}
+
+cir_status cir__opened_find_hash(const cir_index *index, const uint8_t hash[CIR__HASH_SIZE], size_t *id_out,
+                                 bool *is_found_out, cir_error *err)
+{
+    *id_out = 0;
+    bool has_row = true;
+    cir__row row = {0};
+    cir_status status = CIR_OK;
+    *is_found_out = false;
+    cir__opened_lock(index);
+    for (size_t next = 0; status == CIR_OK && has_row && !*is_found_out; next = row.id + 1) {
+        status = cir__image_rows_find_hash(index->store, hash, next, &row, &has_row, err);
+        *is_found_out = status == CIR_OK && has_row && row.id < index->info.n_rows && index->ready[row.id];
+    }
+    cir__opened_unlock(index);
+    if (*is_found_out)
+        *id_out = row.id;
+    return status;
+}
+
 cir_status cir_index_get_feature(const cir_index *index, size_t id, float *feature_out, cir_error *err)
 {
     cir__error_clear(err);

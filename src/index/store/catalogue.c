@@ -13,6 +13,8 @@
 #define MAX_MODELS 1000
 #define MAX_KEY 100
 
+static const cir__store_kind kind = {CIR__CATALOGUE_NAME, "catalogue", "run: cir check --repair"};
+
 enum { LIST_MODELS, ADD_MODEL, GET_SETTING, SET_SETTING, LIST_BLOCKS, PUT_BLOCK };
 
 typedef struct table {
@@ -159,7 +161,7 @@ cir_status cir__catalogue_open(const cir__place *place, cir__catalogue_mode mode
     else
         status = CIR_OK;
     if (status == CIR_OK)
-        status = cir__store_open(place->folder, CIR__CATALOGUE_NAME, mode != CIR__CATALOGUE_READ,
+        status = cir__store_open(place->folder, &kind, mode != CIR__CATALOGUE_READ,
                                  mode == CIR__CATALOGUE_CREATE, &store, err);
     if (status != CIR_OK)
         return status;

@@ -17,15 +17,14 @@
 
 cir_status cir__store_fail_damaged(const cir__store *store, const char *finding, cir_error *err)
 {
-    return cir__fail(err, CIR_DAMAGED, "%s: the catalogue is damaged: %s; run: cir check --repair %s",
-                     store->name, finding, store->name);
+    return cir__fail(err, CIR_DAMAGED, "%s: the %s is damaged: %s; %s %s", store->name, store->kind->noun,
+                     finding, store->kind->remedy, store->name);
 }
 
 static cir_status fail_replaced(const cir__store *store, cir_error *err)
 {
-    return cir__fail(err, CIR_GONE,
-                     "%s: its %s was replaced or deleted while it was open; open the index again",
-                     store->name, store->file_name);
+    return cir__fail(err, CIR_GONE, "%s: its %s was replaced or deleted while it was open; open it again",
+                     store->name, store->kind->file_name);
 }
 
 static cir_status fail(const cir__store *store, int code, cir_error *err)
@@ -44,7 +43,8 @@ static cir_status fail(const cir__store *store, int code, cir_error *err)
         return cir__fail(err, CIR_FULL, "%s: the disk is full; make room and run it again", store->name);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return cir__fail(err, CIR_BUSY, "%s: another process writes its catalogue; try again", store->name);
+        return cir__fail(err, CIR_BUSY, "%s: another process writes its %s; try again", store->name,
+                         store->kind->noun);
     case SQLITE_ERROR: /* damage in the right place makes SQL fail in ways that have no code of their own */
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -56,32 +56,35 @@ static cir_status fail(const cir__store *store, int code, cir_error *err)
     case SQLITE_READONLY:
         if (code == SQLITE_READONLY_DBMOVED)
             return fail_replaced(store, err);
-        return cir__fail(err, CIR_PERMISSION,
-                         code == SQLITE_READONLY_ROLLBACK
-                             ? "%s: an update was interrupted and the system does not allow to heal it here; "
-                               "open it once where it can be written"
-                             : "%s: the system does not allow to write its catalogue",
-                         store->name);
+        return cir__fail(
+            err, CIR_PERMISSION,
+            code == SQLITE_READONLY_ROLLBACK
+                ? "%s: an update of its %s was interrupted and the system does not allow to heal it "
+                  "here; open it once where it can be written"
+                : "%s: the system does not allow to write its %s",
+            store->name, store->kind->noun);
     case SQLITE_CANTOPEN: /* of a file that was opened: it wants a write-ahead log beside it */
         if (system_errno == 0)
             return cir__fail(
                 err, CIR_FORMAT,
                 "%s: another program has switched its %s to a write-ahead log; switch it back with: "
                 "sqlite3 %s/%s 'PRAGMA journal_mode = DELETE'",
-                store->name, store->file_name, store->name, store->file_name);
-        return cir__fail_errno(err, system_errno, "%s: the catalogue cannot be opened", store->name);
+                store->name, store->kind->file_name, store->name, store->kind->file_name);
+        return cir__fail_errno(err, system_errno, "%s: the %s cannot be opened", store->name,
+                               store->kind->noun);
     case SQLITE_PERM:
     case SQLITE_AUTH:
-        return cir__fail(err, CIR_PERMISSION, "%s: the catalogue cannot be used: %s", store->name, text);
+        return cir__fail(err, CIR_PERMISSION, "%s: the %s cannot be used: %s", store->name, store->kind->noun,
+                         text);
     default:
         if (system_errno != 0)
-            return cir__fail_errno(err, system_errno, "%s: the catalogue cannot be used: %s", store->name,
-                                   text);
-        return cir__fail(err, CIR_IO, "%s: the catalogue cannot be used: %s", store->name, text);
+            return cir__fail_errno(err, system_errno, "%s: the %s cannot be used: %s", store->name,
+                                   store->kind->noun, text);
+        return cir__fail(err, CIR_IO, "%s: the %s cannot be used: %s", store->name, store->kind->noun, text);
     }
 }
 
-cir_status cir__store_open(const cir__folder *folder, const char *file_name, bool writes, bool creates,
+cir_status cir__store_open(const cir__folder *folder, const cir__store_kind *kind, bool writes, bool creates,
                            cir__store **store_out, cir_error *err)
 {
     *store_out = NULL;
@@ -92,10 +95,10 @@ cir_status cir__store_open(const cir__folder *folder, const char *file_name, boo
     cir_status status = CIR_OK;
     int code = SQLITE_OK;
     store->folder = folder;
-    store->file_name = file_name;
+    store->kind = kind;
     store->writes = writes;
     store->name = cir__copy_text(name);
-    store->vfs = cir__store_vfs_new(folder, file_name, writes);
+    store->vfs = cir__store_vfs_new(folder, kind->file_name, writes);
     if (store->name != NULL && store->vfs != NULL)
         code = cir__store_vfs_open(store->vfs, creates, &store->db);
     if (store->db == NULL) {
@@ -115,7 +118,8 @@ cir_status cir__store_open(const cir__folder *folder, const char *file_name, boo
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     if (writes && sqlite3_db_readonly(store->db, "main") == 1) {
-        status = cir__fail(err, CIR_PERMISSION, "%s: the system does not allow to write its catalogue", name);
+        status =
+            cir__fail(err, CIR_PERMISSION, "%s: the system does not allow to write its %s", name, kind->noun);
         goto done;
     }
     /* EXTRA: a commit is durable, and not only whole, before what depends on it is overwritten. */
@@ -207,7 +211,7 @@ static cir_status heal(const cir__store *store, cir_error *err)
     }
     if (status == CIR_OK) {
         /* Whoever opens it for writing reads it, and so undoes it. */
-        status = cir__store_open(store->folder, store->file_name, true, false, &writer, err);
+        status = cir__store_open(store->folder, store->kind, true, false, &writer, err);
         cir__store_close(writer);
         close(lock);
     }
@@ -249,6 +253,13 @@ cir_status cir__store_start(cir__store *store, size_t i, const char *sql, sqlite
     (void)sqlite3_clear_bindings(store->statements[i]);
     *statement_out = store->statements[i];
     return CIR_OK;
+}
+
+cir_status cir__store_prepare(cir__store *store, const char *sql, sqlite3_stmt **statement_out,
+                              cir_error *err)
+{
+    *statement_out = NULL;
+    return prepare(store, sql, 0, statement_out, err);
 }
 
 cir_status cir__store_step(cir__store *store, sqlite3_stmt *statement, bool *has_row_out, cir_error *err)

@@ -17,22 +17,29 @@
 
 #define CIR__STORE_N_STATEMENTS 24
 
+/* What a file is, for messages; lent for as long as its stores live. */
+typedef struct cir__store_kind {
+    const char *file_name;
+    const char *noun;   /* "catalogue" */
+    const char *remedy; /* what to do where it is damaged; the folder is named behind it */
+} cir__store_kind;
+
 typedef struct cir__store {
     sqlite3 *db;
     cir__store_vfs *vfs;
-    const cir__folder *folder; /* of the index, lent */
-    const char *file_name;     /* in it, lent */
-    char *name;                /* of the index, for messages */
+    const cir__folder *folder; /* that it lies in, lent */
+    const cir__store_kind *kind;
+    char *name; /* of the folder, for messages */
     bool writes;
     sqlite3_stmt *statements[CIR__STORE_N_STATEMENTS];
 } cir__store;
 
-/* Opens a file of an index' folder, both lent; the folder's name stands for it in messages. A reader writes
- * nothing. Where it meets what an interrupted commit left, it takes the index' lock, which tells that nobody
+/* Opens a file of a folder, both lent; the folder's name stands for it in messages. A reader writes
+ * nothing. Where it meets what an interrupted commit left, it takes the folder's lock (lock.h), which tells that nobody
  * is committing, undoes that as a writer would, and lets the lock go. Errors: CIR_PERMISSION, CIR_IO,
  * CIR_FULL, CIR_DAMAGED, CIR_BUSY, CIR_NOT_FOUND, CIR_FORMAT (a link or the like), CIR_UNSUPPORTED (a file
  * system without locks), CIR_LIMIT, CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__store_open(const cir__folder *folder, const char *file_name, bool writes,
+CIR_MUST_CHECK cir_status cir__store_open(const cir__folder *folder, const cir__store_kind *kind, bool writes,
                                           bool creates, cir__store **store_out, cir_error *err);
 void cir__store_close(cir__store *store); /* NULL is allowed; an open transaction is undone */
 
@@ -54,6 +61,10 @@ CIR_MUST_CHECK cir_status cir__store_run(cir__store *store, const char *sql, cir
 CIR_MUST_CHECK cir_status cir__store_start(cir__store *store, size_t i, const char *sql,
                                            sqlite3_stmt **statement_out, cir_error *err);
 
+/* Prepares a statement of the caller's own, who finalises it (sqlite3_finalize). */
+CIR_MUST_CHECK cir_status cir__store_prepare(cir__store *store, const char *sql, sqlite3_stmt **statement_out,
+                                             cir_error *err);
+
 /* Steps a statement: *has_row_out tells whether there is a row. Once there is none it is over. */
 CIR_MUST_CHECK cir_status cir__store_step(cir__store *store, sqlite3_stmt *statement, bool *has_row_out,
                                           cir_error *err);
@@ -65,7 +76,7 @@ CIR_MUST_CHECK cir_status cir__store_finish(cir__store *store, sqlite3_stmt *sta
 CIR_MUST_CHECK cir_status cir__store_get_number(cir__store *store, const char *sql, int64_t missing_value,
                                                 int64_t *value_out, cir_error *err);
 
-/* The catalogue contradicts itself: what it says, and what to do. */
+/* The file contradicts itself: what it says, and what to do. */
 cir_status cir__store_fail_damaged(const cir__store *store, const char *finding, cir_error *err);
 
 #endif

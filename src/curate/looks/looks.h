@@ -9,7 +9,7 @@
 
 #include "cir/image.h"
 #include "cir/status.h"
-#include "curate/pdq.h"
+#include "curate/looks/pdq.h"
 
 /* The longer side at which pictures are hashed, smaller ones enlarged: else a sample of the hash is one or
  * two pixels of a small photo, and its halved copy differs by up to 44 bits. Callers read pictures at this

@@ -1,4 +1,4 @@
-#include "curate/looks.h"
+#include "curate/looks/looks.h"
 
 #include <math.h>
 #include <stdbool.h>

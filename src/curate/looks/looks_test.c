@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "curate/looks.h"
+#include "curate/looks/looks.h"
 
 enum { N_PHOTOS = 200 };
 

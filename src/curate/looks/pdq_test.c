@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "curate/pdq.h"
+#include "curate/looks/pdq.h"
 
 /* The reference's order of symmetries, in ours: turned thrice, mirrored twice, and at both diagonals. */
 static const int symmetries[CIR__PDQ_N_SYMMETRIES] = {0, 1 | 2, 2 | 4, 1 | 4, 2, 4, 1, 1 | 2 | 4};

@@ -1,4 +1,4 @@
-#include "curate/pdq.h"
+#include "curate/looks/pdq.h"
 
 #include <inttypes.h>
 #include <math.h>
