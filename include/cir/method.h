@@ -240,6 +240,21 @@ CIR_API const cir_settings *cir_fit_get_settings(const cir_fit *fit);
 /* The fingerprint of the model whose features it is of (cir_model_info). Lives as long as the fit. */
 CIR_API const char *cir_fit_get_fingerprint(const cir_fit *fit);
 
+/* A fit as bytes that stay readable: the layout has a version (src/method/fit_file.c), and a checksum, so that
+ * bytes that were cut or changed are refused. They hold paths that the settings name, but no photo's, and no
+ * words that were asked for. format: *bytes_out is to be freed with cir_bytes_free. Errors: CIR_LIMIT (more
+ * than 1 GiB), CIR_NO_MEMORY; of write: those of writing a file, which is replaced at once. */
+CIR_MUST_CHECK CIR_API cir_status cir_fit_format(const cir_fit *fit, uint8_t **bytes_out, size_t *size_out,
+                                                 cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_fit_write(const cir_fit *fit, const char *path, cir_error *err);
+
+/* The same fit from its bytes, which may come from anywhere; name is for messages. Errors: CIR_FORMAT (the
+ * message says why they are none), CIR_UNSUPPORTED (another version), CIR_NO_MEMORY; of read: those of reading
+ * a file. Free with cir_fit_free. */
+CIR_MUST_CHECK CIR_API cir_status cir_fit_parse(const uint8_t *bytes, size_t size, const char *name,
+                                                cir_fit **fit_out, cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_fit_read(const char *path, cir_fit **fit_out, cir_error *err);
+
 /* A method made ready for a model and the rows that are searched. Immutable.
  *
  * Over an index, features of the 4,096 texts that were used last are kept beside the vectors, in texts.bin,

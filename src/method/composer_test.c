@@ -1,236 +1,23 @@
-/* The composer over a model and an index that this test stands in for: what is made and kept, what happens
- * over almost empty indexes, and when estimates move. The two stand-ins define the functions of model.h and
- * index.h that the composer calls, so that the linker never takes the library's. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka wants the four above first. */
-#include <cmocka.h>
+/* The composer: BASIC's scores against plain loops, what is encoded, and what is refused. */
+#include "method/stand_in_test.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
-#include "base/folder.h"
 #include "base/hash.h"
-#include "cir/method.h"
-#include "index/open/derived.h"
 #include "kernels/half.h"
-#include "method/draw.h"
-#include "method/sample.h"
 
-#define DIM 12
-#define MAX_ROWS 2000
-
-struct cir_model {
-    cir_model_info info;
-};
-
-struct cir_index {
-    cir_index_info info;
-    cir_index_model model;
-    char folder[64];
-    cir__folder *opened;
-    uint16_t vectors[MAX_ROWS * DIM];
-    uint8_t ready[MAX_ROWS];
-};
-
-/* What the model was asked since the counts were last set to 0. */
-static size_t n_calls, n_texts;
-static char first_text[64], last_text[64];
-
-const cir_model_info *cir_model_get_info(const cir_model *model)
+/* How many texts the model encodes for one query of a composer of its own. */
+static size_t count_encoded(const scene *made, cir_method method, const float *image, const char *text,
+                            cir_composed *composed_out)
 {
-    return &model->info;
-}
-
-/* A unit vector that a hash of the text decides, all of them on one side of the origin. */
-static void text_feature(const char *text, float *out)
-{
-    double square = 0.0;
-    for (size_t i = 0; i < DIM; i++) {
-        const uint64_t hash = cir__hash64(text, strlen(text)) * (2 * i + 1);
-        out[i] = (float)(hash >> 40) / 16777216.0f - 0.4f;
-        square += (double)out[i] * (double)out[i];
-    }
-    for (size_t i = 0; i < DIM; i++)
-        out[i] = (float)((double)out[i] / sqrt(square));
-}
-
-cir_status cir_model_keep_beginnings(const cir_model *model, cir_pool *pool, const char *const *texts,
-                                     size_t n, cir_error *err)
-{
-    (void)model;
-    (void)pool;
-    (void)texts;
-    (void)n;
-    (void)err;
-    return CIR_OK;
-}
-
-cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool, const char *const *texts, size_t n,
-                                  float *features_out, size_t *n_cut_out, cir_error *err)
-{
-    (void)model;
-    (void)pool;
-    (void)err;
-    n_calls++;
-    n_texts += n;
-    snprintf(first_text, sizeof first_text, "%s", texts[0]);
-    snprintf(last_text, sizeof last_text, "%s", texts[n - 1]);
-    for (size_t i = 0; i < n; i++)
-        text_feature(texts[i], features_out + i * DIM);
-    if (n_cut_out != NULL)
-        *n_cut_out = n / 2;
-    return CIR_OK;
-}
-
-const cir_index_info *cir_index_get_info(const cir_index *index)
-{
-    return &index->info;
-}
-const cir_codes *cir_index_get_codes(const cir_index *index)
-{
-    (void)index;
-    return NULL;
-}
-
-const uint16_t *cir_index_get_vectors(const cir_index *index)
-{
-    return index->vectors;
-}
-const uint8_t *cir_index_get_ready(const cir_index *index)
-{
-    return index->ready;
-}
-const cir__folder *cir__index_folder(const cir_index *index)
-{
-    return index->opened;
-}
-
-/* A folder of its own, two small corpora in it, a model, and an index of n_rows images. */
-typedef struct scene {
-    cir_model model;
-    cir_index index;
-    cir_settings settings;
-} scene;
-
-static void add_rows(cir_index *index, size_t n_rows, unsigned seed)
-{
-    for (size_t r = index->info.n_rows; r < n_rows; r++) {
-        float feature[DIM];
-        char name[32];
-        snprintf(name, sizeof name, "%u image %zu", seed, r);
-        text_feature(name, feature);
-        for (size_t i = 0; i < DIM; i++)
-            index->vectors[r * DIM + i] = cir__half_from_float(feature[i]);
-        index->ready[r] = 1;
-    }
-    index->info.n_rows = n_rows;
-    index->info.n_ready = n_rows;
-    index->info.revision++;
-    index->info.state++;
-}
-
-static scene *scene_new(size_t n_rows)
-{
-    scene *made = calloc(1, sizeof *made);
-    assert_non_null(made);
-    strcpy(made->model.info.fingerprint, "0123");
-    made->model.info.name = "stand-in";
-    made->model.info.dim = DIM;
-    made->index.model = (cir_index_model){.name = "stand-in", .fingerprint = "0123", .dim = DIM};
-    made->index.info.path = "photos.cir";
-    made->index.info.model = &made->index.model;
-    strcpy(made->index.folder, "/tmp/cir_composer_XXXXXX");
-    assert_non_null(mkdtemp(made->index.folder));
-    assert_int_equal(cir__folder_open(made->index.folder, &made->index.opened, NULL), CIR_OK);
-    add_rows(&made->index, n_rows, 0);
-    cir_settings_init(&made->settings, CIR_METHOD_BASIC);
-    snprintf(made->settings.corpus_objects, 256, "%s/objects.txt", made->index.folder);
-    snprintf(made->settings.corpus_styles, 256, "%s/styles.txt", made->index.folder);
-    FILE *objects = fopen(made->settings.corpus_objects, "w"),
-         *styles = fopen(made->settings.corpus_styles, "w");
-    for (int i = 0; i < 40; i++)
-        fprintf(objects, "thing %d\n", i);
-    for (int i = 0; i < 30; i++)
-        fprintf(styles, "style %d\n", i);
-    fclose(objects);
-    fclose(styles);
-    n_calls = n_texts = 0;
-    return made;
-}
-
-/* Calls do(path) for the kept files, those of the corpora aside. */
-static size_t each_kept(const scene *made, const char *beginning, void (*change)(const char *path))
-{
-    size_t n = 0;
-    DIR *folder = opendir(made->index.folder);
-    assert_non_null(folder);
-    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-        if (entry->d_name[0] == '.' || strstr(entry->d_name, ".txt") != NULL ||
-            strncmp(entry->d_name, beginning, strlen(beginning)) != 0)
-            continue;
-        char *path = cir__path_join(made->index.folder, entry->d_name);
-        if (change != NULL)
-            change(path);
-        free(path);
-        n++;
-    }
-    closedir(folder);
-    return n;
-}
-
-static void erase(const char *path)
-{
-    assert_int_equal(unlink(path), 0);
-}
-
-static void spoil(const char *path)
-{
-    assert_int_equal(cir__file_replace(path, "{\"mean\": [1, 2], \"image\": \"x\"", 29, NULL), CIR_OK);
-}
-
-static void scene_free(scene *made)
-{
-    each_kept(made, "", erase);
-    assert_int_equal(unlink(made->settings.corpus_objects) | unlink(made->settings.corpus_styles), 0);
-    assert_int_equal(rmdir(made->index.folder), 0);
-    cir__folder_close(made->index.opened);
-    free(made);
-}
-
-static cir_composer *composer_new(const scene *made, cir_method method)
-{
-    cir_composer *composer;
-    cir_error err;
-    if (cir_composer_new(&made->index, &made->model, NULL, method, &made->settings, &composer, &err) !=
-        CIR_OK)
-        fail_msg("%s", err.message);
-    return composer;
-}
-
-static cir_composed compose(const cir_composer *composer, const float *image, const char *text)
-{
-    cir_composed composed;
-    cir_error err;
-    if (cir_composer_compose(composer, NULL, image, text, &composed, &err) != CIR_OK)
-        fail_msg("%s", err.message);
-    return composed;
-}
-
-/* ⟨a, b⟩ of floats. */
-static double dot(const float *a, const float *b)
-{
-    double sum = 0.0;
-    for (size_t i = 0; i < DIM; i++)
-        sum += (double)a[i] * (double)b[i];
-    return sum;
+    cir_composer *composer = composer_new(made, method);
+    n_texts = 0;
+    *composed_out = compose(composer, image, text);
+    cir_composer_free(composer);
+    return n_texts;
 }
 
 static void test_scores_are_the_methods(void **state)
@@ -332,130 +119,6 @@ static void test_words_are_read_among_object_terms(void **state)
     scene_free(made);
 }
 
-/* A folder that is gone stands for read-only media: root may write all. */
-static cir__folder *make_unwritable(void)
-{
-    char path[] = "/tmp/cir_composer_XXXXXX";
-    cir__folder *folder;
-    assert_non_null(mkdtemp(path));
-    assert_int_equal(cir__folder_open(path, &folder, NULL), CIR_OK);
-    assert_int_equal(rmdir(path), 0);
-    return folder;
-}
-
-static void test_what_was_made_is_kept(void **state)
-{
-    (void)state;
-    scene *made = scene_new(50);
-    cir__folder *before = made->index.opened;
-    float image[DIM];
-    text_feature("a photo", image);
-    cir_composed composed[6];
-    for (int i = 0; i < 6; i++) {
-        if (i == 2)
-            assert_true(each_kept(made, "", erase) >= 5);
-        if (i == 3)
-            assert_int_equal(each_kept(made, "", spoil),
-                             6); /* two corpora, projection, mean, minima, texts */
-        if (i == 5)
-            made->index.opened = make_unwritable();
-        n_calls = n_texts = 0;
-        cir_composer *composer = composer_new(made, CIR_METHOD_BASIC);
-        assert_int_equal(n_texts, i == 1 || i == 4 ? 0 : 70);
-        composed[i] = compose(composer, image, "at night");
-        cir_composer_free(composer);
-        assert_memory_equal(composed[i].memory, composed[0].memory, 2 * DIM * sizeof(float));
-        assert_true(composed[i].query.a0 == composed[0].query.a0 &&
-                    composed[i].query.b0 == composed[0].query.b0);
-    }
-    for (int i = 0; i < 6; i++)
-        cir_composed_done(&composed[i]);
-    cir__folder_close(made->index.opened);
-    made->index.opened = before;
-    scene_free(made);
-}
-
-static void test_other_settings_are_kept_apart(void **state)
-{
-    (void)state;
-    static const char *const changes[] = {"alpha=0.3", "components=3", "variant=reference", "seed=4",
-                                          "centre=0"};
-    scene *made = scene_new(50);
-    const cir_settings before = made->settings;
-    cir_composer_free(composer_new(made, CIR_METHOD_BASIC));
-    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
-        const size_t n_before = each_kept(made, "projection", NULL) + each_kept(made, "minima", NULL);
-        made->settings = before;
-        assert_int_equal(cir_settings_set(&made->settings, changes[i], NULL), CIR_OK);
-        cir_composer *kept = composer_new(made, CIR_METHOD_BASIC);
-        assert_true(each_kept(made, "projection", NULL) + each_kept(made, "minima", NULL) > n_before);
-        cir_composed a = compose(kept, NULL, "at night");
-        cir_composer_free(kept);
-        each_kept(made, "", erase);
-        cir_composer *fresh = composer_new(made, CIR_METHOD_BASIC);
-        cir_composed b = compose(fresh, NULL, "at night");
-        assert_memory_equal(a.memory, b.memory, 2 * DIM * sizeof(float));
-        cir_composed_done(&a);
-        cir_composed_done(&b);
-        cir_composer_free(fresh);
-    }
-    scene_free(made);
-}
-
-/* The minima in force over the index as it stands. */
-static double min_image_of(const scene *made)
-{
-    cir_composer *composer = composer_new(made, CIR_METHOD_BASIC_MINUS);
-    const double minimum = cir_composer_get_settings(composer)->min_image;
-    cir_composer_free(composer);
-    return minimum;
-}
-
-static void test_minima_do_not_drift(void **state)
-{
-    (void)state;
-    scene *made = scene_new(20);
-    const double of_20 = min_image_of(made);
-    add_rows(&made->index, 39, 1);
-    assert_true(min_image_of(made) == of_20); /* not twice as many yet */
-    add_rows(&made->index, 40, 1);
-    const double of_40 = min_image_of(made);
-    assert_true(of_40 != of_20);
-    add_rows(&made->index, 900, 2);
-    const double of_900 = min_image_of(made); /* from now on the sample is full */
-    add_rows(&made->index, 2000, 3);
-    assert_true(min_image_of(made) == of_900);
-    each_kept(made, "minima", erase);
-    assert_true(min_image_of(made) != of_900);
-    /* More than half of the sample vanishes. */
-    const double of_2000 = min_image_of(made);
-    memset(made->index.ready, 0, 900);
-    made->index.info.n_ready = 1100;
-    assert_true(min_image_of(made) == of_2000);
-    memset(made->index.ready, 0, 1400);
-    made->index.info.n_ready = 600;
-    assert_true(min_image_of(made) != of_2000);
-    scene_free(made);
-}
-
-static void test_the_image_mean_follows_the_index(void **state)
-{
-    (void)state;
-    scene *made = scene_new(20);
-    made->settings.normalise = made->settings.project = made->settings.contextualise = false;
-    cir_composer *composer = composer_new(made, CIR_METHOD_BASIC_MINUS);
-    cir_composed before = compose(composer, NULL, "at night");
-    cir_composer_free(composer);
-    add_rows(&made->index, 25, 1);
-    composer = composer_new(made, CIR_METHOD_BASIC_MINUS);
-    cir_composed after = compose(composer, NULL, "at night");
-    cir_composer_free(composer);
-    assert_true(before.query.b0 != after.query.b0);
-    cir_composed_done(&before);
-    cir_composed_done(&after);
-    scene_free(made);
-}
-
 static void test_almost_empty_indexes(void **state)
 {
     (void)state;
@@ -549,35 +212,6 @@ static void test_what_does_not_fit_is_refused(void **state)
     scene_free(made);
 }
 
-static void test_baselines_make_nothing(void **state)
-{
-    (void)state;
-    scene *made = scene_new(5);
-    float image[DIM];
-    text_feature("a photo", image);
-    cir_composer *composer = composer_new(made, CIR_METHOD_PRODUCT);
-    assert_int_equal(n_calls, 0);
-    cir_composed composed = compose(composer, image, "at night");
-    assert_int_equal(n_texts, 1);
-    assert_memory_equal(composed.query.a, image, sizeof image);
-    cir_composed_done(&composed);
-    cir_composer_free(composer);
-    assert_int_equal(each_kept(made, "", NULL), 1);
-    assert_int_equal(each_kept(made, "texts.bin", NULL), 1);
-    scene_free(made);
-}
-
-/* How many texts the model encodes for one query of a composer of its own. */
-static size_t count_encoded(const scene *made, cir_method method, const float *image, const char *text,
-                            cir_composed *composed_out)
-{
-    cir_composer *composer = composer_new(made, method);
-    n_texts = 0;
-    *composed_out = compose(composer, image, text);
-    cir_composer_free(composer);
-    return n_texts;
-}
-
 static void test_words_are_encoded_once(void **state)
 {
     (void)state;
@@ -617,108 +251,6 @@ static void test_words_are_encoded_once(void **state)
     assert_int_equal(count_encoded(made, CIR_METHOD_BASIC, image, "at night", &composed), 14);
     cir_composed_done(&composed);
     scene_free(made);
-}
-
-static void row_get(const scene *made, size_t row, float *out)
-{
-    for (size_t i = 0; i < DIM; i++)
-        out[i] = cir__half_to_float(made->index.vectors[row * DIM + i]);
-}
-
-static void test_weicom_is_percentiles(void **state)
-{
-    (void)state;
-    enum { N = 30 };
-    scene *made = scene_new(N);
-    made->settings.weight = 0.25;
-    made->index.ready[3] = 0; /* counts for nothing */
-    float image[DIM], text[DIM], row[DIM], scores[N];
-    double sides[2][N], mean[2] = {0}, square[2] = {0};
-    text_feature("a photo", image);
-    text_feature("at night", text);
-    for (size_t r = 0; r < N; r++) {
-        row_get(made, r, row);
-        for (size_t s = 0; s < 2 && r != 3; s++)
-            mean[s] += (sides[s][r] = dot(s == 0 ? image : text, row)) / (N - 1);
-    }
-    for (size_t r = 0; r < N; r++)
-        for (size_t s = 0; s < 2 && r != 3; s++)
-            square[s] += (sides[s][r] - mean[s]) * (sides[s][r] - mean[s]) / (N - 2);
-    cir_composer *composer = composer_new(made, CIR_METHOD_WEICOM);
-    cir_composed composed = compose(composer, image, "at night");
-    const cir_rows rows = cir_rows_of_index(&made->index);
-    assert_int_equal(cir_search_scores(&rows, &composed.query, NULL, scores, NULL, NULL, NULL), CIR_OK);
-    for (size_t r = 0; r < N; r++) {
-        if (r == 3)
-            continue;
-        double right = 0.0;
-        for (size_t s = 0; s < 2; s++)
-            right +=
-                (s == 0 ? 0.75 : 0.25) * (1 + erf((sides[s][r] - mean[s]) / sqrt(square[s]) / sqrt(2.0))) / 2;
-        assert_true(fabs((double)scores[r] - right) < 1e-5);
-    }
-    cir_composed_done(&composed);
-    composed = compose(composer, NULL, "at night");
-    assert_int_equal(composed.query.fusion.kind, CIR_FUSE_TEXT);
-    assert_memory_equal(composed.query.b, text, sizeof text);
-    cir_composed_done(&composed);
-    cir_composer_free(composer);
-    scene_free(made);
-}
-
-static void test_freedom_puts_photos_into_words(void **state)
-{
-    (void)state;
-    scene *made = scene_new(50);
-    float image[DIM];
-    text_feature("thing 13", image); /* is its own nearest word */
-    made->settings.expand = false;
-    cir_composer *composer = composer_new(made, CIR_METHOD_FREEDOM);
-    assert_int_equal(n_texts, 40);
-    n_calls = n_texts = 0;
-    cir_composed composed = compose(composer, image, "at night");
-    assert_int_equal(n_calls, 1);
-    assert_int_equal(n_texts, 7);
-    assert_int_equal(composed.n_cut, 3);
-    assert_string_equal(first_text, "thing 13 at night");
-    assert_int_equal(composed.query.fusion.kind, CIR_FUSE_TEXT);
-    assert_null(composed.query.a);
-    cir_composed_done(&composed);
-
-    cir_error err;
-    assert_int_equal(cir_composer_compose(composer, NULL, image, NULL, &composed, &err), CIR_ARGUMENT);
-    assert_non_null(strstr(err.message, "no words"));
-    assert_int_equal(cir_composer_compose(composer, NULL, NULL, "at night", &composed, &err), CIR_ARGUMENT);
-    assert_non_null(strstr(err.message, "no photo"));
-    cir_composer_free(composer);
-
-    /* All rows are one photo, so that the words of the twenty and their weights are those of the one. */
-    for (size_t r = 1; r < 50; r++)
-        memcpy(made->index.vectors + r * DIM, made->index.vectors, DIM * sizeof(uint16_t));
-    row_get(made, 0, image);
-    made->settings.expand = true;
-    n_texts = 0;
-    composer = composer_new(made, CIR_METHOD_FREEDOM);
-    assert_int_equal(n_texts, 0); /* the vocabulary was kept */
-    cir_composed inside = compose(composer, image, "at night");
-    cir_composer_free(composer);
-    made->settings.expand = false;
-    composer = composer_new(made, CIR_METHOD_FREEDOM);
-    cir_composed alone = compose(composer, image, "at night");
-    assert_memory_equal(inside.query.b, alone.query.b, DIM * sizeof(float));
-    cir_composed_done(&inside);
-    cir_composed_done(&alone);
-    cir_composer_free(composer);
-    scene_free(made);
-}
-
-/* Whether two queries are the same to the bit. */
-static bool is_same_query(const cir_query *one, const cir_query *other)
-{
-    return memcmp(one->a, other->a, DIM * sizeof *one->a) == 0 &&
-           memcmp(one->b, other->b, DIM * sizeof *one->b) == 0 && one->a0 == other->a0 &&
-           one->b0 == other->b0 && one->fusion.kind == other->fusion.kind &&
-           one->fusion.lambda == other->fusion.lambda && one->fusion.weight == other->fusion.weight;
 }
 
 static void test_words_made_before_are_as_good(void **state)
@@ -800,17 +332,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores_are_the_methods),
         cmocka_unit_test(test_words_are_read_among_object_terms),
-        cmocka_unit_test(test_what_was_made_is_kept),
-        cmocka_unit_test(test_other_settings_are_kept_apart),
-        cmocka_unit_test(test_minima_do_not_drift),
-        cmocka_unit_test(test_the_image_mean_follows_the_index),
         cmocka_unit_test(test_almost_empty_indexes),
         cmocka_unit_test(test_rows_of_nonsense_do_not_spread),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
-        cmocka_unit_test(test_baselines_make_nothing),
         cmocka_unit_test(test_words_are_encoded_once),
-        cmocka_unit_test(test_weicom_is_percentiles),
-        cmocka_unit_test(test_freedom_puts_photos_into_words),
         cmocka_unit_test(test_words_made_before_are_as_good),
         cmocka_unit_test(test_external_is_not_for_an_index),
     };
