@@ -28,6 +28,7 @@
 
 #include "base/memory.h"
 #include "cir/cir.h"
+#include "cir/synthetic.h"
 #include "index/codes/codes.h"
 #include "kernels/kernels.h"
 #include "measure.h"

@@ -1,4 +1,8 @@
-/* Evaluation: methods on data sets with known answers, by the paper's protocol. */
+/* Evaluation: methods on data sets with known answers, by the paper's protocol.
+ *
+ * With experiment.h and synthetic.h this is libcir-eval, the research harness, which cir.h does not include. It is a
+ * static library that goes with libcir.a of the same version (pkg-config cir-eval names both) and not with
+ * libcir.so. Its structs may change with every version: build against the headers that it came with. */
 #ifndef CIR_EVAL_H
 #define CIR_EVAL_H
 

@@ -1,6 +1,7 @@
 /* cir bench: what one needs to repeat the project's figures and has not at home. */
 #include <stdio.h>
 
+#include "cir/synthetic.h"
 #include "cli/common/commands.h"
 #include "cli/common/session.h"
 

@@ -3,6 +3,7 @@
 #define CIR_CLI_CURATING_H
 
 #include "cir/cir.h"
+#include "cir/curate.h"
 #include "cli/common/arguments.h"
 
 #define CIR__CURATING_INDEX_FLAGS                                                                            \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cir/experiment.h"
 #include "cli/common/commands.h"
 #include "cli/common/output.h"
 #include "cli/common/session.h"

@@ -4,6 +4,7 @@
 #define CIR_CLI_EVAL_DATA_H
 
 #include "cir/cir.h"
+#include "cir/experiment.h"
 #include "cli/common/arguments.h"
 
 /* Whether the flags go together; CIR__USAGE after a message where they do not. */

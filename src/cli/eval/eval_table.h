@@ -3,6 +3,7 @@
 #define CIR_CLI_EVAL_TABLE_H
 
 #include "cir/cir.h"
+#include "cir/experiment.h"
 
 /* The line above the methods; benchmarks have none. */
 void cir__eval_table_print_head(void);

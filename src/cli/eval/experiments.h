@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "cir/cir.h"
+#include "cir/experiment.h"
 #include "cli/common/arguments.h"
 
 /* What an experiment is made on; lends everything. */

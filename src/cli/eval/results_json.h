@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "cir/cir.h"
+#include "cir/experiment.h"
 
 /* One method's metrics. label, where not NULL, tells it from another run of the same method. */
 json_t *cir__results_json_method(const cir_dataset *dataset, const cir_eval_result *result,

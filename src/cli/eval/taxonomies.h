@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "cir/cir.h"
+#include "cir/experiment.h"
 #include "cli/common/arguments.h"
 
 enum { CIR__MAX_TAXONOMIES = 16 };

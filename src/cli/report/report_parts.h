@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "cir/cir.h"
+#include "cir/experiment.h"
 
 /* What a report is made of; lends everything. */
 typedef struct cir__report {

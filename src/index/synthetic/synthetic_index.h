@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "cir/index.h"
+#include "cir/synthetic.h"
 #include "index/update/encoder.h"
 
 /* As cir_index_make_synthetic, with the features under the encoder's name; of it name, path, fingerprint and

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cir/search.h"
+#include "cir/synthetic.h"
 #include "index/synthetic/index_testing.h"
 #include "index/synthetic/synthetic_rows.h"
 
