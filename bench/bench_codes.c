@@ -52,7 +52,7 @@ static void fill_task(void *context, size_t i_task, size_t i_thread)
             const uint64_t bits = cir__random_bits(&state);
             memcpy(block + i, &bits, sizeof bits);
         }
-        for (size_t i = 0; i < 2 * CIR__CODE_ROWS; i++) /* factors and spreads about 0.03 */
+        for (size_t i = 0; i < 2 * CIR__CODE_ROWS; i++) /* factors and std_errors about 0.03 */
             memcpy(block + j->n_groups / 2 * CIR__CODE_ROWS + 2 * i, &(uint16_t){(uint16_t)(0x2780 + i)}, 2);
     }
 }
@@ -63,15 +63,15 @@ static void pass_task(void *context, size_t i_task, size_t i_thread)
     const job *const j = context;
     const cir__kernels *const kernels = cir__kernels_get();
     uint16_t sums[MAX_SIDES * CIR__CODE_ROWS];
-    float values[CIR__CODE_ROWS], reaches[CIR__CODE_ROWS], sum = 0;
+    float values[CIR__CODE_ROWS], errors[CIR__CODE_ROWS], sum = 0;
     for (size_t b = i_task * TASK_BLOCKS; b < (i_task + 1) * TASK_BLOCKS && b < j->n_blocks; b++) {
         const uint8_t *const lines = j->blocks + (j->is_one ? 0 : b * j->block_bytes);
         const uint16_t *const factors = (const void *)(lines + j->n_groups / 2 * CIR__CODE_ROWS);
         kernels->code_sums(lines, j->n_groups, j->tables, j->n_sides, sums);
         for (size_t s = 0; s < j->n_sides; s++) {
             kernels->code_estimates(sums + s * CIR__CODE_ROWS, factors, factors + CIR__CODE_ROWS, 1, 0.01f,
-                                    -70, 3, 0.01f, values, reaches);
-            sum += values[b % CIR__CODE_ROWS] + reaches[b % CIR__CODE_ROWS];
+                                    -70, 3, 0.01f, values, errors);
+            sum += values[b % CIR__CODE_ROWS] + errors[b % CIR__CODE_ROWS];
         }
     }
     j->sums[i_task] = sum;

@@ -62,7 +62,7 @@ typedef struct cir_method_info {
     bool contextualises;   /* joins the words with object terms, where the setting of that name asks for it */
     bool words_need_photo; /* words have no feature without the photo: a model must be at hand with every
                               query */
-    bool needs_spreads;    /* mean and deviation of both similarities over all rows that are searched */
+    bool needs_similarity_stats; /* mean and deviation of both similarities over all rows that are searched */
     bool needs_composed; /* features composed elsewhere, which come with a data set: for cir_eval_run alone */
     cir_fusion_kind fusion;  /* of the two plain similarities; of CIR_FAMILY_BASELINE */
     unsigned settings;       /* the groups it reads */
@@ -95,7 +95,7 @@ typedef struct cir_method_info {
       .fusion = CIR_FUSE_PRODUCT, .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_WEIGHT)                     \
     X(CIR_METHOD_WEICOM, .name = "weicom",                                                                   \
       .meaning = "WeiCom: sum of the two similarities' Gaussian percentiles", .family = CIR_FAMILY_WEICOM,   \
-      .photo = CIR_INPUT_OPTIONAL, .words = CIR_INPUT_OPTIONAL, .needs_spreads = true,                       \
+      .photo = CIR_INPUT_OPTIONAL, .words = CIR_INPUT_OPTIONAL, .needs_similarity_stats = true,              \
       .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_WEIGHT)                                                 \
     X(CIR_METHOD_FREEDOM_MINUS, .name = "freedom-",                                                          \
       .meaning = "FREEDOM without expansion: the photo in words, and the text",                              \
@@ -213,16 +213,16 @@ CIR_API bool cir_setting_names_file(const char *key, const char *value);
 /* Copies those that are of a query alone, which is_of_query names. */
 CIR_API void cir_settings_copy_of_query(cir_settings *settings, const cir_settings *from);
 
-/* What a method knows beside the query, fitted once from an index and the corpora: mean features, projections,
- * minima, the terms that words are joined with, FREEDOM's vocabulary; the settings in force, and which model's
- * features it is of. Immutable. It holds no rows and needs no index any more: it can be written, handed over,
- * and read where there is none.
+/* What a method knows beside the query, fitted once from an index and the corpora: mean features,
+ * projections, minima, the terms that words are joined with, FREEDOM's vocabulary; the settings in force, and
+ * which model's features it is of. Immutable. It holds no rows and needs no index any more: it can be
+ * written, handed over, and read where there is none.
  *
- * Encoding the corpora is the long part, and is done once for an index and a pair of corpora: what was made is
- * kept beside the vectors (silently not, on read-only media). The image mean is that of the index as it is, of
- * 65,536 of its images, drawn by the seed, where it is larger (variant reference: of all). The two minima,
- * unless the settings give them, are estimated from the similarities of pairs of 800 of the index' images, and
- * of 200 object terms with them, all drawn by the seed: as far below 0 as these spread
+ * Encoding the corpora is the long part, and is done once for an index and a pair of corpora: what was made
+ * is kept beside the vectors (silently not, on read-only media). The image mean is that of the index as it
+ * is, of 65,536 of its images, drawn by the seed, where it is larger (variant reference: of all). The two
+ * minima, unless the settings give them, are estimated from the similarities of pairs of 800 of the index'
+ * images, and of 200 object terms with them, all drawn by the seed: as far below 0 as these spread
  * (src/method/estimate.h), whatever the number of images and the image mean, and never 0 or more. They stay
  * what the first full sample gave while the index grows. Smaller indexes take what they have, and estimate
  * again at twice the size; without a pair of images the paper's values stand, and minima_source says so. */
@@ -240,17 +240,17 @@ CIR_API const cir_settings *cir_fit_get_settings(const cir_fit *fit);
 /* The fingerprint of the model whose features it is of (cir_model_info). Lives as long as the fit. */
 CIR_API const char *cir_fit_get_fingerprint(const cir_fit *fit);
 
-/* A fit as bytes that stay readable: the layout has a version (src/method/fit_file.c), and a checksum, so that
- * bytes that were cut or changed are refused. They hold paths that the settings name, but no photo's, and no
- * words that were asked for. format: *bytes_out is to be freed with cir_bytes_free. Errors: CIR_LIMIT (more
- * than 1 GiB), CIR_NO_MEMORY; of write: those of writing a file, which is replaced at once. */
+/* A fit as bytes that stay readable: the layout has a version (src/method/fit_file.c), and a checksum, so
+ * that bytes that were cut or changed are refused. They hold paths that the settings name, but no photo's,
+ * and no words that were asked for. format: *bytes_out is to be freed with cir_bytes_free. Errors: CIR_LIMIT
+ * (more than 1 GiB), CIR_NO_MEMORY; of write: those of writing a file, which is replaced at once. */
 CIR_MUST_CHECK CIR_API cir_status cir_fit_format(const cir_fit *fit, uint8_t **bytes_out, size_t *size_out,
                                                  cir_error *err);
 CIR_MUST_CHECK CIR_API cir_status cir_fit_write(const cir_fit *fit, const char *path, cir_error *err);
 
 /* The same fit from its bytes, which may come from anywhere; name is for messages. Errors: CIR_FORMAT (the
- * message says why they are none), CIR_UNSUPPORTED (another version), CIR_NO_MEMORY; of read: those of reading
- * a file. Free with cir_fit_free. */
+ * message says why they are none), CIR_UNSUPPORTED (another version), CIR_NO_MEMORY; of read: those of
+ * reading a file. Free with cir_fit_free. */
 CIR_MUST_CHECK CIR_API cir_status cir_fit_parse(const uint8_t *bytes, size_t size, const char *name,
                                                 cir_fit **fit_out, cir_error *err);
 CIR_MUST_CHECK CIR_API cir_status cir_fit_read(const char *path, cir_fit **fit_out, cir_error *err);
@@ -263,8 +263,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_fit_read(const char *path, cir_fit **fit_o
  * settings.forgets_texts leaves it alone. */
 typedef struct cir_composer cir_composer;
 
-/* Fits a method (cir_fit_new) and makes it ready for that index; lends index and model, which must outlive it.
- * Errors: those of cir_fit_new. Free with cir_composer_free. */
+/* Fits a method (cir_fit_new) and makes it ready for that index; lends index and model, which must outlive
+ * it. Errors: those of cir_fit_new. Free with cir_composer_free. */
 CIR_MUST_CHECK CIR_API cir_status cir_composer_new(const cir_index *index, const cir_model *model,
                                                    cir_pool *pool, cir_method method,
                                                    const cir_settings *settings, cir_composer **composer_out,

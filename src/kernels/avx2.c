@@ -163,20 +163,20 @@ static void half_from_float(const float *in, size_t n, uint16_t *out)
 }
 
 /* Products and sums rounded one by one, as everywhere. */
-static void code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *spreads, float base,
-                           float step, float bottom, float reach, float slack, float *values_out,
-                           float *reaches_out)
+static void code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *std_errors,
+                           float base, float step, float bottom, float error_scale, float rounding,
+                           float *values_out, float *errors_out)
 {
     const __m256 sign = _mm256_set1_ps(-0.0f);
     for (size_t r = 0; r < CIR__CODE_ROWS; r += LANES) {
         const __m256 sum =
             _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)(sums + r))));
-        const __m256 factor = load(factors, r, true), spread = load(spreads, r, true);
+        const __m256 factor = load(factors, r, true), std_error = load(std_errors, r, true);
         const __m256 side = _mm256_add_ps(_mm256_mul_ps(_mm256_set1_ps(step), sum), _mm256_set1_ps(bottom));
         _mm256_storeu_ps(values_out + r, _mm256_add_ps(_mm256_set1_ps(base), _mm256_mul_ps(side, factor)));
-        _mm256_storeu_ps(reaches_out + r,
-                         _mm256_add_ps(_mm256_mul_ps(_mm256_set1_ps(reach), spread),
-                                       _mm256_mul_ps(_mm256_set1_ps(slack), _mm256_andnot_ps(sign, factor))));
+        _mm256_storeu_ps(errors_out + r, _mm256_add_ps(_mm256_mul_ps(_mm256_set1_ps(error_scale), std_error),
+                                                       _mm256_mul_ps(_mm256_set1_ps(rounding),
+                                                                     _mm256_andnot_ps(sign, factor))));
     }
 }
 

@@ -168,19 +168,19 @@ static void half_from_float(const float *in, size_t n, uint16_t *out)
 }
 
 /* Products and sums rounded one by one, as everywhere. */
-static void code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *spreads, float base,
-                           float step, float bottom, float reach, float slack, float *values_out,
-                           float *reaches_out)
+static void code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *std_errors,
+                           float base, float step, float bottom, float error_scale, float rounding,
+                           float *values_out, float *errors_out)
 {
     for (size_t r = 0; r < CIR__CODE_ROWS; r += LANES) {
         const __m512 sum =
             _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)(sums + r))));
-        const __m512 factor = load(factors, r, true), spread = load(spreads, r, true);
+        const __m512 factor = load(factors, r, true), std_error = load(std_errors, r, true);
         const __m512 side = _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(step), sum), _mm512_set1_ps(bottom));
         _mm512_storeu_ps(values_out + r, _mm512_add_ps(_mm512_set1_ps(base), _mm512_mul_ps(side, factor)));
-        _mm512_storeu_ps(reaches_out + r,
-                         _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(reach), spread),
-                                       _mm512_mul_ps(_mm512_set1_ps(slack), _mm512_abs_ps(factor))));
+        _mm512_storeu_ps(errors_out + r,
+                         _mm512_add_ps(_mm512_mul_ps(_mm512_set1_ps(error_scale), std_error),
+                                       _mm512_mul_ps(_mm512_set1_ps(rounding), _mm512_abs_ps(factor))));
     }
 }
 

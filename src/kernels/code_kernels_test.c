@@ -86,47 +86,47 @@ static void test_estimates(void **state)
 {
     (void)state;
     static const uint16_t odd[] = {0, 0x8000, 1, 0x83ff, 0x7bff, 0xfbff, 0x7c00, 0xfc00, 0x7e00};
-    static const float bases[] = {0, 0.125f, -3}, slacks[] = {0, 0.01f, 7};
+    static const float bases[] = {0, 0.125f, -3}, roundings[] = {0, 0.01f, 7};
     uint64_t random = 9;
     for (size_t i = 0; i < 300; i++) {
-        uint16_t sums[64], factors[64], spreads[64];
-        float values[64], reaches[64], right_values[64], right_reaches[64];
+        uint16_t sums[64], factors[64], std_errors[64];
+        float values[64], errors[64], right_values[64], right_errors[64];
         for (size_t r = 0; r < 64; r++) {
             sums[r] = (uint16_t)random_bits(&random);
             factors[r] = (uint16_t)(random_bits(&random) % 0x3c00);
-            spreads[r] = (uint16_t)(random_bits(&random) % 0x3c00);
+            std_errors[r] = (uint16_t)(random_bits(&random) % 0x3c00);
             if (random_bits(&random) % 8 == 0)
                 factors[r] = odd[random_bits(&random) % (sizeof odd / sizeof *odd)];
         }
         sums[i % 64] = 65535;
         const float base = bases[i % 3], step = 0.001f * (float)(i + 1), bottom = -11.5f;
-        const float reach = 0.3f * (float)i, slack = slacks[i / 3 % 3];
+        const float error_scale = 0.3f * (float)i, rounding = roundings[i / 3 % 3];
         cir__kernels_at(CIR__SCALAR)
-            ->code_estimates(sums, factors, spreads, base, step, bottom, reach, slack, right_values,
-                             right_reaches);
+            ->code_estimates(sums, factors, std_errors, base, step, bottom, error_scale, rounding,
+                             right_values, right_errors);
         for (size_t r = 0; r < 64; r++) {
             const double factor = (double)cir__half_to_float(factors[r]);
-            const double spread = (double)cir__half_to_float(spreads[r]);
+            const double std_error = (double)cir__half_to_float(std_errors[r]);
             const double product = ((double)step * sums[r] + (double)bottom) * factor;
-            const double reached = (double)reach * spread + (double)slack * fabs(factor);
+            const double reached = (double)error_scale * std_error + (double)rounding * fabs(factor);
             if (!isfinite(factor)) {
                 assert_true(isnan(right_values[r]) || isinf(right_values[r]));
                 continue;
             }
             const double size = fabs((double)base) + ((double)step * sums[r] + 11.5) * fabs(factor);
             assert_true(fabs((double)right_values[r] - ((double)base + product)) <= 4 * 0x1p-24 * size);
-            assert_true(fabs((double)right_reaches[r] - reached) <= 2 * 0x1p-24 * reached);
+            assert_true(fabs((double)right_errors[r] - reached) <= 2 * 0x1p-24 * reached);
         }
         for (cir__level level = CIR__SCALAR + 1; level < CIR__N_LEVELS; level++) {
             if (cir__kernels_at(level) == NULL)
                 continue;
-            cir__kernels_at(level)->code_estimates(sums, factors, spreads, base, step, bottom, reach, slack,
-                                                   values, reaches);
+            cir__kernels_at(level)->code_estimates(sums, factors, std_errors, base, step, bottom, error_scale,
+                                                   rounding, values, errors);
             for (size_t r = 0; r < 64; r++) {
                 assert_true(cir__bits_of_float(values[r]) == cir__bits_of_float(right_values[r]) ||
                             (isnan(values[r]) && isnan(right_values[r])));
-                assert_true(cir__bits_of_float(reaches[r]) == cir__bits_of_float(right_reaches[r]) ||
-                            (isnan(reaches[r]) && isnan(right_reaches[r])));
+                assert_true(cir__bits_of_float(errors[r]) == cir__bits_of_float(right_errors[r]) ||
+                            (isnan(errors[r]) && isnan(right_errors[r])));
             }
         }
     }

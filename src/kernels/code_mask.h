@@ -31,16 +31,16 @@ static inline float mask_edge(const cir__code_limit *limit, float low, float hig
 
 /* passes_out[r]: 0 or 1. NaN fails every comparison that would drop its row. Returns whether one is 1. */
 static uint32_t mask_linear(const cir__code_limit *limit, const float *restrict v,
-                            const float *restrict v_reach, const float *restrict t,
-                            const float *restrict t_reach, float threshold, uint32_t *restrict passes_out)
+                            const float *restrict v_error, const float *restrict t,
+                            const float *restrict t_error, float threshold, uint32_t *restrict passes_out)
 {
     const float v_weight = limit->image_weight, t_weight = limit->text_weight, floor = limit->floor;
     uint32_t any = 0;
 
     for (int r = 0; r < CIR__CODE_ROWS; r++) {
-        const float size = fabsf(v[r]) + v_reach[r] + fabsf(t[r]) + t_reach[r];
-        const float high = v_weight * mask_larger(v[r] + v_reach[r], floor) +
-                           t_weight * mask_larger(t[r] + t_reach[r], floor);
+        const float size = fabsf(v[r]) + v_error[r] + fabsf(t[r]) + t_error[r];
+        const float high = v_weight * mask_larger(v[r] + v_error[r], floor) +
+                           t_weight * mask_larger(t[r] + t_error[r], floor);
         const uint32_t passes = !(high + 2 * MASK_ROUNDING * size + 0 * size < threshold);
         passes_out[r] = passes;
         any |= passes;
@@ -53,8 +53,8 @@ static uint32_t mask_linear(const cir__code_limit *limit, const float *restrict 
  * and what the errors add to first order, and to second: at most the product of the reaches; it holds where
  * nothing is clamped. */
 static uint32_t mask_quadratic(const cir__code_limit *limit, const float *restrict v,
-                               const float *restrict v_reach, const float *restrict t,
-                               const float *restrict t_reach, float threshold, uint32_t *restrict passes_out)
+                               const float *restrict v_error, const float *restrict t,
+                               const float *restrict t_error, float threshold, uint32_t *restrict passes_out)
 {
     const float floor = limit->floor, lambda = limit->lambda, rounding = MASK_ROUNDING * (1 + lambda);
     const float most = limit->most, least = limit->least;
@@ -62,23 +62,23 @@ static uint32_t mask_quadratic(const cir__code_limit *limit, const float *restri
     uint32_t any = 0;
 
     for (int r = 0; r < CIR__CODE_ROWS; r++) {
-        const float v_low = v[r] - v_reach[r], v_high = mask_larger(v[r] + v_reach[r], floor);
-        const float t_low = t[r] - t_reach[r], t_high = mask_larger(t[r] + t_reach[r], floor);
-        const float size = fabsf(v[r]) + v_reach[r] + fabsf(t[r]) + t_reach[r];
-        const float slack = rounding * size * size;
+        const float v_low = v[r] - v_error[r], v_high = mask_larger(v[r] + v_error[r], floor);
+        const float t_low = t[r] - t_error[r], t_high = mask_larger(t[r] + t_error[r], floor);
+        const float size = fabsf(v[r]) + v_error[r] + fabsf(t[r]) + t_error[r];
+        const float margin = rounding * size * size;
         const float box = mask_larger(mask_edge(limit, mask_larger(v_low, floor), v_high, t_high),
                                       mask_edge(limit, mask_larger(t_low, floor), t_high, v_high));
         const float both = v[r] + t[r];
-        const float of_v = (t[r] - 2 * lambda * both) * v_reach[r];
-        const float of_t = (v[r] - 2 * lambda * both) * t_reach[r];
+        const float of_v = (t[r] - 2 * lambda * both) * v_error[r];
+        const float of_t = (v[r] - 2 * lambda * both) * t_error[r];
         const float cross = of_v * of_t;
         /* Raised, as its parts may cancel and be too small for a float. */
         const float square =
             (of_v * of_v + of_t * of_t) * (1 + 0x1p-20f) + mask_larger(most * cross, least * cross) + FLT_MIN;
         const float gap =
-            threshold - (v[r] * t[r] - lambda * (both * both)) - v_reach[r] * t_reach[r] - slack;
+            threshold - (v[r] * t[r] - lambda * (both * both)) - v_error[r] * t_error[r] - margin;
         const uint32_t is_whole = (uint32_t)(v_low >= floor) & (uint32_t)(t_low >= floor);
-        const uint32_t drops = (uint32_t)(mask_larger(box, least_box) + slack < threshold) |
+        const uint32_t drops = (uint32_t)(mask_larger(box, least_box) + margin < threshold) |
                                (is_whole & (uint32_t)(gap > 0) & (uint32_t)(square < gap * gap));
         passes_out[r] = drops ^ 1;
         any |= drops ^ 1;
@@ -86,14 +86,14 @@ static uint32_t mask_quadratic(const cir__code_limit *limit, const float *restri
     return any;
 }
 
-static uint64_t code_mask(const cir__code_limit *limit, const float *v, const float *v_reach, const float *t,
-                          const float *t_reach, float threshold)
+static uint64_t code_mask(const cir__code_limit *limit, const float *v, const float *v_error, const float *t,
+                          const float *t_error, float threshold)
 {
     uint32_t passes[CIR__CODE_ROWS];
     uint64_t mask = 0;
     const uint32_t any = limit->is_quadratic
-                             ? mask_quadratic(limit, v, v_reach, t, t_reach, threshold, passes)
-                             : mask_linear(limit, v, v_reach, t, t_reach, threshold, passes);
+                             ? mask_quadratic(limit, v, v_error, t, t_error, threshold, passes)
+                             : mask_linear(limit, v, v_error, t, t_error, threshold, passes);
 
     for (int r = 0; r < CIR__CODE_ROWS && any != 0; r++)
         mask |= (uint64_t)passes[r] << r;

@@ -71,11 +71,11 @@ typedef void cir__code_sums(const uint8_t *lines, size_t n_groups, const uint8_t
 
 /* What the sums say of one side, see index/codes/coder.h:
  *   values_out[r] = base + (step·sums[r] + bottom)·factors[r]
- *   reaches_out[r] = reach·spreads[r] + slack·|factors[r]|
- * everything [64], factors and spreads halves; the same bits at every level. */
-typedef void cir__code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *spreads,
-                                 float base, float step, float bottom, float reach, float slack,
-                                 float *values_out, float *reaches_out);
+ *   errors_out[r] = error_scale·std_errors[r] + rounding·|factors[r]|
+ * everything [64], factors and std_errors halves; the same bits at every level. */
+typedef void cir__code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *std_errors,
+                                 float base, float step, float bottom, float error_scale, float rounding,
+                                 float *values_out, float *errors_out);
 
 /* A fused score of two sides in a form whose upper bound over a box is quickly told. Linear:
  * image_weight·v + text_weight·t, weights ≥ 0. Quadratic: v·t − λ(v + t)², λ ≥ 0. Sides below floor, 0 or −∞,
@@ -91,12 +91,12 @@ typedef struct cir__code_limit {
     float most, least;
 } cir__code_limit;
 
-/* Bit r is 0 only where, whatever lies in v[r] ± v_reach[r] and t[r] ± t_reach[r], reaches ≥ 0, scores less
+/* Bit r is 0 only where, whatever lies in v[r] ± v_error[r] and t[r] ± t_error[r], errors ≥ 0, scores less
  * than threshold, rounding of the score included; where one of the four is NaN or infinite it is 1. Some bits
  * are 1 in vain: such rows deserve a closer look (search/bound.h). All: [64]; threshold > 0 where floor is 0.
  * Levels may differ in such bits. */
-typedef uint64_t cir__code_mask(const cir__code_limit *limit, const float *v, const float *v_reach,
-                                const float *t, const float *t_reach, float threshold);
+typedef uint64_t cir__code_mask(const cir__code_limit *limit, const float *v, const float *v_error,
+                                const float *t, const float *t_error, float threshold);
 
 typedef struct cir__kernels {
     cir__level level;

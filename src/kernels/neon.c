@@ -208,17 +208,17 @@ static void code_sums(const uint8_t *lines, size_t n_groups, const uint8_t *tabl
 }
 
 /* Products and sums rounded one by one, as everywhere. */
-static void code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *spreads, float base,
-                           float step, float bottom, float reach, float slack, float *values_out,
-                           float *reaches_out)
+static void code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *std_errors,
+                           float base, float step, float bottom, float error_scale, float rounding,
+                           float *values_out, float *errors_out)
 {
     for (size_t r = 0; r < CIR__CODE_ROWS; r += LANES) {
         const float32x4_t sum = vcvtq_f32_u32(vmovl_u16(vld1_u16(sums + r)));
-        const float32x4_t factor = load(factors, r, true), spread = load(spreads, r, true);
+        const float32x4_t factor = load(factors, r, true), std_error = load(std_errors, r, true);
         const float32x4_t side = vaddq_f32(vmulq_n_f32(sum, step), vdupq_n_f32(bottom));
         vst1q_f32(values_out + r, vaddq_f32(vdupq_n_f32(base), vmulq_f32(side, factor)));
-        vst1q_f32(reaches_out + r,
-                  vaddq_f32(vmulq_n_f32(spread, reach), vmulq_n_f32(vabsq_f32(factor), slack)));
+        vst1q_f32(errors_out + r,
+                  vaddq_f32(vmulq_n_f32(std_error, error_scale), vmulq_n_f32(vabsq_f32(factor), rounding)));
     }
 }
 

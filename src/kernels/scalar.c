@@ -89,14 +89,14 @@ static void code_sums(const uint8_t *lines, size_t n_groups, const uint8_t *tabl
         }
 }
 
-static void code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *spreads, float base,
-                           float step, float bottom, float reach, float slack, float *values_out,
-                           float *reaches_out)
+static void code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *std_errors,
+                           float base, float step, float bottom, float error_scale, float rounding,
+                           float *values_out, float *errors_out)
 {
     for (size_t r = 0; r < CIR__CODE_ROWS; r++) {
         const float factor = cir__half_to_float(factors[r]);
         values_out[r] = base + (step * (float)sums[r] + bottom) * factor;
-        reaches_out[r] = reach * cir__half_to_float(spreads[r]) + slack * fabsf(factor);
+        errors_out[r] = error_scale * cir__half_to_float(std_errors[r]) + rounding * fabsf(factor);
     }
 }
 

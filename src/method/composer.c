@@ -149,7 +149,7 @@ const char *cir_composer_get_text_key(const cir_composer *composer)
 static bool reads_rows(const cir_composer *composer, const cir_settings *settings, const cir__query_set *set)
 {
     const bool expands = composer->info->expansion != CIR_EXPANSION_NONE && settings->expand;
-    return set->n_images > 0 && (expands || (composer->info->needs_spreads && set->n_texts > 0));
+    return set->n_images > 0 && (expands || (composer->info->needs_similarity_stats && set->n_texts > 0));
 }
 
 cir_status cir__composer_compose(const cir_composer *composer, const cir__query_set *set,
@@ -178,7 +178,7 @@ cir_status cir__composer_compose(const cir_composer *composer, const cir__query_
             err, CIR_ARGUMENT,
             "method %s: reads the rows of the searched images, and there are none here; give the "
             "composer rows%s",
-            composer->info->name, composer->info->needs_spreads ? "" : ", or set expand=0");
+            composer->info->name, composer->info->needs_similarity_stats ? "" : ", or set expand=0");
     return composer->family->compose(&context, set, composed_out, err);
 }
 

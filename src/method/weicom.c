@@ -20,9 +20,9 @@
 
 /* Mean and unbiased deviation of a feature's similarities to all rows; the latter is 0 where they are all the
  * same, and where there are fewer than two. */
-typedef struct spread {
+typedef struct similarity_stats {
     double mean, deviation;
-} spread;
+} similarity_stats;
 
 /* Sums over scores relative to the first one, so that equal scores have a deviation of exactly 0. */
 typedef struct moments {
@@ -43,12 +43,12 @@ static void moments_push(moments *m, const float *scores, size_t n)
     }
 }
 
-static spread moments_spread(const moments *m)
+static similarity_stats moments_finish(const moments *m)
 {
     const double n = (double)m->n;
     const double variance = m->n > 1 ? (m->square - m->sum * m->sum / n) / (n - 1.0) : 0.0;
-    return (spread){.mean = m->n > 0 ? m->first + m->sum / n : 0.0,
-                    .deviation = variance > 0.0 ? sqrt(variance) : 0.0};
+    return (similarity_stats){.mean = m->n > 0 ? m->first + m->sum / n : 0.0,
+                              .deviation = variance > 0.0 ? sqrt(variance) : 0.0};
 }
 
 /* The similarities of a chunk of rows to all features. */
@@ -70,9 +70,9 @@ static void chunk_task(void *context, size_t i_task, size_t i_thread)
         cir__scan_mask(self->batch.rows, self->first + begin, n, self->scores + s * self->n + begin);
 }
 
-/* spreads_out: [n] of features [n], each [rows->dim]. */
+/* stats_out: [n] of features [n], each [rows->dim]. */
 static cir_status measure(const cir_rows *rows, const float *const *features, size_t n, cir_pool *pool,
-                          spread *spreads_out, cir_error *err)
+                          similarity_stats *stats_out, cir_error *err)
 {
     const size_t most = CHUNK_SCORES / (n > 0 ? n : 1) + 1, room = rows->n_rows < most ? rows->n_rows : most;
     cir_query *queries = cir__new(n, sizeof *queries);
@@ -96,7 +96,7 @@ static cir_status measure(const cir_rows *rows, const float *const *features, si
             moments_push(&all[i], self.scores + self.batch.sides[2 * i] * self.n, self.n);
     }
     for (size_t i = 0; i < n; i++)
-        spreads_out[i] = moments_spread(&all[i]);
+        stats_out[i] = moments_finish(&all[i]);
     if (status == CIR_OK)
         status = cir__scan_check_read(rows, err);
 exit:
@@ -108,7 +108,7 @@ exit:
 }
 
 /* side(x) = (⟨feature, x⟩ − mean)/deviation */
-static void standardise(const spread *of, const float *feature, cir__side *side)
+static void standardise(const similarity_stats *of, const float *feature, cir__side *side)
 {
     const double scale = of->deviation > 0.0 ? 1.0 / of->deviation : 0.0;
 
@@ -117,8 +117,9 @@ static void standardise(const spread *of, const float *feature, cir__side *side)
     side->offset = -scale * of->mean;
 }
 
-static cir_status join(const cir_settings *settings, size_t dim, const float *image, const spread *of_image,
-                       const float *text, const spread *of_text, cir_composed *composed_out, cir_error *err)
+static cir_status join(const cir_settings *settings, size_t dim, const float *image,
+                       const similarity_stats *of_image, const float *text, const similarity_stats *of_text,
+                       cir_composed *composed_out, cir_error *err)
 {
     const cir_fusion fusion = {.kind = CIR_FUSE_GAUSS, .weight = (float)settings->weight};
     double *const q = cir__new(2 * dim, sizeof *q);
@@ -139,23 +140,23 @@ cir_status cir__weicom_compose(const cir__compose_context *context, const cir__q
     const size_t n_images = set->n_images, n_features = n_images + set->n_texts;
     const size_t dim = context->fit->dim;
     const float **const features = cir__new(n_features, sizeof *features);
-    spread *const spreads = cir__new(n_features, sizeof *spreads);
-    cir_status status = features == NULL || spreads == NULL ? cir__fail_memory(err, "a query") : CIR_OK;
+    similarity_stats *const stats = cir__new(n_features, sizeof *stats);
+    cir_status status = features == NULL || stats == NULL ? cir__fail_memory(err, "a query") : CIR_OK;
 
     for (size_t i = 0; i < n_features && status == CIR_OK; i++)
         features[i] = i < n_images ? set->images[i] : set->texts[i - n_images];
     if (status == CIR_OK && n_images > 0 && set->n_texts > 0)
-        status = measure(context->rows, features, n_features, context->pool, spreads, err);
+        status = measure(context->rows, features, n_features, context->pool, stats, err);
     for (size_t i = 0; i < set->n && status == CIR_OK; i++) {
         const size_t v = set->image_of[i], t = set->text_of[i];
         const float *const image = v != SIZE_MAX ? set->images[v] : NULL;
         const float *const text = t != SIZE_MAX ? set->texts[t] : NULL;
-        status = image != NULL && text != NULL ? join(context->settings, dim, image, &spreads[v], text,
-                                                      &spreads[n_images + t], &composed_out[i], err)
+        status = image != NULL && text != NULL ? join(context->settings, dim, image, &stats[v], text,
+                                                      &stats[n_images + t], &composed_out[i], err)
                                                : cir__baseline_query(CIR_METHOD_SUM, context->settings, dim,
                                                                      image, text, &composed_out[i], err);
     }
     free((void *)features);
-    free(spreads);
+    free(stats);
     return status;
 }

@@ -52,7 +52,7 @@ static inline float harris_along_v(float lambda, float ratio, float v_low, float
 }
 
 /* Added to a bound: rounding, and NaN where the size is no finite number. */
-static inline float slack_of(float size)
+static inline float rounding_of(float size)
 {
     return ROUNDING * size + 0 * size;
 }
@@ -66,93 +66,94 @@ static inline float slack_of(float size)
  * origin through a point the fusion grows as the square wherever it is above 0, so that its largest value
  * lies at an upper end of v or of t. */
 static void bound_harris(float lambda, bool clamps, float threshold, size_t n, const float *restrict v,
-                         const float *restrict v_reach, const float *restrict t,
-                         const float *restrict t_reach, float *restrict bounds_out)
+                         const float *restrict v_error, const float *restrict t,
+                         const float *restrict t_error, float *restrict bounds_out)
 {
     const float ratio = (1 - 2 * lambda) / (2 * lambda), floor = clamps ? 0 : -INFINITY;
     const float factor = 1 + fabsf(lambda);
 
     if (clamps && threshold > 0) {
         for (size_t i = 0; i < n; i++) {
-            const float v_low = larger(v[i] - v_reach[i], 0), v_high = larger(v[i] + v_reach[i], 0);
-            const float t_low = larger(t[i] - t_reach[i], 0), t_high = larger(t[i] + t_reach[i], 0);
-            const float size = fabsf(v[i]) + v_reach[i] + fabsf(t[i]) + t_reach[i];
+            const float v_low = larger(v[i] - v_error[i], 0), v_high = larger(v[i] + v_error[i], 0);
+            const float t_low = larger(t[i] - t_error[i], 0), t_high = larger(t[i] + t_error[i], 0);
+            const float size = fabsf(v[i]) + v_error[i] + fabsf(t[i]) + t_error[i];
             const float upper = larger(harris_along_v(lambda, ratio, v_low, v_high, t_high),
                                        harris_along_v(lambda, ratio, t_low, t_high, v_high));
-            bounds_out[i] = larger(upper, 0) + slack_of(factor * size * size);
+            bounds_out[i] = larger(upper, 0) + rounding_of(factor * size * size);
         }
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        const float v_low = larger(v[i] - v_reach[i], floor), v_high = larger(v[i] + v_reach[i], floor);
-        const float t_low = larger(t[i] - t_reach[i], floor), t_high = larger(t[i] + t_reach[i], floor);
-        const float size = fabsf(v[i]) + v_reach[i] + fabsf(t[i]) + t_reach[i];
+        const float v_low = larger(v[i] - v_error[i], floor), v_high = larger(v[i] + v_error[i], floor);
+        const float t_low = larger(t[i] - t_error[i], floor), t_high = larger(t[i] + t_error[i], floor);
+        const float size = fabsf(v[i]) + v_error[i] + fabsf(t[i]) + t_error[i];
         const float upper = larger(harris_along_v(lambda, ratio, v_low, v_high, t_high),
                                    harris_along_v(lambda, ratio, t_low, t_high, v_high));
         const float lower = larger(harris_along_v(lambda, ratio, v_low, v_high, t_low),
                                    harris_along_v(lambda, ratio, t_low, t_high, v_low));
         /* Between the edges nothing is larger but the origin, where it is inside. */
         const float inside = v_low <= 0 && t_low <= 0 && v_high >= 0 && t_high >= 0 ? 0 : -INFINITY;
-        bounds_out[i] = larger(larger(upper, lower), inside) + slack_of(factor * size * size);
+        bounds_out[i] = larger(larger(upper, lower), inside) + rounding_of(factor * size * size);
     }
 }
 
 /* λ ≤ 0: convex along each axis, so that the largest value is at a corner. */
 static void bound_corners(float lambda, bool clamps, size_t n, const float *restrict v,
-                          const float *restrict v_reach, const float *restrict t,
-                          const float *restrict t_reach, float *restrict bounds_out)
+                          const float *restrict v_error, const float *restrict t,
+                          const float *restrict t_error, float *restrict bounds_out)
 {
     const float floor = clamps ? 0 : -INFINITY, factor = 1 + fabsf(lambda);
 
     for (size_t i = 0; i < n; i++) {
-        const float v_low = larger(v[i] - v_reach[i], floor), v_high = larger(v[i] + v_reach[i], floor);
-        const float t_low = larger(t[i] - t_reach[i], floor), t_high = larger(t[i] + t_reach[i], floor);
-        const float size = fabsf(v[i]) + v_reach[i] + fabsf(t[i]) + t_reach[i];
+        const float v_low = larger(v[i] - v_error[i], floor), v_high = larger(v[i] + v_error[i], floor);
+        const float t_low = larger(t[i] - t_error[i], floor), t_high = larger(t[i] + t_error[i], floor);
+        const float size = fabsf(v[i]) + v_error[i] + fabsf(t[i]) + t_error[i];
         bounds_out[i] = larger(larger(harris(lambda, v_low, t_low), harris(lambda, v_high, t_high)),
                                larger(harris(lambda, v_low, t_high), harris(lambda, v_high, t_low))) +
-                        slack_of(factor * size * size);
+                        rounding_of(factor * size * size);
     }
 }
 
 /* 2·((1 − weight)·v + weight·t), squared or not, of the upper ends. */
 static void bound_mean(float weight, float scale, bool clamps, bool squares, size_t n,
-                       const float *restrict v, const float *restrict v_reach, const float *restrict t,
-                       const float *restrict t_reach, float *restrict bounds_out)
+                       const float *restrict v, const float *restrict v_error, const float *restrict t,
+                       const float *restrict t_error, float *restrict bounds_out)
 {
     const float floor = clamps ? 0 : -INFINITY;
 
     for (size_t i = 0; i < n; i++) {
-        const float v_high = larger(v[i] + v_reach[i], floor), t_high = larger(t[i] + t_reach[i], floor);
-        const float size = fabsf(v[i]) + v_reach[i] + fabsf(t[i]) + t_reach[i];
+        const float v_high = larger(v[i] + v_error[i], floor), t_high = larger(t[i] + t_error[i], floor);
+        const float size = fabsf(v[i]) + v_error[i] + fabsf(t[i]) + t_error[i];
         const float mean = scale * ((1 - weight) * v_high + weight * t_high);
-        bounds_out[i] = (squares ? mean * mean : mean) + slack_of(squares ? size * size : 2 * size);
+        bounds_out[i] = (squares ? mean * mean : mean) + rounding_of(squares ? size * size : 2 * size);
     }
 }
 
 /* v^(2−2·weight)·t^(2·weight), clamped. A geometric mean is at most the arithmetic one, so that few rows need
  * powers. */
-static void bound_powers(float weight, size_t n, const float *restrict v, const float *restrict v_reach,
-                         const float *restrict t, const float *restrict t_reach, float threshold,
+static void bound_powers(float weight, size_t n, const float *restrict v, const float *restrict v_error,
+                         const float *restrict t, const float *restrict t_error, float threshold,
                          float *restrict bounds_out)
 {
-    bound_mean(weight, 1, true, true, n, v, v_reach, t, t_reach, bounds_out);
+    bound_mean(weight, 1, true, true, n, v, v_error, t, t_error, bounds_out);
     for (size_t i = 0; i < n; i++)
         if (bounds_out[i] >= threshold) {
-            const float v_high = larger(v[i] + v_reach[i], 0), t_high = larger(t[i] + t_reach[i], 0);
-            const float size = fabsf(v[i]) + v_reach[i] + fabsf(t[i]) + t_reach[i];
-            bounds_out[i] = powf(v_high, 2 - 2 * weight) * powf(t_high, 2 * weight) + slack_of(size * size);
+            const float v_high = larger(v[i] + v_error[i], 0), t_high = larger(t[i] + t_error[i], 0);
+            const float size = fabsf(v[i]) + v_error[i] + fabsf(t[i]) + t_error[i];
+            bounds_out[i] =
+                powf(v_high, 2 - 2 * weight) * powf(t_high, 2 * weight) + rounding_of(size * size);
         }
 }
 
 static void bound_gauss(const cir__bound *bound, size_t n, const float *restrict v,
-                        const float *restrict v_reach, const float *restrict t, const float *restrict t_reach,
+                        const float *restrict v_error, const float *restrict t, const float *restrict t_error,
                         float *restrict bounds_out)
 {
     const float weight = bound->fusion.weight, per_cell = CIR__BOUND_CELLS / (2 * SPAN);
 
     for (size_t i = 0; i < n; i++) {
-        const float size = fabsf(v[i]) + v_reach[i] + fabsf(t[i]) + t_reach[i];
-        const float v_high = v[i] + v_reach[i], t_high = t[i] + t_reach[i];
+        const float size = fabsf(v[i]) + v_error[i] + fabsf(t[i]) + t_error[i];
+        const float v_high = v[i] + v_error[i], t_high = t[i] + t_error[i];
         /* Clipped so that NaN ends in the first cell, which is one there is. */
         const float v_cell = larger(smaller(v_high + SPAN, 2 * SPAN), 0) * per_cell;
         const float t_cell = larger(smaller(t_high + SPAN, 2 * SPAN), 0) * per_cell;
@@ -162,12 +163,12 @@ static void bound_gauss(const cir__bound *bound, size_t n, const float *restrict
         const float t_part =
             bound->percentiles[bound->fusion.clamps && t_high < 0 ? CIR__BOUND_CELLS / 2
                                                                   : (int)(t_cell >= 0 ? t_cell : 0)];
-        bounds_out[i] = (1 - weight) * v_part + weight * t_part + slack_of(1) + 0 * size;
+        bounds_out[i] = (1 - weight) * v_part + weight * t_part + rounding_of(1) + 0 * size;
     }
 }
 
 void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,
-                     const float *restrict v_reach, const float *restrict t, const float *restrict t_reach,
+                     const float *restrict v_error, const float *restrict t, const float *restrict t_error,
                      float threshold, float *restrict bounds_out)
 {
     const cir_fusion *const fusion = &bound->fusion;
@@ -175,28 +176,28 @@ void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,
 
     switch (fusion->kind) {
     case CIR_FUSE_IMAGE:
-        bound_mean(0, 1, clamps, false, n, v, v_reach, t, t_reach, bounds_out);
+        bound_mean(0, 1, clamps, false, n, v, v_error, t, t_error, bounds_out);
         break;
     case CIR_FUSE_TEXT:
-        bound_mean(1, 1, clamps, false, n, v, v_reach, t, t_reach, bounds_out);
+        bound_mean(1, 1, clamps, false, n, v, v_error, t, t_error, bounds_out);
         break;
     case CIR_FUSE_SUM:
-        bound_mean(fusion->weight, 2, clamps, false, n, v, v_reach, t, t_reach, bounds_out);
+        bound_mean(fusion->weight, 2, clamps, false, n, v, v_error, t, t_error, bounds_out);
         break;
     case CIR_FUSE_PRODUCT:
         if (fusion->weight == 0.5f)
-            bound_corners(0, clamps, n, v, v_reach, t, t_reach, bounds_out);
+            bound_corners(0, clamps, n, v, v_error, t, t_error, bounds_out);
         else
-            bound_powers(fusion->weight, n, v, v_reach, t, t_reach, threshold, bounds_out);
+            bound_powers(fusion->weight, n, v, v_error, t, t_error, threshold, bounds_out);
         break;
     case CIR_FUSE_GAUSS:
-        bound_gauss(bound, n, v, v_reach, t, t_reach, bounds_out);
+        bound_gauss(bound, n, v, v_error, t, t_error, bounds_out);
         break;
     case CIR_FUSE_HARRIS:
         if (fusion->lambda > SMALL_LAMBDA)
-            bound_harris(fusion->lambda, clamps, threshold, n, v, v_reach, t, t_reach, bounds_out);
+            bound_harris(fusion->lambda, clamps, threshold, n, v, v_error, t, t_error, bounds_out);
         else
-            bound_corners(fusion->lambda < 0 ? fusion->lambda : 0, clamps, n, v, v_reach, t, t_reach,
+            bound_corners(fusion->lambda < 0 ? fusion->lambda : 0, clamps, n, v, v_error, t, t_error,
                           bounds_out);
         break;
     }
@@ -241,7 +242,7 @@ bool cir__bound_limit(const cir__bound *bound, bool is_joint, float correlation,
 }
 
 void cir__bound_jointly(const cir__bound *bound, float correlation, size_t n, const float *restrict v,
-                        const float *restrict v_reach, const float *restrict t, const float *restrict t_reach,
+                        const float *restrict v_error, const float *restrict t, const float *restrict t_error,
                         float *restrict bounds)
 {
     const cir_fusion *const fusion = &bound->fusion;
@@ -252,15 +253,15 @@ void cir__bound_jointly(const cir__bound *bound, float correlation, size_t n, co
     if (fusion->kind != CIR_FUSE_HARRIS && !is_product)
         return;
     for (size_t i = 0; i < n; i++) {
-        const float of_v = (t[i] - 2 * lambda * (v[i] + t[i])) * v_reach[i];
-        const float of_t = (v[i] - 2 * lambda * (v[i] + t[i])) * t_reach[i];
+        const float of_v = (t[i] - 2 * lambda * (v[i] + t[i])) * v_error[i];
+        const float of_t = (v[i] - 2 * lambda * (v[i] + t[i])) * t_error[i];
         const float square = of_v * of_v + 2 * correlation * of_v * of_t + of_t * of_t;
-        const float sum = v_reach[i] + t_reach[i], size = fabsf(v[i]) + fabsf(t[i]) + sum;
+        const float sum = v_error[i] + t_error[i], size = fabsf(v[i]) + fabsf(t[i]) + sum;
         /* The rest of the quadratic is e_v·e_t − λ(e_v + e_t)², at most this. */
-        const float rest = v_reach[i] * t_reach[i] + bend * sum * sum;
+        const float rest = v_error[i] * t_error[i] + bend * sum * sum;
         const float joint =
-            harris(lambda, v[i], t[i]) + sqrtf(larger(square, 0)) + rest + slack_of(factor * size * size);
+            harris(lambda, v[i], t[i]) + sqrtf(larger(square, 0)) + rest + rounding_of(factor * size * size);
         const float lowered = joint < bounds[i] ? joint : bounds[i]; /* NaN stays */
-        bounds[i] = v[i] - v_reach[i] >= floor && t[i] - t_reach[i] >= floor ? lowered : bounds[i];
+        bounds[i] = v[i] - v_error[i] >= floor && t[i] - t_error[i] >= floor ? lowered : bounds[i];
     }
 }

@@ -26,13 +26,13 @@ typedef struct cir__bound {
 
 void cir__bound_init(cir__bound *bound, const cir_fusion *fusion);
 
-/* Row i's scores, before clamping, are v[i] ± v_reach[i] and t[i] ± t_reach[i], reaches ≥ 0. bounds_out[i] is
- * at least what cir__fusion_apply can give for them, in floats as it does, where that can be threshold or more; where
- * it cannot, bounds_out[i] is below threshold but for rounding and, with CIR_FUSE_GAUSS, the width of a cell.
- * NaN where one of the four is NaN or infinite. All: [n], none overlapping. Plain loops, which compilers turn
- * into vector code. */
+/* Row i's scores, before clamping, are v[i] ± v_error[i] and t[i] ± t_error[i], errors ≥ 0. bounds_out[i] is
+ * at least what cir__fusion_apply can give for them, in floats as it does, where that can be threshold or
+ * more; where it cannot, bounds_out[i] is below threshold but for rounding and, with CIR_FUSE_GAUSS, the
+ * width of a cell. NaN where one of the four is NaN or infinite. All: [n], none overlapping. Plain loops,
+ * which compilers turn into vector code. */
 void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,
-                     const float *restrict v_reach, const float *restrict t, const float *restrict t_reach,
+                     const float *restrict v_error, const float *restrict t, const float *restrict t_error,
                      float threshold, float *restrict bounds_out);
 
 /* The fusion as the kernels' quick mask takes it (kernels.h), which keeps every row whose bound by
@@ -48,7 +48,7 @@ bool cir__bound_limit(const cir__bound *bound, bool is_joint, float correlation,
  * bends the fusion within the box, and with the other fusions. For intervals of a chosen probability; a
  * guarantee has the box. */
 void cir__bound_jointly(const cir__bound *bound, float correlation, size_t n, const float *restrict v,
-                        const float *restrict v_reach, const float *restrict t, const float *restrict t_reach,
+                        const float *restrict v_error, const float *restrict t, const float *restrict t_error,
                         float *restrict bounds);
 
 #endif

@@ -15,7 +15,7 @@
 enum { GRID = 17, N_BOXES = 300, N_POINTS = GRID * GRID };
 
 typedef struct boxes {
-    float v[N_BOXES], v_reach[N_BOXES], t[N_BOXES], t_reach[N_BOXES];
+    float v[N_BOXES], v_error[N_BOXES], t[N_BOXES], t_error[N_BOXES];
 } boxes;
 
 static float random_float(uint64_t *state)
@@ -52,10 +52,10 @@ static void boxes_make(uint64_t *random, boxes *out)
         const float scale = i % 3 == 0 ? 1 : i % 3 == 1 ? 4 : 0.05f, most = scale / (i % 7 == 0 ? 1 : 8);
         out->v[i] = scale * random_float(random);
         out->t[i] = i % 13 == 0 ? out->v[i] : scale * random_float(random); /* the ridge of λ = ¼ */
-        out->v_reach[i] = i % 5 == 0 ? 0 : most * (1 + random_float(random));
-        out->t_reach[i] = i % 11 == 0 ? 0 : most * (1 + random_float(random));
+        out->v_error[i] = i % 5 == 0 ? 0 : most * (1 + random_float(random));
+        out->t_error[i] = i % 11 == 0 ? 0 : most * (1 + random_float(random));
         if (i % 17 == 0) /* at the origin */
-            out->v[i] = out->v_reach[i];
+            out->v[i] = out->v_error[i];
     }
 }
 
@@ -70,10 +70,10 @@ static float grid_point(double low, double high, int i)
  */
 static float sampled_high(const cir_fusion *fusion, const boxes *of, size_t b)
 {
-    const double v_low = (double)of->v[b] - (double)of->v_reach[b],
-                 v_high = (double)of->v[b] + (double)of->v_reach[b];
-    const double t_low = (double)of->t[b] - (double)of->t_reach[b],
-                 t_high = (double)of->t[b] + (double)of->t_reach[b];
+    const double v_low = (double)of->v[b] - (double)of->v_error[b],
+                 v_high = (double)of->v[b] + (double)of->v_error[b];
+    const double t_low = (double)of->t[b] - (double)of->t_error[b],
+                 t_high = (double)of->t[b] + (double)of->t_error[b];
     float v[N_POINTS + 1] = {0}, t[N_POINTS + 1] = {0}, scores[N_POINTS + 1], high = -INFINITY;
     const bool has_origin = v_low <= 0 && v_high >= 0 && t_low <= 0 && t_high >= 0;
 
@@ -92,9 +92,9 @@ static float sampled_high(const cir_fusion *fusion, const boxes *of, size_t b)
 static double tolerance_of(const cir_fusion *fusion, const boxes *of, size_t b)
 {
     const double lambda = fabs((double)fusion->lambda);
-    const double step = 2 * fmax((double)of->v_reach[b], (double)of->t_reach[b]) / (GRID - 1);
+    const double step = 2 * fmax((double)of->v_error[b], (double)of->t_error[b]) / (GRID - 1);
     const double size =
-        fabs((double)of->v[b]) + (double)of->v_reach[b] + fabs((double)of->t[b]) + (double)of->t_reach[b];
+        fabs((double)of->v[b]) + (double)of->v_error[b] + fabs((double)of->t[b]) + (double)of->t_error[b];
     const double bend = fusion->kind == CIR_FUSE_HARRIS ? (1 + 2 * lambda) * step * step / 4 : 0;
     const double cell = fusion->kind == CIR_FUSE_GAUSS ? 0.4 * 16 / CIR__BOUND_CELLS : 0;
     return bend + cell + 0x1p-17 * (1 + lambda) * fmax(size, size * size);
@@ -117,7 +117,7 @@ static void test_no_point_of_the_box_is_above(void **state)
         cir__bound_init(&bound, fusion);
         for (size_t i = 0; i < sizeof thresholds / sizeof *thresholds; i++) {
             boxes_make(&random, &of);
-            cir__bound_many(&bound, N_BOXES, of.v, of.v_reach, of.t, of.t_reach, thresholds[i], bounds);
+            cir__bound_many(&bound, N_BOXES, of.v, of.v_error, of.t, of.t_error, thresholds[i], bounds);
             for (size_t b = 0; b < N_BOXES; b++) {
                 const float high = sampled_high(fusion, &of, b);
                 if (high >= thresholds[i] && !(bounds[b] >= high))
@@ -178,16 +178,16 @@ static void test_both_errors_together(void **state)
             const double along = (double)correlations[c], across = sqrt(1 - along * along);
             boxes_make(&random, &of);
             cir__bound_init(&bound, fusion);
-            cir__bound_many(&bound, N_BOXES, of.v, of.v_reach, of.t, of.t_reach, -INFINITY, bounds);
+            cir__bound_many(&bound, N_BOXES, of.v, of.v_error, of.t, of.t_error, -INFINITY, bounds);
             for (size_t b = 0; b < N_BOXES; b++)
                 lowered[b] = bounds[b];
-            cir__bound_jointly(&bound, correlations[c], N_BOXES, of.v, of.v_reach, of.t, of.t_reach, lowered);
+            cir__bound_jointly(&bound, correlations[c], N_BOXES, of.v, of.v_error, of.t, of.t_error, lowered);
             for (size_t b = 0; b < N_BOXES; b++) {
                 float v[N_ANGLES], t[N_ANGLES], scores[N_ANGLES], high = -INFINITY;
                 for (int i = 0; i < N_ANGLES; i++) { /* the ellipse itself: nothing inside is larger */
                     const double x = cos(i * 6.283185307 / N_ANGLES), y = sin(i * 6.283185307 / N_ANGLES);
-                    v[i] = (float)((double)of.v[b] + x * (double)of.v_reach[b]);
-                    t[i] = (float)((double)of.t[b] + (along * x + across * y) * (double)of.t_reach[b]);
+                    v[i] = (float)((double)of.v[b] + x * (double)of.v_error[b]);
+                    t[i] = (float)((double)of.t[b] + (along * x + across * y) * (double)of.t_error[b]);
                 }
                 cir__fusion_apply(fusion, N_ANGLES, v, t, scores);
                 for (int i = 0; i < N_ANGLES; i++)
@@ -229,14 +229,14 @@ static void test_the_quick_mask(void **state)
         if (!cir__bound_limit(&bound, is_joint, correlation, threshold, &limit))
             continue;
         n_limits++;
-        cir__bound_many(&bound, N_BOXES, of.v, of.v_reach, of.t, of.t_reach, threshold, bounds);
+        cir__bound_many(&bound, N_BOXES, of.v, of.v_error, of.t, of.t_error, threshold, bounds);
         if (is_joint)
-            cir__bound_jointly(&bound, correlation, N_BOXES, of.v, of.v_reach, of.t, of.t_reach, bounds);
+            cir__bound_jointly(&bound, correlation, N_BOXES, of.v, of.v_error, of.t, of.t_error, bounds);
         for (cir__level level = CIR__SCALAR; level < CIR__N_LEVELS; level++)
             for (size_t b = 0; b < N_BLOCKS * CIR__CODE_ROWS && cir__kernels_at(level) != NULL; b++) {
                 if (b % CIR__CODE_ROWS == 0)
-                    mask = cir__kernels_at(level)->code_mask(&limit, of.v + b, of.v_reach + b, of.t + b,
-                                                             of.t_reach + b, threshold);
+                    mask = cir__kernels_at(level)->code_mask(&limit, of.v + b, of.v_error + b, of.t + b,
+                                                             of.t_error + b, threshold);
                 const bool passes = (mask >> b % CIR__CODE_ROWS & 1) != 0;
                 if (!passes && bounds[b] >= threshold)
                     fail_msg("kind %d, lambda %g, level %d: a row of bound %.9g is dropped at %.9g",

@@ -129,26 +129,26 @@ static bool is_stale(const cir_codes *codes, size_t row)
 
 /* What is known of some rows: [0] of the image, [1] of the text, zeros for a side that is not read. */
 typedef struct estimates {
-    float values[2][CIR__CODE_ROWS], reaches[2][CIR__CODE_ROWS];
+    float values[2][CIR__CODE_ROWS], errors[2][CIR__CODE_ROWS];
 } estimates;
 
 static void estimate(const cir__candidate_filter *filter, const cir__lookup_tables *lookup,
                      const uint8_t *block, estimates *out)
 {
     const uint16_t *const factors = (const void *)(block + lookup->n_groups / 2 * CIR__CODE_ROWS);
-    const uint16_t *const spreads = factors + CIR__CODE_ROWS;
+    const uint16_t *const std_errors = factors + CIR__CODE_ROWS;
     const size_t first = lookup->query->fusion.kind == CIR_FUSE_TEXT ? 1 : 0;
     uint16_t sums[2 * CIR__CODE_ROWS];
 
     filter->kernels->code_sums(block, lookup->n_groups, lookup->tables, lookup->n_sides, sums);
     for (size_t s = 0; s < lookup->n_sides; s++) {
         const cir__lookup_branch *const side = &lookup->sides[s];
-        float *const reaches = out->reaches[first + s];
-        filter->kernels->code_estimates(sums + s * CIR__CODE_ROWS, factors, spreads, side->base, side->step,
-                                        side->bottom, side->reach, side->slack, out->values[first + s],
-                                        reaches);
+        float *const errors = out->errors[first + s];
+        filter->kernels->code_estimates(sums + s * CIR__CODE_ROWS, factors, std_errors, side->base,
+                                        side->step, side->bottom, side->error_scale, side->rounding,
+                                        out->values[first + s], errors);
         for (size_t r = 0; r < CIR__CODE_ROWS; r++)
-            reaches[r] += side->margin;
+            errors[r] += side->margin;
     }
 }
 
@@ -168,7 +168,7 @@ static size_t pick(const cir__candidate_filter *filter, size_t first, uint64_t m
             continue;
         for (size_t s = 0; s < 2; s++) {
             picked_out->values[s][n] = of->values[s][r];
-            picked_out->reaches[s][n] = of->reaches[s][r];
+            picked_out->errors[s][n] = of->errors[s][r];
         }
         rows_out[n++] = (uint32_t)row;
     }
@@ -184,11 +184,11 @@ static void collect(const cir__candidate_filter *filter, const cir__lookup_table
     estimates picked;
     const size_t n = pick(filter, first, mask, of, rows, &picked);
 
-    cir__bound_many(&lookup->bound, n, picked.values[0], picked.reaches[0], picked.values[1],
-                    picked.reaches[1], threshold, bounds);
+    cir__bound_many(&lookup->bound, n, picked.values[0], picked.errors[0], picked.values[1], picked.errors[1],
+                    threshold, bounds);
     if (lookup->is_joint)
-        cir__bound_jointly(&lookup->bound, lookup->correlation, n, picked.values[0], picked.reaches[0],
-                           picked.values[1], picked.reaches[1], bounds);
+        cir__bound_jointly(&lookup->bound, lookup->correlation, n, picked.values[0], picked.errors[0],
+                           picked.values[1], picked.errors[1], bounds);
     for (size_t i = 0; i < n; i++)
         if (!(bounds[i] < threshold)) /* NaN reaches any */
             push(to, (cir__candidate){rows[i], isnan(bounds[i]) ? INFINITY : bounds[i]});
@@ -216,8 +216,8 @@ static void run_task(void *context, size_t i_task, size_t i_thread)
         for (size_t b = first; b < end && !filter->is_left_out[q]; b++) {
             estimate(filter, lookup, filter->codes->blocks + b * filter->block_bytes, &of);
             const uint64_t mask = has_limit
-                                      ? filter->kernels->code_mask(&limit, of.values[0], of.reaches[0],
-                                                                   of.values[1], of.reaches[1], threshold)
+                                      ? filter->kernels->code_mask(&limit, of.values[0], of.errors[0],
+                                                                   of.values[1], of.errors[1], threshold)
                                       : UINT64_MAX;
             if (mask != 0)
                 collect(filter, lookup, b * CIR__CODE_ROWS, mask, &of, threshold, to);

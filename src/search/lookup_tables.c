@@ -112,10 +112,10 @@ static void side_fill(const cir__coder *coder, const float *weights, float offse
      * most √code_dim · factor. */
     const double of_exact = ((double)dim / 16 + 16) * 0x1p-24;
     side->base = (float)base;
-    side->reach = (float)(deviations * length);
+    side->error_scale = (float)(deviations * length);
     /* A half's rounding is 2⁻¹¹ of the factor or, of the smallest, 2⁻²⁵; the rotation's is a few of its
      * floats'. */
-    side->slack = (float)(rounded + 0x1p-11 * sum_of_sizes + (0x1p-18 + of_exact) * root * length);
+    side->rounding = (float)(rounded + 0x1p-11 * sum_of_sizes + (0x1p-18 + of_exact) * root * length);
     side->margin = (float)(of_exact * (length * norm(centre, dim) + fabs((double)offset)) +
                            0x1p-25 * sum_of_sizes + 0x1p-22 * fabs(base));
 }

@@ -5,9 +5,9 @@
  *
  *   base + (step·Σ entries + bottom)·factor,   base = ⟨a, c⟩ + a0,
  *
- * and lies within reach·spread + slack·factor + margin of that: reach is the code's error, slack what
- * rounding the tables and the factor adds, margin the rounding of the exact score, which is computed in
- * floats, too. */
+ * and lies within error_scale·std_error + rounding·factor + margin of that: error_scale is the code's error,
+ * rounding what rounding the tables and the factor adds, margin the rounding of the exact score, which is
+ * computed in floats, too. */
 #ifndef CIR_SEARCH_LOOKUP_TABLES_H
 #define CIR_SEARCH_LOOKUP_TABLES_H
 
@@ -23,7 +23,7 @@
 #define CIR__LOOKUP_EXACT 6.0
 
 typedef struct cir__lookup_branch {
-    float base, step, bottom, reach, slack, margin;
+    float base, step, bottom, error_scale, rounding, margin;
 } cir__lookup_branch;
 
 /* Lends the query. */

@@ -80,7 +80,7 @@ cir_status cir__distract_runs_new(const cir_dataset *dataset, const cir__stream 
         const cir_method method = methods[i].method;
         run->settings = *methods[i].settings;
         const cir_method_info *const info = cir_method_get_info(method);
-        if (info->needs_spreads)
+        if (info->needs_similarity_stats)
             run->kind = CIR__MEASURED;
         else if (info->expansion == CIR_EXPANSION_FEATURE && run->settings.expand)
             run->kind = CIR__EXPANDED;

@@ -34,11 +34,11 @@ static bool is_same_code(const check *c, const uint8_t *a, const uint8_t *b, siz
 {
     size_t n_lines = c->pair.header.code_dim / 8;
     const size_t factor = n_lines * CIR__CODE_ROWS + row * 2;
-    const size_t spread = factor + CIR__CODE_ROWS * 2;
+    const size_t std_error = factor + CIR__CODE_ROWS * 2;
     for (size_t i = 0; i < n_lines; i++)
         if (a[i * CIR__CODE_ROWS + row] != b[i * CIR__CODE_ROWS + row])
             return false;
-    return memcmp(a + factor, b + factor, 2) == 0 && memcmp(a + spread, b + spread, 2) == 0;
+    return memcmp(a + factor, b + factor, 2) == 0 && memcmp(a + std_error, b + std_error, 2) == 0;
 }
 
 static uint8_t judge(const check *c, size_t id, uint64_t sum, const uint8_t *held, const uint8_t *made)

@@ -6,10 +6,10 @@
  *
  *   ⟨a, x⟩ = ⟨a, c⟩ + factor · Σ ±a′ᵢ + error,   factor = ‖r‖² / ‖r‖₁,
  *
- * where the error has mean 0 over rotations and deviation at most ‖a‖ · spread,
- * spread = ‖r‖ · √((1 − s²) / (s² · (code_dim − 1))), s = ‖r‖₁ / (‖r‖ · √code_dim) (§3.2, theorem 3.2), and
- * is close to normal: a bound of z deviations fails for a row and a query about as often as a normal variable
- * exceeds z.
+ * where the error has mean 0 over rotations and deviation at most ‖a‖ · std_error,
+ * std_error = ‖r‖ · √((1 − s²) / (s² · (code_dim − 1))), s = ‖r‖₁ / (‖r‖ · √code_dim) (§3.2, theorem 3.2),
+ * and is close to normal: a bound of z deviations fails for a row and a query about as often as a normal
+ * variable exceeds z.
  *
  * Rows are kept in blocks of CIR__CODE_ROWS, the groups of four bits of all rows of a block side by side, so
  * that one instruction looks a group of many rows up in a table of 16 (as André, Kermarrec and Le Scouarnec
@@ -17,7 +17,7 @@
  *
  *   n_groups/2 lines of 64 bytes: byte r of line j has group 2j of row r in its low four bits, group 2j + 1
  *   in its high ones; bit i of group g is set where r's component 4g + i is ≥ 0;
- *   64 halves (IEEE): factors;  64 halves: spreads, rounded up.
+ *   64 halves (IEEE): factors;  64 halves: std_errors, rounded up.
  *
  * What it must not know: files, indexes. */
 #ifndef CIR_INDEX_CODER_H

@@ -167,13 +167,13 @@ static void test_blocks_are_laid_out_as_told(void **state)
                     squares += (double)r[i] * (double)r[i];
                 }
                 const double factor = squares / sizes, s = sizes / sqrt(squares * (double)code_dim);
-                const double spread = sqrt(squares * (1 - s * s) / (s * s * (double)(code_dim - 1)));
+                const double std_error = sqrt(squares * (1 - s * s) / (s * s * (double)(code_dim - 1)));
                 const double rounded = value_of(number_of(block, code_dim, row, 0));
                 const double stored = value_of(number_of(block, code_dim, row, 1));
                 assert_true(fabs(rounded - factor) <= 0x1.01p-11 * factor);
                 const double rounding = fabs(rounded - factor) * sqrt((double)code_dim);
-                assert_true(stored >= hypot(spread, rounding) * (1 - 1e-5));
-                assert_true(stored <= hypot(spread, rounding) * (1 + 0x1.1p-10));
+                assert_true(stored >= hypot(std_error, rounding) * (1 - 1e-5));
+                assert_true(stored <= hypot(std_error, rounding) * (1 + 0x1.1p-10));
             }
         }
         cir__coder_free(coder);
@@ -213,8 +213,8 @@ static void fill(kind k, uint64_t *random, size_t dim, float *centre, float *row
     }
 }
 
-/* The error of a row's estimate, in units of the deviation that its spread and the part of the query that is
- * not along the row give it (§3.2, theorem 3.2); none where that is small. */
+/* The error of a row's estimate, in units of the deviation that its standard error and the part of the query
+ * that is not along the row give it (§3.2, theorem 3.2); none where that is small. */
 static double error_of(const cir__coder *coder, const uint8_t *block, size_t r, const float *x,
                        const float *query)
 {
