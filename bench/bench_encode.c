@@ -352,7 +352,7 @@ static context_result measure_context(const setting *set, const cir_model *model
               &err);
         out.plain = least(out.plain, now() - start);
         start = now();
-        check(cir__text_tower_keep(tower, pool, terms, term_starts, n_terms, "terms", &err), &err);
+        check(cir__text_tower_cache_prefixes(tower, pool, terms, term_starts, n_terms, "terms", &err), &err);
         check(cir__model_encode_ids(model, pool, ids, starts, 2 * n_terms, features, NULL, NULL, &err), &err);
         if (i == 0)
             out.first = now() - start;

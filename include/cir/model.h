@@ -70,8 +70,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_get_folder(char **folder_out, cir_er
  * model.safetensors.index.json and the files that it names, tokenizer files, preprocessor_config.json; the
  * layout of transformers' CLIPModel and SiglipModel; or open_clip's: open_clip_config.json,
  * open_clip_model.safetensors, tokenizer files; without safetensors, PyTorch's pytorch_model.bin or
- * open_clip_pytorch_model.bin, of which nothing is run), or the embedded encoder for CIR_MODEL_DEMO. Weights are
- * mapped, not copied, until a tower is first used; every name, shape and range is checked now. Close with
+ * open_clip_pytorch_model.bin, of which nothing is run), or the embedded encoder for CIR_MODEL_DEMO. Weights
+ * are mapped, not copied, until a tower is first used; every name, shape and range is checked now. Close with
  * cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT, CIR_SHAPE, CIR_UNSUPPORTED,
  * CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err);
@@ -112,9 +112,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_encode_texts(const cir_model *model,
 /* Names texts that many others will begin with ("term" of "term text"): where the text tower allows it, what
  * it computes for them is kept and used until other ones are named. Naming the same ones again costs little.
  * Features change by no more than rounding. Errors: CIR_NO_MEMORY, CIR_FORMAT. */
-CIR_MUST_CHECK CIR_API cir_status cir_model_keep_beginnings(const cir_model *model, cir_pool *pool,
-                                                            const char *const *texts, size_t n,
-                                                            cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_model_cache_prefixes(const cir_model *model, cir_pool *pool,
+                                                           const char *const *texts, size_t n,
+                                                           cir_error *err);
 
 /* Told how far an encoding is; false asks it to stop. */
 typedef bool cir_encode_watch(void *context, size_t n_done, size_t n_total);

@@ -4,20 +4,20 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "image/gate.h"
+#include "image/memory_limit.h"
 
 #define DEFAULT_MEMORY_BYTES ((size_t)512 << 20)
 #define DEFAULT_MAX_PICTURE_BYTES ((size_t)2 << 30)
 
 struct cir_decoder {
-    cir__gate gate;
+    cir__memory_limit limit;
     size_t max_picture_bytes;
     cir_decode *decode;
     void *context;
 };
 
 /* What those share that bring no decoder. Like libvips' own state it is the process': memory is, too. */
-static cir_decoder shared = {.gate = CIR__GATE_INITIALIZER(DEFAULT_MEMORY_BYTES),
+static cir_decoder shared = {.limit = CIR__MEMORY_LIMIT_INITIALIZER(DEFAULT_MEMORY_BYTES),
                              .max_picture_bytes = DEFAULT_MAX_PICTURE_BYTES,
                              .decode = cir_decode_here};
 
@@ -36,7 +36,8 @@ cir_status cir_decoder_new(const cir_decoder_options *options, cir_decoder **dec
     *decoder_out = cir__new(1, sizeof **decoder_out);
     if (*decoder_out == NULL)
         return cir__fail_memory(err, "decoder");
-    cir__gate_init(&(*decoder_out)->gate, o->memory_bytes > 0 ? o->memory_bytes : DEFAULT_MEMORY_BYTES);
+    cir__memory_limit_init(&(*decoder_out)->limit,
+                           o->memory_bytes > 0 ? o->memory_bytes : DEFAULT_MEMORY_BYTES);
     (*decoder_out)->max_picture_bytes =
         o->max_picture_bytes > 0 ? o->max_picture_bytes : DEFAULT_MAX_PICTURE_BYTES;
     (*decoder_out)->decode = o->decode != NULL ? o->decode : cir_decode_here;
@@ -48,14 +49,14 @@ void cir_decoder_free(cir_decoder *decoder)
 {
     if (decoder == NULL)
         return;
-    cir__gate_done(&decoder->gate);
+    cir__memory_limit_done(&decoder->limit);
     free(decoder);
 }
 
 static void leave(place *self)
 {
     if (self->n_bytes > 0)
-        cir__gate_leave(&self->decoder->gate, self->n_bytes);
+        cir__memory_limit_leave(&self->decoder->limit, self->n_bytes);
     self->n_bytes = 0;
 }
 
@@ -71,7 +72,7 @@ static cir_status admit(void *context, size_t n_bytes, cir_error *err)
                          "%s: takes about %zu MB of memory to decode, and at most %zu are allowed; make it "
                          "smaller, save it again (not interlaced or progressive), or raise the limit",
                          self->name, n_bytes / MEGABYTE + 1, most / MEGABYTE);
-    cir__gate_enter(&self->decoder->gate, n_bytes);
+    cir__memory_limit_enter(&self->decoder->limit, n_bytes);
     self->n_bytes = n_bytes;
     return CIR_OK;
 }

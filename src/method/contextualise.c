@@ -72,7 +72,7 @@ cir_status cir__contextualise(const cir_model *model, cir_pool *pool, const char
         texts[n_terms + i] = join(&cursor, text, terms[i]);
     }
     /* The terms are the same for every query: "term text" begins with what is known already. */
-    status = cir_model_keep_beginnings(model, pool, terms, n_terms, err);
+    status = cir_model_cache_prefixes(model, pool, terms, n_terms, err);
     if (status == CIR_OK)
         status = cir_model_encode_texts(model, pool, texts, n_texts, features, n_cut_out, err);
     if (status == CIR_OK)

@@ -32,8 +32,8 @@ void text_feature(const char *text, float *out)
         out[i] = (float)((double)out[i] / sqrt(square));
 }
 
-cir_status cir_model_keep_beginnings(const cir_model *model, cir_pool *pool, const char *const *texts,
-                                     size_t n, cir_error *err)
+cir_status cir_model_cache_prefixes(const cir_model *model, cir_pool *pool, const char *const *texts,
+                                    size_t n, cir_error *err)
 {
     (void)model;
     (void)pool;

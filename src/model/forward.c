@@ -258,10 +258,11 @@ static void attention_task(void *context, size_t i_task, size_t i_thread)
 static const float *find_keys(const cir__forward *self, uint32_t seen)
 {
     size_t width = self->tower->config.width;
-    if (seen < CIR__PATHS_KEPT)
+    if (seen < CIR__PATHS_CACHED)
         return self->qkv + (size_t)seen * 3 * width + width;
-    size_t row = seen - CIR__PATHS_KEPT;
-    return self->batch->paths->kept + (row * self->tower->config.n_layers + self->i_layer) * 2 * width;
+    size_t row = seen - CIR__PATHS_CACHED;
+    return self->batch->paths->prefix_cache +
+           (row * self->tower->config.n_layers + self->i_layer) * 2 * width;
 }
 
 /* One row's attention, all heads: what it sees is short, and its numbers must not depend on who sees it with
@@ -299,7 +300,7 @@ static void keep_layer(const cir__forward *self)
 {
     size_t width = self->tower->config.width;
     size_t n_layers = self->tower->config.n_layers;
-    float *out = self->batch->paths->kept_out;
+    float *out = self->batch->paths->cache_out;
     for (size_t row = 0; row < self->batch->n_rows; row++)
         memcpy(out + (row * n_layers + self->i_layer) * 2 * width, self->qkv + row * 3 * width + width,
                2 * width * sizeof *out);
@@ -312,7 +313,7 @@ static void run_attention(cir__forward *self, cir_pool *pool)
         cir__pool_run(pool, batch->n_sequences * self->tower->config.n_heads, attention_task, self);
         return;
     }
-    if (batch->paths->kept_out != NULL)
+    if (batch->paths->cache_out != NULL)
         keep_layer(self);
     size_t n = self->is_short ? batch->n_sequences : batch->n_rows;
     cir__pool_run(pool, (n + PATH_ROWS - 1) / PATH_ROWS, paths_task, self);

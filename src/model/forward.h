@@ -2,7 +2,7 @@
  *
  * All rows (tokens) of a batch stand one below the other, each sequence as long as it is: nothing is padded.
  * In a causal tower a token's numbers depend on it and those before it alone: where sequences begin alike,
- * the beginning's rows are there once. Of the last layer, only the rows where features are read are computed.
+ * the prefix's rows are there once. Of the last layer, only the rows where features are read are computed.
  *
  * A layer is two steps with a barrier behind each: attention, cut by sequence and head; everything else, cut
  * into blocks of rows. Cuts depend on the batch alone, never on the threads, and a row's numbers do not
@@ -32,14 +32,14 @@ typedef void cir__layer_hook(void *context, size_t i_layer, const float *x, size
 
 /* What each row of a causal tower's batch sees. */
 typedef struct cir__paths {
-    const size_t *first;  /* [n_rows + 1] */
-    const uint32_t *seen; /* row r sees seen[first[r] … first[r + 1]), at most max_tokens, itself last;
-                             numbers from CIR__PATHS_KEPT on mean rows of kept */
-    const float *kept;    /* [n_kept, n_layers, 2, width]: keys and values of another batch's rows */
-    float *kept_out;      /* the same for this batch's own rows, or NULL */
+    const size_t *first;       /* [n_rows + 1] */
+    const uint32_t *seen;      /* row r sees seen[first[r] … first[r + 1]), at most max_tokens, itself last;
+                             numbers from CIR__PATHS_CACHED on mean rows of prefix_cache */
+    const float *prefix_cache; /* [n_cached, n_layers, 2, width]: keys and values of another batch's rows */
+    float *cache_out;          /* the same for this batch's own rows, or NULL */
 } cir__paths;
 
-#define CIR__PATHS_KEPT 0x80000000U
+#define CIR__PATHS_CACHED 0x80000000U
 
 /* Sequences to run together; lends all. */
 typedef struct cir__batch {

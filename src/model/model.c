@@ -434,7 +434,7 @@ cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool, const 
 
 /* Takes the end tokens away, and leaves out texts that have no other token or an end token within; returns
  * how many are left. */
-static size_t list_beginnings(const cir__tokenizer *tokenizer, id_list *list, size_t n)
+static size_t list_prefixes(const cir__tokenizer *tokenizer, id_list *list, size_t n)
 {
     size_t n_left = 0;
     size_t n_kept = 0; /* ids */
@@ -450,8 +450,8 @@ static size_t list_beginnings(const cir__tokenizer *tokenizer, id_list *list, si
     return n_left;
 }
 
-cir_status cir_model_keep_beginnings(const cir_model *model, cir_pool *pool, const char *const *texts,
-                                     size_t n, cir_error *err)
+cir_status cir_model_cache_prefixes(const cir_model *model, cir_pool *pool, const char *const *texts,
+                                    size_t n, cir_error *err)
 {
     cir__error_clear(err);
     if (model->config.architecture != CIR__CLIP)
@@ -462,8 +462,9 @@ cir_status cir_model_keep_beginnings(const cir_model *model, cir_pool *pool, con
     if (status == CIR_OK)
         status = tokenise(model, texts, n, &list, err);
     if (status == CIR_OK) {
-        size_t n_left = list_beginnings(model->tokenizer, &list, n);
-        status = cir__text_tower_keep(tower, pool, list.ids, list.starts, n_left, model->source.path, err);
+        size_t n_left = list_prefixes(model->tokenizer, &list, n);
+        status = cir__text_tower_cache_prefixes(tower, pool, list.ids, list.starts, n_left,
+                                                model->source.path, err);
     }
     free(list.ids);
     free(list.starts);

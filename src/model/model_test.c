@@ -494,11 +494,12 @@ static void test_what_texts_begin_with_is_shared(void **state)
     for (int turn = 0; turn < 4; turn++) {
         const size_t whole[] = {0, starts[1]};
         if (turn == 1 || turn == 2)
-            assert_int_equal(cir__text_tower_keep(tower, NULL, terms, term_starts,
-                                                  turn == 1 ? N_TERMS : N_TERMS / 2, "test", &err),
+            assert_int_equal(cir__text_tower_cache_prefixes(tower, NULL, terms, term_starts,
+                                                            turn == 1 ? N_TERMS : N_TERMS / 2, "test", &err),
                              CIR_OK);
         if (turn == 3)
-            assert_int_equal(cir__text_tower_keep(tower, NULL, ids, whole, 1, "test", &err), CIR_OK);
+            assert_int_equal(cir__text_tower_cache_prefixes(tower, NULL, ids, whole, 1, "test", &err),
+                             CIR_OK);
         for (int again = 0; again < 2; again++) {
             memset(shared, 0, 2 * N_TERMS * dim * sizeof *shared);
             if (cir__model_encode_ids(model, NULL, ids, starts, 2 * N_TERMS, shared, NULL, NULL, &err) !=
@@ -507,9 +508,10 @@ static void test_what_texts_begin_with_is_shared(void **state)
             assert_true(largest_difference(shared, plain, 2 * N_TERMS * dim) < 1e-6);
         }
     }
-    assert_int_equal(cir__text_tower_keep(tower, NULL, terms, term_starts, 0, "test", &err), CIR_OK);
+    assert_int_equal(cir__text_tower_cache_prefixes(tower, NULL, terms, term_starts, 0, "test", &err),
+                     CIR_OK);
     ids[1] = 60;
-    assert_int_equal(cir__text_tower_keep(tower, NULL, ids, starts, 1, "test", &err), CIR_ARGUMENT);
+    assert_int_equal(cir__text_tower_cache_prefixes(tower, NULL, ids, starts, 1, "test", &err), CIR_ARGUMENT);
     free(plain);
     free(shared);
     cir_model_close(model);
@@ -533,19 +535,18 @@ static void test_many_equal_texts_are_one(void **state)
     cir_model_close(model);
 }
 
-static void test_beginnings_of_every_kind_change_nothing(void **state)
+static void test_prefixes_of_every_kind_change_nothing(void **state)
 {
     (void)state;
     cir_model *model = open_tiny();
     const char *texts[] = {"cat red", "red cat", "", "cat", "a rat at bat zebra cat red bat at rat cat"};
-    const char *beginnings[] = {"cat", "", "red", "a rat at bat zebra cat red bat at rat cat",
-                                "<|endoftext|>"};
+    const char *prefixes[] = {"cat", "", "red", "a rat at bat zebra cat red bat at rat cat", "<|endoftext|>"};
     float plain[5 * 24];
     float features[5 * 24];
     cir_error err = {0};
     assert_int_equal(cir_model_encode_texts(model, NULL, texts, 5, plain, NULL, &err), CIR_OK);
     for (size_t n = 0; n <= 5; n++) {
-        if (cir_model_keep_beginnings(model, NULL, beginnings, n, &err) != CIR_OK)
+        if (cir_model_cache_prefixes(model, NULL, prefixes, n, &err) != CIR_OK)
             fail_msg("%s", err.message);
         assert_int_equal(cir_model_encode_texts(model, NULL, texts, 5, features, NULL, &err), CIR_OK);
         assert_true(largest_difference(features, plain, 5 * 24) < 1e-6);
@@ -554,22 +555,21 @@ static void test_beginnings_of_every_kind_change_nothing(void **state)
     char folder[CIR__MADE_PATH_SIZE];
     make_siglip_folder(folder, "siglip");
     model = open_model(folder);
-    assert_int_equal(cir_model_keep_beginnings(model, NULL, beginnings, 5, &err),
-                     CIR_OK); /* nothing to keep */
+    assert_int_equal(cir_model_cache_prefixes(model, NULL, prefixes, 5, &err), CIR_OK); /* nothing to keep */
     cir_model_close(model);
     cir__made_folder_remove(folder);
 }
 
-/* Other beginnings are named while others encode. */
-static void *rename_beginnings(void *argument)
+/* Other prefixes are named while others encode. */
+static void *rename_prefixes(void *argument)
 {
     const char *texts[] = {"cat", "red cat", "a rat"};
     for (size_t i = 0; i < 60; i++)
-        assert_int_equal(cir_model_keep_beginnings(argument, NULL, texts + i % 3, 1, NULL), CIR_OK);
+        assert_int_equal(cir_model_cache_prefixes(argument, NULL, texts + i % 3, 1, NULL), CIR_OK);
     return NULL;
 }
 
-static void test_beginnings_may_change_meanwhile(void **state)
+static void test_prefixes_may_change_meanwhile(void **state)
 {
     (void)state;
     cir_model *model = open_tiny();
@@ -578,7 +578,7 @@ static void test_beginnings_may_change_meanwhile(void **state)
     float features[2 * 24];
     pthread_t thread;
     assert_int_equal(cir_model_encode_texts(model, NULL, texts, 2, plain, NULL, NULL), CIR_OK);
-    assert_int_equal(pthread_create(&thread, NULL, rename_beginnings, model), 0);
+    assert_int_equal(pthread_create(&thread, NULL, rename_prefixes, model), 0);
     for (size_t i = 0; i < 60; i++) {
         assert_int_equal(cir_model_encode_texts(model, NULL, texts, 2, features, NULL, NULL), CIR_OK);
         assert_true(largest_difference(features, plain, 2 * 24) < 1e-6);
@@ -1016,8 +1016,8 @@ int main(void)
         cmocka_unit_test(test_neighbours_do_not_change_a_feature),
         cmocka_unit_test(test_what_texts_begin_with_is_shared),
         cmocka_unit_test(test_many_equal_texts_are_one),
-        cmocka_unit_test(test_beginnings_of_every_kind_change_nothing),
-        cmocka_unit_test(test_beginnings_may_change_meanwhile),
+        cmocka_unit_test(test_prefixes_of_every_kind_change_nothing),
+        cmocka_unit_test(test_prefixes_may_change_meanwhile),
         cmocka_unit_test(test_bf16_is_near),
         cmocka_unit_test(test_int8_is_near),
         cmocka_unit_test(test_int8_products_add_up),

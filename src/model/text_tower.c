@@ -9,19 +9,19 @@
 #include "base/memory.h"
 #include "model/trie.h"
 
-/* Beginnings that many texts have, with the keys and values of their tokens; immutable, counted by who uses
+/* Prefixes that many texts have, with the keys and values of their tokens; immutable, counted by who uses
  * it. */
-typedef struct kept {
+typedef struct prefix_cache {
     cir__trie trie;
     float *rows; /* [trie.n, n_layers, 2, width] */
     char name[CIR__HASH_TEXT_SIZE];
     size_t n_users;
-} kept;
+} prefix_cache;
 
-/* The part that changes behind a const tower: the beginnings that are kept now. */
+/* The part that changes behind a const tower: the prefixes that are cached now. */
 typedef struct store {
     pthread_mutex_t lock;
-    kept *kept; /* NULL: none */
+    prefix_cache *prefix_cache; /* NULL: none */
 } store;
 
 struct cir__text_tower {
@@ -34,18 +34,18 @@ struct cir__text_tower {
     float *positions;               /* [max_tokens, width] */
 };
 
-/* What is kept now, to be used until leave_kept; NULL: nothing. */
-static kept *use_kept(const cir__text_tower *self)
+/* What is cached now, to be used until leave_cache; NULL: nothing. */
+static prefix_cache *use_cache(const cir__text_tower *self)
 {
     pthread_mutex_lock(&self->store->lock);
-    kept *found = self->store->kept;
+    prefix_cache *found = self->store->prefix_cache;
     if (found != NULL)
         found->n_users++;
     pthread_mutex_unlock(&self->store->lock);
     return found;
 }
 
-static void leave_kept(const cir__text_tower *self, kept *used)
+static void leave_cache(const cir__text_tower *self, prefix_cache *used)
 {
     if (used == NULL)
         return;
@@ -95,7 +95,7 @@ void cir__text_tower_free(cir__text_tower *self)
 {
     if (self == NULL)
         return;
-    leave_kept(self, self->store->kept);
+    leave_cache(self, self->store->prefix_cache);
     pthread_mutex_destroy(&self->store->lock);
     free(self->store);
     cir__tower_free(self->tower);
@@ -173,7 +173,7 @@ typedef struct scratch {
     cir__trie trie;     /* of the rows, and what they see; where the tower is causal */
     size_t *first_seen; /* [max_rows + 1] */
     uint32_t *seen;     /* [max_rows, max_tokens] */
-    const kept *kept;
+    const prefix_cache *prefix_cache;
 } scratch;
 
 static cir_status scratch_init(scratch *own, const cir__text_tower *self, cir_pool *pool, size_t n_ids,
@@ -238,18 +238,18 @@ static size_t gather(scratch *own, const int32_t *ids, const size_t *starts, siz
     return i - first;
 }
 
-/* Adds the row of a token behind parent, which is a row, a kept one, or CIR__TRIE_NONE. */
+/* Adds the row of a token behind parent, which is a row, a cached one, or CIR__TRIE_NONE. */
 static uint32_t add_row(scratch *own, uint32_t parent, int32_t id, size_t token)
 {
     uint32_t row = cir__trie_add(&own->trie, parent, id);
     uint32_t *seen = own->seen + own->first_seen[row];
-    if (parent < CIR__PATHS_KEPT) {
+    if (parent < CIR__PATHS_CACHED) {
         memcpy(seen, own->seen + own->first_seen[parent], token * sizeof *seen);
     } else {
-        uint32_t kept_row =
-            parent - CIR__PATHS_KEPT; /* meaningless, and not used, where there is no parent */
-        for (size_t i = token; i-- > 0; kept_row = own->kept->trie.parents[kept_row])
-            seen[i] = CIR__PATHS_KEPT + kept_row;
+        uint32_t cached_row =
+            parent - CIR__PATHS_CACHED; /* meaningless, and not used, where there is no parent */
+        for (size_t i = token; i-- > 0; cached_row = own->prefix_cache->trie.parents[cached_row])
+            seen[i] = CIR__PATHS_CACHED + cached_row;
     }
     seen[token] = row;
     own->first_seen[row + 1] = own->first_seen[row] + token + 1;
@@ -259,18 +259,19 @@ static uint32_t add_row(scratch *own, uint32_t parent, int32_t id, size_t token)
 }
 
 /* The row of a text's last token that is read, after adding those that are missing. What is read is never a
- * kept one. */
+ * cached one. */
 static uint32_t add_text(scratch *own, const int32_t *ids, size_t n_read, bool shares)
 {
     uint32_t at = CIR__TRIE_NONE;
     size_t i = 0;
-    for (uint32_t next = CIR__TRIE_NONE; shares && own->kept != NULL && i + 1 < n_read; i++, at = next) {
-        next = cir__trie_find(&own->kept->trie, at, ids[i]);
+    for (uint32_t next = CIR__TRIE_NONE; shares && own->prefix_cache != NULL && i + 1 < n_read;
+         i++, at = next) {
+        next = cir__trie_find(&own->prefix_cache->trie, at, ids[i]);
         if (next == CIR__TRIE_NONE)
             break;
     }
     if (at != CIR__TRIE_NONE)
-        at += CIR__PATHS_KEPT;
+        at += CIR__PATHS_CACHED;
     for (; i < n_read; i++) {
         uint32_t next = shares ? cir__trie_find(&own->trie, at, ids[i]) : CIR__TRIE_NONE;
         at = next != CIR__TRIE_NONE ? next : add_row(own, at, ids[i], i);
@@ -302,8 +303,9 @@ static cir_status encode(scratch *own, cir_pool *pool, const int32_t *ids, const
     const cir__text_tower *self = own->texts.self;
     cir_status status = CIR_OK;
     for (size_t i = 0, n_together; i < n && status == CIR_OK; i += n_together) {
-        cir__paths paths = {
-            .first = own->first_seen, .seen = own->seen, .kept = own->kept != NULL ? own->kept->rows : NULL};
+        cir__paths paths = {.first = own->first_seen,
+                            .seen = own->seen,
+                            .prefix_cache = own->prefix_cache != NULL ? own->prefix_cache->rows : NULL};
         cir__batch batch = {.starts = own->starts,
                             .pooled = own->pooled,
                             .paths = self->is_causal ? &paths : NULL,
@@ -338,34 +340,34 @@ cir_status cir__text_tower_encode(const cir__text_tower *self, cir_pool *pool, c
     cir_status status = check_texts(self, ids, starts, n, file, err);
     if (status != CIR_OK)
         return status;
-    kept *used = hook == NULL ? use_kept(self) : NULL;
-    scratch own = {.kept = used};
+    prefix_cache *used = hook == NULL ? use_cache(self) : NULL;
+    scratch own = {.prefix_cache = used};
     status = scratch_init(&own, self, pool, starts[n] - starts[0], n, err);
     if (status == CIR_OK)
         status = encode(&own, pool, ids, starts, n, features_out, hook, hook_context, file, err);
     scratch_done(&own);
-    leave_kept(self, used);
+    leave_cache(self, used);
     return status;
 }
 
-/* Whether it is these beginnings that are kept. */
-static bool is_kept(const cir__text_tower *self, const char *name)
+/* Whether it is these prefixes that are cached. */
+static bool is_cached(const cir__text_tower *self, const char *name)
 {
     pthread_mutex_lock(&self->store->lock);
-    const kept *found = self->store->kept;
+    const prefix_cache *found = self->store->prefix_cache;
     bool is_same = found != NULL && strcmp(found->name, name) == 0;
     pthread_mutex_unlock(&self->store->lock);
     return is_same;
 }
 
-/* Runs the beginnings and takes their keys and values out. */
-static cir_status fill_kept(const cir__text_tower *self, cir_pool *pool, const int32_t *ids,
-                            const size_t *starts, size_t n, kept *to, cir_error *err)
+/* Runs the prefixes and takes their keys and values out. */
+static cir_status fill_cache(const cir__text_tower *self, cir_pool *pool, const int32_t *ids,
+                             const size_t *starts, size_t n, prefix_cache *to, cir_error *err)
 {
     scratch own = {0};
     size_t n_items, i_bad;
     cir_status status = scratch_init(&own, self, pool, starts[n] - starts[0], 1, err);
-    /* What does not fit into one batch is not kept. An end token must not be a beginning's: features are read
+    /* What does not fit into one batch is not cached. An end token must not be a prefix's: features are read
      * there. */
     for (size_t i = 0; i < n && status == CIR_OK; i++) {
         size_t n_ids = starts[i + 1] - starts[i];
@@ -377,7 +379,7 @@ static cir_status fill_kept(const cir__text_tower *self, cir_pool *pool, const i
                              (to->rows = cir__new_unset(n_items, sizeof *to->rows)) == NULL))
         status = cir__fail_memory(err, "texts");
     if (status == CIR_OK) {
-        cir__paths paths = {.first = own.first_seen, .seen = own.seen, .kept_out = to->rows};
+        cir__paths paths = {.first = own.first_seen, .seen = own.seen, .cache_out = to->rows};
         cir__batch batch = {
             .n_rows = own.trie.n, .paths = &paths, .embed = embed, .embed_context = &own.texts};
         status = cir__forward_run(own.forward, pool, &batch, NULL, &i_bad, err);
@@ -388,8 +390,8 @@ static cir_status fill_kept(const cir__text_tower *self, cir_pool *pool, const i
     return status;
 }
 
-cir_status cir__text_tower_keep(const cir__text_tower *self, cir_pool *pool, const int32_t *ids,
-                                const size_t *starts, size_t n, const char *file, cir_error *err)
+cir_status cir__text_tower_cache_prefixes(const cir__text_tower *self, cir_pool *pool, const int32_t *ids,
+                                          const size_t *starts, size_t n, const char *file, cir_error *err)
 {
     char name[CIR__HASH_TEXT_SIZE];
     if (!self->is_causal || n == 0)
@@ -404,21 +406,21 @@ cir_status cir__text_tower_keep(const cir__text_tower *self, cir_pool *pool, con
     cir__hash_push(hash, ids + starts[0], (starts[n] - starts[0]) * sizeof *ids);
     cir__hash_format(hash, name);
     cir__hash_free(hash);
-    if (is_kept(self, name))
+    if (is_cached(self, name))
         return CIR_OK;
-    kept *made = cir__new(1, sizeof *made);
+    prefix_cache *made = cir__new(1, sizeof *made);
     if (made == NULL)
         return cir__fail_memory(err, file);
     made->n_users = 1;
     memcpy(made->name, name, sizeof made->name);
-    status = fill_kept(self, pool, ids, starts, n, made, err);
-    kept *old = made;
+    status = fill_cache(self, pool, ids, starts, n, made, err);
+    prefix_cache *old = made;
     if (status == CIR_OK) {
         pthread_mutex_lock(&self->store->lock);
-        old = self->store->kept;
-        self->store->kept = made;
+        old = self->store->prefix_cache;
+        self->store->prefix_cache = made;
         pthread_mutex_unlock(&self->store->lock);
     }
-    leave_kept(self, old);
+    leave_cache(self, old);
     return status;
 }

@@ -31,13 +31,13 @@ CIR_MUST_CHECK cir_status cir__text_tower_encode(const cir__text_tower *tower, c
                                                  float *features_out, cir__layer_hook *hook,
                                                  void *hook_context, const char *file, cir_error *err);
 
-/* Remembers the keys and values of beginnings that many texts to come will have, in place of those remembered
+/* Remembers the keys and values of prefixes that many texts to come will have, in place of those remembered
  * before; a second call with the same ones does nothing. They are token ids as above, the start token
  * included, the end token not. Only the first CIR__FORWARD_ROWS tokens are remembered; a tower that is not
  * causal remembers nothing. Features change by no more than rounding. Errors: CIR_ARGUMENT, CIR_NO_MEMORY,
  * CIR_UNSUPPORTED. Thread-safe. */
-CIR_MUST_CHECK cir_status cir__text_tower_keep(const cir__text_tower *tower, cir_pool *pool,
-                                               const int32_t *ids, const size_t *starts, size_t n,
-                                               const char *file, cir_error *err);
+CIR_MUST_CHECK cir_status cir__text_tower_cache_prefixes(const cir__text_tower *tower, cir_pool *pool,
+                                                         const int32_t *ids, const size_t *starts, size_t n,
+                                                         const char *file, cir_error *err);
 
 #endif

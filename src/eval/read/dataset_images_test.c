@@ -62,8 +62,8 @@ static void make_unit(float *out)
         out[i] = (float)((double)out[i] / sqrt(square));
 }
 
-cir_status cir_model_keep_beginnings(const cir_model *asked, cir_pool *pool, const char *const *texts,
-                                     size_t n, cir_error *err)
+cir_status cir_model_cache_prefixes(const cir_model *asked, cir_pool *pool, const char *const *texts,
+                                    size_t n, cir_error *err)
 {
     (void)asked;
     (void)pool;

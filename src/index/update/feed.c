@@ -26,7 +26,7 @@ struct cir__feed {
     const char *const *roots;
     size_t n_roots;
     const cir__walk_options *options;
-    cir__bell *bell;
+    cir__event *event;
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     chunk *first;
@@ -78,7 +78,7 @@ static bool visit(void *context, const cir__walk_entry *entry)
     }
     pthread_mutex_unlock(&feed->lock);
     if (goes_on && was_empty)
-        cir__bell_ring(feed->bell);
+        cir__event_signal(feed->event);
     return goes_on;
 }
 
@@ -90,12 +90,12 @@ static void *run(void *argument)
     feed->status = feed->is_short ? CIR_NO_MEMORY : status;
     feed->is_walking = false;
     pthread_mutex_unlock(&feed->lock);
-    cir__bell_ring(feed->bell);
+    cir__event_signal(feed->event);
     return NULL;
 }
 
 cir_status cir__feed_start(const char *const *roots, size_t n_roots, const cir__walk_options *options,
-                           cir__bell *bell, cir__feed **feed_out, cir_error *err)
+                           cir__event *event, cir__feed **feed_out, cir_error *err)
 {
     *feed_out = NULL;
     cir__feed *feed = cir__new(1, sizeof *feed);
@@ -104,7 +104,7 @@ cir_status cir__feed_start(const char *const *roots, size_t n_roots, const cir__
     feed->roots = roots;
     feed->n_roots = n_roots;
     feed->options = options;
-    feed->bell = bell;
+    feed->event = event;
     feed->is_walking = true;
     pthread_mutex_init(&feed->lock, NULL);
     int failure = pthread_create(&feed->thread, NULL, run, feed);

@@ -8,16 +8,16 @@
 #include <stddef.h>
 
 #include "cir/status.h"
-#include "index/update/bell.h"
+#include "index/update/event.h"
 #include "index/walk/walk.h"
 
 typedef struct cir__feed cir__feed;
 
-/* Starts walking. roots [n_roots], options (as for cir__walk_run) and bell must outlive the feed; the bell
- * rings when there is something to take. What is counted may be read once is_walking is false. Errors:
+/* Starts walking. roots [n_roots], options (as for cir__walk_run) and event must outlive the feed; the event
+ * is signalled when there is something to take. What is counted may be read once is_walking is false. Errors:
  * CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__feed_start(const char *const *roots, size_t n_roots,
-                                          const cir__walk_options *options, cir__bell *bell,
+                                          const cir__walk_options *options, cir__event *event,
                                           cir__feed **feed_out, cir_error *err);
 
 /* Stops the walk if it still goes on. NULL is allowed. */

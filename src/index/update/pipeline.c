@@ -8,7 +8,7 @@
 
 struct cir__pipeline {
     const cir__job_settings *settings;
-    cir__bell *bell;
+    cir__event *event;
     cir__job *jobs; /* [n_jobs] */
     size_t n_jobs;
     float *tensors; /* [n_jobs, the encoders' tensors one behind another] */
@@ -38,7 +38,7 @@ static void *run(void *argument)
         pthread_mutex_lock(&pipeline->lock);
         pipeline->is_done[i] = true;
         pthread_mutex_unlock(&pipeline->lock);
-        cir__bell_ring(pipeline->bell);
+        cir__event_signal(pipeline->event);
         pthread_mutex_lock(&pipeline->lock);
     }
     pthread_mutex_unlock(&pipeline->lock);
@@ -69,7 +69,7 @@ static bool make_jobs(cir__pipeline *pipeline, size_t n_jobs, const cir__encoder
 }
 
 cir_status cir__pipeline_new(size_t n_jobs, size_t n_threads, const cir__job_settings *settings,
-                             cir__bell *bell, cir__pipeline **pipeline_out, cir_error *err)
+                             cir__event *event, cir__pipeline **pipeline_out, cir_error *err)
 {
     *pipeline_out = NULL;
     cir__pipeline *pipeline = cir__new(1, sizeof *pipeline);
@@ -78,7 +78,7 @@ cir_status cir__pipeline_new(size_t n_jobs, size_t n_threads, const cir__job_set
     pthread_mutex_init(&pipeline->lock, NULL);
     pthread_cond_init(&pipeline->given, NULL);
     pipeline->settings = settings;
-    pipeline->bell = bell;
+    pipeline->event = event;
     pipeline->threads = cir__new(n_threads, sizeof *pipeline->threads);
     cir_status status = CIR_OK;
     if (pipeline->threads == NULL || !make_jobs(pipeline, n_jobs, settings->encoders))

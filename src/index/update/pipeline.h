@@ -8,15 +8,15 @@
 #include <stddef.h>
 
 #include "cir/status.h"
-#include "index/update/bell.h"
+#include "index/update/event.h"
 #include "index/update/job.h"
 
 typedef struct cir__pipeline cir__pipeline;
 
-/* settings and bell must outlive it; the bell rings when a job is done. Errors: CIR_NO_MEMORY, CIR_IO (no
- * thread). */
+/* settings and event must outlive it; the event is signalled when a job is done. Errors: CIR_NO_MEMORY,
+ * CIR_IO (no thread). */
 CIR_MUST_CHECK cir_status cir__pipeline_new(size_t n_jobs, size_t n_threads,
-                                            const cir__job_settings *settings, cir__bell *bell,
+                                            const cir__job_settings *settings, cir__event *event,
                                             cir__pipeline **pipeline_out, cir_error *err);
 
 /* Waits for the jobs that run; those that wait are never run. NULL is allowed. */

@@ -11,7 +11,7 @@
 #include "index/store/image_rows.h"
 #include "index/store/place.h"
 #include "index/update/apply.h"
-#include "index/update/bell.h"
+#include "index/update/event.h"
 #include "index/update/feed.h"
 #include "index/update/pipeline.h"
 #include "index/update/scope.h"
@@ -43,7 +43,7 @@ typedef struct update {
     cir__writer *writer;
     cir__apply apply;
     cir__job_settings settings;
-    cir__bell bell;
+    cir__event event;
     cir__feed *feed;
     cir__pipeline *pipeline;
     float *tensors;                     /* [batch, largest tensor_floats] */
@@ -306,7 +306,7 @@ static cir_status run(update *u, cir_error *err)
     u->committed_ms = now_ms();
     call_watch(u);
     while (status == CIR_OK && !is_over(u)) {
-        unsigned long n_rings = cir__bell_count(&u->bell);
+        unsigned long n_signals = cir__event_count(&u->event);
         bool has_moved = false;
         status = plan(u, &has_moved, err);
         if (status == CIR_OK && !u->is_stopped)
@@ -317,7 +317,7 @@ static cir_status run(update *u, cir_error *err)
             (u->apply.n_changes >= u->commit_changes || now_ms() - u->committed_ms >= COMMIT_MS))
             status = commit(u, err);
         if (status == CIR_OK && !has_moved)
-            cir__bell_wait(&u->bell, n_rings, WATCH_MS);
+            cir__event_wait(&u->event, n_signals, WATCH_MS);
     }
     if (status == CIR_OK && !u->is_stopped && cir__feed_get_state(u->feed).status != CIR_OK)
         status = cir__fail_memory(err, "list of files");
@@ -379,11 +379,11 @@ static cir_status start(update *u, const char *index_path, cir_error *err)
     if (status == CIR_OK)
         status = cir__apply_init(&u->apply, u->writer, &u->settings, u->pool, err);
     if (status == CIR_OK)
-        status =
-            cir__pipeline_new(2 * u->batch + n_threads, n_threads, &u->settings, &u->bell, &u->pipeline, err);
+        status = cir__pipeline_new(2 * u->batch + n_threads, n_threads, &u->settings, &u->event, &u->pipeline,
+                                   err);
     if (status == CIR_OK)
         status = cir__feed_start((const char *const *)u->scope.roots, u->scope.n_roots, &u->scope.walk,
-                                 &u->bell, &u->feed, err);
+                                 &u->event, &u->feed, err);
     return status;
 }
 
@@ -398,7 +398,7 @@ static void free_update(update *u)
     free(u->found);
     for (size_t e = 0; e < u->encoders->n; e++)
         free(u->features[e]);
-    cir__bell_done(&u->bell);
+    cir__event_done(&u->event);
     pthread_mutex_destroy(&u->lock);
 }
 
@@ -442,7 +442,7 @@ cir_status cir__index_update(const char *index_path, const char *const *paths, s
                                      .find_known = find_known,
                                      .context = &u};
     pthread_mutex_init(&u.lock, NULL);
-    cir__bell_init(&u.bell);
+    cir__event_init(&u.event);
     cir_status status = CIR_OK;
     if (n_paths == 0)
         status =

@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "cir/decoder.h"
-#include "image/gate.h"
+#include "image/memory_limit.h"
 
 static const char *data_path(const char *name)
 {
@@ -25,7 +25,7 @@ static const char *data_path(const char *name)
 }
 
 typedef struct passer {
-    cir__gate *gate;
+    cir__memory_limit *limit;
     atomic_size_t *inside;
     size_t n_bytes, most;
 } passer;
@@ -34,13 +34,13 @@ static void *pass_often(void *context)
 {
     passer *self = context;
     for (int i = 0; i < 300; i++) {
-        cir__gate_enter(self->gate, self->n_bytes);
+        cir__memory_limit_enter(self->limit, self->n_bytes);
         const size_t inside = atomic_fetch_add(self->inside, self->n_bytes) + self->n_bytes;
         self->most = inside > self->most ? inside : self->most;
         if (i % 8 == 0)
             sched_yield();
         atomic_fetch_sub(self->inside, self->n_bytes);
-        cir__gate_leave(self->gate, self->n_bytes);
+        cir__memory_limit_leave(self->limit, self->n_bytes);
     }
     return NULL;
 }
@@ -50,21 +50,21 @@ static void test_pictures_wait_for_room(void **state)
 {
     (void)state;
     enum { N = 6, ROOM = 100 };
-    cir__gate gate;
+    cir__memory_limit limit;
     atomic_size_t inside = 0;
     pthread_t threads[N];
     passer passers[N];
-    cir__gate_init(&gate, ROOM);
+    cir__memory_limit_init(&limit, ROOM);
     for (size_t i = 0; i < N; i++) {
-        passers[i] = (passer){&gate, &inside, i < 4 ? 40 : 150, 0};
+        passers[i] = (passer){&limit, &inside, i < 4 ? 40 : 150, 0};
         assert_int_equal(pthread_create(&threads[i], NULL, pass_often, &passers[i]), 0);
     }
     for (size_t i = 0; i < N; i++) {
         pthread_join(threads[i], NULL);
         assert_true(passers[i].most <= (i < 4 ? ROOM : 150));
     }
-    assert_int_equal(gate.used_bytes, 0);
-    cir__gate_done(&gate);
+    assert_int_equal(limit.used_bytes, 0);
+    cir__memory_limit_done(&limit);
 }
 
 static void test_a_picture_that_takes_too_much_is_refused(void **state)
