@@ -13,7 +13,7 @@
 cir_status cir__dataset_new(cir_dataset **dataset_out, cir_error *err)
 {
     *dataset_out = cir__new(1, sizeof **dataset_out);
-    if (*dataset_out != NULL && ((*dataset_out)->kept = cir__kept_new()) != NULL)
+    if (*dataset_out != NULL && ((*dataset_out)->run_cache = cir__run_cache_new()) != NULL)
         return CIR_OK;
     free(*dataset_out);
     *dataset_out = NULL;
@@ -35,7 +35,7 @@ void cir_dataset_close(cir_dataset *dataset)
     cir__intern_done(&dataset->texts);
     cir__intern_done(&dataset->instances);
     cir__intern_done(&dataset->classes);
-    cir__kept_free(dataset->kept);
+    cir__run_cache_free(dataset->run_cache);
     cir__triplets_free(dataset->triplets);
     cir__dataset_close_shards(dataset);
     cir__gallery_done(&dataset->images);

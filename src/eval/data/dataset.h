@@ -6,7 +6,7 @@
 #include "base/intern.h"
 #include "cir/eval.h"
 #include "eval/data/gallery.h"
-#include "eval/data/kept.h"
+#include "eval/data/run_cache.h"
 #include "eval/data/triplets.h"
 
 /* A query or a database row, as its line in the CSV says. Numbers of interned names. */
@@ -79,8 +79,8 @@ struct cir_dataset {
     cir__shards *shards; /* archives that hold the pictures; NULL: they are files */
     void (*free_shards)(cir__shards *shards);
 
-    const cir_model *model; /* that encoded it, lent; NULL for features of somebody else */
-    cir__kept *kept;        /* texts that runs have encoded with it */
+    const cir_model *model;    /* that encoded it, lent; NULL for features of somebody else */
+    cir__run_cache *run_cache; /* texts that runs have encoded with it */
 };
 
 /* Reads query and database lists (path,text,instance without a header), files of the folder whose names have

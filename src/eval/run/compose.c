@@ -19,7 +19,7 @@ static cir_status texts_encode(cir__composing *composing, cir_pool *pool, cir_er
     size_t n;
 
     snprintf(key, sizeof key, "texts %s", cir_composer_get_text_key(composing->composer));
-    composing->texts = cir__kept_find(dataset->kept, key, &n);
+    composing->texts = cir__run_cache_find(dataset->run_cache, key, &n);
     if (composing->texts != NULL)
         return CIR_OK;
     float *const features = cir__new(n_rows, dim * sizeof *features);
@@ -44,7 +44,7 @@ static cir_status texts_encode(cir__composing *composing, cir_pool *pool, cir_er
         return status;
     }
     composing->texts = features;
-    return cir__kept_put(dataset->kept, key, features, n_rows, err);
+    return cir__run_cache_put(dataset->run_cache, key, features, n_rows, err);
 }
 
 static cir_status texts_find(cir__composing *composing, cir_pool *pool, cir_error *err)

@@ -16,7 +16,7 @@ static bool rows_read(void *context, const char *kind, const char *key, size_t n
     char name[KEY_SIZE];
 
     snprintf(name, sizeof name, "%s %s", kind, key);
-    const float *const kept = cir__kept_find(dataset->kept, name, n_out);
+    const float *const kept = cir__run_cache_find(dataset->run_cache, name, n_out);
     float *const copy = kept != NULL && (n_wanted == 0 || *n_out == n_wanted)
                             ? cir__new_unset(*n_out, dataset->info.dim * sizeof *copy)
                             : NULL;
@@ -36,7 +36,7 @@ static void rows_write(void *context, const char *kind, const char *key, const f
         return; /* made again next time */
     memcpy(copy, rows, n * dataset->info.dim * sizeof *copy);
     snprintf(name, sizeof name, "%s %s", kind, key);
-    if (cir__kept_put(dataset->kept, name, copy, n, NULL) != CIR_OK) {
+    if (cir__run_cache_put(dataset->run_cache, name, copy, n, NULL) != CIR_OK) {
         /* Made again next time. */
     }
 }
