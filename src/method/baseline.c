@@ -27,7 +27,7 @@ cir_status cir__baseline_query(cir_method method, const cir_settings *settings, 
     double *q = cir__new(2 * dim, sizeof *q);
     if (q == NULL)
         return cir__fail_memory(err, "a query");
-    const cir__side v = {dim, q, 0.0}, t = {dim, q + dim, 0.0};
+    const cir__linear_form v = {dim, q, 0.0}, t = {dim, q + dim, 0.0};
     if (has_image)
         cir__centre(dim, image, NULL, v.weights);
     if (has_text)

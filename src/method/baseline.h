@@ -5,8 +5,8 @@
 #include "cir/method.h"
 #include "method/query_set.h"
 
-/* The query of a method of CIR_FAMILY_BASELINE: the plain unit features [dim] and their fusion; a side that
- * the method does not use is left out. image or text may be NULL. Errors: CIR_ARGUMENT (the side that the
+/* The query of a method of CIR_FAMILY_BASELINE: the plain unit features [dim] and their fusion; a form that
+ * the method does not use is left out. image or text may be NULL. Errors: CIR_ARGUMENT (the form that the
  * method needs is missing), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__baseline_query(cir_method method, const cir_settings *settings, size_t dim,
                                               const float *image, const float *text,

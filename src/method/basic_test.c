@@ -44,10 +44,10 @@ static void test_centring_folds_into_an_offset(void **state)
     double centred[3];
     cir__centre(3, feature, mean, centred);
     assert_true(centred[0] == 0.25 && centred[1] == -0.5 && centred[2] == 1.5);
-    const cir__side side = cir__centre_fold(3, centred, mean);
-    double folded = side.offset, plain = 0.0;
+    const cir__linear_form form = cir__centre_fold(3, centred, mean);
+    double folded = form.offset, plain = 0.0;
     for (size_t i = 0; i < 3; i++) {
-        folded += side.weights[i] * (double)x[i];
+        folded += form.weights[i] * (double)x[i];
         plain += centred[i] * (double)(x[i] - mean[i]);
     }
     assert_true(folded == plain); /* all of it is exact in binary */
@@ -150,9 +150,9 @@ static void test_normalising_shifts_and_scales(void **state)
 {
     (void)state;
     double weights[2] = {1, -2};
-    cir__side side = {.dim = 2, .weights = weights, .offset = 0.5};
-    cir__normalise(&side, -0.25, -0.5);
-    assert_true(weights[0] == 2 && weights[1] == -4 && side.offset == 1.5);
+    cir__linear_form form = {.dim = 2, .weights = weights, .offset = 0.5};
+    cir__normalise(&form, -0.25, -0.5);
+    assert_true(weights[0] == 2 && weights[1] == -4 && form.offset == 1.5);
 }
 
 static void test_minima_are_over_all_pairs(void **state)
@@ -242,7 +242,7 @@ static void test_a_side_alone_is_that_branch(void **state)
     cir_settings settings;
     cir_settings_init(&settings, CIR_METHOD_BASIC);
     for (int variant = 0; variant < 2; variant++) {
-        /* Three queries of one set: both sides, the photo alone, the words alone. */
+        /* Three queries of one set: both forms, the photo alone, the words alone. */
         const size_t image_of[3] = {0, 0, SIZE_MAX}, text_of[3] = {0, SIZE_MAX, 0};
         const float *const images[] = {image}, *const texts[] = {text};
         const cir__query_set queries = {3, 1, 1, images, texts, NULL, image_of, text_of};

@@ -4,17 +4,17 @@
 
 #include <stddef.h>
 
-/* A query's side while it is being made: for an image's feature x its score is ⟨weights, x⟩ + offset. */
-typedef struct cir__side {
+/* A query's form while it is being made: for an image's feature x its score is ⟨weights, x⟩ + offset. */
+typedef struct cir__linear_form {
     size_t dim;
     double *weights; /* [dim], lent */
     double offset;
-} cir__side;
+} cir__linear_form;
 
 /* centred_out = feature − mean; mean NULL means 0. All [dim]. Nothing is re-normalised. */
 void cir__centre(size_t dim, const float *feature, const float *mean, double *centred_out);
 
-/* The side that scores the centred image: ⟨query, x − mean⟩ = ⟨query, x⟩ − ⟨query, mean⟩. Lends query. */
-cir__side cir__centre_fold(size_t dim, double *query, const float *mean);
+/* The form that scores the centred image: ⟨query, x − mean⟩ = ⟨query, x⟩ − ⟨query, mean⟩. Lends query. */
+cir__linear_form cir__centre_fold(size_t dim, double *query, const float *mean);
 
 #endif

@@ -7,14 +7,14 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static void copy(const cir__side *side, float *out)
+static void copy(const cir__linear_form *form, float *out)
 {
-    for (size_t i = 0; i < side->dim; i++)
-        out[i] = (float)side->weights[i];
+    for (size_t i = 0; i < form->dim; i++)
+        out[i] = (float)form->weights[i];
 }
 
-cir_status cir__composed_new(size_t dim, const cir__side *image, const cir__side *text, cir_fusion fusion,
-                             cir_composed *composed_out, cir_error *err)
+cir_status cir__composed_new(size_t dim, const cir__linear_form *image, const cir__linear_form *text,
+                             cir_fusion fusion, cir_composed *composed_out, cir_error *err)
 {
     float *memory = cir__new(2 * dim, sizeof *memory);
 

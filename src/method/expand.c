@@ -37,13 +37,13 @@ static void nearest_fold(double *projected, size_t n, size_t dim, const float *i
                          cir_query *nearest_out)
 {
     for (size_t q = 0; q < n; q++) {
-        const cir__side side = cir__centre_fold(dim, projected + q * dim, image_mean);
+        const cir__linear_form form = cir__centre_fold(dim, projected + q * dim, image_mean);
         float *const weights = weights_out + q * dim;
         for (size_t i = 0; i < dim; i++)
-            weights[i] = (float)side.weights[i];
+            weights[i] = (float)form.weights[i];
         nearest_out[q] = (cir_query){.dim = dim,
                                      .a = weights,
-                                     .a0 = (float)side.offset,
+                                     .a0 = (float)form.offset,
                                      .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
     }
 }

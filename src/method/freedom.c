@@ -154,9 +154,9 @@ static cir_status join(const cir__compose_context *context, const cir__vocabular
     for (size_t i = 0; i < photo->n; i++)
         for (size_t j = 0; j < dim; j++)
             sum[j] += photo->weights[i] * (double)features[i * dim + j];
-    const cir__side side = {dim, sum, 0.0};
+    const cir__linear_form form = {dim, sum, 0.0};
     const cir_fusion fusion = {.kind = CIR_FUSE_TEXT, .weight = 0.5f};
-    status = cir__composed_new(dim, NULL, &side, fusion, composed_out, err);
+    status = cir__composed_new(dim, NULL, &form, fusion, composed_out, err);
     composed_out->n_cut = n_cut;
     composed_out->encode_seconds = cir__composed_seconds() - begin;
 exit:

@@ -30,11 +30,11 @@ exit:
     return status;
 }
 
-void cir__normalise(cir__side *side, double minimum, double scale)
+void cir__normalise(cir__linear_form *form, double minimum, double scale)
 {
     const double factor = 1.0 / fabs(scale);
 
-    for (size_t i = 0; i < side->dim; i++)
-        side->weights[i] *= factor;
-    side->offset = (side->offset - minimum) * factor;
+    for (size_t i = 0; i < form->dim; i++)
+        form->weights[i] *= factor;
+    form->offset = (form->offset - minimum) * factor;
 }

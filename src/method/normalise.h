@@ -1,5 +1,5 @@
 /* Min-normalisation (METHOD §1 step 6): s̃ = (s − m)/|m|, with m the smallest similarity over the pairs of a
- * sample. Being linear, it folds into the query's side; clamping at 0 is the fusion's. */
+ * sample. Being linear, it folds into the query's form; clamping at 0 is the fusion's. */
 #ifndef CIR_METHOD_NORMALISE_H
 #define CIR_METHOD_NORMALISE_H
 
@@ -27,8 +27,8 @@ CIR_MUST_CHECK cir_status cir__minima_fit(const float *images, size_t n_images, 
                                           const float *text_mean, cir_pool *pool, cir__minima *minima_out,
                                           cir_error *err);
 
-/* side = (side − minimum)/|scale|. scale is the same minimum, except that variant reference scales the text
- * side by the images' (METHOD, differences, no. 2). scale ≠ 0. */
-void cir__normalise(cir__side *side, double minimum, double scale);
+/* form = (form − minimum)/|scale|. scale is the same minimum, except that variant reference scales the text
+ * form by the images' (METHOD, differences, no. 2). scale ≠ 0. */
+void cir__normalise(cir__linear_form *form, double minimum, double scale);
 
 #endif

@@ -55,7 +55,7 @@ static similarity_stats moments_finish(const moments *m)
 typedef struct chunk {
     cir__batch batch;
     size_t first, n;
-    float *scores; /* [n_sides, n] */
+    float *scores; /* [n_forms, n] */
 } chunk;
 
 static void chunk_task(void *context, size_t i_task, size_t i_thread)
@@ -66,7 +66,7 @@ static void chunk_task(void *context, size_t i_task, size_t i_thread)
 
     (void)i_thread;
     cir__batch_scores(&self->batch, self->first + begin, n, self->scores + begin, self->n);
-    for (size_t s = 0; s < self->batch.n_sides; s++)
+    for (size_t s = 0; s < self->batch.n_forms; s++)
         cir__scan_mask(self->batch.rows, self->first + begin, n, self->scores + s * self->n + begin);
 }
 
@@ -93,7 +93,7 @@ static cir_status measure(const cir_rows *rows, const float *const *features, si
         self.n = rows->n_rows - first < room ? rows->n_rows - first : room;
         cir__pool_run(pool, (self.n + CHUNK_TASK_ROWS - 1) / CHUNK_TASK_ROWS, chunk_task, &self);
         for (size_t i = 0; i < n; i++)
-            moments_push(&all[i], self.scores + self.batch.sides[2 * i] * self.n, self.n);
+            moments_push(&all[i], self.scores + self.batch.forms[2 * i] * self.n, self.n);
     }
     for (size_t i = 0; i < n; i++)
         stats_out[i] = moments_finish(&all[i]);
@@ -107,14 +107,14 @@ exit:
     return status;
 }
 
-/* side(x) = (⟨feature, x⟩ − mean)/deviation */
-static void standardise(const similarity_stats *of, const float *feature, cir__side *side)
+/* form(x) = (⟨feature, x⟩ − mean)/deviation */
+static void standardise(const similarity_stats *of, const float *feature, cir__linear_form *form)
 {
     const double scale = of->deviation > 0.0 ? 1.0 / of->deviation : 0.0;
 
-    for (size_t i = 0; i < side->dim; i++)
-        side->weights[i] = scale * (double)feature[i];
-    side->offset = -scale * of->mean;
+    for (size_t i = 0; i < form->dim; i++)
+        form->weights[i] = scale * (double)feature[i];
+    form->offset = -scale * of->mean;
 }
 
 static cir_status join(const cir_settings *settings, size_t dim, const float *image,
@@ -126,7 +126,7 @@ static cir_status join(const cir_settings *settings, size_t dim, const float *im
 
     if (q == NULL)
         return cir__fail_memory(err, "a query");
-    cir__side v = {dim, q, 0.0}, t = {dim, q + dim, 0.0};
+    cir__linear_form v = {dim, q, 0.0}, t = {dim, q + dim, 0.0};
     standardise(of_image, image, &v);
     standardise(of_text, text, &t);
     const cir_status status = cir__composed_new(dim, &v, &t, fusion, composed_out, err);

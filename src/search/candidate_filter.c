@@ -127,7 +127,7 @@ static bool is_stale(const cir_codes *codes, size_t row)
 
 /* ---- a pass ---- */
 
-/* What is known of some rows: [0] of the image, [1] of the text, zeros for a side that is not read. */
+/* What is known of some rows: [0] of the image, [1] of the text, zeros for a branch that is not read. */
 typedef struct estimates {
     float values[2][CIR__CODE_ROWS], errors[2][CIR__CODE_ROWS];
 } estimates;
@@ -140,15 +140,15 @@ static void estimate(const cir__candidate_filter *filter, const cir__lookup_tabl
     const size_t first = lookup->query->fusion.kind == CIR_FUSE_TEXT ? 1 : 0;
     uint16_t sums[2 * CIR__CODE_ROWS];
 
-    filter->kernels->code_sums(block, lookup->n_groups, lookup->tables, lookup->n_sides, sums);
-    for (size_t s = 0; s < lookup->n_sides; s++) {
-        const cir__lookup_branch *const side = &lookup->sides[s];
+    filter->kernels->code_sums(block, lookup->n_groups, lookup->tables, lookup->n_branches, sums);
+    for (size_t s = 0; s < lookup->n_branches; s++) {
+        const cir__lookup_branch *const branch = &lookup->branches[s];
         float *const errors = out->errors[first + s];
-        filter->kernels->code_estimates(sums + s * CIR__CODE_ROWS, factors, std_errors, side->base,
-                                        side->step, side->bottom, side->error_scale, side->rounding,
+        filter->kernels->code_estimates(sums + s * CIR__CODE_ROWS, factors, std_errors, branch->base,
+                                        branch->step, branch->bottom, branch->error_scale, branch->rounding,
                                         out->values[first + s], errors);
         for (size_t r = 0; r < CIR__CODE_ROWS; r++)
-            errors[r] += side->margin;
+            errors[r] += branch->margin;
     }
 }
 

@@ -37,10 +37,10 @@ static void group_sums(const float *rotated, float sums[N_PATTERNS])
     }
 }
 
-/* Rounds a side's sums to whole numbers of steps above each group's least, which is −Σ|rotated| of it.
+/* Rounds a branch's sums to whole numbers of steps above each group's least, which is −Σ|rotated| of it.
  * *worst_out: the largest error that all groups' rounding can add up to. */
-static void tables_fill(const float *rotated, size_t n_groups, size_t n_sides, uint8_t *tables,
-                        cir__lookup_branch *side, double *worst_out)
+static void tables_fill(const float *rotated, size_t n_groups, size_t n_branches, uint8_t *tables,
+                        cir__lookup_branch *branch, double *worst_out)
 {
     float sums[N_PATTERNS], widest = 0;
     double bottom = 0, worst = 0;
@@ -61,15 +61,15 @@ static void tables_fill(const float *rotated, size_t n_groups, size_t n_sides, u
         for (size_t pattern = 0; pattern < N_PATTERNS; pattern++) {
             const float level = step > 0 ? rintf((sums[pattern] - least) / step) : 0;
             const float kept = level < 0 ? 0 : level > CIR__CODE_LEVELS ? CIR__CODE_LEVELS : level;
-            tables[g * n_sides * N_PATTERNS + pattern] = (uint8_t)kept;
+            tables[g * n_branches * N_PATTERNS + pattern] = (uint8_t)kept;
             group_worst =
                 fmax(group_worst, fabs((double)least + (double)kept * (double)step - (double)sums[pattern]));
         }
         bottom += (double)least;
         worst += group_worst;
     }
-    side->step = step;
-    side->bottom = (float)bottom;
+    branch->step = step;
+    branch->bottom = (float)bottom;
     *worst_out = worst;
 }
 
@@ -91,8 +91,8 @@ static float cosine(const float *x, const float *y, size_t n)
 }
 
 /* rotated: [code_dim] scratch. */
-static void side_fill(const cir__coder *coder, const float *weights, float offset, double deviations,
-                      size_t n_sides, float *rotated, uint8_t *tables, cir__lookup_branch *side)
+static void branch_fill(const cir__coder *coder, const float *weights, float offset, double deviations,
+                        size_t n_branches, float *rotated, uint8_t *tables, cir__lookup_branch *branch)
 {
     const size_t dim = cir__coder_dim(coder), code_dim = cir__coder_code_dim(coder);
     const float *const centre = cir__coder_centre(coder);
@@ -100,24 +100,24 @@ static void side_fill(const cir__coder *coder, const float *weights, float offse
     double base = (double)offset, sum_of_sizes = 0, worst;
 
     cir__coder_rotate(coder, weights, rotated);
-    tables_fill(rotated, code_dim / GROUP, n_sides, tables, side, &worst);
+    tables_fill(rotated, code_dim / GROUP, n_branches, tables, branch, &worst);
     for (size_t i = 0; i < dim; i++)
         base += (double)weights[i] * (double)centre[i];
     for (size_t i = 0; i < code_dim; i++)
         sum_of_sizes += fabs((double)rotated[i]);
     const double rounded = deviations < CIR__LOOKUP_EXACT
-                               ? deviations * (double)side->step * sqrt((double)code_dim / GROUP / 12)
+                               ? deviations * (double)branch->step * sqrt((double)code_dim / GROUP / 12)
                                : worst;
     /* Partial sums of a sixteenth of the products each (kernels.h), and some more to join them. ‖x − c‖ is at
      * most √code_dim · factor. */
     const double of_exact = ((double)dim / 16 + 16) * 0x1p-24;
-    side->base = (float)base;
-    side->error_scale = (float)(deviations * length);
+    branch->base = (float)base;
+    branch->error_scale = (float)(deviations * length);
     /* A half's rounding is 2⁻¹¹ of the factor or, of the smallest, 2⁻²⁵; the rotation's is a few of its
      * floats'. */
-    side->rounding = (float)(rounded + 0x1p-11 * sum_of_sizes + (0x1p-18 + of_exact) * root * length);
-    side->margin = (float)(of_exact * (length * norm(centre, dim) + fabs((double)offset)) +
-                           0x1p-25 * sum_of_sizes + 0x1p-22 * fabs(base));
+    branch->rounding = (float)(rounded + 0x1p-11 * sum_of_sizes + (0x1p-18 + of_exact) * root * length);
+    branch->margin = (float)(of_exact * (length * norm(centre, dim) + fabs((double)offset)) +
+                             0x1p-25 * sum_of_sizes + 0x1p-22 * fabs(base));
 }
 
 cir_status cir__lookup_tables_init(cir__lookup_tables *lookup, const cir__coder *coder,
@@ -128,20 +128,21 @@ cir_status cir__lookup_tables_init(cir__lookup_tables *lookup, const cir__coder 
     const bool reads_text = query->fusion.kind != CIR_FUSE_IMAGE;
 
     *lookup = (cir__lookup_tables){.query = query, .n_groups = code_dim / GROUP};
-    lookup->n_sides = (size_t)reads_image + (size_t)reads_text;
+    lookup->n_branches = (size_t)reads_image + (size_t)reads_text;
     cir__bound_init(&lookup->bound, &query->fusion);
-    lookup->tables = cir__new_unset(lookup->n_groups, lookup->n_sides * N_PATTERNS);
+    lookup->tables = cir__new_unset(lookup->n_groups, lookup->n_branches * N_PATTERNS);
     float *const rotated = cir__new_unset(code_dim, sizeof *rotated);
     if (lookup->tables == NULL || rotated == NULL) {
         free(rotated);
         return cir__fail_memory(err, "search");
     }
     if (reads_image)
-        side_fill(coder, query->a, query->a0, deviations, lookup->n_sides, rotated, lookup->tables,
-                  &lookup->sides[0]);
+        branch_fill(coder, query->a, query->a0, deviations, lookup->n_branches, rotated, lookup->tables,
+                    &lookup->branches[0]);
     if (reads_text)
-        side_fill(coder, query->b, query->b0, deviations, lookup->n_sides, rotated,
-                  lookup->tables + (lookup->n_sides - 1) * N_PATTERNS, &lookup->sides[lookup->n_sides - 1]);
+        branch_fill(coder, query->b, query->b0, deviations, lookup->n_branches, rotated,
+                    lookup->tables + (lookup->n_branches - 1) * N_PATTERNS,
+                    &lookup->branches[lookup->n_branches - 1]);
     free(rotated);
     lookup->is_joint = reads_image && reads_text && deviations < CIR__LOOKUP_EXACT;
     if (lookup->is_joint)

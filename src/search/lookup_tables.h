@@ -1,7 +1,7 @@
-/* A query as codes are asked by it: its sides rotated as the rows were, and rounded into tables of what each
- * group of four bits adds to an inner product (coder.h).
+/* A query as codes are asked by it: its branches rotated as the rows were, and rounded into tables of what
+ * each group of four bits adds to an inner product (coder.h).
  *
- * A side ⟨a, x⟩ + a0 of a coded row is estimated as
+ * A branch ⟨a, x⟩ + a0 of a coded row is estimated as
  *
  *   base + (step·Σ entries + bottom)·factor,   base = ⟨a, c⟩ + a0,
  *
@@ -33,9 +33,9 @@ typedef struct cir__lookup_tables {
     bool is_joint; /* bounds are those of both errors together (bound.h) */
     float correlation;
     size_t n_groups;
-    size_t n_sides; /* those that the fusion reads: 1 or 2, image before text */
-    cir__lookup_branch sides[2];
-    uint8_t *tables; /* [n_groups, n_sides, 16] */
+    size_t n_branches; /* those that the fusion reads: 1 or 2, image before text */
+    cir__lookup_branch branches[2];
+    uint8_t *tables; /* [n_groups, n_branches, 16] */
 } cir__lookup_tables;
 
 /* The deviations that a normal variable stays below with probability recall, [0.5, 1]; CIR__LOOKUP_EXACT at
@@ -43,7 +43,7 @@ typedef struct cir__lookup_tables {
 double cir__lookup_deviations(double recall);
 
 /* Makes tables for intervals of so many deviations; from CIR__LOOKUP_EXACT on, rounding is bounded by its
- * largest value instead of its deviation, and both sides' errors each for itself. End with
+ * largest value instead of its deviation, and both branches' errors each for itself. End with
  * cir__lookup_tables_done, also where its making failed. Errors: CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__lookup_tables_init(cir__lookup_tables *lookup, const cir__coder *coder,
                                                   const cir_query *query, double deviations, cir_error *err);

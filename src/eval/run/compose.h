@@ -31,7 +31,7 @@ void cir__composing_describe_prompt(const cir__composing *composing, char out[CI
 
 /* Queries begin to end, which rank the same rows (WeiCom and query expansion read them, in one pass for all),
  * into composed_out [end − begin]: each zeroed or to be ended with cir_composed_done, whatever came back.
- * Queries with the same photo, or the same text, get the same side. now: settings of a query that are others
+ * Queries with the same photo, or the same text, get the same form. now: settings of a query that are others
  * than those in force; NULL: none. Errors: those of composing. */
 CIR_MUST_CHECK cir_status cir__compose_all(const cir__composing *composing, size_t begin, size_t end,
                                            const cir_rows *rows, const cir_settings *now,

@@ -20,7 +20,7 @@ cir_status cir__scores_new(const cir_rows *rows, const cir_composed *queries, si
     if (status != CIR_OK)
         return status;
     scores->scratch = cir__new_unset(n_rows, 3 * sizeof *scores->scratch);
-    scores->block = cir__new_unset(n_rows, scores->batch.n_sides * sizeof *scores->block);
+    scores->block = cir__new_unset(n_rows, scores->batch.n_forms * sizeof *scores->block);
     if (scores->scratch == NULL || scores->block == NULL)
         return cir__fail_memory(err, "scores");
     cir__batch_scores(&scores->batch, 0, n_rows, scores->block, n_rows);
@@ -38,12 +38,12 @@ void cir__scores_done(cir__scores *scores)
 const float *cir__scores_get(cir__scores *scores, const cir_composed *query, size_t i_query, size_t k,
                              cir_hit *top_out, size_t *n_top_out)
 {
-    const size_t n = scores->batch.rows->n_rows, *const sides = scores->batch.sides + 2 * i_query;
+    const size_t n = scores->batch.rows->n_rows, *const forms = scores->batch.forms + 2 * i_query;
     float *const fused = scores->scratch, *const v = fused + n, *const t = v + n;
     cir__top top = {.k = k, .hits = top_out};
 
-    cir__batch_side(scores->block, n, sides[0], n, v);
-    cir__batch_side(scores->block, n, sides[1], n, t);
+    cir__batch_form_scores(scores->block, n, forms[0], n, v);
+    cir__batch_form_scores(scores->block, n, forms[1], n, t);
     cir__fusion_apply(&query->query.fusion, n, v, t, fused);
     cir__top_push(&top, 0, n, fused, v, t);
     cir__top_sort(top.hits, top.n);

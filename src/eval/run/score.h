@@ -7,11 +7,11 @@
 
 typedef struct cir__scores {
     cir__batch batch;
-    float *block;   /* [distinct sides, n_rows] */
+    float *block;   /* [distinct forms, n_rows] */
     float *scratch; /* [3, n_rows] */
 } cir__scores;
 
-/* Memory: a float for each row and distinct side. Lends the rows. End with cir__scores_done, whatever came
+/* Memory: a float for each row and distinct form. Lends the rows. End with cir__scores_done, whatever came
  * back. Errors: those of cir_search_scores. */
 CIR_MUST_CHECK cir_status cir__scores_new(const cir_rows *rows, const cir_composed *queries, size_t n_queries,
                                           cir__scores *scores_out, cir_error *err);
