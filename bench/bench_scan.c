@@ -148,7 +148,7 @@ static int run(setting *s)
                        .a0 = 1,
                        .b = queries + s->dim,
                        .b0 = 1,
-                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamps = true, .lambda = 0.1f}};
+                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.1f}};
     cir_query image = {.dim = s->dim, .a = queries, .fusion = {.kind = CIR_FUSE_IMAGE}};
     for (size_t r = 0; r < s->n_repeats + 1; r++) { /* the first round warms up and is overwritten */
         size_t i = r == 0 ? 0 : r - 1, n;

@@ -287,7 +287,7 @@ static double scan_milliseconds(const setting *s)
     const cir_query query = {.dim = s->dim,
                              .a = feature,
                              .b = feature + s->dim,
-                             .fusion = {.kind = CIR_FUSE_HARRIS, .clamps = true, .lambda = 0.1f}};
+                             .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.1f}};
     for (size_t i = 0; i < N_WARM + N; i++) {
         cir_hit hits[20];
         size_t n_hits;

@@ -212,11 +212,11 @@ static void read_all(void)
     cir_index_close(index);
 }
 
-static size_t check(bool repairs)
+static size_t check(bool repair)
 {
     cir_check_result result;
-    if (cir_index_check(scene.index, repairs, NULL, NULL, NULL, &result, NULL) != CIR_OK ||
-        (repairs && result.n_repaired != result.n_findings))
+    if (cir_index_check(scene.index, repair, NULL, NULL, NULL, &result, NULL) != CIR_OK ||
+        (repair && result.n_repaired != result.n_findings))
         abort();
     return result.n_findings;
 }

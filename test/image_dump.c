@@ -26,8 +26,8 @@ static void answer(const void *bytes, size_t n_bytes, size_t width, size_t heigh
 
 static cir_status do_read(char *const *words, cir_error *err)
 {
-    cir_image_options options = {.ignores_exif_rotation = strcmp(words[2], "stored") == 0,
-                                 .follows_pillow = strcmp(words[2], "pillow") == 0};
+    cir_image_options options = {.ignore_exif_rotation = strcmp(words[2], "stored") == 0,
+                                 .follow_pillow = strcmp(words[2], "pillow") == 0};
     cir_image image;
     cir_image_facts facts;
     cir_status status = cir_image_read(words[1], &options, &image, &facts, err);

@@ -86,7 +86,7 @@ static request parse(int argc, char **argv)
                 stop("unknown option");
         }
     }
-    answer->fusion.clamps = !asked.is_raw;
+    answer->fusion.clamp = !asked.is_raw;
     asked.photos = argv + i;
     asked.n_photos = (size_t)(argc - i);
     return asked;

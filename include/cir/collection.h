@@ -2,11 +2,12 @@
  *
  *   cir_collection_open → cir_collection_search → cir_answer_n_hits, cir_answer_get_hit → cir_answer_free
  *
- * A search encodes the photo and the words, composes them by a method (method.h), finds the best rows (search.h:
- * by compact codes, where the index has any), and looks up what their photos are (index.h). A collection does not
- * change: it is the index as it was when it was opened. Any number of threads may use it at once. What a search
- * makes ready is kept for the next: the composers of the latest eight methods and settings, features of the latest
- * words, rows that pass the latest filters. What lies beside the index meanwhile is told in method.h. */
+ * A search encodes the photo and the words, composes them by a method (method.h), finds the best rows
+ * (search.h: by compact codes, where the index has any), and looks up what their photos are (index.h). A
+ * collection does not change: it is the index as it was when it was opened. Any number of threads may use it
+ * at once. What a search makes ready is kept for the next: the composers of the latest eight methods and
+ * settings, features of the latest words, rows that pass the latest filters. What lies beside the index
+ * meanwhile is told in method.h. */
 #ifndef CIR_COLLECTION_H
 #define CIR_COLLECTION_H
 
@@ -27,9 +28,9 @@ extern "C" {
 
 /* ---- structs that callers fill ----
  *
- * They begin with their size, as the caller was compiled, and later versions add members at the end: set them up
- * with their function and sizeof, then fill in what is wanted. A library that is older than its caller refuses
- * what it does not know with CIR_UNSUPPORTED. */
+ * They begin with their size, as the caller was compiled, and later versions add members at the end: set them
+ * up with their function and sizeof, then fill in what is wanted. A library that is older than its caller
+ * refuses what it does not know with CIR_UNSUPPORTED. */
 
 /* How to open a collection. */
 typedef struct cir_collection_options {
@@ -37,7 +38,8 @@ typedef struct cir_collection_options {
     const cir_model *model;  /* an open one, lent as long as the collection; NULL: one of its own */
     const char *model_path;  /* of its own: where it lies now; NULL: where the index' first model lay */
     cir_precision precision; /* of its own */
-    /* Opens one of its own; NULL: cir_model_open_with. For programs that know more places, or fetch models. */
+    /* Opens one of its own; NULL: cir_model_open_with. For programs that know more places, or fetch
+     * models. */
     cir_status (*open_model)(void *context, const char *path, const cir_model_options *options,
                              cir_model **model_out, cir_error *err);
     void *open_model_context;
@@ -60,17 +62,17 @@ typedef struct cir_photo_filter {
     size_t size;
     const char *folder; /* in it or below it, as the index' paths begin; NULL: any */
     const char *camera; /* EXIF's maker and model; NULL: any. See cir_collection_set_camera */
-    /* after ≤ time < before, seconds since 1970 of the camera's clock; INT64_MIN, INT64_MAX: any. A photo whose
-     * time is not known is within no limit. */
+    /* after ≤ time < before, seconds since 1970 of the camera's clock; INT64_MIN, INT64_MAX: any. A photo
+     * whose time is not known is within no limit. */
     int64_t after, before;
     cir_orientation orientation;
 } cir_photo_filter;
 
 CIR_API void cir_photo_filter_init(cir_photo_filter *filter, size_t size);
 
-/* Sets one member from text, which is lent: folder, camera; after and before from a day, "2021-12-31", of which
- * before's is still within; orientation from landscape, portrait or square. Errors: CIR_ARGUMENT (an unknown key,
- * the message lists the known ones; a value that is none of its kind), "KEY: WHY". */
+/* Sets one member from text, which is lent: folder, camera; after and before from a day, "2021-12-31", of
+ * which before's is still within; orientation from landscape, portrait or square. Errors: CIR_ARGUMENT (an
+ * unknown key, the message lists the known ones; a value that is none of its kind), "KEY: WHY". */
 CIR_MUST_CHECK CIR_API cir_status cir_photo_filter_set(cir_photo_filter *filter, const char *key,
                                                        const char *value, cir_error *err);
 
@@ -79,7 +81,8 @@ CIR_API bool cir_photo_filter_is_empty(const cir_photo_filter *filter); /* wheth
 /* Whether path is folder or lies below it. "": whatever path. */
 CIR_API bool cir_folder_holds(const char *folder, const char *path);
 
-/* A part of an upright picture, in fractions of its width and height; width and height 0: all of it. Frozen. */
+/* A part of an upright picture, in fractions of its width and height; width and height 0: all of it.
+ * Frozen. */
 typedef struct cir_region {
     double x, y, width, height;
 } cir_region;
@@ -100,7 +103,7 @@ typedef struct cir_search_request {
         *image_feature;      /* [dim], unit: made before by this collection's model, as of cir_answer_info */
     cir_region image_region; /* the part of a file, of bytes or of an indexed photo that is meant */
     const cir_image_options
-        *image_options; /* how a picture is decoded; NULL: allows_shrinking, as most indexes are
+        *image_options; /* how a picture is decoded; NULL: allow_shrinking, as most indexes are
                                                made. An indexed photo's size was accepted before: any is */
 
     const char *text; /* how it should differ; NULL or blank: the photo alone is searched for */
@@ -129,9 +132,10 @@ typedef enum cir_lack {
     CIR_LACKS_REGION_PHOTO /* there is a region, but no picture that it is of */
 } cir_lack;
 
-/* Checks a request as a search does at first: for who wants to say "--text" or "image" with it. *lack_out, which
- * may be NULL: what it lacks, CIR_LACKS_NOTHING where it is wrong otherwise. Errors: CIR_ARGUMENT (something is
- * lacking, is there twice, or out of its range), CIR_UNSUPPORTED (a member of a newer version). */
+/* Checks a request as a search does at first: for who wants to say "--text" or "image" with it. *lack_out,
+ * which may be NULL: what it lacks, CIR_LACKS_NOTHING where it is wrong otherwise. Errors: CIR_ARGUMENT
+ * (something is lacking, is there twice, or out of its range), CIR_UNSUPPORTED (a member of a newer
+ * version). */
 CIR_MUST_CHECK CIR_API cir_status cir_search_request_check(const cir_search_request *request,
                                                            cir_lack *lack_out, cir_error *err);
 
@@ -139,10 +143,10 @@ CIR_MUST_CHECK CIR_API cir_status cir_search_request_check(const cir_search_requ
 
 typedef struct cir_collection cir_collection;
 
-/* Opens an index and the model that made its features: the model at hand, where options name one, else that of the
- * index' first features, found where it lay then. options: may be NULL. Close with cir_collection_close. Errors:
- * those of cir_index_open_with and of cir_model_open_with, CIR_MISMATCH (that model never encoded these photos; or
- * the features are synthetic), CIR_NO_MEMORY. */
+/* Opens an index and the model that made its features: the model at hand, where options name one, else that
+ * of the index' first features, found where it lay then. options: may be NULL. Close with
+ * cir_collection_close. Errors: those of cir_index_open_with and of cir_model_open_with, CIR_MISMATCH (that
+ * model never encoded these photos; or the features are synthetic), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_open(const char *path, const cir_collection_options *options,
                                                       cir_collection **collection_out, cir_error *err);
 
@@ -164,8 +168,8 @@ typedef struct cir_collection_info {
 CIR_API const cir_collection_info *
 cir_collection_get_info(const cir_collection *collection); /* as long as it */
 
-/* Makes a method ready, so that the first search with it need not. settings: NULL: the method's. Errors: those of
- * cir_composer_new. */
+/* Makes a method ready, so that the first search with it need not. settings: NULL: the method's. Errors:
+ * those of cir_composer_new. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_prepare(cir_collection *collection, cir_method method,
                                                          const cir_settings *settings, cir_error *err);
 
@@ -174,8 +178,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_collection_prepare(cir_collection *collect
 typedef struct cir_answer cir_answer;
 
 /* Free *answer_out with cir_answer_free, before the collection is closed. Errors: those of
- * cir_search_request_check, cir_image_read, cir_index_read_photo (a part of an indexed photo), cir_index_get_image,
- * cir_composer_new, cir_composer_compose and cir_search_find. */
+ * cir_search_request_check, cir_image_read, cir_index_read_photo (a part of an indexed photo),
+ * cir_index_get_image, cir_composer_new, cir_composer_compose and cir_search_find. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_search(cir_collection *collection,
                                                         const cir_search_request *request,
                                                         cir_answer **answer_out, cir_error *err);
@@ -234,9 +238,9 @@ CIR_MUST_CHECK CIR_API cir_status cir_answer_get_scores(const cir_answer *answer
 /* Reads it now. Errors: those of cir_index_list_all. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_load_catalogue(cir_collection *collection, cir_error *err);
 
-/* Photos that pass a filter, which may be NULL, newest first; those without a time of their own go by their file's.
- * ids_out: [limit], of those from offset on; *n_out of them; *n_matching_out, which may be NULL: of all that pass.
- * Errors: those of cir_index_list_all, CIR_UNSUPPORTED. */
+/* Photos that pass a filter, which may be NULL, newest first; those without a time of their own go by their
+ * file's. ids_out: [limit], of those from offset on; *n_out of them; *n_matching_out, which may be NULL: of
+ * all that pass. Errors: those of cir_index_list_all, CIR_UNSUPPORTED. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_list(cir_collection *collection,
                                                       const cir_photo_filter *filter, size_t offset,
                                                       size_t limit, size_t *ids_out, size_t *n_out,
@@ -266,9 +270,9 @@ typedef struct cir_photo_facts {
 CIR_MUST_CHECK CIR_API cir_status cir_collection_get_facts(cir_collection *collection, size_t id,
                                                            cir_photo_facts *facts_out, cir_error *err);
 
-/* The catalogue does not say which camera took a photo: who looked into its file (cir_image_read_facts) tells it
- * here, for filters, counts and cir_collection_get_camera. name: copied; "" or NULL: not known. At most 10,000
- * cameras; more stay not known. Errors: CIR_NOT_FOUND, CIR_NO_MEMORY, those of cir_index_list_all. */
+/* The catalogue does not say which camera took a photo: who looked into its file (cir_image_read_facts) tells
+ * it here, for filters, counts and cir_collection_get_camera. name: copied; "" or NULL: not known. At most
+ * 10,000 cameras; more stay not known. Errors: CIR_NOT_FOUND, CIR_NO_MEMORY, those of cir_index_list_all. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_set_camera(cir_collection *collection, size_t id,
                                                             const char *name, cir_error *err);
 /* NULL: not known, or not told as yet. Lives as long as the collection. */

@@ -24,7 +24,7 @@ extern "C" {
  * Anything but CIR_OK (CIR_LIMIT: it takes too much), with err set, refuses the picture. */
 typedef cir_status cir_decode_admit(void *context, size_t n_bytes, cir_error *err);
 
-/* Decodes as cir_image_parse does, of which options' decoder and counts_until_done are none of its business,
+/* Decodes as cir_image_parse does, of which options' decoder and count_until_done are none of its business,
  * and calls admit once at least before it takes memory for pixels. image_out: NULL asks for the facts alone,
  * and admit need not be called; its rgb comes from malloc. facts_out: never NULL. Called from many threads at
  * once. */
@@ -53,7 +53,7 @@ typedef struct cir_decoder_options {
 CIR_MUST_CHECK CIR_API cir_status cir_decoder_new(const cir_decoder_options *options,
                                                   cir_decoder **decoder_out, cir_error *err);
 
-/* Frees it; no call may be using it, and no picture count (counts_until_done). NULL is allowed. */
+/* Frees it; no call may be using it, and no picture count (count_until_done). NULL is allowed. */
 CIR_API void cir_decoder_free(cir_decoder *decoder);
 
 #ifdef __cplusplus

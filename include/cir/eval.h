@@ -95,13 +95,13 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_triplet_features(const char *
 typedef struct cir_pictures_options {
     const char *domains;                  /* a benchmark of domain conversion; NULL: none */
     const cir_triplets_options *triplets; /* CIRR, CIRCO or FashionIQ; NULL: none */
-    const char *cache;          /* a folder, made where it is missing, that keeps features; NULL: none */
-    bool is_cache_optional;     /* where it cannot be used, the report says why, and all is encoded */
-    bool ignores_exif_rotation; /* take pictures as they are stored, as the published code does; kept apart in
+    const char *cache;         /* a folder, made where it is missing, that keeps features; NULL: none */
+    bool is_cache_optional;    /* where it cannot be used, the report says why, and all is encoded */
+    bool ignore_exif_rotation; /* take pictures as they are stored, as the published code does; kept apart in
                                    the cache. Pictures are decoded as Pillow decodes them in any case
-                                   (follows_pillow of cir_image_options) */
-    cir_encode_watch *watch;    /* told of pictures that are encoded because none was kept; may be NULL */
-    void *context;              /* of watch */
+                                   (follow_pillow of cir_image_options) */
+    cir_encode_watch *watch;   /* told of pictures that are encoded because none was kept; may be NULL */
+    void *context;             /* of watch */
 } cir_pictures_options;
 
 /* What a cache did. */

@@ -42,36 +42,36 @@ typedef struct cir_decoder cir_decoder;
 /* The antialiased filters of Pillow's Image.resize. */
 typedef enum cir_filter { CIR_BILINEAR, CIR_BICUBIC } cir_filter;
 
-/* A size that pictures are resized to: with keeps_proportions the shorter side to width_px, equal to
+/* A size that pictures are resized to: with keep_proportions the shorter side to width_px, equal to
  * height_px, and the middle cut out. Zeroed: none. */
 typedef struct cir_fitting {
     size_t width_px, height_px;
-    bool keeps_proportions;
+    bool keep_proportions;
     cir_filter filter;
 } cir_fitting;
 
 /* How to read a picture. Zeroed fields mean the defaults. */
 typedef struct cir_image_options {
-    size_t max_megapixels;      /* refuse larger pictures before taking memory; 0 means 512 */
-    bool ignores_exif_rotation; /* leave EXIF orientations unapplied, as the reference does (TIFF's own is
+    size_t max_megapixels;     /* refuse larger pictures before taking memory; 0 means 512 */
+    bool ignore_exif_rotation; /* leave EXIF orientations unapplied, as the reference does (TIFF's own is
                                    always applied: Pillow does so) */
-    bool follows_pillow;        /* for published data sets: clip grey of 16 or 32 bits or in floating point to
+    bool follow_pillow;        /* for published data sets: clip grey of 16 or 32 bits or in floating point to
                                    0–255, as Pillow's convert("RGB") does, by which most such pictures come out
                                    white, instead of scaling it; and refuse what Pillow has no rule for */
     size_t enough_px; /* for thumbnails: a JPEG may come at a half, a quarter or an eighth of its size,
                          decoded in a fraction of the time, as long as its longer side has so many pixels; 0:
                          as it is. Its facts stay those of the whole */
     size_t enough_shorter_px; /* the same of the shorter side; where both are given, both must hold */
-    bool allows_shrinking;  /* for cir_index_update and cir_model_encode_files, which know how large a picture
+    bool allow_shrinking;  /* for cir_index_update and cir_model_encode_files, which know how large a picture
                                their models take: the same, and the shorter side stays at least four times
                                that. Features of photographs change by a cosine of less than 0.001; without
                                it pixels are bit-exact with Pillow's. cir_image_read takes no notice of it */
-    cir_fitting fitting;    /* for models in open_clip's layout (cir_model_fit_options): pictures with alpha,
+    cir_fitting fitting;   /* for models in open_clip's layout (cir_model_fit_options): pictures with alpha,
                                of inks, palettes or bits come resized and cropped to this, which is done
                                before they are made RGB; others come whole. Zeroed: all are made RGB first */
-    cir_decoder *decoder;   /* NULL: the library's own; lent for the time of the call, and until
+    cir_decoder *decoder;  /* NULL: the library's own; lent for the time of the call, and until
                                cir_image_done where the next is set */
-    bool counts_until_done; /* the picture counts as memory in use until cir_image_done, and not only while it
+    bool count_until_done; /* the picture counts as memory in use until cir_image_done, and not only while it
                                is decoded. Who holds one must not wait for another picture: they might wait
                                for each other */
 } cir_image_options;
@@ -95,7 +95,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_image_read_facts(const char *path, const c
 /* Decodes a file's first picture to RGB, once there is memory for it (decoder.h): JPEG, PNG, WebP, TIFF, GIF,
  * and HEIC and AVIF where libvips has them. The kind is recognised from the bytes, never from the name; grey,
  * palette, CMYK, 16-bit colour and alpha become RGB exactly as Pillow's convert("RGB") makes them; deep grey
- * is scaled (see follows_pillow); all eight EXIF orientations are applied, wherever the file names one (EXIF,
+ * is scaled (see follow_pillow); all eight EXIF orientations are applied, wherever the file names one (EXIF,
  * a PNG's text chunks, XMP). options, facts_out: may be NULL. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
  * CIR_FORMAT (damaged, cut short), CIR_UNSUPPORTED (whole, but of a kind or sort that is not read), CIR_LIMIT
  * (pixels, or memory), CIR_NO_MEMORY. */

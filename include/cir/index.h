@@ -256,11 +256,11 @@ typedef enum cir_hidden {
 
 typedef struct cir_update_options {
     cir_image_options image;
-    size_t batch;        /* pictures encoded together; 0 means 16 */
-    bool retries_failed; /* try again what failed although its file has not changed */
-    bool rereads;        /* read every file and compare its content, whatever its size and times say */
-    bool is_trusted;     /* as in cir_index_options; that paths were given is not noted then */
-    cir_hidden hidden;   /* kept in the index for later updates */
+    size_t batch;      /* pictures encoded together; 0 means 16 */
+    bool retry_failed; /* try again what failed although its file has not changed */
+    bool reread;       /* read every file and compare its content, whatever its size and times say */
+    bool is_trusted;   /* as in cir_index_options; that paths were given is not noted then */
+    cir_hidden hidden; /* kept in the index for later updates */
     const char *const
         *excluded; /* [n_excluded] patterns (fnmatch) of files and folders to leave out: of names,
                       or of paths below the given folder, or absolute ones, where they hold a slash;
@@ -328,12 +328,12 @@ typedef struct cir_check_result {
     size_t n_repaired;
 } cir_check_result;
 
-/* Checks every file, row and checksum of an index. With repairs, mends what can be mended without losing a
+/* Checks every file, row and checksum of an index. With repair, mends what can be mended without losing a
  * committed feature (headers, left-overs, derived files) and sets damaged rows to be encoded again by the
  * next update. Findings are no error: the call returns CIR_OK and counts them. Errors: CIR_NOT_FOUND,
- * CIR_FORMAT, CIR_OTHER_VERSION, CIR_BUSY (repairs while another process updates), CIR_IO, CIR_FULL,
+ * CIR_FORMAT, CIR_OTHER_VERSION, CIR_BUSY (repair while another process updates), CIR_IO, CIR_FULL,
  * CIR_PERMISSION, CIR_DAMAGED (the catalogue cannot be opened at all), CIR_NO_MEMORY. */
-CIR_MUST_CHECK CIR_API cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool,
+CIR_MUST_CHECK CIR_API cir_status cir_index_check(const char *path, bool repair, cir_pool *pool,
                                                   cir_check_report *report, void *context,
                                                   cir_check_result *result_out, cir_error *err);
 

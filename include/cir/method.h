@@ -167,9 +167,9 @@ typedef struct cir_settings {
      * words that are kept; each 1 … CIR_MAX_FREEDOM */
     size_t freedom_images, freedom_nearest, freedom_words;
     uint64_t seed;
-    bool forgets_texts; /* no method's: keep nothing of what words were asked for, see cir_composer_new */
-    double recall;      /* of searches, query expansion's own among them; [0.5, 1], see cir_search_options */
-    bool codes;         /* searches go by the index' compact codes, where it has any */
+    bool forget_texts; /* no method's: keep nothing of what words were asked for, see cir_composer_new */
+    double recall;     /* of searches, query expansion's own among them; [0.5, 1], see cir_search_options */
+    bool codes;        /* searches go by the index' compact codes, where it has any */
     /* A .npy file; "index": the mean of the searched images; empty: that of the data's own where it comes
      * with one, else "index". */
     char image_mean[CIR_SETTING_PATH_SIZE];
@@ -260,7 +260,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_fit_read(const char *path, cir_fit **fit_o
  * Over an index, features of the 4,096 texts that were used last are kept beside the vectors, in texts.bin,
  * whichever process and method made them, so that a text is encoded once; by digests, never the words
  * themselves. Whoever may read the file can find out whether given words were asked for:
- * settings.forgets_texts leaves it alone. */
+ * settings.forget_texts leaves it alone. */
 typedef struct cir_composer cir_composer;
 
 /* Fits a method (cir_fit_new) and makes it ready for that index; lends index and model, which must outlive

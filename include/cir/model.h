@@ -120,12 +120,12 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_cache_prefixes(const cir_model *mode
 typedef bool cir_encode_watch(void *context, size_t n_done, size_t n_total);
 
 /* Options for reading a picture that is meant for this model whole: with its fitting, and with
- * enough_shorter_px where allows_shrinking is set. cir_model_encode_files and cir_index_update do so by
+ * enough_shorter_px where allow_shrinking is set. cir_model_encode_files and cir_index_update do so by
  * themselves. options: may be NULL. */
 CIR_API cir_image_options cir_model_fit_options(const cir_model *model, const cir_image_options *options);
 
 /* Unit features of picture files, decoded in parallel with encoding: features_out [n, dim]. The first file
- * that cannot be read ends the call with its error. options (allows_shrinking!), watch: may be NULL. Errors:
+ * that cannot be read ends the call with its error. options (allow_shrinking!), watch: may be NULL. Errors:
  * those of cir_image_read and cir_model_encode_tensors, CIR_INTERRUPTED. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool,
                                                          const char *const *paths, size_t n,

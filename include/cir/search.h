@@ -32,10 +32,10 @@ typedef enum cir_fusion_kind {
 
 typedef struct cir_fusion {
     cir_fusion_kind kind;
-    bool clamps;  /* v and t below 0 count as 0 before they are fused */
+    bool clamp;   /* v and t below 0 count as 0 before they are fused */
     float lambda; /* of CIR_FUSE_HARRIS */
     float weight; /* of CIR_FUSE_SUM and CIR_FUSE_GAUSS, in [0, 1]; of the text. CIR_FUSE_PRODUCT:
-                     v^(2−2·weight)·t^(2·weight), needs clamps unless 0.5 */
+                     v^(2−2·weight)·t^(2·weight), needs clamp unless 0.5 */
 } cir_fusion;
 
 /* A query; lends its vectors. An unused side may be NULL with CIR_FUSE_IMAGE or CIR_FUSE_TEXT. */

@@ -83,7 +83,7 @@ static int run(const cir__arguments *arguments)
         .max_upload_megabytes = 32,
         .max_megapixels = 100,
         .allows_update = !cir__arguments_has(arguments, "no-update"),
-        .forgets_texts = cir__arguments_has(arguments, "forget-texts"),
+        .forget_texts = cir__arguments_has(arguments, "forget-texts"),
         .is_trusted = cir__arguments_has(arguments, "trust"),
     };
     if (cir__arguments_n_operands(arguments) != 1)

@@ -111,7 +111,7 @@ static cir_status check_budget(const source *src, size_t width_px, size_t height
     return CIR_OK;
 }
 
-static cir_status find_layout(source *src, bool follows_pillow, cir_error *err)
+static cir_status find_layout(source *src, bool follow_pillow, cir_error *err)
 {
     static const struct {
         VipsBandFormat format;
@@ -134,13 +134,13 @@ static cir_status find_layout(source *src, bool follows_pillow, cir_error *err)
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
         if (samples[i].format == format)
             src->layout.sample = samples[i].sample;
-    if (follows_pillow && src->layout.sample == CIR__SAMPLE_U32)
+    if (follow_pillow && src->layout.sample == CIR__SAMPLE_U32)
         src->layout.sample = CIR__SAMPLE_I32; /* Pillow takes the bits as signed */
     bool is_grey = src->layout.n_bands <= 2 && colour == VIPS_INTERPRETATION_MULTIBAND;
     bool is_plain = is_grey || colour == VIPS_INTERPRETATION_B_W || colour == VIPS_INTERPRETATION_GREY16 ||
                     colour == VIPS_INTERPRETATION_sRGB || colour == VIPS_INTERPRETATION_RGB16;
     if (!(is_plain || src->layout.is_cmyk) || vips_image_get_coding(src->image) != VIPS_CODING_NONE ||
-        !cir__rgb_has_rule(&src->layout, follows_pillow))
+        !cir__rgb_has_rule(&src->layout, follow_pillow))
         return cir__fail(err, CIR_UNSUPPORTED,
                          "%s: its colours (%s, %zu of %s a pixel) are not handled; convert it to 8-bit RGB",
                          src->name, vips_enum_nick(VIPS_TYPE_INTERPRETATION, colour), src->layout.n_bands,
@@ -234,7 +234,7 @@ static cir_status open_source(source *src, const cir_image_options *options, con
         return status;
     src->width_px = src->decoded_width_px;
     src->height_px = src->decoded_height_px;
-    if (options == NULL || !options->ignores_exif_rotation)
+    if (options == NULL || !options->ignore_exif_rotation)
         src->orientation = cir__orientation_find(src->bytes, src->size, src->kind, src->image);
     else /* in a TIFF it is the format's own and not EXIF's: Pillow applies it always */
         src->orientation = src->kind == CIR__KIND_TIFF ? vips_image_get_orientation(src->image) : 1;
@@ -247,7 +247,7 @@ static cir_status open_source(source *src, const cir_image_options *options, con
         status = check_budget(src, src->width_px, src->height_px, options, err);
     }
     if (status == CIR_OK)
-        status = find_layout(src, options != NULL && options->follows_pillow, err);
+        status = find_layout(src, options != NULL && options->follow_pillow, err);
     if (status == CIR_OK && options != NULL && options->fitting.width_px > 0)
         src->mode = cir__own_mode_find(src->kind, src->bytes, src->size, &src->layout, &src->frame);
     return status;
@@ -426,7 +426,7 @@ cir_status cir_decode_here(void *context, const void *bytes, size_t size_bytes, 
         status = ask(&src, find_shrink(&src, options), &asked, err);
     if (status == CIR_OK)
         status = reopen_smaller(&src, options, err);
-    if (status == CIR_OK && (options == NULL || !options->follows_pillow))
+    if (status == CIR_OK && (options == NULL || !options->follow_pillow))
         status = find_gain(&src, err);
     if (status != CIR_OK)
         goto done;

@@ -92,7 +92,7 @@ static void check_against_pillow(const char *name, const char *golden)
 {
     cir_image image;
     cir_error err;
-    const cir_image_options options = {.follows_pillow = true};
+    const cir_image_options options = {.follow_pillow = true};
     if (is_lossy_elsewhere(name))
         return;
     if (cir_image_read(data_path(name), &options, &image, NULL, &err) != CIR_OK)
@@ -144,7 +144,7 @@ static void test_orientation_can_be_left_alone(void **state)
     (void)state;
     cir_image upright, image;
     cir_image_facts facts;
-    cir_image_options options = {.ignores_exif_rotation = true};
+    cir_image_options options = {.ignore_exif_rotation = true};
     cir_error err;
     assert_int_equal(cir_image_read(data_path("orientation1.jpg"), NULL, &upright, NULL, &err), CIR_OK);
     assert_int_equal(cir_image_read(data_path("orientation6.jpg"), &options, &image, &facts, &err), CIR_OK);
@@ -535,7 +535,7 @@ static void test_a_jpeg_may_come_smaller(void **state)
         cir_image_done(&small);
     }
     /* Which reads without a model cannot know. */
-    const cir_image_options allowed = {.allows_shrinking = true};
+    const cir_image_options allowed = {.allow_shrinking = true};
     assert_int_equal(cir_image_parse(jpeg, size, "a.jpg", &allowed, &small, NULL, &err), CIR_OK);
     assert_int_equal(small.width_px, WIDTH);
     cir_image_done(&small);

@@ -95,7 +95,7 @@ cir_status cir__parse_image(const void *bytes, size_t size_bytes, const char *na
     cir_status status = self->decoder->decode(self->decoder->context, bytes, size_bytes, name, options, admit,
                                               self, image_out, facts_out, err);
     self->name = NULL;
-    if (status == CIR_OK && image_out != NULL && options != NULL && options->counts_until_done)
+    if (status == CIR_OK && image_out != NULL && options != NULL && options->count_until_done)
         image_out->place = self;
     else
         cir__parse_image_leave(self);

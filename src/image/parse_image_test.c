@@ -158,7 +158,7 @@ static void test_a_program_decodes_itself(void **state)
     /* Two do not fit, whether they count until they end or while they are decoded. */
     for (int counts = 0; counts < 2; counts++) {
         pthread_t threads[N];
-        options.counts_until_done = counts == 1;
+        options.count_until_done = counts == 1;
         for (size_t i = 0; i < N; i++)
             assert_int_equal(pthread_create(&threads[i], NULL, parse_often, &options), 0);
         for (size_t i = 0; i < N; i++) {
@@ -188,7 +188,7 @@ static void test_a_picture_counts_until_it_is_done(void **state)
     cir_error err;
     const cir_decoder_options how = {.memory_bytes = 100, .decode = decode_strangely, .context = &self};
     assert_int_equal(cir_decoder_new(&how, &decoder, &err), CIR_OK);
-    cir_image_options options = {.decoder = decoder, .counts_until_done = true};
+    cir_image_options options = {.decoder = decoder, .count_until_done = true};
     cir_image image;
     assert_int_equal(cir_image_parse("x", 1, "x", &options, &image, NULL, &err), CIR_OK);
     pthread_t thread;

@@ -282,18 +282,18 @@ cir_fitting cir__preprocessing_get_fitting(const cir__preprocessing *preprocessi
         return (cir_fitting){0};
     return (cir_fitting){.width_px = preprocessing->width_px,
                          .height_px = preprocessing->height_px,
-                         .keeps_proportions = preprocessing->resize == CIR__RESIZE_SHORTEST_EDGE,
+                         .keep_proportions = preprocessing->resize == CIR__RESIZE_SHORTEST_EDGE,
                          .filter = preprocessing->filter};
 }
 
 void cir__preprocessing_find_spans(const cir_fitting *fitting, size_t width_px, size_t height_px,
                                    cir__span *across_out, cir__span *down_out)
 {
-    const cir__preprocessing preprocessing = {.resize = fitting->keeps_proportions ? CIR__RESIZE_SHORTEST_EDGE
-                                                                                   : CIR__RESIZE_EXACT,
+    const cir__preprocessing preprocessing = {.resize = fitting->keep_proportions ? CIR__RESIZE_SHORTEST_EDGE
+                                                                                  : CIR__RESIZE_EXACT,
                                               .width_px = fitting->width_px,
                                               .height_px = fitting->height_px,
-                                              .does_crop = fitting->keeps_proportions,
+                                              .does_crop = fitting->keep_proportions,
                                               .is_torchvision = true};
     const cir_image image = {.width_px = width_px, .height_px = height_px};
     size_t full_w, full_h, at;

@@ -113,7 +113,7 @@ static cir_image_options fit_options(const cir_image_options *options, size_t ma
     cir_image_options reading = options != NULL ? *options : (cir_image_options){0};
     /* Twice what is shown, so that the last step is still a good filter's. */
     reading.enough_px = 2 * (max_width_px > max_height_px ? max_width_px : max_height_px);
-    reading.counts_until_done = true;
+    reading.count_until_done = true;
     return reading;
 }
 

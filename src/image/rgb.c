@@ -4,7 +4,7 @@
 #include <float.h>
 #include <string.h>
 
-bool cir__rgb_has_rule(const cir__layout *layout, bool follows_pillow)
+bool cir__rgb_has_rule(const cir__layout *layout, bool follow_pillow)
 {
     if (layout->n_bands == 0 || layout->sample >= CIR__N_SAMPLES)
         return false;
@@ -12,7 +12,7 @@ bool cir__rgb_has_rule(const cir__layout *layout, bool follows_pillow)
         return false;
     if (layout->sample == CIR__SAMPLE_U8 || layout->sample == CIR__SAMPLE_U16)
         return true;
-    return follows_pillow ? layout->n_bands == 1 : !layout->is_cmyk;
+    return follow_pillow ? layout->n_bands == 1 : !layout->is_cmyk;
 }
 
 bool cir__rgb_needs_largest(cir__sample sample)

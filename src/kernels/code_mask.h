@@ -58,7 +58,7 @@ static uint32_t mask_quadratic(const cir__code_limit *limit, const float *restri
 {
     const float floor = limit->floor, lambda = limit->lambda, rounding = MASK_ROUNDING * (1 + lambda);
     const float most = limit->most, least = limit->least;
-    const float least_box = floor < 0 ? INFINITY : 0; /* without clamps two edges are not all */
+    const float least_box = floor < 0 ? INFINITY : 0; /* without clamping two edges are not all */
     uint32_t any = 0;
 
     for (int r = 0; r < CIR__CODE_ROWS; r++) {

@@ -251,7 +251,7 @@ static void test_a_side_alone_is_that_branch(void **state)
         assert_int_equal(cir__basic_compose(&basic, &settings, &set, NULL, &queries, composed, NULL), CIR_OK);
         cir_composed both = composed[0], photo = composed[1], words = composed[2];
         assert_int_equal(both.query.fusion.kind, CIR_FUSE_HARRIS);
-        assert_true(both.query.fusion.clamps);
+        assert_true(both.query.fusion.clamp);
         assert_int_equal(photo.query.fusion.kind, CIR_FUSE_IMAGE);
         assert_int_equal(words.query.fusion.kind, CIR_FUSE_TEXT);
         assert_null(photo.query.b);
@@ -284,11 +284,11 @@ static void test_baselines_take_what_they_use(void **state)
                      CIR_OK);
     assert_memory_equal(composed.query.a, image, sizeof image);
     assert_memory_equal(composed.query.b, text, sizeof text);
-    assert_true(composed.query.fusion.kind == CIR_FUSE_PRODUCT && composed.query.fusion.clamps);
+    assert_true(composed.query.fusion.kind == CIR_FUSE_PRODUCT && composed.query.fusion.clamp);
     cir_composed_done(&composed);
     settings.weight = 0.25;
     assert_int_equal(cir__baseline_query(CIR_METHOD_SUM, &settings, 2, image, text, &composed, NULL), CIR_OK);
-    assert_true(composed.query.fusion.kind == CIR_FUSE_SUM && !composed.query.fusion.clamps);
+    assert_true(composed.query.fusion.kind == CIR_FUSE_SUM && !composed.query.fusion.clamp);
     assert_true(composed.query.fusion.weight == 0.25f);
     cir_composed_done(&composed);
     assert_int_equal(cir__baseline_query(CIR_METHOD_TEXT, &settings, 2, image, text, &composed, NULL),

@@ -106,7 +106,7 @@ cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_
                             const cir_settings *settings, cir_composer **composer_out, cir_error *err)
 {
     const cir_rows rows = cir_rows_of_index(index);
-    const cir__folder *const texts = settings->forgets_texts ? NULL : cir__index_folder(index);
+    const cir__folder *const texts = settings->forget_texts ? NULL : cir__index_folder(index);
     cir_fit *fit;
 
     *composer_out = NULL;

@@ -235,12 +235,12 @@ static void test_words_are_encoded_once(void **state)
         assert_int_equal(count_encoded(made, methods[m], image, "at night", &again), n_wanted[m]);
         cir_composed_done(&again);
         made->model.info.precision = CIR_PRECISION_F32;
-        made->settings.forgets_texts = true;
+        made->settings.forget_texts = true;
         assert_int_equal(count_encoded(made, methods[m], image, "at night", &again), n_wanted[m]);
         cir_composed_done(&again);
         assert_int_equal(count_encoded(made, methods[m], image, "at dawn", &again), n_wanted[m]);
         cir_composed_done(&again);
-        made->settings.forgets_texts = false;
+        made->settings.forget_texts = false;
         assert_int_equal(count_encoded(made, methods[m], image, "at dawn", &again), n_wanted[m]);
         cir_composed_done(&again);
         cir_composed_done(&first);

@@ -59,7 +59,7 @@ cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool, const 
     size_t tensor_items = 3 * info->image_px * info->image_px;
     size_t group = n < GROUP ? n : GROUP;
     cir_image_options reading = cir__model_fit_reading(&model, 1, options);
-    reading.counts_until_done = true;
+    reading.count_until_done = true;
     decoding all = {.model = model,
                     .options = &reading,
                     .tensor_items = tensor_items,

@@ -321,7 +321,7 @@ static cir_fitting find_common_fitting(const cir_model *const *models, size_t n)
         if (i == 0)
             first = next;
         else if (next.width_px != first.width_px || next.height_px != first.height_px ||
-                 next.keeps_proportions != first.keeps_proportions || next.filter != first.filter)
+                 next.keep_proportions != first.keep_proportions || next.filter != first.filter)
             return (cir_fitting){0};
     }
     return first;
@@ -337,7 +337,7 @@ cir_image_options cir__model_fit_reading(const cir_model *const *models, size_t 
 {
     cir_image_options fitted = options != NULL ? *options : (cir_image_options){0};
     fitted.fitting = find_common_fitting(models, n);
-    if (!fitted.allows_shrinking)
+    if (!fitted.allow_shrinking)
         return fitted;
     for (size_t i = 0; i < n; i++) {
         size_t resized_px = cir__model_resized_px(models[i]);

@@ -21,7 +21,7 @@ CIR_MUST_CHECK cir_status cir__model_get_text_tower(const cir_model *model, cons
 void cir__model_find_towers(const cir_model *model, bool *has_image_out, bool *has_text_out);
 
 /* Options for reading pictures that all of n models take: with their fitting, where they agree on one, and
- * where allows_shrinking is set, enough_shorter_px is so large that no model's resizing has to enlarge, with
+ * where allow_shrinking is set, enough_shorter_px is so large that no model's resizing has to enlarge, with
  * CIR__SHRINK_MARGIN to spare. options may be NULL. */
 #define CIR__SHRINK_MARGIN 4
 size_t cir__model_resized_px(const cir_model *model); /* 0 where it takes pictures as they are */

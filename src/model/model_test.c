@@ -298,7 +298,7 @@ static void check_open_clip(const char *shape)
     const cir_fitting fitting = cir_model_fit_options(model, NULL).fitting;
     assert_int_equal(fitting.width_px, cir_model_get_info(model)->image_px);
     assert_int_equal(fitting.height_px, fitting.width_px);
-    assert_int_equal(fitting.keeps_proportions, strcmp(shape, "oc_quick") == 0); /* the other squashes */
+    assert_int_equal(fitting.keep_proportions, strcmp(shape, "oc_quick") == 0); /* the other squashes */
     path_of(path, shape, "picture.png");
     const char *paths[] = {path};
     size_t n_golden;

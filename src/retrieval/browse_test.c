@@ -289,14 +289,14 @@ static void test_forgotten_texts(void **state)
     (void)unlink(path);
     assert_int_equal(cir_collection_reopen(s.collection, &fresh, NULL), CIR_OK);
     cir_settings_init(settings, request.method);
-    settings->forgets_texts = true;
+    settings->forget_texts = true;
     request.settings = settings;
     request.text = "words that nobody else used";
     cir_answer *answer;
     assert_int_equal(cir_collection_search(fresh, &request, &answer, NULL), CIR_OK);
     assert_int_not_equal(access(path, F_OK), 0);
     cir_answer_free(answer);
-    settings->forgets_texts = false;
+    settings->forget_texts = false;
     request.text = "and others";
     assert_int_equal(cir_collection_search(fresh, &request, &answer, NULL), CIR_OK);
     assert_int_equal(access(path, F_OK), 0);

@@ -37,7 +37,7 @@ static void push_all(key_writing *self, cir_method method, const cir_settings *s
 {
     const cir_method_info *info = cir_method_get_info(method);
     push_text(self, info->composed_as != NULL ? info->composed_as : info->name);
-    push_text(self, settings->forgets_texts ? "forgets" : "keeps");
+    push_text(self, settings->forget_texts ? "forgets" : "keeps");
     cir_settings_list(settings, push_setting, self);
 }
 
@@ -121,7 +121,8 @@ typedef struct text_feature {
     float feature[]; /* [dim] */
 } text_feature;
 
-/* What is kept in memory spares looking into the file that an index may have of them, and is there without one. */
+/* What is kept in memory spares looking into the file that an index may have of them, and is there without
+ * one. */
 cir_status cir__collection_encode_text(cir_collection *self, const cir_composer *composer, const char *text,
                                        float *feature_out, size_t *n_cut_out, cir_error *err)
 {

@@ -50,10 +50,10 @@ static cir_status read_indexed(const cir_index *index, const cir_image_record *r
 static cir_status read_image(const cir_collection_info *collection, const cir_search_request *request,
                              const cir_image_record *record, cir_image *image_out, cir_error *err)
 {
-    const cir_image_options usual = {.allows_shrinking = true};
+    const cir_image_options usual = {.allow_shrinking = true};
     cir_image_options options = request->image_options != NULL ? *request->image_options : usual;
 
-    options.counts_until_done = true;
+    options.count_until_done = true;
     /* A part is cut from the whole, as it is. */
     if (!cir__query_image_is_part(request))
         options = cir_model_fit_options(collection->model, &options);

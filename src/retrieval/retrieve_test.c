@@ -1,4 +1,5 @@
-/* The search call against its parts, against plain loops over all rows, and against itself from many threads. */
+/* The search call against its parts, against plain loops over all rows, and against itself from many
+ * threads. */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ static double score_row(const cir_query *query, const float *row)
     double t = query->b != NULL ? dot(query->b, row, query->dim) + (double)query->b0 : 0;
     const cir_fusion *fusion = &query->fusion;
     const double weight = (double)fusion->weight;
-    if (fusion->clamps) {
+    if (fusion->clamp) {
         v = v < 0 ? 0 : v;
         t = t < 0 ? 0 : t;
     }

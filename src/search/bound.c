@@ -65,14 +65,14 @@ static inline float rounding_of(float size)
  * Of a clamped box, where λ < ¼ and the threshold is above 0, two edges will do: along the ray from the
  * origin through a point the fusion grows as the square wherever it is above 0, so that its largest value
  * lies at an upper end of v or of t. */
-static void bound_harris(float lambda, bool clamps, float threshold, size_t n, const float *restrict v,
+static void bound_harris(float lambda, bool clamp, float threshold, size_t n, const float *restrict v,
                          const float *restrict v_error, const float *restrict t,
                          const float *restrict t_error, float *restrict bounds_out)
 {
-    const float ratio = (1 - 2 * lambda) / (2 * lambda), floor = clamps ? 0 : -INFINITY;
+    const float ratio = (1 - 2 * lambda) / (2 * lambda), floor = clamp ? 0 : -INFINITY;
     const float factor = 1 + fabsf(lambda);
 
-    if (clamps && threshold > 0) {
+    if (clamp && threshold > 0) {
         for (size_t i = 0; i < n; i++) {
             const float v_low = larger(v[i] - v_error[i], 0), v_high = larger(v[i] + v_error[i], 0);
             const float t_low = larger(t[i] - t_error[i], 0), t_high = larger(t[i] + t_error[i], 0);
@@ -98,11 +98,11 @@ static void bound_harris(float lambda, bool clamps, float threshold, size_t n, c
 }
 
 /* λ ≤ 0: convex along each axis, so that the largest value is at a corner. */
-static void bound_corners(float lambda, bool clamps, size_t n, const float *restrict v,
+static void bound_corners(float lambda, bool clamp, size_t n, const float *restrict v,
                           const float *restrict v_error, const float *restrict t,
                           const float *restrict t_error, float *restrict bounds_out)
 {
-    const float floor = clamps ? 0 : -INFINITY, factor = 1 + fabsf(lambda);
+    const float floor = clamp ? 0 : -INFINITY, factor = 1 + fabsf(lambda);
 
     for (size_t i = 0; i < n; i++) {
         const float v_low = larger(v[i] - v_error[i], floor), v_high = larger(v[i] + v_error[i], floor);
@@ -115,11 +115,11 @@ static void bound_corners(float lambda, bool clamps, size_t n, const float *rest
 }
 
 /* 2·((1 − weight)·v + weight·t), squared or not, of the upper ends. */
-static void bound_mean(float weight, float scale, bool clamps, bool squares, size_t n,
-                       const float *restrict v, const float *restrict v_error, const float *restrict t,
-                       const float *restrict t_error, float *restrict bounds_out)
+static void bound_mean(float weight, float scale, bool clamp, bool squares, size_t n, const float *restrict v,
+                       const float *restrict v_error, const float *restrict t, const float *restrict t_error,
+                       float *restrict bounds_out)
 {
-    const float floor = clamps ? 0 : -INFINITY;
+    const float floor = clamp ? 0 : -INFINITY;
 
     for (size_t i = 0; i < n; i++) {
         const float v_high = larger(v[i] + v_error[i], floor), t_high = larger(t[i] + t_error[i], floor);
@@ -158,11 +158,11 @@ static void bound_gauss(const cir__bound *bound, size_t n, const float *restrict
         const float v_cell = larger(smaller(v_high + SPAN, 2 * SPAN), 0) * per_cell;
         const float t_cell = larger(smaller(t_high + SPAN, 2 * SPAN), 0) * per_cell;
         const float v_part =
-            bound->percentiles[bound->fusion.clamps && v_high < 0 ? CIR__BOUND_CELLS / 2
-                                                                  : (int)(v_cell >= 0 ? v_cell : 0)];
+            bound->percentiles[bound->fusion.clamp && v_high < 0 ? CIR__BOUND_CELLS / 2
+                                                                 : (int)(v_cell >= 0 ? v_cell : 0)];
         const float t_part =
-            bound->percentiles[bound->fusion.clamps && t_high < 0 ? CIR__BOUND_CELLS / 2
-                                                                  : (int)(t_cell >= 0 ? t_cell : 0)];
+            bound->percentiles[bound->fusion.clamp && t_high < 0 ? CIR__BOUND_CELLS / 2
+                                                                 : (int)(t_cell >= 0 ? t_cell : 0)];
         bounds_out[i] = (1 - weight) * v_part + weight * t_part + rounding_of(1) + 0 * size;
     }
 }
@@ -172,21 +172,21 @@ void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,
                      float threshold, float *restrict bounds_out)
 {
     const cir_fusion *const fusion = &bound->fusion;
-    const bool clamps = fusion->clamps;
+    const bool clamp = fusion->clamp;
 
     switch (fusion->kind) {
     case CIR_FUSE_IMAGE:
-        bound_mean(0, 1, clamps, false, n, v, v_error, t, t_error, bounds_out);
+        bound_mean(0, 1, clamp, false, n, v, v_error, t, t_error, bounds_out);
         break;
     case CIR_FUSE_TEXT:
-        bound_mean(1, 1, clamps, false, n, v, v_error, t, t_error, bounds_out);
+        bound_mean(1, 1, clamp, false, n, v, v_error, t, t_error, bounds_out);
         break;
     case CIR_FUSE_SUM:
-        bound_mean(fusion->weight, 2, clamps, false, n, v, v_error, t, t_error, bounds_out);
+        bound_mean(fusion->weight, 2, clamp, false, n, v, v_error, t, t_error, bounds_out);
         break;
     case CIR_FUSE_PRODUCT:
         if (fusion->weight == 0.5f)
-            bound_corners(0, clamps, n, v, v_error, t, t_error, bounds_out);
+            bound_corners(0, clamp, n, v, v_error, t, t_error, bounds_out);
         else
             bound_powers(fusion->weight, n, v, v_error, t, t_error, threshold, bounds_out);
         break;
@@ -195,9 +195,9 @@ void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,
         break;
     case CIR_FUSE_HARRIS:
         if (fusion->lambda > SMALL_LAMBDA)
-            bound_harris(fusion->lambda, clamps, threshold, n, v, v_error, t, t_error, bounds_out);
+            bound_harris(fusion->lambda, clamp, threshold, n, v, v_error, t, t_error, bounds_out);
         else
-            bound_corners(fusion->lambda < 0 ? fusion->lambda : 0, clamps, n, v, v_error, t, t_error,
+            bound_corners(fusion->lambda < 0 ? fusion->lambda : 0, clamp, n, v, v_error, t, t_error,
                           bounds_out);
         break;
     }
@@ -208,9 +208,9 @@ bool cir__bound_limit(const cir__bound *bound, bool is_joint, float correlation,
 {
     const cir_fusion *const fusion = &bound->fusion;
     const float lambda = fusion->kind == CIR_FUSE_HARRIS ? fusion->lambda : 0;
-    cir__code_limit limit = {.floor = fusion->clamps ? 0 : -INFINITY, .lambda = lambda};
+    cir__code_limit limit = {.floor = fusion->clamp ? 0 : -INFINITY, .lambda = lambda};
 
-    if (!(threshold > (fusion->clamps ? 0 : -INFINITY)) || lambda < 0)
+    if (!(threshold > (fusion->clamp ? 0 : -INFINITY)) || lambda < 0)
         return false;
     limit.ratio = lambda > SMALL_LAMBDA ? (1 - 2 * lambda) / (2 * lambda) : FLT_MAX;
     limit.most = is_joint ? 2 * correlation : 2;
@@ -247,7 +247,7 @@ void cir__bound_jointly(const cir__bound *bound, float correlation, size_t n, co
 {
     const cir_fusion *const fusion = &bound->fusion;
     const bool is_product = fusion->kind == CIR_FUSE_PRODUCT && fusion->weight == 0.5f;
-    const float lambda = is_product ? 0 : fusion->lambda, floor = fusion->clamps ? 0 : -INFINITY;
+    const float lambda = is_product ? 0 : fusion->lambda, floor = fusion->clamp ? 0 : -INFINITY;
     const float bend = lambda < 0 ? -lambda : 0, factor = 1 + fabsf(lambda);
 
     if (fusion->kind != CIR_FUSE_HARRIS && !is_product)

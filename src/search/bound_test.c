@@ -30,17 +30,17 @@ static size_t list_fusions(cir_fusion *out)
     static const float lambdas[] = {0, 0.1f, 0.25f, 0.5f, 3, 1e-8f, -0.1f, -0.25f, -2};
     static const float weights[] = {0, 0.25f, 0.5f, 0.8f, 1};
     size_t n = 0;
-    for (int clamps = 0; clamps < 2; clamps++) {
-        out[n++] = (cir_fusion){.kind = CIR_FUSE_IMAGE, .clamps = clamps};
-        out[n++] = (cir_fusion){.kind = CIR_FUSE_TEXT, .clamps = clamps};
+    for (int clamp = 0; clamp < 2; clamp++) {
+        out[n++] = (cir_fusion){.kind = CIR_FUSE_IMAGE, .clamp = clamp};
+        out[n++] = (cir_fusion){.kind = CIR_FUSE_TEXT, .clamp = clamp};
         for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
-            out[n++] = (cir_fusion){.kind = CIR_FUSE_SUM, .clamps = clamps, .weight = weights[i]};
-            out[n++] = (cir_fusion){.kind = CIR_FUSE_GAUSS, .clamps = clamps, .weight = weights[i]};
-            if (clamps || weights[i] == 0.5f)
-                out[n++] = (cir_fusion){.kind = CIR_FUSE_PRODUCT, .clamps = clamps, .weight = weights[i]};
+            out[n++] = (cir_fusion){.kind = CIR_FUSE_SUM, .clamp = clamp, .weight = weights[i]};
+            out[n++] = (cir_fusion){.kind = CIR_FUSE_GAUSS, .clamp = clamp, .weight = weights[i]};
+            if (clamp || weights[i] == 0.5f)
+                out[n++] = (cir_fusion){.kind = CIR_FUSE_PRODUCT, .clamp = clamp, .weight = weights[i]};
         }
         for (size_t i = 0; i < sizeof lambdas / sizeof *lambdas; i++)
-            out[n++] = (cir_fusion){.kind = CIR_FUSE_HARRIS, .clamps = clamps, .lambda = lambdas[i]};
+            out[n++] = (cir_fusion){.kind = CIR_FUSE_HARRIS, .clamp = clamp, .lambda = lambdas[i]};
     }
     return n;
 }

@@ -26,22 +26,22 @@ static cir_query basic_query(const testing_rows *t)
                        .a0 = 0.5f,
                        .b = t->b,
                        .b0 = 0.6f,
-                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamps = true, .lambda = 0.1f, .weight = 0.5f}};
+                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.1f, .weight = 0.5f}};
 }
 
 static size_t list_fusions(cir_fusion *out)
 {
     static const float lambdas[] = {0, 0.1f, 0.3f, -0.1f};
     size_t n = 0;
-    for (int clamps = 0; clamps < 2; clamps++) {
+    for (int clamp = 0; clamp < 2; clamp++) {
         for (int kind = CIR_FUSE_IMAGE; kind <= CIR_FUSE_GAUSS; kind++)
             for (size_t i = 0; i < 4; i++)
                 if (kind == CIR_FUSE_HARRIS || i == 0)
-                    out[n++] = (cir_fusion){(cir_fusion_kind)kind, clamps, lambdas[i], 0.5f};
-        out[n++] = (cir_fusion){.kind = CIR_FUSE_SUM, .clamps = clamps, .weight = 0.3f};
-        out[n++] = (cir_fusion){.kind = CIR_FUSE_GAUSS, .clamps = clamps, .weight = 0.8f};
+                    out[n++] = (cir_fusion){(cir_fusion_kind)kind, clamp, lambdas[i], 0.5f};
+        out[n++] = (cir_fusion){.kind = CIR_FUSE_SUM, .clamp = clamp, .weight = 0.3f};
+        out[n++] = (cir_fusion){.kind = CIR_FUSE_GAUSS, .clamp = clamp, .weight = 0.8f};
     }
-    out[n++] = (cir_fusion){.kind = CIR_FUSE_PRODUCT, .clamps = true, .weight = 0.3f};
+    out[n++] = (cir_fusion){.kind = CIR_FUSE_PRODUCT, .clamp = true, .weight = 0.3f};
     return n;
 }
 

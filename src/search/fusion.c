@@ -22,7 +22,7 @@ static void clamp(size_t n, float *values)
 void cir__fusion_apply(const cir_fusion *fusion, size_t n, float *restrict v, float *restrict t,
                        float *restrict out)
 {
-    if (fusion->clamps) {
+    if (fusion->clamp) {
         clamp(n, v);
         clamp(n, t);
     }
@@ -73,7 +73,7 @@ cir_status cir__fusion_check(const cir_fusion *fusion, cir_error *err)
     case CIR_FUSE_PRODUCT:
         if (!(weight >= 0 && weight <= 1))
             return cir__fail(err, CIR_ARGUMENT, "fusion: weight is %g; it must lie in [0, 1]", weight);
-        if (fusion->kind == CIR_FUSE_PRODUCT && weight != 0.5 && !fusion->clamps)
+        if (fusion->kind == CIR_FUSE_PRODUCT && weight != 0.5 && !fusion->clamp)
             return cir__fail(
                 err, CIR_ARGUMENT,
                 "fusion: a product with weight %g needs scores that are not negative; let it clamp, "

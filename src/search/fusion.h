@@ -6,7 +6,7 @@
 
 #include "cir/search.h"
 
-/* out[i] = fuse(v[i], t[i]) for i < n, as cir_fusion describes it; with clamps, v and t are clamped in place
+/* out[i] = fuse(v[i], t[i]) for i < n, as cir_fusion describes it; with clamp, v and t are clamped in place
  * first. NaN stays NaN. v, t, out: [n], none overlapping. Each result depends on its own v and t alone, to
  * the bit. */
 void cir__fusion_apply(const cir_fusion *fusion, size_t n, float *restrict v, float *restrict t,

@@ -70,13 +70,12 @@ static fixture fixture_new(size_t n_rows, size_t dim, shape kind, uint64_t seed)
         f.a[i] = random_float(&random);
         f.b[i] = random_float(&random);
     }
-    f.query =
-        (cir_query){.dim = dim,
-                    .a = f.a,
-                    .a0 = 0.5f,
-                    .b = f.b,
-                    .b0 = 0.25f,
-                    .fusion = {.kind = CIR_FUSE_HARRIS, .clamps = true, .lambda = 0.1f, .weight = 0.5f}};
+    f.query = (cir_query){.dim = dim,
+                          .a = f.a,
+                          .a0 = 0.5f,
+                          .b = f.b,
+                          .b0 = 0.25f,
+                          .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.1f, .weight = 0.5f}};
     return f;
 }
 
@@ -122,7 +121,7 @@ static double side(const fixture *f, size_t r, const float *query, float offset,
 
 static double fuse(const cir_fusion *fusion, double v, double t)
 {
-    if (fusion->clamps) {
+    if (fusion->clamp) {
         v = v < 0 ? 0 : v;
         t = t < 0 ? 0 : t;
     }
@@ -154,9 +153,8 @@ static void test_scores_are_the_definition(void **state)
         for (int w = 0; w <= 4; w++)
             for (int is_half = 0; is_half < 2; is_half++) {
                 cir_rows rows = rows_of(&f, is_half, true);
-                bool clamps = w % 2 != 0 || w == 4 || kind == CIR_FUSE_HARRIS;
-                f.query.fusion =
-                    (cir_fusion){(cir_fusion_kind)kind, clamps || w != 2, 0.1f, (float)w * 0.25f};
+                bool clamp = w % 2 != 0 || w == 4 || kind == CIR_FUSE_HARRIS;
+                f.query.fusion = (cir_fusion){(cir_fusion_kind)kind, clamp || w != 2, 0.1f, (float)w * 0.25f};
                 assert_int_equal(
                     cir_search_scores(&rows, &f.query, NULL, scores, image_scores, text_scores, &err),
                     CIR_OK);
@@ -168,8 +166,8 @@ static void test_scores_are_the_definition(void **state)
                     double size_v, size_t_, v = side(&f, r, f.a, f.query.a0, &size_v);
                     double t = side(&f, r, f.b, f.query.b0, &size_t_);
                     double bound_v = 80 * 0x1p-24 * size_v, bound_t = 80 * 0x1p-24 * size_t_;
-                    double clamped_v = f.query.fusion.clamps && v < 0 ? 0 : v;
-                    double clamped_t = f.query.fusion.clamps && t < 0 ? 0 : t;
+                    double clamped_v = f.query.fusion.clamp && v < 0 ? 0 : v;
+                    double clamped_t = f.query.fusion.clamp && t < 0 ? 0 : t;
                     assert_true(fabs((double)image_scores[r] - clamped_v) <= bound_v);
                     assert_true(fabs((double)text_scores[r] - clamped_t) <= bound_t);
                     /* The fusion of the two floats as they are: a few roundings of terms below the bound. */

@@ -48,7 +48,7 @@ typedef struct cir__context {
     size_t max_upload_bytes;
     size_t max_megapixels;
     bool allows_update;
-    bool forgets_texts;
+    bool forget_texts;
     bool is_trusted; /* the index, as in cir_index_options */
     cir_pool *pool;
     cir_decoder *decoder;  /* of all pictures: thumbnails, uploads, updates */

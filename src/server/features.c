@@ -80,7 +80,7 @@ static cir_status feature_of_row(const cir_index *index, size_t id, cir__blob **
 static cir_status read_picture(cir__context *context, const cir_index *index, const cir_image_record *record,
                                bool is_cropped, cir__blob *upload, cir_image *image_out, cir_error *err)
 {
-    cir_image_options options = {.decoder = context->decoder, .counts_until_done = true};
+    cir_image_options options = {.decoder = context->decoder, .count_until_done = true};
     if (record->path != NULL) {
         uint8_t *bytes;
         size_t size;

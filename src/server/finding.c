@@ -87,7 +87,7 @@ static cir_status compose(finding *self, cir__blob *upload, cir_error *err)
     cir_status status =
         cir__features_of_image(self->context, self->snapshot, request, upload, &self->image_feature, err);
     cir_settings settings = request->settings;
-    settings.forgets_texts = self->context->forgets_texts;
+    settings.forget_texts = self->context->forget_texts;
     if (status == CIR_OK)
         status = cir__snapshot_lend_composer(self->snapshot, pool, request->method, &settings,
                                              &self->composer, err);
@@ -264,7 +264,7 @@ static json_t *fusion_json(const cir_fusion *fusion)
         [CIR_FUSE_IMAGE] = "image",     [CIR_FUSE_TEXT] = "text",     [CIR_FUSE_SUM] = "sum",
         [CIR_FUSE_PRODUCT] = "product", [CIR_FUSE_HARRIS] = "harris", [CIR_FUSE_GAUSS] = "gauss",
     };
-    return json_pack("{s:s, s:b, s:f, s:f}", "kind", names[fusion->kind], "clamps", (int)fusion->clamps,
+    return json_pack("{s:s, s:b, s:f, s:f}", "kind", names[fusion->kind], "clamps", (int)fusion->clamp,
                      "lambda", (double)fusion->lambda, "weight", (double)fusion->weight);
 }
 

@@ -253,7 +253,7 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
     context->max_upload_bytes = options->max_upload_megabytes << 20;
     context->max_megapixels = options->max_megapixels;
     context->allows_update = options->allows_update;
-    context->forgets_texts = options->forgets_texts;
+    context->forget_texts = options->forget_texts;
     context->is_trusted = options->is_trusted;
     context->pool = pool;
     context->decoder = options->decoder;

@@ -24,8 +24,8 @@ typedef struct cir__serve_options {
     cir_decoder *decoder;  /* of all pictures; NULL: the library's own */
     const char *isolation; /* what keeps the decoder apart, words with a blank between; "": nothing does */
     bool allows_update;
-    bool forgets_texts; /* as in cir_settings */
-    bool is_trusted;    /* as in cir_index_options */
+    bool forget_texts; /* as in cir_settings */
+    bool is_trusted;   /* as in cir_index_options */
 } cir__serve_options;
 
 typedef struct cir__server cir__server;

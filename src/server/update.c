@@ -144,7 +144,7 @@ static cir_status run_update(cir__update *self, cir_update_progress *result, cir
                              "update it with: cir index FOLDER -o %s",
                              context->index_path, context->index_path);
     /* Never another index that lies there meanwhile, nor a new one where a drive is not mounted. */
-    const cir_update_options options = {.image = {.allows_shrinking = true, .decoder = context->decoder},
+    const cir_update_options options = {.image = {.allow_shrinking = true, .decoder = context->decoder},
                                         .only = cir__snapshot_index(snapshot),
                                         .is_trusted = context->is_trusted,
                                         .watch = watch,
@@ -257,7 +257,7 @@ void cir__update_prepare(cir__context *context)
     cir__snapshot *snapshot = cir__context_snapshot(context);
     if (settings != NULL && cir_index_get_info(cir__snapshot_index(snapshot))->n_ready > 0) {
         cir_settings_init(settings, CIR_METHOD_DEFAULT);
-        settings->forgets_texts = context->forgets_texts;
+        settings->forget_texts = context->forget_texts;
         /* What fails here fails again in a search, which says why. */
         if (cir__snapshot_lend_composer(snapshot, context->pool, CIR_METHOD_DEFAULT, settings, &kept, NULL) ==
             CIR_OK)

@@ -142,9 +142,9 @@ static int encode_query_image(searching *self, const char *image)
         self->answer.query_image_path = self->query_record.path;
         self->answer.query_record = &self->query_record;
     } else {
-        cir_image_options options = {
-            .ignores_exif_rotation = cir__arguments_has(self->arguments, "no-exif-rotation"),
-            .allows_shrinking = !cir__arguments_has(self->arguments, "exact-decode")};
+        cir_image_options options = {.ignore_exif_rotation =
+                                         cir__arguments_has(self->arguments, "no-exif-rotation"),
+                                     .allow_shrinking = !cir__arguments_has(self->arguments, "exact-decode")};
         status = cir_model_encode_files(self->model, self->pool, &image, 1, &options, self->image_feature,
                                         NULL, NULL, &err);
         self->answer.query_image_path = image;
@@ -358,7 +358,7 @@ static int run(const cir__arguments *arguments)
     int status = cir__session_read_settings(arguments, CIR_METHOD_DEFAULT, &self.method, &self.settings);
     if (status != CIR__DONE)
         return status;
-    self.settings.forgets_texts = cir__arguments_has(arguments, "forget-texts");
+    self.settings.forget_texts = cir__arguments_has(arguments, "forget-texts");
     status = read_recall(&self);
     if (status != CIR__DONE)
         return status;

@@ -375,7 +375,7 @@ json_t *cir__page_data_new(const cir__answer *answer, const cir_pool *pool)
         &is_whole);
     put(data, "fusion",
         json_pack("{s:s, s:b, s:f, s:f}", "kind", fusion_name(answer->fusion.kind), "clamps",
-                  answer->fusion.clamps, "lambda", (double)answer->fusion.lambda, "weight",
+                  answer->fusion.clamp, "lambda", (double)answer->fusion.lambda, "weight",
                   (double)answer->fusion.weight),
         &is_whole);
     put(data, "has_ranks", json_boolean(answer->has_ranks), &is_whole);

@@ -168,7 +168,7 @@ static int open_pictures(const cir__arguments *arguments, const cir_triplets_opt
                                           .triplets = is_triplets(benchmark) ? triplets : NULL,
                                           .cache = cache,
                                           .is_cache_optional = !cir__arguments_has(arguments, "cache"),
-                                          .ignores_exif_rotation =
+                                          .ignore_exif_rotation =
                                               cir__arguments_has(arguments, "no-exif-rotation") ||
                                               settings.variant == CIR_VARIANT_REFERENCE,
                                           .watch = watch,

@@ -29,21 +29,21 @@ static int run(const cir__arguments *arguments)
         return status;
     cir_error err;
     cir_check_result result;
-    bool repairs = cir__arguments_has(arguments, "repair");
+    bool repair = cir__arguments_has(arguments, "repair");
     cir_status trusted = CIR_OK;
     /* That there is none is the check's to say. */
     if (!cir__arguments_has(arguments, "trust"))
         trusted = cir_index_check_owner(path, &err);
     if (trusted == CIR_PERMISSION)
         status = cir__session_fail(&err);
-    else if (cir_index_check(path, repairs, pool, report, NULL, &result, &err) != CIR_OK)
+    else if (cir_index_check(path, repair, pool, report, NULL, &result, &err) != CIR_OK)
         status = cir__session_fail(&err);
     else if (result.n_findings == 0)
         printf("%s: %zu rows, all well\n", path, result.n_rows);
     else {
         printf("%s: %zu finding%s in %zu rows, %zu repaired%s%s\n", path, result.n_findings,
                result.n_findings == 1 ? "" : "s", result.n_rows, result.n_repaired,
-               repairs ? "" : "; next: cir check --repair ", repairs ? "" : path);
+               repair ? "" : "; next: cir check --repair ", repair ? "" : path);
         status = result.n_repaired < result.n_findings ? CIR__FAILED : CIR__DONE;
     }
     cir_pool_free(pool);

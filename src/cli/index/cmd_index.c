@@ -152,7 +152,7 @@ static int read_choices(indexing *self, cir_update_options *options)
     const char *pattern;
     if (cir__arguments_has(arguments, "hidden") && cir__arguments_has(arguments, "no-hidden"))
         return cir__arguments_refuse(arguments, "--hidden and --no-hidden contradict each other");
-    options->rereads = cir__arguments_has(arguments, "reread");
+    options->reread = cir__arguments_has(arguments, "reread");
     options->hidden = cir__arguments_has(arguments, "hidden")      ? CIR_HIDDEN_TAKEN
                       : cir__arguments_has(arguments, "no-hidden") ? CIR_HIDDEN_LEFT_OUT
                                                                    : CIR_HIDDEN_AS_BEFORE;
@@ -303,9 +303,9 @@ static int run(const cir__arguments *arguments)
         .n_paths = cir__arguments_n_operands(arguments),
     };
     cir_update_options options = {
-        .image.ignores_exif_rotation = cir__arguments_has(arguments, "no-exif-rotation"),
-        .image.allows_shrinking = !cir__arguments_has(arguments, "exact-decode"),
-        .retries_failed = cir__arguments_has(arguments, "retry-failed"),
+        .image.ignore_exif_rotation = cir__arguments_has(arguments, "no-exif-rotation"),
+        .image.allow_shrinking = !cir__arguments_has(arguments, "exact-decode"),
+        .retry_failed = cir__arguments_has(arguments, "retry-failed"),
     };
     if (self.index_path == NULL && self.n_paths == 1 && is_index(self.paths[0])) {
         self.index_path = self.paths[0];

@@ -87,7 +87,7 @@ static int encode(const cir__arguments *arguments, const cir_model *model, cir_p
         cir__progress progress;
         cir__progress_init(&progress, arguments, "encoding");
         cir__session_catch_interrupts();
-        cir_image_options options = {.ignores_exif_rotation =
+        cir_image_options options = {.ignore_exif_rotation =
                                          cir__arguments_has(arguments, "no-exif-rotation")};
         status = cir_model_encode_files(model, pool, (const char *const *)files, n, &options, features, watch,
                                         &progress, &err);

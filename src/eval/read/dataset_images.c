@@ -26,8 +26,8 @@ static cir_status pictures_encode(const cir_dataset *dataset, const char *folder
     float *features = NULL;
     cir_status status = CIR_OK;
     /* As published metrics were made. */
-    const cir_image_options reading = {.ignores_exif_rotation = options->ignores_exif_rotation,
-                                       .follows_pillow = true};
+    const cir_image_options reading = {.ignore_exif_rotation = options->ignore_exif_rotation,
+                                       .follow_pillow = true};
 
     *features_out = NULL;
     char *const place = realpath(folder, NULL); /* as caches know pictures by */
@@ -118,7 +118,7 @@ static cir_status cache_open(const cir_dataset *dataset, const cir_pictures_opti
         return CIR_OK;
     const cir_status status =
         cir__feature_cache_open(options->cache, cir_model_get_info(dataset->model),
-                                options->ignores_exif_rotation, CIR__CACHE_MAX_BYTES, cache_out, &own);
+                                options->ignore_exif_rotation, CIR__CACHE_MAX_BYTES, cache_out, &own);
     if (status != CIR_OK && options->is_cache_optional) {
         snprintf(report->problem, sizeof report->problem, "%.255s", own.message);
         return CIR_OK;

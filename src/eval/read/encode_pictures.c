@@ -56,7 +56,7 @@ static cir_status take(encoding *all, size_t i_task, const uint8_t *bytes, size_
         if (out->is_found)
             return CIR_OK;
     }
-    options.counts_until_done = true;
+    options.count_until_done = true;
     cir_status status =
         cir_image_parse(bytes, size, all->pictures[number].name, &options, &image, NULL, &out->error);
     if (status != CIR_OK)

@@ -204,9 +204,8 @@ static cir_status fail_database(const cir__feature_cache *cache, int code, cir_e
                      sqlite3_errstr(code));
 }
 
-cir_status cir__feature_cache_open(const char *folder, const cir_model_info *model,
-                                   bool ignores_exif_rotation, uint64_t max_bytes,
-                                   cir__feature_cache **cache_out, cir_error *err)
+cir_status cir__feature_cache_open(const char *folder, const cir_model_info *model, bool ignore_exif_rotation,
+                                   uint64_t max_bytes, cir__feature_cache **cache_out, cir_error *err)
 {
     cir__feature_cache *cache = cir__new(1, sizeof *cache);
     char name[128];
@@ -221,7 +220,7 @@ cir_status cir__feature_cache_open(const char *folder, const cir_model_info *mod
              is_f32                                   ? ""
              : model->precision == CIR_PRECISION_BF16 ? "bf16"
                                                       : "int8",
-             ignores_exif_rotation ? "-stored" : "", DECODING, cir_version());
+             ignore_exif_rotation ? "-stored" : "", DECODING, cir_version());
     cache->dim = model->dim;
     cache->max_bytes = max_bytes;
     cache->path = cir__path_join(folder, name);

@@ -40,7 +40,7 @@ bool cir__picture_place_find(const char *path, uint64_t offset, cir__picture_pla
  * drops files of others where there are too many bytes. A damaged file is made anew. Errors: CIR_PERMISSION,
  * CIR_FULL, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__feature_cache_open(const char *folder, const cir_model_info *model,
-                                                  bool ignores_exif_rotation, uint64_t max_bytes,
+                                                  bool ignore_exif_rotation, uint64_t max_bytes,
                                                   cir__feature_cache **cache_out, cir_error *err);
 
 /* Commits, says what became of it in report, which may be NULL, and closes; NULL is allowed. */

@@ -37,7 +37,7 @@ static void test_as_the_search(void **state)
                                        .a0 = i == 1 ? 3.0f : 1.0f,
                                        .b = i != 5 ? sides + (3 + i % 2) * DIM : NULL,
                                        .b0 = 0.5f,
-                                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamps = true, .lambda = 0.125f}};
+                                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.125f}};
     }
     queries[5].query.fusion = (cir_fusion){.kind = CIR_FUSE_IMAGE, .weight = 0.5f};
     queries[6].query.fusion = (cir_fusion){.kind = CIR_FUSE_TEXT, .weight = 0.5f};

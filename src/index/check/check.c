@@ -25,7 +25,7 @@
 
 typedef struct check {
     cir__place place;
-    bool repairs;
+    bool repair;
     cir__store *store;
     cir_index_model *models;
     size_t n_models;
@@ -76,7 +76,7 @@ static cir_status check_catalogue(check *c, cir_error *err)
     if (c->unseen.status != CIR_OK)
         return cir__fail(err, c->unseen.status, "%s", c->unseen.message);
     size_t n_left = c->n_texts;
-    if (c->repairs && c->n_texts > 0) {
+    if (c->repair && c->n_texts > 0) {
         cir_error why;
         /* What cannot be mended is no error of the check: it stays a finding. */
         status = cir__catalogue_repair(c->store, &why);
@@ -119,7 +119,7 @@ static void check_name(check *c, const cir__folder *folder, const char *name, co
     if (fault == NULL)
         return;
     bool is_catalogue = strcmp(name, CIR__CATALOGUE_NAME) == 0;
-    bool is_repaired = c->repairs;
+    bool is_repaired = c->repair;
     if (!S_ISREG(facts->st_mode))
         is_repaired = is_repaired && !is_catalogue && cir__folder_remove(folder, name);
     else if (is_catalogue || strcmp(name, JOURNAL_NAME) == 0 || strcmp(name, CIR__VECTORS_NAME) == 0)
@@ -154,7 +154,7 @@ static void mend_false_journal(check *c)
     int lock = -1;
     if (cir__folder_find_fault(c->place.folder, JOURNAL_NAME) == NULL ||
         cir__folder_find_fault(c->place.folder, CIR__CATALOGUE_NAME) != NULL ||
-        (c->repairs && cir__lock_take(c->place.folder, &lock, NULL) != CIR_OK))
+        (c->repair && cir__lock_take(c->place.folder, &lock, NULL) != CIR_OK))
         return;
     if (cir__folder_examine(c->place.folder, JOURNAL_NAME, &facts) == 0)
         check_name(c, c->place.folder, JOURNAL_NAME, &facts);
@@ -207,8 +207,8 @@ static void check_texts(check *c, const cir_index_model *model)
         return;
     const char *finding = cir__texts_file_examine(folder, model->dim);
     if (finding != NULL)
-        cir__findings_add(&c->findings, c->repairs && cir__folder_remove(folder, CIR__TEXTS_NAME),
-                          "%s/%s: %s", cir__folder_name(folder), CIR__TEXTS_NAME, finding);
+        cir__findings_add(&c->findings, c->repair && cir__folder_remove(folder, CIR__TEXTS_NAME), "%s/%s: %s",
+                          cir__folder_name(folder), CIR__TEXTS_NAME, finding);
     cir__folder_close(folder);
 }
 
@@ -219,7 +219,7 @@ static cir_status check_models(check *c, cir_pool *pool, cir_error *err)
         status = cir__catalogue_list_models(c->store, &c->models, &c->n_models, err);
     for (size_t i = 0; status == CIR_OK && i < c->n_models; i++) {
         status =
-            cir__check_features(&c->place, c->store, i, &c->models[i], c->repairs, pool, &c->findings, err);
+            cir__check_features(&c->place, c->store, i, &c->models[i], c->repair, pool, &c->findings, err);
         if (status == CIR_OK)
             check_texts(c, &c->models[i]);
     }
@@ -244,7 +244,7 @@ static void visit_file_of_model(void *context, const cir__folder *folder, const 
     clock_gettime(CLOCK_REALTIME, &now);
     if (!S_ISREG(facts->st_mode) || !is_left_over(name) || now.tv_sec - facts->st_mtim.tv_sec < 3600)
         return;
-    cir__findings_add(&c->findings, c->repairs && cir__folder_remove(folder, name),
+    cir__findings_add(&c->findings, c->repair && cir__folder_remove(folder, name),
                       "%s/%s: is a left-over of a replaced file", cir__folder_name(folder), name);
 }
 
@@ -267,11 +267,11 @@ static void visit_model_folder(void *context, const cir__folder *features, const
     if (!is_folder && !S_ISREG(facts->st_mode))
         return; /* told of already */
     /* An update that adds a model makes its folder before the catalogue tells of it. */
-    if (!c->repairs && cir__lock_is_held(c->place.folder))
+    if (!c->repair && cir__lock_is_held(c->place.folder))
         return;
     /* Never more than what an interrupted beginning leaves: features are dear, and the catalogue may be the
      * one that is wrong. */
-    bool is_repaired = is_folder && c->repairs && cir__layout_remove_empty_model(features, name);
+    bool is_repaired = is_folder && c->repair && cir__layout_remove_empty_model(features, name);
     cir__findings_add(&c->findings, is_repaired,
                       is_folder
                           ? "%s/%s: belongs to no model of the catalogue; delete it if nothing is missed"
@@ -279,7 +279,7 @@ static void visit_model_folder(void *context, const cir__folder *features, const
                       cir__folder_name(features), name);
 }
 
-cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool, cir_check_report *report,
+cir_status cir_index_check(const char *path, bool repair, cir_pool *pool, cir_check_report *report,
                            void *context, cir_check_result *result_out, cir_error *err)
 {
     cir__error_clear(err);
@@ -289,21 +289,21 @@ cir_status cir_index_check(const char *path, bool repairs, cir_pool *pool, cir_c
     if (stat(path, &facts) != 0 && errno == ENOENT)
         return cir__fail(err, CIR_NOT_FOUND, "%s: there is no index; make one with: cir index FOLDER -o %s",
                          path, path);
-    check c = {.repairs = repairs, .findings = {report, context, {0}}};
+    check c = {.repair = repair, .findings = {report, context, {0}}};
     int lock = -1;
     cir__folder *features = NULL;
     cir_error why;
     cir_status status = cir__place_init(&c.place, path, err);
     if (status != CIR_OK)
         return status;
-    if (repairs)
+    if (repair)
         remove_false_lock(&c);
     mend_false_journal(&c);
     /* Whether it is an index at all comes before making a lock in it. */
     status = cir__catalogue_open(&c.place, CIR__CATALOGUE_READ, &c.store, &why);
-    if (status == CIR_OK && !repairs)
+    if (status == CIR_OK && !repair)
         check_names(&c);
-    if (status == CIR_OK && repairs) {
+    if (status == CIR_OK && repair) {
         cir__store_close(c.store);
         c.store = NULL;
         status = cir__lock_take(c.place.folder, &lock, &why);

@@ -101,7 +101,7 @@ static cir_status judge_all(check *c, cir_error *err)
 /* Whether another process writes the codes, or has written them since they were opened. */
 static bool is_in_flux(const check *c)
 {
-    if (c->job->repairs)
+    if (c->job->repair)
         return false;
     if (cir__lock_is_held(c->job->place->folder))
         return true;
@@ -125,7 +125,7 @@ static void report(const check *c, const cir_error *why, cir__findings *findings
         n += c->verdicts[id] != SOUND ? 1 : 0;
     if ((n == 0 && !c->pair.has_damage && why == NULL) || is_in_flux(c))
         return;
-    bool is_repaired = c->job->repairs && delete_codes(c);
+    bool is_repaired = c->job->repair && delete_codes(c);
     if (why != NULL)
         cir__findings_add(findings, is_repaired, "%s", why->message);
     if (c->pair.has_damage)

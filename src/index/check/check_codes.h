@@ -21,11 +21,11 @@ typedef struct cir__check_codes_job {
     const cir__checksums *checksums;
     size_t n_rows;
     const uint16_t *rows; /* [n_rows, dim], mapped */
-    bool repairs;         /* the caller holds the index' lock */
+    bool repair;          /* the caller holds the index' lock */
     cir_pool *pool;
 } cir__check_codes_job;
 
-/* None are fine. Bad ones are deleted by repairs: the next update makes them anew. Errors: CIR_PERMISSION,
+/* None are fine. Bad ones are deleted by repair: the next update makes them anew. Errors: CIR_PERMISSION,
  * CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__check_codes(const cir__check_codes_job *job, cir__findings *findings,
                                            cir_error *err);

@@ -28,7 +28,7 @@ typedef struct check {
     size_t i_model;
     const cir_index_model *model;
     size_t n_rows;
-    bool repairs;
+    bool repair;
     cir__findings *findings;
     cir__folder *folder; /* NULL: there is none */
     char *path;
@@ -47,7 +47,7 @@ static cir_status load_checksums(check *c, cir_error *err)
         status = cir__checksums_load(c->store, c->i_model, c->n_rows, &has_foreign, &c->checksums, err);
     cir__store_rollback(c->store);
     if (status == CIR_OK && has_foreign)
-        cir__findings_add(c->findings, c->repairs, "%s: features of images that the catalogue does not hold",
+        cir__findings_add(c->findings, c->repair, "%s: features of images that the catalogue does not hold",
                           c->model->key);
     return status;
 }
@@ -66,16 +66,16 @@ static cir_status check_file(check *c, bool *is_readable_out, cir_error *err)
     *is_readable_out = status == CIR_OK && finding == NULL;
     if (status == CIR_NOT_FOUND)
         finding = "is missing";
-    else if (status == CIR_FORMAT && !c->repairs)
+    else if (status == CIR_FORMAT && !c->repair)
         return CIR_OK; /* a link or the like, which was told of */
     else if (status != CIR_OK)
         return cir__fail(err, status, "%s", why.message);
     /* While another process updates, the file may well be ahead of the catalogue. */
-    if (finding == NULL && has_left_over && (c->repairs || !cir__lock_is_held(c->place->folder)))
+    if (finding == NULL && has_left_over && (c->repair || !cir__lock_is_held(c->place->folder)))
         finding = "it is longer than the catalogue tells, as an interrupted update leaves it";
     if (finding == NULL)
         return CIR_OK;
-    if (c->repairs) {
+    if (c->repair) {
         if (c->folder == NULL)
             status = cir__layout_open_model(c->place, c->model->key, true, &c->folder, err);
         else
@@ -86,7 +86,7 @@ static cir_status check_file(check *c, bool *is_readable_out, cir_error *err)
             return status;
         *is_readable_out = true;
     }
-    cir__findings_add(c->findings, c->repairs, "%s: %s", c->path, finding);
+    cir__findings_add(c->findings, c->repair, "%s: %s", c->path, finding);
     return CIR_OK;
 }
 
@@ -113,7 +113,7 @@ static void judge_block(void *context, size_t i_block, size_t i_thread)
 /* Rows that another process replaced while they were looked at get a second look. */
 static cir_status look_again(check *c, cir_error *err)
 {
-    if (c->repairs || memchr(c->verdicts, WRONG_CHECKSUM, c->n_rows) == NULL)
+    if (c->repair || memchr(c->verdicts, WRONG_CHECKSUM, c->n_rows) == NULL)
         return CIR_OK;
     cir__checksums_done(&c->checksums);
     cir_status status =
@@ -131,14 +131,14 @@ static cir_status report_rows(check *c, size_t *n_wrong_out, cir_error *err)
         if (c->verdicts[id] == SOUND)
             continue;
         if (n++ < MAX_ROWS_NAMED)
-            cir__findings_add(c->findings, c->repairs, "%s: row %zu %s", c->path, id,
+            cir__findings_add(c->findings, c->repair, "%s: row %zu %s", c->path, id,
                               c->verdicts[id] == NOT_UNIT ? "is not of unit length, or no number"
                                                           : "contradicts its checksum");
-        if (c->repairs && !cir__checksums_set(&c->checksums, id, 0))
+        if (c->repair && !cir__checksums_set(&c->checksums, id, 0))
             return cir__fail_memory(err, c->path);
     }
     if (n > MAX_ROWS_NAMED)
-        cir__findings_add(c->findings, c->repairs, "%s: %zu more rows are damaged", c->path,
+        cir__findings_add(c->findings, c->repair, "%s: %zu more rows are damaged", c->path,
                           n - MAX_ROWS_NAMED);
     *n_wrong_out = n;
     return CIR_OK;
@@ -185,7 +185,7 @@ static cir_status check_rows(check *c, cir_pool *pool, cir_error *err)
     size_t n_wrong = 0;
     if (status == CIR_OK)
         status = report_rows(c, &n_wrong, err);
-    if (status == CIR_OK && c->repairs)
+    if (status == CIR_OK && c->repair)
         status = save(c, n_wrong, err);
     const cir__check_codes_job job = {.place = c->place,
                                       .folder = c->folder,
@@ -193,7 +193,7 @@ static cir_status check_rows(check *c, cir_pool *pool, cir_error *err)
                                       .checksums = &c->checksums,
                                       .n_rows = c->n_rows,
                                       .rows = c->map.rows,
-                                      .repairs = c->repairs,
+                                      .repair = c->repair,
                                       .pool = pool};
     return status == CIR_OK ? cir__check_codes(&job, c->findings, err) : status;
 }
@@ -210,14 +210,14 @@ static char *make_path(const cir__place *place, const char *key)
 }
 
 cir_status cir__check_features(const cir__place *place, cir__store *store, size_t i_model,
-                               const cir_index_model *model, bool repairs, cir_pool *pool,
+                               const cir_index_model *model, bool repair, cir_pool *pool,
                                cir__findings *findings, cir_error *err)
 {
     check c = {.place = place,
                .store = store,
                .i_model = i_model,
                .model = model,
-               .repairs = repairs,
+               .repair = repair,
                .findings = findings};
     bool is_readable = false;
     c.path = make_path(place, model->key);

@@ -12,12 +12,12 @@
 #include "index/store/place.h"
 #include "index/store/store.h"
 
-/* model: number i_model of the catalogue. With repairs, which need the index' lock, header and length are
+/* model: number i_model of the catalogue. With repair, which needs the index' lock, header and length are
  * made right and rows that contradict their checksums are given up, to be encoded by the next update; derived
  * files go when rows were given up. Errors: CIR_IO, CIR_FULL, CIR_PERMISSION, CIR_BUSY, CIR_DAMAGED,
  * CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__check_features(const cir__place *place, cir__store *store, size_t i_model,
-                                              const cir_index_model *model, bool repairs, cir_pool *pool,
+                                              const cir_index_model *model, bool repair, cir_pool *pool,
                                               cir__findings *findings, cir_error *err);
 
 #endif

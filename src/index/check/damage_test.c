@@ -77,12 +77,12 @@ static void note_finding(void *context, const char *finding, bool was_repaired)
     snprintf(text + length, 4096 - length, "%s%s\n", was_repaired ? "mended: " : "", finding);
 }
 
-static cir_check_result check(const testing *t, bool repairs, char findings_out[4096])
+static cir_check_result check(const testing *t, bool repair, char findings_out[4096])
 {
     cir_check_result result;
     cir_error err = {0};
     findings_out[0] = '\0';
-    if (cir_index_check(t->index, repairs, t->pool, note_finding, findings_out, &result, &err) != CIR_OK)
+    if (cir_index_check(t->index, repair, t->pool, note_finding, findings_out, &result, &err) != CIR_OK)
         fail_msg("%s", err.message);
     return result;
 }

@@ -196,12 +196,12 @@ static void note_finding(void *context, const char *finding, bool was_repaired)
     snprintf(text + length, 4096 - length, "%s%s\n", was_repaired ? "mended: " : "", finding);
 }
 
-static cir_check_result check(const testing *t, bool repairs, char findings_out[4096])
+static cir_check_result check(const testing *t, bool repair, char findings_out[4096])
 {
     cir_check_result result;
     cir_error err = {0};
     findings_out[0] = '\0';
-    if (cir_index_check(t->index, repairs, t->pool, note_finding, findings_out, &result, &err) != CIR_OK)
+    if (cir_index_check(t->index, repair, t->pool, note_finding, findings_out, &result, &err) != CIR_OK)
         fail_msg("%s", err.message);
     return result;
 }
@@ -243,8 +243,8 @@ static void run_case(const damage *d)
     s.header_bytes = cir__codes_header_bytes(TESTING_DIM);
     s.latest = memcmp(s.bin.bytes + 64, s.bin.bytes + s.header_bytes + 64, 8) > 0 ? 0 : s.header_bytes;
     d->make(&s);
-    /* Once for an update without a check, once with repairs. */
-    for (int repairs = 0; repairs < 2; repairs++) {
+    /* Once for an update without a check, once with repair. */
+    for (int repair = 0; repair < 2; repair++) {
         write_file(&s.t, BIN, s.bin.bytes, s.bin.size);
         write_file(&s.t, SUMS, s.sums.bytes, s.sums.size);
         assert_opens(&s.t, d);
@@ -252,7 +252,7 @@ static void run_case(const damage *d)
         if (d->finding == NULL ? result.n_findings > 0
                                : result.n_findings != 1 || strstr(findings, d->finding) == NULL)
             fail_msg("%s; expected: %s", findings, d->finding);
-        if (repairs == 1 && d->finding != NULL) {
+        if (repair == 1 && d->finding != NULL) {
             result = check(&s.t, true, findings);
             if (result.n_repaired != 1 || result.n_findings != 1)
                 fail_msg("not mended: %s", findings);
@@ -264,7 +264,7 @@ static void run_case(const damage *d)
         }
         cir_update_progress progress = testing_update(&s.t, CIR_OK);
         assert_int_equal(progress.n_encoded, 0);
-        if (repairs == 1 || !d->is_lasting)
+        if (repair == 1 || !d->is_lasting)
             assert_whole(&s.t);
     }
     free(s.bin.bytes);

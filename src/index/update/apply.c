@@ -74,11 +74,11 @@ static cir_status begin(cir__apply *apply, cir_error *err)
 static bool is_unchanged(const cir__apply *apply, const cir__walk_entry *entry, const cir__row *row)
 {
     if (row->size_bytes != entry->size_bytes || row->modified_ns != entry->modified_ns || !row->has_change ||
-        row->inode != entry->inode || row->changed_ns != entry->changed_ns || apply->settings->rereads)
+        row->inode != entry->inode || row->changed_ns != entry->changed_ns || apply->settings->reread)
         return false;
     /* What could not even be read may have been allowed, mounted or mended since, without a trace. */
     if (row->is_failed)
-        return row->has_hash && !apply->settings->retries_failed;
+        return row->has_hash && !apply->settings->retry_failed;
     return cir__writer_get_features(apply->writer, row->id) == cir__encoders_all(apply->settings->encoders);
 }
 
@@ -364,7 +364,7 @@ cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *
                                             : CIR__CHANGE_CONTENT;
     if (is_withheld(apply, job)) {
         applied_out->change = CIR__CHANGE_NONE;
-        applied_out->result = apply->settings->rereads ? CIR__APPLIED_FAILED : CIR__APPLIED_UNCHANGED;
+        applied_out->result = apply->settings->reread ? CIR__APPLIED_FAILED : CIR__APPLIED_UNCHANGED;
         return CIR_OK;
     }
     if (result == CIR__JOB_SAME ||

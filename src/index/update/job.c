@@ -16,7 +16,7 @@ static cir__encoder_set find_needed(const cir__job *job, const cir__job_settings
     if (!job->has_row || !job->row.has_hash || memcmp(job->row.hash, job->hash, CIR__HASH_SIZE) != 0)
         return all;
     if (job->row.is_failed)
-        return settings->retries_failed ? all : 0;
+        return settings->retry_failed ? all : 0;
     return all & ~job->has_features;
 }
 

@@ -49,8 +49,8 @@ typedef cir__encoder_set cir__job_find_known(void *context, const cir__job *job)
 typedef struct cir__job_settings {
     const cir__encoders *encoders;
     const cir_image_options *image;
-    bool retries_failed;
-    bool rereads; /* every file, whatever its size and times */
+    bool retry_failed;
+    bool reread; /* every file, whatever its size and times */
     cir__job_find_known *find_known;
     void *context;
 } cir__job_settings;

@@ -437,8 +437,8 @@ cir_status cir__index_update(const char *index_path, const char *const *paths, s
     u.commit_changes = commit_changes > 0 ? commit_changes : COMMIT_CHANGES;
     u.settings = (cir__job_settings){.encoders = encoders,
                                      .image = &u.options->image,
-                                     .retries_failed = u.options->retries_failed,
-                                     .rereads = u.options->rereads,
+                                     .retry_failed = u.options->retry_failed,
+                                     .reread = u.options->reread,
                                      .find_known = find_known,
                                      .context = &u};
     pthread_mutex_init(&u.lock, NULL);

@@ -127,7 +127,7 @@ static void test_unchanged(void **state)
     testing_assert_state(&t, index, "photos/broken.jpg", CIR_IMAGE_FAILED);
     cir_index_close(index);
 
-    cir_update_options again = {.retries_failed = true};
+    cir_update_options again = {.retry_failed = true};
     ASSERT_PROGRESS(testing_update_with(&t, t.photos, &again, CIR_OK), 41, 40, 0, 1, 0);
     testing_done(&t);
 }

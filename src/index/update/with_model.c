@@ -54,7 +54,7 @@ cir_status cir_index_update_models(const char *index_path, const char *const *pa
         items[i] = encoder_of_model(models[i]);
     cir_update_options fitted = options != NULL ? *options : (cir_update_options){0};
     fitted.image = cir__model_fit_reading(models, n_models, &fitted.image);
-    fitted.image.counts_until_done = true;
+    fitted.image.count_until_done = true;
     const cir__encoders encoders = {.items = items, .n = n_models, .read = read_picture};
     return cir__index_update(index_path, paths, n_paths, &encoders, pool, &fitted, 0, progress_out, err);
 }
