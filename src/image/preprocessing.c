@@ -70,29 +70,49 @@ static cir_status read_side(const reading *from, const char *key, const json_t *
     return CIR_OK;
 }
 
+/* Whether an object has these keys with a value, and no others with one. */
+static bool has_only(json_t *object, const char *first, const char *second)
+{
+    const char *key;
+    json_t *value;
+    size_t n_wanted = second != NULL ? 2 : 1;
+    size_t n = 0;
+    json_object_foreach(object, key, value)
+    {
+        bool is_wanted = strcmp(key, first) == 0 || (second != NULL && strcmp(key, second) == 0);
+        if (!is_wanted && !json_is_null(value))
+            return false;
+        n += is_wanted && !json_is_null(value);
+    }
+    return n == n_wanted;
+}
+
 /* A size in any of its forms: 224, {"shortest_edge": 224}, {"height": 224, "width": 224}, [224, 224]. A bare
  * number is a shortest edge or a square, whichever the key means by it. *is_edge tells which was found; all
  * stays where the key is absent. */
 static cir_status read_size(const reading *from, const char *key, bool number_is_edge, bool *is_edge,
                             size_t *height_px, size_t *width_px)
 {
-    const json_t *item = json_object_get(from->root, key);
+    json_t *item = json_object_get(from->root, key);
     if (item == NULL || json_is_null(item))
         return CIR_OK;
-    const json_t *edge = json_is_number(item) ? item : json_object_get(item, "shortest_edge");
-    const json_t *height = json_is_array(item) ? json_array_get(item, 0) : json_object_get(item, "height");
-    const json_t *width = json_is_array(item) ? json_array_get(item, 1) : json_object_get(item, "width");
-    if (edge != NULL) {
+    bool has_edge = json_is_object(item) && has_only(item, "shortest_edge", NULL);
+    bool has_sides = json_is_object(item) && has_only(item, "height", "width");
+    bool is_pair = json_is_array(item) && json_array_size(item) == 2;
+    const json_t *edge = has_edge ? json_object_get(item, "shortest_edge") : item;
+    const json_t *height = is_pair ? json_array_get(item, 0) : json_object_get(item, "height");
+    const json_t *width = is_pair ? json_array_get(item, 1) : json_object_get(item, "width");
+    if (has_edge || json_is_number(item)) {
         *is_edge = number_is_edge || !json_is_number(item);
         cir_status status = read_side(from, key, edge, height_px);
         *width_px = *height_px;
         return status;
     }
-    if (height == NULL || width == NULL)
+    if (!has_sides && !is_pair)
         return cir__fail(
             from->err, CIR_UNSUPPORTED,
-            "%s: %s is neither a number, nor has it shortest_edge, nor height and width; this model's "
-            "preprocessing is not handled",
+            "%s: %s is neither a number, nor has it shortest_edge alone, nor height and width alone; this "
+            "model's preprocessing is not handled",
             from->name, key);
     *is_edge = false;
     cir_status status = read_side(from, key, height, height_px);
@@ -142,44 +162,118 @@ static cir_status read_filter(const reading *from, cir_filter *filter)
     return CIR_OK;
 }
 
-static cir_status read_preprocessing(const reading *from, cir__preprocessing *preprocessing)
+/* Some files name the filter a second time, which transformers does not read: it has to be the same. */
+static cir_status check_interpolation(const reading *from, cir_filter filter)
 {
+    const json_t *item = json_object_get(from->root, "interpolation");
+    const char *name = filter == CIR_BICUBIC ? "bicubic" : "bilinear";
+    if (item == NULL || json_is_null(item) ||
+        (json_is_string(item) && strcmp(json_string_value(item), name) == 0) ||
+        (json_is_integer(item) && json_integer_value(item) == (filter == CIR_BICUBIC ? 3 : 2)))
+        return CIR_OK;
+    return cir__fail(from->err, CIR_UNSUPPORTED,
+                     "%s: interpolation contradicts the %s filter of resample; set both alike", from->name,
+                     name);
+}
+
+/* Steps of other processors, which would make other pictures. */
+static cir_status check_not_done(const reading *from)
+{
+    static const char *const keys[] = {
+        "do_pad",       "use_square_size",    "rescale_offset", "do_image_splitting",   "do_pan_and_scan",
+        "do_thumbnail", "do_align_long_axis", "do_grayscale",   "do_flip_channel_order"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        bool is_done = false;
+        cir_status status = read_switch(from, keys[i], &is_done);
+        if (status != CIR_OK)
+            return status;
+        if (is_done)
+            return cir__fail(
+                from->err, CIR_UNSUPPORTED,
+                "%s: %s is true, which is not handled; this model's pictures are prepared otherwise",
+                from->name, keys[i]);
+    }
+    bool is_converted = true; /* pictures are RGB, whatever it says */
+    return read_switch(from, "do_convert_rgb", &is_converted);
+}
+
+/* What a class of transformers takes where the file says nothing. "Fast" and "Pil" are the same steps in
+ * torchvision's or Pillow's arithmetic. */
+static cir_status choose_class(const reading *from, cir__preprocessing *preprocessing)
+{
+    static const char *const clip[] = {"CLIPImageProcessor", "CLIPFeatureExtractor"};
     const char *type = json_string_value(json_object_get(from->root, "image_processor_type"));
     if (type == NULL)
         type = json_string_value(json_object_get(from->root, "feature_extractor_type"));
-    if (type != NULL && strstr(type, "Siglip") != NULL)
-        cir__preprocessing_init_siglip(preprocessing, 224);
-    else if (type == NULL || strstr(type, "CLIP") != NULL)
-        cir__preprocessing_init_clip(preprocessing, 224);
-    else
-        return cir__fail(from->err, CIR_UNSUPPORTED,
-                         "%s: is for %s; only CLIP's and SigLIP's preprocessing is handled", from->name,
-                         type);
+    cir__preprocessing_init_clip(preprocessing, 224);
+    if (type == NULL)
+        return CIR_OK;
+    size_t n = strlen(type);
+    if (n > 4 && strcmp(type + n - 4, "Fast") == 0)
+        n -= 4;
+    else if (n > 3 && strcmp(type + n - 3, "Pil") == 0)
+        n -= 3;
+    for (size_t i = 0; i < 2; i++)
+        if (n == strlen(clip[i]) && strncmp(type, clip[i], n) == 0)
+            return CIR_OK;
+    cir__preprocessing_init_siglip(preprocessing, 224);
+    if ((n == 20 && strncmp(type, "SiglipImageProcessor", n) == 0) ||
+        (n == 22 && strncmp(type, "SiglipFeatureExtractor", n) == 0))
+        return CIR_OK;
+    return cir__fail(
+        from->err, CIR_UNSUPPORTED, "%s: is for %s; only CLIP's and SigLIP's preprocessing is handled%s",
+        from->name, type,
+        strstr(type, "Siglip2") != NULL ? " (take the SigLIP 2 of a fixed resolution, not NaFlex)" : "");
+}
 
+static cir_status read_preprocessing(const reading *from, cir__preprocessing *preprocessing)
+{
     bool does_resize = true;
-    bool is_edge = preprocessing->resize == CIR__RESIZE_SHORTEST_EDGE;
     bool is_crop_edge = false;
-    cir_status status = CIR_OK;
-    if ((status = read_switch(from, "do_resize", &does_resize)) != CIR_OK ||
+    cir_status status = choose_class(from, preprocessing);
+    if (status != CIR_OK)
+        return status;
+    bool is_edge = preprocessing->resize == CIR__RESIZE_SHORTEST_EDGE;
+    bool makes_squares = !is_edge; /* of a bare number */
+    if ((status = read_switch(from, "default_to_square", &makes_squares)) != CIR_OK ||
+        (status = check_not_done(from)) != CIR_OK ||
+        (status = read_switch(from, "do_resize", &does_resize)) != CIR_OK ||
         (status = read_switch(from, "do_center_crop", &preprocessing->does_crop)) != CIR_OK ||
         (status = read_switch(from, "do_rescale", &preprocessing->does_rescale)) != CIR_OK ||
         (status = read_switch(from, "do_normalize", &preprocessing->does_normalise)) != CIR_OK ||
-        (status = read_size(from, "size", is_edge, &is_edge, &preprocessing->height_px,
+        (status = read_size(from, "size", !makes_squares, &is_edge, &preprocessing->height_px,
                             &preprocessing->width_px)) != CIR_OK ||
         (status = read_size(from, "crop_size", false, &is_crop_edge, &preprocessing->crop_height_px,
                             &preprocessing->crop_width_px)) != CIR_OK ||
         (status = read_number(from, "rescale_factor", &preprocessing->rescale_factor)) != CIR_OK ||
         (status = read_channels(from, "image_mean", false, preprocessing->mean)) != CIR_OK ||
         (status = read_channels(from, "image_std", true, preprocessing->std)) != CIR_OK ||
-        (status = read_filter(from, &preprocessing->filter)) != CIR_OK)
+        (status = read_filter(from, &preprocessing->filter)) != CIR_OK ||
+        (status = check_interpolation(from, preprocessing->filter)) != CIR_OK)
         return status;
     if (preprocessing->does_crop && is_crop_edge)
         return cir__fail(from->err, CIR_UNSUPPORTED,
                          "%s: crop_size has shortest_edge; it needs height and width", from->name);
+    /* The Fast classes share out the padding otherwise. */
+    const char *type = json_string_value(json_object_get(from->root, "image_processor_type"));
+    bool is_fast = type != NULL && strlen(type) > 4 && strcmp(type + strlen(type) - 4, "Fast") == 0;
+    if (is_fast && preprocessing->does_crop &&
+        (!does_resize || preprocessing->crop_height_px > preprocessing->height_px ||
+         preprocessing->crop_width_px > preprocessing->width_px))
+        return cir__fail(from->err, CIR_UNSUPPORTED,
+                         "%s: crop_size is larger than size, so that %s pads pictures, which is not handled",
+                         from->name, type);
     preprocessing->resize = !does_resize ? CIR__RESIZE_NONE
                             : is_edge    ? CIR__RESIZE_SHORTEST_EDGE
                                          : CIR__RESIZE_EXACT;
     return CIR_OK;
+}
+
+/* A processor_config.json has the object within. */
+static const json_t *choose_object(const json_t *root)
+{
+    const json_t *inner = json_object_get(root, "image_processor");
+    return json_is_object(inner) ? inner : root;
 }
 
 cir_status cir__preprocessing_parse(const uint8_t *json, size_t size, const char *name,
@@ -198,7 +292,7 @@ cir_status cir__preprocessing_parse(const uint8_t *json, size_t size, const char
         status =
             cir__fail(err, CIR_FORMAT, "%s: is not a JSON object; copy the file from the model again", name);
     else
-        status = read_preprocessing(&(reading){root, name, err}, &preprocessing);
+        status = read_preprocessing(&(reading){choose_object(root), name, err}, &preprocessing);
     if (status == CIR_OK)
         *preprocessing_out = preprocessing;
     json_decref(root);

@@ -37,9 +37,11 @@ typedef struct cir__preprocessing {
 void cir__preprocessing_init_clip(cir__preprocessing *preprocessing, size_t image_px);
 void cir__preprocessing_init_siglip(cir__preprocessing *preprocessing, size_t image_px); /* SigLIP's */
 
-/* Reads a preprocessor_config.json. What it leaves out is as transformers' class of the named
- * image_processor_type (CLIP's, or SigLIP's; CLIP's when none is named) has it. name is for messages.
- * Errors: CIR_FORMAT, CIR_UNSUPPORTED (a size or filter that neither class has), CIR_LIMIT. */
+/* Reads a preprocessor_config.json, or the "image_processor" of a processor_config.json. What it leaves out is as
+ * transformers' class of the named image_processor_type (CLIP's, or SigLIP's, also their Fast and Pil; CLIP's when
+ * none is named) has it. The arithmetic is Pillow's for all: torchvision's, which the Fast classes resize with,
+ * rounds up to 2 % of values by one or two of 255 otherwise. name is for messages. Errors, which name the key:
+ * CIR_FORMAT, CIR_UNSUPPORTED (a class, size, filter or step that neither class has), CIR_LIMIT. */
 CIR_MUST_CHECK cir_status cir__preprocessing_parse(const uint8_t *json, size_t size, const char *name,
                                                    cir__preprocessing *preprocessing_out, cir_error *err);
 

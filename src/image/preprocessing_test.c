@@ -83,11 +83,40 @@ static void check_preprocessing(const char *name, size_t open_clip_px, const cha
 static void test_tensors_are_as_in_transformers(void **state)
 {
     (void)state;
-    static const char *const names[] = {"clip",  "old",      "odd",    "padded", "unresized",
-                                        "plain", "unscaled", "factor", "siglip", "siglip-bare"};
+    static const char *const names[] = {"clip",      "old",         "odd",        "padded", "unresized",
+                                        "plain",     "unscaled",    "factor",     "siglip", "siglip-bare",
+                                        "fast-clip", "fast-siglip", "fast-nested"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         check_preprocessing(names[i], 0, "noise");
         check_preprocessing(names[i], 0, "turned");
+    }
+}
+
+/* transformers' Fast classes round otherwise while they resize: by a level or two of 255, in few places. */
+static void test_fast_classes_are_near(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"clip", "siglip", "nested"};
+    static const char *const pictures[] = {"noise", "turned"};
+    for (size_t i = 0; i < 6; i++) {
+        char path[64];
+        size_t size;
+        size_t fast_size;
+        (void)snprintf(path, sizeof path, "preprocessing-fast-%s-%s.f32", names[i / 2], pictures[i % 2]);
+        float *ours = (float *)(void *)read_data(path, &size);
+        (void)snprintf(path, sizeof path, "fast-%s-%s.f32", names[i / 2], pictures[i % 2]);
+        float *fast = (float *)(void *)read_data(path, &fast_size);
+        assert_int_equal(size, fast_size);
+        size_t n_far = 0;
+        for (size_t j = 0; j < size / sizeof(float); j++) {
+            /* Half a level divided by the largest deviation; two levels by the smallest. */
+            double difference = fabs((double)ours[j] - (double)fast[j]);
+            n_far += difference > 0.5 / 255 / 0.5;
+            assert_true(difference < 2.1 / 255 / 0.26);
+        }
+        assert_true(n_far * 50 < size / sizeof(float));
+        free(ours);
+        free(fast);
     }
 }
 
@@ -180,6 +209,19 @@ static void test_sizes_come_in_all_forms(void **state)
          CIR__RESIZE_EXACT, 384, 384, false, 224, 224},
         {"{\"image_processor_type\": \"SiglipImageProcessor\", \"size\": 384, \"crop_size\": null}",
          CIR__RESIZE_EXACT, 384, 384, false, 224, 224},
+        {"{\"image_processor_type\": \"CLIPImageProcessorFast\", \"size\": 336, \"crop_size\": 336, "
+         "\"default_to_square\": false, \"do_pad\": null, \"pad_size\": null, \"device\": null}",
+         CIR__RESIZE_SHORTEST_EDGE, 336, 336, true, 336, 336},
+        {"{\"image_processor_type\": \"CLIPImageProcessorPil\", \"size\": 336, \"default_to_square\": true}",
+         CIR__RESIZE_EXACT, 336, 336, true, 224, 224},
+        {"{\"image_processor_type\": \"SiglipImageProcessorFast\", \"do_convert_rgb\": true, "
+         "\"size\": {\"height\": 256, \"width\": 256, \"shortest_edge\": null}}",
+         CIR__RESIZE_EXACT, 256, 256, false, 224, 224},
+        {"{\"image_processor\": {\"image_processor_type\": \"SiglipImageProcessor\", "
+         "\"size\": {\"height\": 512, \"width\": 512}}, \"processor_class\": \"SiglipProcessor\"}",
+         CIR__RESIZE_EXACT, 512, 512, false, 224, 224},
+        {"{\"resample\": 3, \"interpolation\": \"bicubic\", \"do_pad\": false}", CIR__RESIZE_SHORTEST_EDGE,
+         224, 224, true, 224, 224},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cir__preprocessing preprocessing;
@@ -200,27 +242,45 @@ static void test_bad_preprocessing_is_an_error(void **state)
     static const struct {
         const char *json;
         cir_status status;
+        const char *names; /* the key */
     } cases[] = {
-        {"", CIR_FORMAT},
-        {"{\"size\": 224", CIR_FORMAT},
-        {"[1, 2]", CIR_FORMAT},
-        {"{\"size\": 0}", CIR_FORMAT},
-        {"{\"size\": -224}", CIR_FORMAT},
-        {"{\"size\": 1e300}", CIR_FORMAT},
-        {"{\"size\": 224.5}", CIR_FORMAT},
-        {"{\"size\": 1000000}", CIR_FORMAT},
-        {"{\"size\": \"224\"}", CIR_UNSUPPORTED},
-        {"{\"size\": {\"longest_edge\": 224}}", CIR_UNSUPPORTED},
-        {"{\"size\": [224]}", CIR_UNSUPPORTED},
-        {"{\"crop_size\": {\"shortest_edge\": 224}}", CIR_UNSUPPORTED},
-        {"{\"resample\": 1}", CIR_UNSUPPORTED},
-        {"{\"resample\": \"bicubic\"}", CIR_UNSUPPORTED},
-        {"{\"image_mean\": [1, 2]}", CIR_FORMAT},
-        {"{\"image_mean\": [1, 2, \"3\"]}", CIR_FORMAT},
-        {"{\"image_std\": [1, 0, 1]}", CIR_FORMAT},
-        {"{\"do_resize\": 1}", CIR_FORMAT},
-        {"{\"rescale_factor\": [1]}", CIR_FORMAT},
-        {"{\"image_processor_type\": \"ViTImageProcessor\"}", CIR_UNSUPPORTED},
+        {"{\"size\": {\"shortest_edge\": 224, \"longest_edge\": 448}}", CIR_UNSUPPORTED, "size"},
+        {"{\"size\": {\"height\": 224, \"width\": 224, \"shortest_edge\": 224}}", CIR_UNSUPPORTED, "size"},
+        {"{\"size\": {\"max_height\": 224, \"max_width\": 224}}", CIR_UNSUPPORTED, "size"},
+        {"{\"size\": [1, 2, 3]}", CIR_UNSUPPORTED, "size"},
+        {"{\"interpolation\": \"bilinear\"}", CIR_UNSUPPORTED, "interpolation"},
+        {"{\"resample\": 2, \"interpolation\": 3}", CIR_UNSUPPORTED, "interpolation"},
+        {"{\"resample\": 0}", CIR_UNSUPPORTED, "resample"},
+        {"{\"do_pad\": true}", CIR_UNSUPPORTED, "do_pad"},
+        {"{\"use_square_size\": true}", CIR_UNSUPPORTED, "use_square_size"},
+        {"{\"default_to_square\": 1}", CIR_FORMAT, "default_to_square"},
+        {"{\"do_convert_rgb\": \"yes\"}", CIR_FORMAT, "do_convert_rgb"},
+        {"{\"image_processor_type\": \"CLIPImageProcessorFast\", \"size\": 9, \"crop_size\": 16}",
+         CIR_UNSUPPORTED, "crop_size"},
+        {"{\"image_processor_type\": \"Siglip2ImageProcessorFast\"}", CIR_UNSUPPORTED, "NaFlex"},
+        {"{\"image_processor\": {\"image_processor_type\": \"BlipImageProcessor\"}}", CIR_UNSUPPORTED,
+         "BlipImageProcessor"},
+        {"{\"image_processor_type\": \"CLIPSegImageProcessor\"}", CIR_UNSUPPORTED, "CLIPSegImageProcessor"},
+        {"", CIR_FORMAT, NULL},
+        {"{\"size\": 224", CIR_FORMAT, NULL},
+        {"[1, 2]", CIR_FORMAT, NULL},
+        {"{\"size\": 0}", CIR_FORMAT, NULL},
+        {"{\"size\": -224}", CIR_FORMAT, NULL},
+        {"{\"size\": 1e300}", CIR_FORMAT, NULL},
+        {"{\"size\": 224.5}", CIR_FORMAT, NULL},
+        {"{\"size\": 1000000}", CIR_FORMAT, NULL},
+        {"{\"size\": \"224\"}", CIR_UNSUPPORTED, NULL},
+        {"{\"size\": {\"longest_edge\": 224}}", CIR_UNSUPPORTED, NULL},
+        {"{\"size\": [224]}", CIR_UNSUPPORTED, NULL},
+        {"{\"crop_size\": {\"shortest_edge\": 224}}", CIR_UNSUPPORTED, NULL},
+        {"{\"resample\": 1}", CIR_UNSUPPORTED, NULL},
+        {"{\"resample\": \"bicubic\"}", CIR_UNSUPPORTED, NULL},
+        {"{\"image_mean\": [1, 2]}", CIR_FORMAT, NULL},
+        {"{\"image_mean\": [1, 2, \"3\"]}", CIR_FORMAT, NULL},
+        {"{\"image_std\": [1, 0, 1]}", CIR_FORMAT, NULL},
+        {"{\"do_resize\": 1}", CIR_FORMAT, NULL},
+        {"{\"rescale_factor\": [1]}", CIR_FORMAT, NULL},
+        {"{\"image_processor_type\": \"ViTImageProcessor\"}", CIR_UNSUPPORTED, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cir__preprocessing preprocessing;
@@ -228,6 +288,8 @@ static void test_bad_preprocessing_is_an_error(void **state)
         cir_status status = parse(cases[i].json, &preprocessing, &err);
         if (status != cases[i].status)
             fail_msg("%s: %s", cases[i].json, status == CIR_OK ? "taken" : err.message);
+        if (cases[i].names != NULL && strstr(err.message, cases[i].names) == NULL)
+            fail_msg("%s: %s", cases[i].json, err.message);
         assert_int_equal(preprocessing.height_px, 0);
     }
 }
@@ -268,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tensors_are_as_in_transformers),
+        cmocka_unit_test(test_fast_classes_are_near),
         cmocka_unit_test(test_tensors_are_as_in_open_clip),
         cmocka_unit_test(test_bad_open_clip_preprocessing_is_an_error),
         cmocka_unit_test(test_the_photo_becomes_the_expected_tensor),

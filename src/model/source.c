@@ -113,6 +113,32 @@ static cir_status fail_absent(const cir__source *source, size_t i_file, cir_erro
                      source->path, name_in(source, i_file));
 }
 
+/* Newer files of transformers keep the picture's preprocessing within the processor's. */
+static cir_status open_processor(cir__source *source, cir_error *err)
+{
+    static const char key[] = "\"image_processor\"";
+    const size_t i_file = CIR__FILE_PREPROCESSING;
+    if (!has_file(source, "processor_config.json"))
+        return CIR_OK;
+    char *path = cir__path_join(source->path, "processor_config.json");
+    if (path == NULL)
+        return cir__fail_memory(err, source->path);
+    cir__mapping mapping;
+    cir_status status = cir__mapping_open(path, &mapping, err);
+    if (status != CIR_OK || mapping.size == 0 ||
+        memmem(mapping.data, mapping.size, key, sizeof key - 1) ==
+            NULL) { /* an older one says nothing of it */
+        cir__mapping_close(&mapping);
+        free(path);
+        return status;
+    }
+    free(source->paths[i_file]);
+    source->paths[i_file] = path;
+    source->mappings[i_file] = mapping;
+    source->files[i_file] = (cir__bytes_view){mapping.data, mapping.size, path};
+    return CIR_OK;
+}
+
 static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)
 {
     char *path = cir__path_join(source->path, name_in(source, i_file));
@@ -120,6 +146,8 @@ static cir_status open_file(cir__source *source, size_t i_file, cir_error *err)
         return cir__fail_memory(err, source->path);
     source->paths[i_file] = path;
     if (access(path, F_OK) != 0 && errno == ENOENT) {
+        if (i_file == CIR__FILE_PREPROCESSING)
+            return open_processor(source, err);
         bool must_be = i_file == CIR__FILE_CONFIG || i_file == CIR__FILE_WEIGHTS;
         return must_be ? fail_absent(source, i_file, err) : CIR_OK;
     }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cir/model.h"
 #include "model/synthetic_model.h"
@@ -95,6 +96,36 @@ static void test_files_that_are_not_read_do_not_matter(void **state)
     cir__made_folder_remove(folder);
 }
 
+/* Newer files of transformers: the picture's preprocessing within the processor's. */
+static void test_a_processor_s_file_stands_for_the_preprocessing(void **state)
+{
+    (void)state;
+    static const char nested[] =
+        "{\"image_processor\": {\"image_processor_type\": \"CLIPImageProcessorFast\", "
+        "\"size\": {\"shortest_edge\": %d}, \"crop_size\": %d}}";
+    char text[256];
+    char folder[CIR__MADE_PATH_SIZE];
+    make_folder(folder, false);
+    assert_true(cir__made_write(folder, "processor_config.json", "{\"image_processor\": 3"));
+    check_open(folder); /* beside a preprocessor_config.json it does not count */
+    char path[CIR__MADE_PATH_SIZE + 32];
+    (void)snprintf(path, sizeof path, "%s/preprocessor_config.json", folder);
+    assert_int_equal(unlink(path), 0);
+    check_refused(folder, "is not JSON", "processor_config.json");
+    (void)snprintf(text, sizeof text, nested, 28, 28);
+    assert_true(cir__made_write(folder, "processor_config.json", text));
+    check_open(folder);
+    (void)snprintf(text, sizeof text, nested, 28, 14);
+    assert_true(cir__made_write(folder, "processor_config.json", text));
+    cir_model *model;
+    cir_error err = {0};
+    assert_int_equal(cir_model_open(folder, &model, &err), CIR_SHAPE);
+    assert_non_null(strstr(err.message, "processor_config.json: makes pictures of 14 × 14"));
+    assert_true(cir__made_write(folder, "processor_config.json", "{\"processor_class\": \"CLIPProcessor\"}"));
+    check_open(folder); /* an older one says nothing of it */
+    cir__made_folder_remove(folder);
+}
+
 static void test_what_is_cut_says_so(void **state)
 {
     (void)state;
@@ -115,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files_that_are_something_else_say_so),
         cmocka_unit_test(test_files_that_are_not_read_do_not_matter),
+        cmocka_unit_test(test_a_processor_s_file_stands_for_the_preprocessing),
         cmocka_unit_test(test_what_is_cut_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
