@@ -40,7 +40,7 @@ def update(cir, photos, index, *more):
     (["search", "x.cir", "--text", "a", "--set", "lamda=0.1"], "lambda"),
     (["search", "x.cir", "--text", "a", "--set", "alpha=7"], "alpha"),
     (["search", "x.cir", "--text", "a", "--set", "alpha=nan"], "alpha"),
-    (["search", "x.cir", "--text", "a", "--method", "image"], "needs --image"),
+    (["search", "x.cir", "--text", "a", "--method", "image"], "--image: method image needs a photo"),
     (["search", "x.cir", "--frobnicate"], "no such option"),
     (["search", "x.cir", "--text"], "a value is missing"),
     (["index", "photos"], "-o INDEX is missing"),

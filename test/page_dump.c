@@ -149,7 +149,9 @@ int main(int argc, char **argv)
     float *scores = malloc((n + 1) * sizeof *scores);
     bool *is_taken = calloc(n + 1, sizeof *is_taken);
     answer->hits = calloc(asked.n_photos + 1, sizeof *answer->hits);
-    if (image == NULL || text == NULL || scores == NULL || is_taken == NULL || answer->hits == NULL)
+    cir_image_record *records = calloc(asked.n_photos + 1, sizeof *records);
+    if (image == NULL || text == NULL || scores == NULL || is_taken == NULL || answer->hits == NULL ||
+        records == NULL)
         stop("no memory");
     uint64_t state = 1;
     for (size_t i = 0; i < n; i++) {
@@ -169,13 +171,19 @@ int main(int argc, char **argv)
     answer->text_scores = text;
     answer->n_hits = asked.n_photos;
     for (size_t i = 0; i < asked.n_photos; i++) {
-        cir__answer_hit *hit = &answer->hits[i];
-        hit->hit = best_after(answer, scores, is_taken);
-        is_taken[hit->hit.id] = true;
-        hit->record.path = asked.photos[i];
-        hit->record.taken_at = i % 2 == 0 ? INT64_MIN : 1562163720;
-        hit->rank =
-            (cir_rank){rank_of(image, n, hit->hit.image_score), rank_of(text, n, hit->hit.text_score)};
+        const cir_hit best = best_after(answer, scores, is_taken);
+        is_taken[best.id] = true;
+        records[i].path = asked.photos[i];
+        records[i].taken_at = i % 2 == 0 ? INT64_MIN : 1562163720;
+        answer->hits[i] = (cir_answer_hit){.rank = i + 1,
+                                           .id = best.id,
+                                           .path = records[i].path,
+                                           .record = &records[i],
+                                           .score = best.score,
+                                           .image_score = best.image_score,
+                                           .text_score = best.text_score,
+                                           .image_rank = rank_of(image, n, best.image_score),
+                                           .text_rank = rank_of(text, n, best.text_score)};
     }
     cir_pool *pool = NULL;
     cir_error err;
@@ -188,6 +196,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "cir: %s\n", err.message);
     cir_pool_free(pool);
     free(answer->hits);
+    free(records);
     free(is_taken);
     free(scores);
     free(text);

@@ -217,9 +217,9 @@ def test_words_that_say_nothing_are_none(index, words, method):
 
 def test_a_method_of_words_wants_some(index):
     answer = run("search", index / "i.cir", "--image", index / "photos" / "3.jpg", "--text", " ", "-m", "text")
-    assert answer.returncode == 2 and "method text needs --text" in said(answer)
+    assert answer.returncode == 2 and "--text: method text needs words" in said(answer)
     for method in ("freedom-", "freedom"):
         answer = run("search", index / "i.cir", "--image", index / "photos" / "3.jpg", "-m", method)
-        assert answer.returncode == 2 and f"method {method} needs --text" in said(answer)
+        assert answer.returncode == 2 and f"--text: method {method} needs words" in said(answer)
         answer = run("search", index / "i.cir", "--text", "night", "-m", method)
-        assert answer.returncode == 2 and f"method {method} needs --image" in said(answer)
+        assert answer.returncode == 2 and f"--image: method {method} needs a photo" in said(answer)

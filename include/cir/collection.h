@@ -93,51 +93,49 @@ typedef struct cir_region {
 typedef struct cir_search_request {
     size_t size;
 
-    /* The photo of the thing; one of these at most, none for words alone. */
-    const char *image_path;  /* a file */
-    const void *image_bytes; /* a file's contents, [image_size_bytes] */
+    /* The photo of the thing: a file, a file's contents or an indexed photo; none for words alone. */
+    const char *image_path;
+    const void *image_bytes; /* [image_size_bytes] */
     size_t image_size_bytes;
-    const char *image_name; /* what messages call them; NULL: "the picture that was given" */
-    size_t image_id;        /* an indexed photo; CIR_NO_ID: none */
-    const float
-        *image_feature;      /* [dim], unit: made before by this collection's model, as of cir_answer_info */
-    cir_region image_region; /* the part of a file, of bytes or of an indexed photo that is meant */
-    const cir_image_options
-        *image_options; /* how a picture is decoded; NULL: allow_shrinking, as most indexes are
-                                               made. An indexed photo's size was accepted before: any is */
+    const char *image_name; /* what messages call the bytes; NULL: "the picture that was given" */
+    size_t image_id;        /* CIR_NO_ID: none */
+    /* [dim], unit: of that photo, or of one of its own; made before by this model (cir_answer_info). Nothing is
+     * decoded then. */
+    const float *image_feature;
+    cir_region image_region; /* the part of the photo that is meant */
+    /* How it is decoded. NULL: allow_shrinking, as most indexes are made. An indexed photo may have any size. */
+    const cir_image_options *image_options;
 
     const char *text; /* how it should differ; NULL or blank: the photo alone is searched for */
 
     cir_method method;
     const cir_settings *settings;   /* NULL: the method's */
-    size_t k;                       /* hits that are wanted, ≥ 1; 20 where set up */
+    size_t k;                       /* hits that are wanted, ≥ 1; set up: 20 */
     size_t offset;                  /* hits before the first that is wanted */
     const cir_photo_filter *filter; /* NULL: all photos */
-    bool
-        folds_duplicates; /* near-duplicates (same shot re-saved, resized; next of a burst) in one hit; among the
-                              best 4,096 */
-    bool skips_missing; /* passes over photos whose files are gone; of the best 65,536 beyond those wanted */
-    bool explains;      /* ranks by either score alone: another pass over all rows */
+    /* Near-duplicates (the same shot saved anew, resized; the next of a burst) in one hit, among the best 4,096. */
+    bool fold_duplicates;
+    bool skip_missing; /* passes over photos whose files are gone, at most 65,536 */
+    bool explain;      /* ranks by either score alone: another pass over all rows */
 } cir_search_request;
 
 /* With the method that searches have by default (CIR_METHOD_DEFAULT). */
 CIR_API void cir_search_request_init(cir_search_request *request, size_t size);
 
-/* What a request lacks, whatever the collection. */
-typedef enum cir_lack {
-    CIR_LACKS_NOTHING,
-    CIR_LACKS_PHOTO,       /* the method needs one */
-    CIR_LACKS_WORDS,       /* the method needs them */
-    CIR_LACKS_BOTH,        /* there is neither */
-    CIR_LACKS_REGION_PHOTO /* there is a region, but no picture that it is of */
-} cir_lack;
+/* Which part of a request is wrong: for who says "--text" or "image" with the message. */
+typedef enum cir_request_fault {
+    CIR_FAULT_NONE,
+    CIR_FAULT_QUERY,  /* neither a photo nor words, or more than one photo */
+    CIR_FAULT_PHOTO,  /* the method needs one */
+    CIR_FAULT_WORDS,  /* the method needs them */
+    CIR_FAULT_REGION, /* not within the picture, or there is no picture that it is of */
+    CIR_FAULT_OTHER
+} cir_request_fault;
 
-/* Checks a request as a search does at first: for who wants to say "--text" or "image" with it. *lack_out,
- * which may be NULL: what it lacks, CIR_LACKS_NOTHING where it is wrong otherwise. Errors: CIR_ARGUMENT
- * (something is lacking, is there twice, or out of its range), CIR_UNSUPPORTED (a member of a newer
- * version). */
+/* Checks a request as a search does at first, whatever the collection. *fault_out may be NULL. Errors: CIR_ARGUMENT,
+ * CIR_UNSUPPORTED (a member of a newer version). */
 CIR_MUST_CHECK CIR_API cir_status cir_search_request_check(const cir_search_request *request,
-                                                           cir_lack *lack_out, cir_error *err);
+                                                           cir_request_fault *fault_out, cir_error *err);
 
 /* ---- collections ---- */
 

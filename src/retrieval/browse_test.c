@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "retrieval/collection.h"
 #include "retrieval/lru.h"
 #include "retrieval/scene.h"
 
@@ -305,6 +306,31 @@ static void test_forgotten_texts(void **state)
     free(settings);
 }
 
+static void test_composers_are_shared(void **state)
+{
+    (void)state;
+    cir_settings *one = calloc(2, sizeof *one);
+    cir_settings *other = one + 1;
+    cir_settings_init(one, CIR_METHOD_BASIC);
+    cir_settings_init(other, CIR_METHOD_BASIC_MINUS);
+    assert_int_equal(cir_settings_set(one, "lambda=0.3", NULL), CIR_OK);
+    char *a = cir__composer_key_new(CIR_METHOD_BASIC, one);
+    char *b = cir__composer_key_new(CIR_METHOD_BASIC_MINUS, other);
+    assert_string_equal(a, b);
+    free(b);
+    assert_int_equal(cir_settings_set(other, "alpha=0.3", NULL), CIR_OK);
+    b = cir__composer_key_new(CIR_METHOD_BASIC_MINUS, other);
+    assert_string_not_equal(a, b);
+    free(a);
+    free(b);
+    a = cir__composer_key_new(CIR_METHOD_FREEDOM, one);
+    b = cir__composer_key_new(CIR_METHOD_FREEDOM_MINUS, one);
+    assert_string_not_equal(a, b);
+    free(a);
+    free(b);
+    free(one);
+}
+
 static size_t n_freed;
 
 static void count_free(void *value)
@@ -350,10 +376,15 @@ static void test_least_recently_used(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),         cmocka_unit_test(test_filters),
-        cmocka_unit_test(test_filter_texts),   cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_opened_by_path), cmocka_unit_test(test_forgotten_texts),
-        cmocka_unit_test(test_reopened),       cmocka_unit_test(test_least_recently_used),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_filter_texts),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_opened_by_path),
+        cmocka_unit_test(test_forgotten_texts),
+        cmocka_unit_test(test_reopened),
+        cmocka_unit_test(test_least_recently_used),
+        cmocka_unit_test(test_composers_are_shared),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -39,6 +39,10 @@ struct cir_collection {
     _Atomic(cir__columns *) columns;
 };
 
+/* Names all that a composer is made of: methods and settings with the same key share one. free(); NULL where memory is
+ * short. */
+char *cir__composer_key_new(cir_method method, const cir_settings *settings);
+
 /* A method made ready, as item->value: a cir_composer. Give it back with cir__collection_return_composer. Errors:
  * those of cir_composer_new. */
 CIR_MUST_CHECK cir_status cir__collection_lend_composer(cir_collection *collection, cir_method method,

@@ -41,8 +41,7 @@ static void push_all(key_writing *self, cir_method method, const cir_settings *s
     cir_settings_list(settings, push_setting, self);
 }
 
-/* All that a composer is made of. */
-static char *composer_key_new(cir_method method, const cir_settings *settings)
+char *cir__composer_key_new(cir_method method, const cir_settings *settings)
 {
     /* Where words have no feature of their own, no setting changes from query to query. */
     const bool has_query_settings = !cir_method_get_info(method)->words_need_photo;
@@ -75,7 +74,7 @@ cir_status cir__collection_lend_composer(cir_collection *self, cir_method method
                                          cir_error *err)
 {
     cir_status status = CIR_OK;
-    char *key = composer_key_new(method, settings);
+    char *key = cir__composer_key_new(method, settings);
 
     *item_out = NULL;
     if (key == NULL)

@@ -7,11 +7,11 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "retrieval/answer.h"
+#include "retrieval/check_request.h"
 #include "retrieval/fold_duplicates.h"
+#include "retrieval/found.h"
 #include "retrieval/photo_filter.h"
 #include "retrieval/query_image.h"
-#include "retrieval/search_request.h"
 
 enum {
     MAX_FOLDED = 4096,        /* candidates for folding: where each further one costs more than it tells */
@@ -222,20 +222,20 @@ static cir_status find_enough(retrieval *self, cir_error *err)
     const cir_search_request *request = &self->request;
     const size_t n_matching = self->answer->info.n_matching;
     const size_t n_wanted = request->offset + request->k;
-    const size_t most = request->folds_duplicates ? MAX_FOLDED : n_wanted + MAX_PASSED_OVER;
-    size_t n = request->folds_duplicates ? n_wanted + request->k + 100 : n_wanted;
+    const size_t most = request->fold_duplicates ? MAX_FOLDED : n_wanted + MAX_PASSED_OVER;
+    size_t n = request->fold_duplicates ? n_wanted + request->k + 100 : n_wanted;
 
-    for (;; n *= request->folds_duplicates ? 2 : 4) {
-        if (request->folds_duplicates && n > MAX_FOLDED)
+    for (;; n *= request->fold_duplicates ? 2 : 4) {
+        if (request->fold_duplicates && n > MAX_FOLDED)
             n = MAX_FOLDED;
         const size_t n_asked = n < n_matching ? n : n_matching;
         cir_status status = find(self, n_asked, err);
         const size_t n_found = self->n_hits;
-        if (status == CIR_OK && request->skips_missing)
-            status = pass_over_missing(self, request->folds_duplicates ? n_found : n_wanted, err);
-        if (status == CIR_OK && request->folds_duplicates)
+        if (status == CIR_OK && request->skip_missing)
+            status = pass_over_missing(self, request->fold_duplicates ? n_found : n_wanted, err);
+        if (status == CIR_OK && request->fold_duplicates)
             status = fold(self, err);
-        const size_t n_good = request->folds_duplicates ? self->n_folds : self->n_hits;
+        const size_t n_good = request->fold_duplicates ? self->n_folds : self->n_hits;
         if (status != CIR_OK || n_good >= n_wanted || n_found < n || n >= most)
             return status;
     }
@@ -324,7 +324,7 @@ static cir_status retrieve(retrieval *self, cir_error *err)
         status = find_enough(self, err);
     if (status == CIR_OK)
         status = take_hits(self, err);
-    if (status == CIR_OK && self->request.explains)
+    if (status == CIR_OK && self->request.explain)
         status = explain(self, err);
     answer->info.look_up_ms = pass(self);
     answer->info.n_cut = answer->composed.n_cut;
@@ -337,7 +337,7 @@ cir_status cir_collection_search(cir_collection *collection, const cir_search_re
                                  cir_answer **answer_out, cir_error *err)
 {
     const double begin = now_ms();
-    cir_lack lack;
+    cir_request_fault fault;
 
     cir__error_clear(err);
     *answer_out = NULL;
@@ -352,7 +352,7 @@ cir_status cir_collection_search(cir_collection *collection, const cir_search_re
                         .info = cir_collection_get_info(collection),
                         .answer = answer,
                         .mark = begin};
-    cir_status status = cir__request_read(request, &self->request, &lack, err);
+    cir_status status = cir__request_read(request, &self->request, &fault, err);
     answer->info.method = self->request.method;
     if (status == CIR_OK)
         status = retrieve(self, err);

@@ -287,7 +287,7 @@ static void test_pages(void **state)
     request.text = words;
     request.image_id = 1;
     for (int folds = 0; folds <= 1; folds++) {
-        request.folds_duplicates = folds != 0;
+        request.fold_duplicates = folds != 0;
         request.k = 1000;
         request.offset = 0;
         cir_answer *all = scene_search(&s, &request);
@@ -320,7 +320,7 @@ static void test_folding(void **state)
     request.image_id = 3;
     request.k = N;
     cir_answer *plain = scene_search(&s, &request);
-    request.folds_duplicates = true;
+    request.fold_duplicates = true;
     cir_answer *folded = scene_search(&s, &request);
 
     /* The plain loop: each hit joins the first before it that stands for itself and is near enough. */
@@ -365,13 +365,13 @@ static void test_missing(void **state)
     }
     cir_answer *kept = scene_search(&s, &request);
     scene_assert_same(before, kept);
-    request.skips_missing = true;
+    request.skip_missing = true;
     cir_answer *after = scene_search(&s, &request);
     assert_int_equal(cir_answer_n_hits(after), 5);
     assert_int_equal(cir_answer_get_info(after)->n_missing, 4);
     assert_int_equal(cir_answer_get_hit(after, 0)->id, cir_answer_get_hit(before, 4)->id);
     assert_int_equal(cir_answer_get_hit(after, 0)->rank, 1);
-    request.folds_duplicates = true;
+    request.fold_duplicates = true;
     request.k = SCENE_N_PHOTOS;
     cir_answer *folded = scene_search(&s, &request);
     for (size_t i = 0; i < cir_answer_n_hits(folded); i++)
@@ -391,7 +391,7 @@ static void test_explained(void **state)
     cir_search_request request = scene_request();
     request.text = words;
     request.image_id = 11;
-    request.explains = true;
+    request.explain = true;
     cir_answer *answer = scene_search(&s, &request);
     assert_true(cir_answer_get_info(answer)->has_ranks);
     assert_int_equal(cir_answer_get_scores(answer, images, texts, NULL), CIR_OK);
@@ -440,21 +440,21 @@ static void test_codes(void **state)
 static void test_refusals(void **state)
 {
     (void)state;
-    cir_lack lack;
+    cir_request_fault fault;
     cir_search_request request = scene_request();
     scene_refuse(&s, &request, CIR_ARGUMENT, "neither a photo nor words");
     request.text = " \t";
-    assert_int_equal(cir_search_request_check(&request, &lack, NULL), CIR_ARGUMENT);
-    assert_int_equal(lack, CIR_LACKS_BOTH);
+    assert_int_equal(cir_search_request_check(&request, &fault, NULL), CIR_ARGUMENT);
+    assert_int_equal(fault, CIR_FAULT_QUERY);
     request.text = words;
-    assert_int_equal(cir_search_request_check(&request, &lack, NULL), CIR_OK);
-    assert_int_equal(lack, CIR_LACKS_NOTHING);
+    assert_int_equal(cir_search_request_check(&request, &fault, NULL), CIR_OK);
+    assert_int_equal(fault, CIR_FAULT_NONE);
     request.image_region = (cir_region){0, 0, 1, 1};
-    assert_int_equal(cir_search_request_check(&request, &lack, NULL), CIR_ARGUMENT);
-    assert_int_equal(lack, CIR_LACKS_REGION_PHOTO);
+    assert_int_equal(cir_search_request_check(&request, &fault, NULL), CIR_ARGUMENT);
+    assert_int_equal(fault, CIR_FAULT_REGION);
     request.image_id = 1;
     request.image_region = (cir_region){0.5, 0, 0.6, 1};
-    scene_refuse(&s, &request, CIR_ARGUMENT, "region");
+    scene_refuse(&s, &request, CIR_ARGUMENT, "part of the picture");
     request.image_region = (cir_region){0};
     request.image_path = "x.jpg";
     scene_refuse(&s, &request, CIR_ARGUMENT, "more than one photo");
@@ -484,7 +484,7 @@ static void test_other_sizes(void **state)
     cir_answer *answer = scene_search(&s, &newer.known);
     newer.new_member = &newer;
     scene_refuse(&s, &newer.known, CIR_UNSUPPORTED, "does not know");
-    cir_search_request older = {.folds_duplicates = true, .explains = true};
+    cir_search_request older = {.fold_duplicates = true, .explain = true};
     cir_search_request_init(&older, offsetof(cir_search_request, filter));
     older.text = words;
     older.filter = (const cir_photo_filter *)1; /* not read: behind what the caller knows */
@@ -509,7 +509,7 @@ static cir_search_request threads_request(int method)
     request.image_id = 4;
     request.text = words;
     request.k = 9;
-    request.folds_duplicates = method % 2 == 0;
+    request.fold_duplicates = method % 2 == 0;
     return request;
 }
 

@@ -40,40 +40,43 @@ static json_t *settings_json(void)
     return list;
 }
 
-static void add_year(void *context, int year, size_t n)
+typedef struct facets {
+    json_t *list;
+    size_t n_unknown;
+} facets;
+
+static void add_year(void *context, const char *year, size_t n)
 {
-    json_array_append_new(context, json_pack("{s:i, s:I}", "year", year, "n", (json_int_t)n));
+    facets *to = context;
+    if (year == NULL)
+        to->n_unknown = n;
+    else
+        json_array_append_new(to->list, json_pack("{s:i, s:I}", "year", atoi(year), "n", (json_int_t)n));
 }
 
-static json_t *folders_json(const cir__snapshot *snapshot)
+static void add_folder(void *context, const char *path, size_t n)
 {
-    json_t *folders = json_array();
-    for (size_t i = 0; i < cir__snapshot_n_folders(snapshot); i++) {
-        size_t n;
-        const char *path = cir__snapshot_folder(snapshot, i, &n);
-        if (n > 0)
-            json_array_append_new(folders,
-                                  json_pack("{s:o, s:I}", "path", cir__json_text(path), "n", (json_int_t)n));
-    }
-    return folders;
+    facets *to = context;
+    if (n > 0)
+        json_array_append_new(to->list,
+                              json_pack("{s:o, s:I}", "path", cir__json_text(path), "n", (json_int_t)n));
 }
 
-static json_t *cameras_json(const cir__context *context, const cir__snapshot *snapshot)
+static void add_camera(void *context, const char *name, size_t n)
 {
-    json_t *cameras = json_array();
-    size_t n;
-    const uint32_t *rows = cir__snapshot_newest(snapshot, &n);
-    size_t *counts = calloc(UINT16_MAX + 1, sizeof *counts);
-    for (size_t i = 0; i < n && counts != NULL; i++)
-        counts[cir__snapshot_camera(snapshot, rows[i])]++;
-    for (size_t number = 1; counts != NULL && number <= UINT16_MAX; number++)
-        if (counts[number] > 0)
-            json_array_append_new(
-                cameras, json_pack("{s:o, s:I}", "name",
-                                   cir__json_text(cir__cameras_name(context->cameras, (uint16_t)number)), "n",
-                                   (json_int_t)counts[number]));
-    free(counts);
-    return cameras;
+    facets *to = context;
+    if (name != NULL)
+        json_array_append_new(to->list,
+                              json_pack("{s:o, s:I}", "name", cir__json_text(name), "n", (json_int_t)n));
+}
+
+/* The catalogue is in memory: what fails is memory alone, and then the list is empty. */
+static facets count(const cir__snapshot *snapshot, cir_facet facet, cir_facet_visit *visit)
+{
+    facets counted = {.list = json_array()};
+    if (cir_collection_count(cir__snapshot_collection(snapshot), facet, visit, &counted, NULL) != CIR_OK)
+        json_array_clear(counted.list);
+    return counted;
 }
 
 /* What keeps decoded pictures apart, a list of words. */
@@ -92,10 +95,9 @@ void cir__about_get_index(cir__request *request)
     cir__context *context = request->context;
     cir__snapshot *snapshot = cir__context_snapshot(context);
     const cir_index_info *info = cir_index_get_info(cir__snapshot_index(snapshot));
-    const cir_model_info *model = cir_model_get_info(context->model);
-    json_t *years = json_array();
-    size_t n_undated;
-    cir__snapshot_years(snapshot, add_year, years, &n_undated);
+    const cir_model_info *model =
+        cir_model_get_info(cir_collection_get_info(cir__snapshot_collection(snapshot))->model);
+    const facets years = count(snapshot, CIR_FACET_YEAR, add_year);
     json_t *document = json_pack(
         "{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:{s:o, s:s, s:s, s:I, s:I}}", "name",
         cir__json_text(info->path), "version", cir_version(), "n_images", (json_int_t)info->n_ready,
@@ -105,10 +107,10 @@ void cir__about_get_index(cir__request *request)
         info->model->key, "fingerprint", info->model->fingerprint, "dim", (json_int_t)info->model->dim,
         "n_tokens", (json_int_t)model->context_length);
     json_object_set_new(json_object_get(document, "model"), "hint", cir__model_hint_json(info->model->path));
-    json_object_set_new(document, "folders", folders_json(snapshot));
-    json_object_set_new(document, "cameras", cameras_json(context, snapshot));
-    json_object_set_new(document, "years", years);
-    json_object_set_new(document, "n_undated", cir__json_size(n_undated));
+    json_object_set_new(document, "folders", count(snapshot, CIR_FACET_FOLDER, add_folder).list);
+    json_object_set_new(document, "cameras", count(snapshot, CIR_FACET_CAMERA, add_camera).list);
+    json_object_set_new(document, "years", years.list);
+    json_object_set_new(document, "n_undated", cir__json_size(years.n_unknown));
     json_object_set_new(document, "methods", methods_json());
     json_object_set_new(document, "settings", settings_json());
     json_object_set_new(document, "is_updating", json_boolean(cir__update_is_running(context->update)));

@@ -10,19 +10,13 @@
 
 #include "cir/cir.h"
 
-typedef struct cir__answer_hit {
-    cir_hit hit;
-    cir_image_record record; /* path, size, time of the photo */
-    cir_rank rank;           /* its place by either score alone; only where the answer has_ranks */
-} cir__answer_hit;
-
 /* A part of the time that an answer took. */
 typedef struct cir__answer_stage {
     const char *name; /* a key in the JSON's "ms" */
     double ms;
 } cir__answer_stage;
 
-/* Lends everything but hits. */
+/* Lends everything but hits' array. */
 typedef struct cir__answer {
     const char *index_path;
     const char *model_name;
@@ -40,15 +34,19 @@ typedef struct cir__answer {
     const cir__answer_stage *stages; /* [n_stages], told beside these three */
     size_t n_stages;
     cir_search_report report; /* how the hits were found */
-    size_t offset;            /* hits before the first one */
     bool has_ranks;
+    bool is_folded; /* hits stand for their near-duplicates too */
     size_t n_hits;
-    cir__answer_hit *hits;
+    cir_answer_hit *hits; /* [n_hits] copies of those found, which they lend from */
     /* Every row's scores, [n_rows], NaN where not searched; NULL unless a page was asked for. */
     size_t n_rows;
     const float *image_scores;
     const float *text_scores;
 } cir__answer;
+
+/* Takes over what a search found. false: memory. End with cir__answer_done, and only then free what was found. */
+bool cir__answer_init(cir__answer *answer, const cir_collection *collection, const cir_answer *found);
+void cir__answer_done(cir__answer *answer);
 
 bool cir__answer_has_image_score(const cir__answer *answer);
 bool cir__answer_has_text_score(const cir__answer *answer);

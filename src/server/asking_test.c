@@ -238,50 +238,6 @@ static void test_keys_tell_requests_apart(void **state)
         free(keys[i]);
 }
 
-static void test_composers_are_shared(void **state)
-{
-    (void)state;
-    cir_settings *one = calloc(2, sizeof *one);
-    cir_settings *other = one + 1;
-    cir_settings_init(one, CIR_METHOD_BASIC);
-    cir_settings_init(other, CIR_METHOD_BASIC_MINUS);
-    assert_int_equal(cir_settings_set(one, "lambda=0.3", NULL), CIR_OK);
-    char *a = cir__settings_key(CIR_METHOD_BASIC, one, true);
-    char *b = cir__settings_key(CIR_METHOD_BASIC_MINUS, other, true);
-    assert_string_equal(a, b);
-    free(b);
-    assert_int_equal(cir_settings_set(other, "alpha=0.3", NULL), CIR_OK);
-    b = cir__settings_key(CIR_METHOD_BASIC_MINUS, other, true);
-    assert_string_not_equal(a, b);
-    free(a);
-    free(b);
-    a = cir__settings_key(CIR_METHOD_FREEDOM, one, true);
-    b = cir__settings_key(CIR_METHOD_FREEDOM_MINUS, one, true);
-    assert_string_not_equal(a, b);
-    free(a);
-    free(b);
-    free(one);
-}
-
-static void test_days_and_folders(void **state)
-{
-    (void)state;
-    int64_t seconds;
-    assert_true(cir__day_parse("1970-01-02", &seconds));
-    assert_int_equal(seconds, 86400);
-    assert_true(cir__day_parse("2020-02-29", &seconds));
-    assert_false(cir__day_parse("2021-02-29", &seconds));
-    assert_false(cir__day_parse("2021-2-9", &seconds));
-    assert_false(cir__day_parse("2021-02-09T", &seconds));
-    assert_true(cir__folder_holds("a/b", "a/b"));
-    assert_true(cir__folder_holds("a/b/", "a/b/c"));
-    assert_false(cir__folder_holds("a/b", "a/bc"));
-    assert_false(cir__folder_holds("a/b", "a"));
-    assert_true(cir__folder_holds("", "a"));
-    assert_true(cir__folder_holds("/", "/a"));
-    assert_false(cir__folder_holds("/", "a"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,8 +249,6 @@ int main(void)
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_keys_tell_requests_apart),
-        cmocka_unit_test(test_composers_are_shared),
-        cmocka_unit_test(test_days_and_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,6 @@
 
 #include "cir/cir.h"
 #include "server/cache.h"
-#include "server/cameras.h"
 #include "server/connections.h"
 #include "server/guard.h"
 #include "server/metrics.h"
@@ -53,7 +52,6 @@ typedef struct cir__context {
     cir_pool *pool;
     cir_decoder *decoder;  /* of all pictures: thumbnails, uploads, updates */
     const char *isolation; /* as in cir__serve_options */
-    cir_model *model;
     cir__guard guard;
     cir__metrics *metrics;
     cir__connections *connections;
@@ -67,7 +65,6 @@ typedef struct cir__context {
     cir__cache *answers;
     cir__cache *small_pictures;
     cir__pictures *kept_pictures; /* thumbnails on disk; NULL: nowhere to keep them */
-    cir__cameras *cameras;
     cir__events *events;
     cir__update *update;
     atomic_size_t n_body_bytes;
@@ -80,7 +77,11 @@ typedef struct cir__context {
 /* The view that searches use now; drop it. */
 cir__snapshot *cir__context_snapshot(cir__context *context);
 
-/* Opens the index anew and lets searches from now on use that. Errors: those of cir__snapshot_open. */
+/* Searches from now on use that collection, which is taken over, also where it fails. Errors: those of
+ * cir__snapshot_new. */
+CIR_MUST_CHECK cir_status cir__context_set(cir__context *context, cir_collection *collection, cir_error *err);
+
+/* Opens the index anew and lets searches from now on use that. Errors: those of cir_collection_reopen. */
 CIR_MUST_CHECK cir_status cir__context_reopen(cir__context *context, cir_error *err);
 
 #endif

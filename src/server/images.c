@@ -3,17 +3,17 @@
 #include <stdlib.h>
 
 #include "server/fail.h"
+#include "server/filter.h"
 #include "server/json.h"
 #include "server/lookup.h"
 
-static json_t *record_json(const cir__context *context, const cir__snapshot *snapshot,
-                           const cir_image_record *record)
+static json_t *record_json(const cir__snapshot *snapshot, const cir_image_record *record)
 {
     static const char *const states[] = {[CIR_IMAGE_READY] = "ready",
                                          [CIR_IMAGE_FAILED] = "failed",
                                          [CIR_IMAGE_VANISHED] = "vanished",
                                          [CIR_IMAGE_PENDING] = "pending"};
-    const char *camera = cir__cameras_name(context->cameras, cir__snapshot_camera(snapshot, record->id));
+    const char *camera = cir_collection_get_camera(cir__snapshot_collection(snapshot), record->id);
     json_t *object = json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:o}", "id", (json_int_t)record->id,
                                "width", (json_int_t)record->width_px, "height", (json_int_t)record->height_px,
                                "size_bytes", (json_int_t)record->size_bytes, "taken_at",
@@ -26,11 +26,12 @@ static json_t *record_json(const cir__context *context, const cir__snapshot *sna
 static cir_status describe(cir__context *context, cir__snapshot *snapshot, size_t id, const void *options,
                            json_t **document_out, cir_error *err)
 {
+    (void)context;
     (void)options;
     cir_image_record record = {0};
     cir_status status = cir_index_get_image(cir__snapshot_index(snapshot), id, &record, err);
     if (status == CIR_OK)
-        *document_out = record_json(context, snapshot, &record);
+        *document_out = record_json(snapshot, &record);
     cir_image_record_done(&record);
     return status;
 }
@@ -42,81 +43,55 @@ void cir__images_get(cir__request *request)
 
 /* ---- lists ---- */
 
-/* Photos [offset, offset + limit) of those in the mask, newest first. */
-static cir_status list(const cir__context *context, cir__snapshot *snapshot, const cir__blob *mask,
-                       size_t offset, size_t limit, json_t *images, cir_error *err)
-{
-    size_t n;
-    const uint32_t *newest = cir__snapshot_newest(snapshot, &n);
-    cir_status status = CIR_OK;
-    for (size_t i = 0; i < n && limit > 0 && status == CIR_OK; i++) {
-        if (!mask->data[newest[i]])
-            continue;
-        if (offset > 0) {
-            offset--;
-            continue;
-        }
-        cir_image_record record;
-        status = cir_index_get_image(cir__snapshot_index(snapshot), newest[i], &record, err);
-        if (status == CIR_OK)
-            json_array_append_new(images, record_json(context, snapshot, &record));
-        cir_image_record_done(&record);
-        limit--;
-    }
-    return status;
-}
-
-/* The filters of a search as parameters. */
-static cir_status read_filter(const cir__params *params, cir__filter *filter_out, cir_error *err)
-{
-    static const char *const keys[] = {"folder", "after", "before", "orientation", "camera"};
-    json_t *object = json_object();
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        const char *value = cir__params_get(params, keys[i]);
-        if (value != NULL)
-            json_object_set_new(object, keys[i], cir__json_text(value));
-    }
-    cir_status status = cir__filter_parse(object, filter_out, err);
-    json_decref(object);
-    return status;
-}
+enum { MAX_LIMIT = 1000, DEFAULT_LIMIT = 60 };
 
 typedef struct wish {
     size_t offset, limit;
-    cir__filter filter;
+    cir_photo_filter filter; /* lends from the request's parameters */
 } wish;
 
-static void free_wish(void *options)
+/* The filters of a search as parameters. */
+static cir_status read_filter(const cir__params *params, cir_photo_filter *filter_out, cir_error *err)
 {
-    wish *self = options;
-    cir__filter_done(&self->filter);
-    free(self);
+    static const char *const keys[] = {"folder", "after", "before", "orientation", "camera"};
+    cir_status status = CIR_OK;
+    cir_photo_filter_init(filter_out, sizeof *filter_out);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0] && status == CIR_OK; i++) {
+        const char *value = cir__params_get(params, keys[i]);
+        if (value != NULL)
+            status = cir__filter_set(filter_out, keys[i], value, err);
+    }
+    return status;
 }
 
 static cir_status describe_list(cir__context *context, cir__snapshot *snapshot, size_t id,
                                 const void *options, json_t **document_out, cir_error *err)
 {
+    (void)context;
     (void)id;
     const wish *self = options;
-    cir__blob *mask = NULL;
+    size_t ids[MAX_LIMIT];
+    size_t n = 0;
     size_t n_matching = 0;
     json_t *images = json_array();
-    cir_status status = cir__snapshot_mask(snapshot, &self->filter,
-                                           cir__cameras_number(context->cameras, self->filter.camera), &mask,
-                                           &n_matching, err);
-    if (status == CIR_OK)
-        status = list(context, snapshot, mask, self->offset, self->limit, images, err);
+    cir_status status = cir_collection_list(cir__snapshot_collection(snapshot), &self->filter, self->offset,
+                                            self->limit, ids, &n, &n_matching, err);
+    for (size_t i = 0; i < n && status == CIR_OK; i++) {
+        cir_image_record record;
+        status = cir_index_get_image(cir__snapshot_index(snapshot), ids[i], &record, err);
+        if (status == CIR_OK)
+            json_array_append_new(images, record_json(snapshot, &record));
+        cir_image_record_done(&record);
+    }
     if (status == CIR_OK)
         *document_out = json_pack("{s:I, s:I, s:O}", "n", (json_int_t)n_matching, "offset",
                                   (json_int_t)self->offset, "images", images);
     json_decref(images);
-    cir__blob_drop(mask);
     return status;
 }
 
 void cir__images_get_list(cir__request *request)
 {
-    enum { MAX_LIMIT = 1000, DEFAULT_LIMIT = 60 };
     static const char *const known[] = {"offset", "limit",       "folder", "after",
                                         "before", "orientation", "camera", NULL};
     cir_error err;
@@ -132,10 +107,9 @@ void cir__images_get_list(cir__request *request)
     if (status == CIR_OK)
         status = read_filter(params, &self->filter, &err);
     if (status == CIR_OK) {
-        cir__lookup_join(request, describe_list, self, free_wish);
+        cir__lookup_join(request, describe_list, self, free);
         return;
     }
-    if (self != NULL)
-        free_wish(self);
+    free(self);
     cir__reply_failure(request, &err, false);
 }

@@ -212,3 +212,16 @@ cir_status cir__known_model_open(const char *path, const cir_model_options *opti
         *err = why;
     return status;
 }
+
+cir_status cir__known_model_open_for_index(void *is_named, const char *path, const cir_model_options *options,
+                                           cir_model **model_out, cir_error *err)
+{
+    cir_error why;
+    const cir_status status = cir__known_model_open(path, options, model_out, &why);
+    if (status == CIR_OK)
+        return CIR_OK;
+    return cir__refuse(err, status, "%.900s%s", why.message,
+                       *(const bool *)is_named
+                           ? ""
+                           : "; the index was made with that model: say where it lies now with --model DIR");
+}

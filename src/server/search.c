@@ -9,8 +9,7 @@
 #include <glib.h>
 
 #include "server/fail.h"
-#include "server/features.h"
-#include "server/finding.h"
+#include "server/find_answer.h"
 #include "server/flights.h"
 
 typedef struct search {
@@ -39,8 +38,8 @@ static void work(void *subject, double waited, cir__outcome *outcome)
     cir__metrics_time(self->context->metrics, CIR__STAGE_QUEUE, waited);
     if (cir__flight_is_late(waited, outcome))
         return;
-    outcome->status =
-        cir__find(self->context, self->snapshot, self->request, self->upload, &outcome->blob, &outcome->err);
+    outcome->status = cir__find_answer(self->context, self->snapshot, self->request, self->upload,
+                                       &outcome->blob, &outcome->err);
     if (outcome->status == CIR_OK)
         cir__cache_put(self->context->answers, self->key, outcome->blob);
 }
@@ -65,7 +64,7 @@ static const cir__flight_kind kind = {work, deliver, free_search};
 /* Names the uploaded picture by its content and keeps it. */
 static cir_status take_upload(cir__request *request, search *self, cir_error *err)
 {
-    if (self->request->has_id || self->request->upload[0] != '\0')
+    if (self->request->asked.image_id != CIR_NO_ID || self->request->upload[0] != '\0')
         return cir__refuse(err, CIR_ARGUMENT, "image: is uploaded and named as well; do one of them");
     if (request->image.size == 0)
         return cir__refuse(err, CIR_ARGUMENT, "image: the uploaded picture is empty");
@@ -86,7 +85,7 @@ static bool find_upload(search *self)
     if (self->upload != NULL || self->request->upload[0] == '\0')
         return true;
     self->upload = cir__cache_find(self->context->uploads, self->request->upload);
-    return self->upload != NULL || cir__features_has_upload(self->context, self->request);
+    return self->upload != NULL || cir__find_has_feature(self->context, self->request);
 }
 
 static char *make_key(const search *self)

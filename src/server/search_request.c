@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/fail.h"
+#include "server/filter.h"
 #include "server/json.h"
 
 static cir_status read_count(const char *key, const json_t *value, size_t least, size_t most, size_t *out,
@@ -31,8 +32,7 @@ static cir_status read_image(const json_t *value, cir__search_request *request, 
     if (json_object_size(value) != 1 || (id == NULL) == (upload == NULL))
         return cir__refuse(err, CIR_ARGUMENT, "image: is neither {\"id\": 17} nor {\"upload\": \"…\"}");
     if (id != NULL) {
-        request->has_id = true;
-        return read_count("image.id", id, 0, 999999999999999, &request->id, err);
+        return read_count("image.id", id, 0, 999999999999999, &request->asked.image_id, err);
     }
     if (strlen(upload) != CIR__UPLOAD_NAME_SIZE - 1 ||
         strspn(upload, "0123456789abcdef") != CIR__UPLOAD_NAME_SIZE - 1)
@@ -41,34 +41,28 @@ static cir_status read_image(const json_t *value, cir__search_request *request, 
     return CIR_OK;
 }
 
-static cir_status read_crop(const json_t *value, cir__search_request *request, cir_error *err)
+static cir_status read_crop(const json_t *value, cir_region *region_out, cir_error *err)
 {
     double parts[4] = {0};
     bool is_right = json_array_size(value) == 4;
     for (size_t i = 0; i < 4 && is_right; i++) {
         is_right = json_is_number(json_array_get(value, i));
         parts[i] = json_number_value(json_array_get(value, i));
-        is_right = is_right && parts[i] >= 0 && parts[i] <= 1;
     }
-    /* Rounding may carry an edge a little over the picture's. */
-    if (!is_right || parts[2] <= 0 || parts[3] <= 0 || parts[0] + parts[2] > 1.001 ||
-        parts[1] + parts[3] > 1.001)
-        return cir__refuse(err, CIR_ARGUMENT,
-                           "crop: is not [x, y, width, height] in fractions of the picture, within it");
-    request->has_crop = true;
-    request->crop = (cir__crop){parts[0], parts[1], parts[2], parts[3]};
-    return CIR_OK;
+    *region_out = (cir_region){parts[0], parts[1], parts[2], parts[3]};
+    return is_right && parts[2] > 0 && parts[3] > 0
+               ? CIR_OK
+               : cir__refuse(err, CIR_ARGUMENT,
+                             "crop: is not [x, y, width, height] in fractions of the picture");
 }
 
-static cir_status read_text(const json_t *value, cir__search_request *request, cir_error *err)
+static cir_status read_text(const json_t *value, const char **text_out, cir_error *err)
 {
     const char *text = json_string_value(value);
     if (text == NULL || strlen(text) != json_string_length(value) || strlen(text) > CIR__MAX_QUERY_TEXT)
         return cir__refuse(err, CIR_ARGUMENT, "text: is not a text of at most %d bytes", CIR__MAX_QUERY_TEXT);
-    if (cir_text_is_blank(text))
-        return CIR_OK; /* an empty field */
-    request->text = strdup(text);
-    return request->text != NULL ? CIR_OK : cir__refuse_memory(err);
+    *text_out = cir_text_is_blank(text) ? NULL : text; /* an empty field */
+    return CIR_OK;
 }
 
 static cir_status read_setting(const char *key, const json_t *value, cir_settings *settings, cir_error *err)
@@ -125,32 +119,33 @@ static cir_status read_method(const json_t *document, cir__search_request *reque
     const char *name = json_string_value(value);
     if (name == NULL)
         return cir__refuse(err, CIR_ARGUMENT, "method: is not a text");
-    return cir_method_parse_of_search(name, &request->method, err);
+    return cir_method_parse_of_search(name, &request->asked.method, err);
 }
 
 static cir_status read_member(const char *key, const json_t *value, cir__search_request *request,
                               cir_error *err)
 {
+    cir_search_request *asked = &request->asked;
     if (json_is_null(value) || strcmp(key, "method") == 0)
         return CIR_OK;
     if (strcmp(key, "image") == 0)
         return read_image(value, request, err);
     if (strcmp(key, "crop") == 0)
-        return read_crop(value, request, err);
+        return read_crop(value, &asked->image_region, err);
     if (strcmp(key, "text") == 0)
-        return read_text(value, request, err);
+        return read_text(value, &asked->text, err);
     if (strcmp(key, "settings") == 0)
         return read_settings(value, &request->settings, err);
     if (strcmp(key, "k") == 0)
-        return read_count(key, value, 1, CIR__MAX_K, &request->k, err);
+        return read_count(key, value, 1, CIR__MAX_K, &asked->k, err);
     if (strcmp(key, "offset") == 0)
-        return read_count(key, value, 0, CIR__MAX_OFFSET, &request->offset, err);
+        return read_count(key, value, 0, CIR__MAX_OFFSET, &asked->offset, err);
     if (strcmp(key, "filters") == 0)
         return cir__filter_parse(value, &request->filter, err);
     if (strcmp(key, "explain") == 0)
-        return read_switch(key, value, &request->explains, err);
+        return read_switch(key, value, &asked->explain, err);
     if (strcmp(key, "fold_duplicates") == 0)
-        return read_switch(key, value, &request->folds, err);
+        return read_switch(key, value, &asked->fold_duplicates, err);
     if (strcmp(key, "scatter") == 0)
         return read_count(key, value, 0, CIR__MAX_SCATTER, &request->scatter, err);
     return cir__refuse(err, CIR_ARGUMENT, "request: \"%.100s\" is not known here; see /v1/openapi.json", key);
@@ -168,16 +163,18 @@ cir_status cir__search_request_parse(const char *bytes, size_t size, cir__search
                            document == NULL ? why.text : "another value", document == NULL ? why.line : 1,
                            document == NULL ? why.column : 1);
     }
-    cir_status status = CIR_OK;
     cir__search_request *request = calloc(1, sizeof *request);
     if (request == NULL) {
-        status = cir__refuse_memory(err);
-        goto done;
+        json_decref(document);
+        return cir__refuse_memory(err);
     }
-    request->method = CIR_METHOD_DEFAULT;
-    request->k = 20;
-    status = read_method(document, request, err);
-    cir_settings_init(&request->settings, request->method);
+    request->document = document;
+    cir_photo_filter_init(&request->filter, sizeof request->filter);
+    cir_search_request_init(&request->asked, sizeof request->asked);
+    request->asked.filter = &request->filter;
+    request->asked.settings = &request->settings;
+    cir_status status = read_method(document, request, err);
+    cir_settings_init(&request->settings, request->asked.method);
     const char *key;
     json_t *value;
     json_object_foreach(document, key, value)
@@ -185,8 +182,6 @@ cir_status cir__search_request_parse(const char *bytes, size_t size, cir__search
         if (status == CIR_OK)
             status = read_member(key, value, request, err);
     }
-done:
-    json_decref(document);
     if (status != CIR_OK) {
         cir__search_request_free(request);
         return status;
@@ -199,69 +194,47 @@ void cir__search_request_free(cir__search_request *request)
 {
     if (request == NULL)
         return;
-    cir__filter_done(&request->filter);
-    free(request->text);
+    json_decref(request->document);
     free(request);
 }
 
 cir_status cir__search_request_check(const cir__search_request *request, cir_error *err)
 {
-    bool has_image = request->has_id || request->upload[0] != '\0';
-    if (!has_image && request->text == NULL)
-        return cir__refuse(err, CIR_ARGUMENT, "request: has neither a photo nor words; give at least one");
-    if (request->has_crop && !has_image)
-        return cir__refuse(err, CIR_ARGUMENT, "crop: there is no photo to be cropped");
-    const cir_method_info *method = cir_method_get_info(request->method);
-    bool lacks_image = method->photo == CIR_INPUT_NEEDED && !has_image;
-    bool lacks_text = method->words == CIR_INPUT_NEEDED && request->text == NULL;
-    if (lacks_image || lacks_text)
-        return cir__refuse(err, CIR_ARGUMENT, "method %s: needs %s; add it or choose another method",
-                           method->name, lacks_image ? "a photo" : "words");
-    return CIR_OK;
+    static const char *const members[] = {[CIR_FAULT_QUERY] = "request",
+                                          [CIR_FAULT_PHOTO] = "image",
+                                          [CIR_FAULT_WORDS] = "text",
+                                          [CIR_FAULT_REGION] = "crop",
+                                          [CIR_FAULT_OTHER] = "request"};
+    cir_search_request asked = request->asked;
+    cir_request_fault fault;
+    cir_error why;
+    if (request->upload[0] != '\0')
+        asked.image_bytes = request->upload; /* will be there */
+    const cir_status status = cir_search_request_check(&asked, &fault, &why);
+    return status == CIR_OK ? status : cir__refuse(err, status, "%s: %s", members[fault], why.message);
 }
-
-typedef struct listing {
-    json_t *values;
-    bool is_of_composer;
-} listing;
 
 static void add_value(void *context, const cir_setting_info *setting, const char *value)
 {
-    listing *to = context;
-    if (!to->is_of_composer || !setting->is_of_query)
-        json_array_append_new(to->values, json_string(value));
-}
-
-char *cir__settings_key(cir_method method, const cir_settings *settings, bool is_of_composer)
-{
-    const cir_method_info *info = cir_method_get_info(method);
-    /* Its settings cannot change from query to query where words have no feature of their own. */
-    const size_t n_refused = cir__json_n_refused();
-    listing list = {json_array(), is_of_composer && !info->words_need_photo};
-    bool is_shared = is_of_composer && info->composed_as != NULL;
-    json_array_append_new(list.values, json_string(is_shared ? info->composed_as : info->name));
-    cir_settings_list(settings, add_value, &list);
-    /* A key that lacks something would be another's. */
-    char *key = cir__json_n_refused() == n_refused ? json_dumps(list.values, JSON_COMPACT) : NULL;
-    json_decref(list.values);
-    return key;
+    (void)setting;
+    json_array_append_new(context, json_string(value));
 }
 
 char *cir__search_request_key(const cir__search_request *request)
 {
-    char *settings = cir__settings_key(request->method, &request->settings, false);
-    char *filter = cir__filter_key(&request->filter);
-    const cir__crop *crop = &request->crop;
-    json_t *values = NULL;
-    if (settings != NULL && filter != NULL)
-        values = json_pack("[s, s, b, I, s, b, f, f, f, f, s?, I, I, b, b, I]", settings, filter,
-                           request->has_id, (json_int_t)request->id, request->upload, request->has_crop,
-                           crop->x, crop->y, crop->width, crop->height, request->text, (json_int_t)request->k,
-                           (json_int_t)request->offset, request->explains, request->folds,
-                           (json_int_t)request->scatter);
-    char *key = values != NULL ? json_dumps(values, JSON_COMPACT) : NULL;
+    const size_t n_refused = cir__json_n_refused();
+    const cir_search_request *asked = &request->asked;
+    const cir_region *part = &asked->image_region;
+    json_t *settings = json_array();
+    cir_settings_list(&request->settings, add_value, settings);
+    json_t *values = json_pack(
+        "[s, o, o, b, I, s, f, f, f, f, s?, I, I, b, b, I]", cir_method_name(asked->method), settings,
+        cir__filter_key(&request->filter), asked->image_id != CIR_NO_ID, (json_int_t)asked->image_id,
+        request->upload, part->x, part->y, part->width, part->height, asked->text, (json_int_t)asked->k,
+        (json_int_t)asked->offset, asked->explain, asked->fold_duplicates, (json_int_t)request->scatter);
+    /* A key that lacks something would be another's. */
+    char *key =
+        values != NULL && cir__json_n_refused() == n_refused ? json_dumps(values, JSON_COMPACT) : NULL;
     json_decref(values);
-    free(settings);
-    free(filter);
     return key;
 }

@@ -5,8 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cir/method.h"
-#include "server/filter.h"
+#include <jansson.h>
+
+#include "cir/collection.h"
 
 enum {
     CIR__UPLOAD_NAME_SIZE = 65, /* SHA-256 in hexadecimal digits, and a zero */
@@ -17,24 +18,13 @@ enum {
     CIR__MAX_CONTEXT = 500 /* terms: each costs two texts to be encoded */
 };
 
-typedef struct cir__crop {
-    double x, y, width, height; /* fractions of the upright picture */
-} cir__crop;
-
 typedef struct cir__search_request {
-    bool has_id;
-    size_t id;                          /* of an indexed photo */
+    cir_search_request asked;           /* lends from what follows; an upload's bytes or feature come later */
     char upload[CIR__UPLOAD_NAME_SIZE]; /* "": none */
-    bool has_crop;
-    cir__crop crop;
-    char *text; /* NULL: none */
-    cir_method method;
+    size_t scatter;                     /* at most so many points; 0: no scatter */
     cir_settings settings;
-    size_t k, offset;
-    cir__filter filter;
-    bool explains;
-    bool folds;     /* near-duplicates into one hit */
-    size_t scatter; /* at most so many points; 0: no scatter */
+    cir_photo_filter filter;
+    json_t *document;
 } cir__search_request;
 
 /* Reads a document. Whether a photo or words are there at all is cir__search_request_check's matter: an
@@ -44,13 +34,10 @@ CIR_MUST_CHECK cir_status cir__search_request_parse(const char *bytes, size_t si
                                                     cir__search_request **request_out, cir_error *err);
 void cir__search_request_free(cir__search_request *request); /* NULL is allowed */
 
-/* Errors: CIR_ARGUMENT: neither photo nor words, or not what the method needs. */
+/* cir_search_request_check, with the upload as a photo. Errors: "MEMBER: WHY". */
 CIR_MUST_CHECK cir_status cir__search_request_check(const cir__search_request *request, cir_error *err);
 
 /* Requests with the same answer, and no others, have the same key. free(). NULL where memory is short. */
 char *cir__search_request_key(const cir__search_request *request);
-
-/* Settings in a text for keys: all that a composer is made of, or all. free(). */
-char *cir__settings_key(cir_method method, const cir_settings *settings, bool is_of_composer);
 
 #endif

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <glib.h>
 
+#include "server/camera_scan.h"
 #include "server/clock.h"
 #include "server/context.h"
 #include "server/events.h"
@@ -15,7 +16,6 @@
 #include "server/flights.h"
 #include "server/http.h"
 #include "server/known_models.h"
-#include "server/looking.h"
 #include "server/route.h"
 #include "server/secret.h"
 #include "server/throttle.h"
@@ -28,7 +28,7 @@ struct cir__server {
     pthread_t keeper;   /* looks after deadlines and listeners */
     pthread_t follower; /* after other processes' updates */
     bool has_keeper, has_follower;
-    cir__looking *looking;
+    cir__camera_scan *camera_scan;
     pthread_mutex_t lock;
     pthread_cond_t ended;
     bool is_ending;
@@ -107,31 +107,20 @@ static cir_status set_up_guard(cir__server *self, const cir__serve_options *opti
 
 /* ---- the parts ---- */
 
-static cir_status open_model(cir__context *context, const cir__serve_options *options, cir_error *err)
+static cir_status open_collection(cir__context *context, const cir__serve_options *options, cir_error *err)
 {
-    cir_index *index;
-    const cir_index_options how = {.is_trusted = options->is_trusted};
-    cir_status status = cir_index_open_with(options->index_path, &how, &index, err);
-    if (status != CIR_OK)
-        return status;
-    if (cir_index_get_info(index)->model->is_synthetic) {
-        cir_index_close(index);
-        return cir__refuse(
-            err, CIR_MISMATCH,
-            "%s: its features are synthetic (cir bench make-index), and no model encodes like them",
-            options->index_path);
-    }
-    const char *path =
-        options->model_path != NULL ? options->model_path : cir_index_get_info(index)->model->path;
-    cir_error why;
-    status = cir__known_model_open(path, &(cir_model_options){options->precision}, &context->model, &why);
-    if (status != CIR_OK)
-        (void)cir__refuse(err, status, "%.900s%s", why.message,
-                          options->model_path == NULL
-                              ? "; the index was made with that model: say where it lies now with --model DIR"
-                              : "");
-    cir_index_close(index);
-    return status;
+    bool is_named = options->model_path != NULL;
+    cir_collection *collection;
+    cir_collection_options how;
+    cir_collection_options_init(&how, sizeof how);
+    how.model_path = options->model_path;
+    how.precision = options->precision;
+    how.open_model = cir__known_model_open_for_index;
+    how.open_model_context = &is_named;
+    how.pool = context->pool;
+    how.is_trusted = options->is_trusted;
+    cir_status status = cir_collection_open(options->index_path, &how, &collection, err);
+    return status == CIR_OK ? cir__context_set(context, collection, err) : status;
 }
 
 static cir_status make_parts(cir__context *context, cir_error *err)
@@ -159,8 +148,7 @@ static cir_status make_parts(cir__context *context, cir_error *err)
                     context->update != NULL && context->searches != NULL && context->thumbnails != NULL &&
                     context->lookups != NULL && context->streaming != NULL;
     context->kept_pictures = cir__pictures_open(context->index_path);
-    context->cameras = cir__cameras_new(context->kept_pictures);
-    return is_whole && context->cameras != NULL ? CIR_OK : cir__refuse_memory(err);
+    return is_whole ? CIR_OK : cir__refuse_memory(err);
 }
 
 /* Waits a second, or until the server ends, which it tells. Under the lock. */
@@ -262,9 +250,7 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
     if (status == CIR_OK)
         status = set_up_guard(self, options, address, err);
     if (status == CIR_OK)
-        status = open_model(context, options, err);
-    if (status == CIR_OK)
-        status = cir__context_reopen(context, err);
+        status = open_collection(context, options, err);
     if (status == CIR_OK)
         status = make_parts(context, err);
     if (status == CIR_OK)
@@ -272,8 +258,8 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
     if (status == CIR_OK) {
         self->has_keeper = pthread_create(&self->keeper, NULL, keep, self) == 0;
         self->has_follower = pthread_create(&self->follower, NULL, follow, self) == 0;
-        self->looking = cir__looking_start(context);
-        if (!self->has_keeper || !self->has_follower || self->looking == NULL)
+        self->camera_scan = cir__camera_scan_start(context);
+        if (!self->has_keeper || !self->has_follower || self->camera_scan == NULL)
             status = cir__refuse(err, CIR_NO_MEMORY, "server: a thread cannot be started");
     }
     if (status != CIR_OK) {
@@ -300,7 +286,7 @@ void cir__server_stop(cir__server *self)
         pthread_join(self->keeper, NULL);
     if (self->has_follower)
         pthread_join(self->follower, NULL);
-    cir__looking_stop(self->looking);
+    cir__camera_scan_stop(self->camera_scan);
     if (context->update != NULL)
         cir__update_stop(context->update);
     if (context->events != NULL)
@@ -317,7 +303,6 @@ void cir__server_stop(cir__server *self)
     cir__streaming_free(context->streaming);
     cir__update_free(context->update);
     cir__events_free(context->events);
-    cir__cameras_free(context->cameras);
     cir__pictures_close(context->kept_pictures);
     cir__cache_free(context->uploads);
     cir__cache_free(context->features);
@@ -328,7 +313,6 @@ void cir__server_stop(cir__server *self)
     cir__connections_free(context->connections);
     cir__throttle_free(context->throttle);
     cir__snapshot_drop(context->snapshot);
-    cir_model_close(context->model);
     pthread_mutex_destroy(&context->lock);
     pthread_mutex_destroy(&self->lock);
     pthread_cond_destroy(&self->ended);

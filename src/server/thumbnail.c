@@ -129,7 +129,7 @@ static void deliver(cir__request *request, const void *subject, const cir__outco
 static const cir__flight_kind kind = {work, deliver, free_thumbnail};
 
 /* Takes the snapshot over. */
-static void answer(cir__request *request, cir__snapshot *snapshot, const cir__file_facts *facts,
+static void answer(cir__request *request, cir__snapshot *snapshot, const cir_photo_facts *facts,
                    size_t size_px)
 {
     cir__context *context = request->context;
@@ -167,13 +167,14 @@ void cir__thumbnail_get(cir__request *request)
 {
     static const char *const known[] = {"size", NULL};
     cir_error err;
-    cir__file_facts facts;
+    cir_photo_facts facts;
     size_t size_px = DEFAULT_PX;
     cir__snapshot *snapshot = cir__context_snapshot(request->context);
     cir_status status = cir__params_check(&request->params, known, &err);
     if (status == CIR_OK)
         status = cir__params_count(&request->params, "size", MIN_PX, MAX_PX, &size_px, &err);
-    if (status == CIR_OK && !cir__snapshot_file_facts(snapshot, request->id, &facts))
+    if (status == CIR_OK &&
+        cir_collection_get_facts(cir__snapshot_collection(snapshot), request->id, &facts, NULL) != CIR_OK)
         status = cir__refuse(&err, CIR_NOT_FOUND, "photo: there is none with id %zu", request->id);
     if (status == CIR_OK) {
         answer(request, snapshot, &facts, round_size(size_px));

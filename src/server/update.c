@@ -92,23 +92,43 @@ static bool watch(void *context, const cir_update_progress *now)
 
 /* Folders that hold photos of the index and lie in none other that does: for an index that does not tell what
  * it was made of. */
-static bool derive_roots(const cir__snapshot *snapshot, char ***roots_out, size_t *n_out)
+typedef struct derived_roots {
+    char **paths; /* [n_max] */
+    size_t n, n_max;
+} derived_roots;
+
+static void count_folder(void *context, const char *folder, size_t n_photos)
 {
-    size_t n_folders = cir__snapshot_n_folders(snapshot);
-    char **roots = calloc(n_folders + 1, sizeof *roots);
-    size_t n = 0;
-    for (size_t i = 0; roots != NULL && i < n_folders; i++) {
-        size_t n_photos;
-        const char *folder = cir__snapshot_folder(snapshot, i, &n_photos);
-        bool is_inside = false;
-        for (size_t j = n; j > 0 && !is_inside; j--)
-            is_inside = cir__folder_holds(roots[j - 1], folder);
-        if (!is_inside && (roots[n] = strdup(folder[0] != '\0' ? folder : ".")) != NULL)
-            n++;
-    }
-    *roots_out = roots;
-    *n_out = n;
-    return roots != NULL;
+    (void)n_photos;
+    if (folder != NULL)
+        ++*(size_t *)context;
+}
+
+static void add_root(void *context, const char *folder, size_t n_photos)
+{
+    (void)n_photos;
+    derived_roots *to = context;
+    bool is_inside = folder == NULL || to->n == to->n_max;
+    for (size_t i = to->n; i > 0 && !is_inside; i--)
+        is_inside = cir_folder_holds(to->paths[i - 1], folder);
+    if (!is_inside && (to->paths[to->n] = strdup(folder[0] != '\0' ? folder : ".")) != NULL)
+        to->n++;
+}
+
+static cir_status derive_roots(const cir__snapshot *snapshot, char ***roots_out, size_t *n_out,
+                               cir_error *err)
+{
+    cir_collection *collection = cir__snapshot_collection(snapshot);
+    derived_roots found = {0};
+    cir_status status = cir_collection_count(collection, CIR_FACET_FOLDER, count_folder, &found.n_max, err);
+    found.paths = calloc(found.n_max + 1, sizeof *found.paths);
+    if (status == CIR_OK && found.paths == NULL)
+        status = cir__refuse_memory(err);
+    if (status == CIR_OK)
+        status = cir_collection_count(collection, CIR_FACET_FOLDER, add_root, &found, err);
+    *roots_out = found.paths;
+    *n_out = found.n;
+    return status;
 }
 
 /* Leaves out what is not there now: a drive that is not mounted must not look like photos that are gone. And
@@ -134,8 +154,7 @@ static cir_status run_update(cir__update *self, cir_update_progress *result, cir
     cir_status status = cir_index_list_roots(cir__snapshot_index(snapshot), &roots, &n, err);
     if (status == CIR_OK && n == 0) {
         free(roots);
-        if (!derive_roots(snapshot, &roots, &n))
-            status = cir__refuse_memory(err);
+        status = derive_roots(snapshot, &roots, &n, err);
     }
     n = keep_existing(cir__snapshot_index(snapshot), roots, n);
     if (status == CIR_OK && n == 0)
@@ -150,7 +169,8 @@ static cir_status run_update(cir__update *self, cir_update_progress *result, cir
                                         .watch = watch,
                                         .watch_context = self};
     if (status == CIR_OK)
-        status = cir_index_update(context->index_path, (const char *const *)roots, n, context->model,
+        status = cir_index_update(context->index_path, (const char *const *)roots, n,
+                                  cir_collection_get_info(cir__snapshot_collection(snapshot))->model,
                                   context->pool, &options, result, err);
     cir_images_list_free(roots, n);
     cir__snapshot_drop(snapshot);
@@ -253,15 +273,12 @@ void cir__update_post(cir__request *request)
 void cir__update_prepare(cir__context *context)
 {
     cir_settings *settings = malloc(sizeof *settings);
-    cir__kept_composer *kept = NULL;
     cir__snapshot *snapshot = cir__context_snapshot(context);
     if (settings != NULL && cir_index_get_info(cir__snapshot_index(snapshot))->n_ready > 0) {
         cir_settings_init(settings, CIR_METHOD_DEFAULT);
         settings->forget_texts = context->forget_texts;
         /* What fails here fails again in a search, which says why. */
-        if (cir__snapshot_lend_composer(snapshot, context->pool, CIR_METHOD_DEFAULT, settings, &kept, NULL) ==
-            CIR_OK)
-            cir__snapshot_return_composer(snapshot, kept);
+        (void)!cir_collection_prepare(cir__snapshot_collection(snapshot), CIR_METHOD_DEFAULT, settings, NULL);
     }
     cir__snapshot_drop(snapshot);
     free(settings);

@@ -6,6 +6,7 @@
 
 #include "cli/common/output.h"
 #include "cli/common/session.h"
+#include "server/json.h"
 
 /* How the answers were found. */
 static void print_report(const cir__answer *answer)
@@ -29,16 +30,18 @@ void cir__answer_print_table(const cir__answer *answer)
            cir__answer_has_text_score(answer) ? "      text" : "",
            answer->has_ranks ? "  by image   by text" : "");
     for (size_t i = 0; i < answer->n_hits; i++) {
-        const cir__answer_hit *one = &answer->hits[i];
-        printf("%4zu  %8.4f", i + 1, (double)one->hit.score);
+        const cir_answer_hit *one = &answer->hits[i];
+        printf("%4zu  %8.4f", i + 1, (double)one->score);
         if (cir__answer_has_image_score(answer))
-            printf("  %8.4f", (double)one->hit.image_score);
+            printf("  %8.4f", (double)one->image_score);
         if (cir__answer_has_text_score(answer))
-            printf("  %8.4f", (double)one->hit.text_score);
+            printf("  %8.4f", (double)one->text_score);
         if (answer->has_ranks)
-            printf("  %8zu  %8zu", one->rank.by_image, one->rank.by_text);
+            printf("  %8zu  %8zu", one->image_rank, one->text_rank);
         printf("  ");
-        cir__put_text(stdout, one->record.path);
+        cir__put_text(stdout, one->record->path);
+        if (one->n_duplicates > 0)
+            printf("  (+%zu)", one->n_duplicates);
         putchar('\n');
     }
     if (answer->has_ranks)
@@ -47,5 +50,13 @@ void cir__answer_print_table(const cir__answer *answer)
 
 void cir__answer_print_json(const cir__answer *answer)
 {
-    cir__json_print(cir__answer_json(answer));
+    json_t *document = cir__answer_json(answer);
+    for (size_t i = 0; i < answer->n_hits && answer->is_folded && document != NULL; i++) {
+        const cir_answer_hit *hit = &answer->hits[i];
+        json_t *ids = json_array();
+        for (size_t j = 0; j < hit->n_duplicates; j++)
+            json_array_append_new(ids, cir__json_size(hit->duplicates[j]));
+        json_object_set_new(json_array_get(json_object_get(document, "hits"), i), "folded", ids);
+    }
+    cir__json_print(document);
 }

@@ -1,15 +1,14 @@
 /* cir search: a photo, words, or both, against an index. */
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cli/answer/answer.h"
 #include "cli/common/commands.h"
 #include "cli/common/method_help.h"
 #include "cli/common/session.h"
+#include "server/known_models.h"
 
 static const cir__flag flags[] = {
     {"image", 'i', "FILE|ID", "the photo of the thing: a file, or the id of an indexed photo"},
@@ -19,6 +18,10 @@ static const cir__flag flags[] = {
     {"set", 's', "KEY=VALUE ...", "change a setting of the method"},
     {"recall", 0, "N|exact",
      "with compact codes, the share of the exact answers aimed at, 0.5 to 1 (default 0.99)"},
+    {"after", 0, "DATE", "photos that were taken on that day (2021-12-31) or later"},
+    {"before", 0, "DATE", "photos that were taken on that day or earlier"},
+    {"orientation", 0, "landscape|portrait|square", "photos of that shape"},
+    {"fold", 0, NULL, "show near-duplicates as one answer"},
     {"explain", 'e', NULL, "add each answer's rank by image alone and by text alone"},
     {"json", 0, NULL, "print one JSON document"},
     {"html", 0, "FILE", "write a page with the pictures and the scatter of the scores"},
@@ -35,28 +38,19 @@ static const cir__flag flags[] = {
 };
 
 /* What a search does, one after the other, beside what is told as "search". */
-enum { OPEN_INDEX, OPEN_MODEL, ENCODE_IMAGE, PREPARE, ENCODE_TEXT, COMPOSE, LOOK_UP, N_STAGES };
-static const char *const stage_names[N_STAGES] = {"open_index",  "open_model", "encode_image", "prepare",
-                                                  "encode_text", "compose",    "look_up"};
+enum { N_STAGES = 7 };
 
 /* Everything a search takes hold of, released in one place. */
 typedef struct searching {
     const cir__arguments *arguments;
-    const char *text; /* NULL: none, or nothing but blanks */
     cir_pool *pool;
-    cir_index *index;
-    cir_model *model;
-    cir_composer *composer;
-    cir_composed composed;
-    cir_method method;
+    cir_collection *collection;
+    cir_search_request request;
+    cir_image_options image_options;
+    cir_photo_filter filter;
     cir_settings settings;
-    float *image_feature;
-    cir_image_record query_record; /* of a query by id */
-    double mark;                   /* when the latest stage ended */
-    double search_ms;
-    size_t k;      /* answers asked for */
-    size_t n_gone; /* photos among the best whose files are gone */
-    cir__answer_stage stages[N_STAGES];
+    cir_answer *found;
+    const cir_answer_info *info; /* of found */
     float *image_scores;
     float *text_scores;
     cir__answer answer;
@@ -64,55 +58,15 @@ typedef struct searching {
 
 static void release(searching *self)
 {
-    for (size_t i = 0; i < self->answer.n_hits; i++)
-        cir_image_record_done(&self->answer.hits[i].record);
-    free(self->answer.hits);
+    cir__answer_done(&self->answer);
     free(self->image_scores);
     free(self->text_scores);
-    free(self->image_feature);
-    cir_image_record_done(&self->query_record);
-    cir_composed_done(&self->composed);
-    cir_composer_free(self->composer);
-    cir_model_close(self->model);
-    cir_index_close(self->index);
+    cir_answer_free(self->found);
+    cir_collection_close(self->collection);
     cir_pool_free(self->pool);
 }
 
-/* Milliseconds since this was last asked for. */
-static double pass(searching *self)
-{
-    double begin = self->mark;
-    self->mark = cir__session_seconds();
-    return 1e3 * (self->mark - begin);
-}
-
-/* The index is opened to learn its model, and again for the model at hand if that is another one. */
-static int open_index_and_model(searching *self, const char *path)
-{
-    cir_error err;
-    if (cir__session_open_index(self->arguments, path, NULL, &self->index, &err) != CIR_OK)
-        return cir__session_fail(&err);
-    self->stages[OPEN_INDEX].ms = pass(self);
-    const cir_index_model *first = cir_index_get_info(self->index)->model;
-    int status = cir__session_check_encodable(cir_index_get_info(self->index));
-    if (status != CIR__DONE)
-        return status;
-    status = cir__session_open_model(self->arguments, first->path, CIR_PRECISION_AUTO, &self->model);
-    self->stages[OPEN_MODEL].ms = pass(self);
-    if (status != CIR__DONE) {
-        if (!cir__arguments_has(self->arguments, "model"))
-            fprintf(stderr, "cir: %s was made with that model; say where it lies now: --model DIR\n", path);
-        return status;
-    }
-    const char *fingerprint = cir_model_get_info(self->model)->fingerprint;
-    if (strcmp(fingerprint, first->fingerprint) == 0)
-        return CIR__DONE;
-    cir_index_close(self->index);
-    if (cir__session_open_index(self->arguments, path, fingerprint, &self->index, &err) != CIR_OK)
-        return cir__session_fail(&err);
-    self->stages[OPEN_INDEX].ms += pass(self);
-    return CIR__DONE;
-}
+/* ---- what is asked for ---- */
 
 static bool is_id(const char *text, size_t *id_out)
 {
@@ -123,207 +77,6 @@ static bool is_id(const char *text, size_t *id_out)
             return false;
     *id_out = strtoull(text, NULL, 10);
     return true;
-}
-
-static int encode_query_image(searching *self, const char *image)
-{
-    cir_error err;
-    cir_status status;
-    size_t id;
-    self->image_feature = calloc(cir_model_get_info(self->model)->dim, sizeof *self->image_feature);
-    if (self->image_feature == NULL) {
-        fprintf(stderr, "cir: memory could not be had\n");
-        return CIR__FAILED;
-    }
-    if (is_id(image, &id)) {
-        status = cir_index_get_image(self->index, id, &self->query_record, &err);
-        if (status == CIR_OK)
-            status = cir_index_get_feature(self->index, id, self->image_feature, &err);
-        self->answer.query_image_path = self->query_record.path;
-        self->answer.query_record = &self->query_record;
-    } else {
-        cir_image_options options = {.ignore_exif_rotation =
-                                         cir__arguments_has(self->arguments, "no-exif-rotation"),
-                                     .allow_shrinking = !cir__arguments_has(self->arguments, "exact-decode")};
-        status = cir_model_encode_files(self->model, self->pool, &image, 1, &options, self->image_feature,
-                                        NULL, NULL, &err);
-        self->answer.query_image_path = image;
-    }
-    self->stages[ENCODE_IMAGE].ms = pass(self);
-    return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
-}
-
-static int compose(searching *self)
-{
-    cir_error err;
-    const char *text = self->text;
-    if (cir_composer_new(self->index, self->model, self->pool, self->method, &self->settings, &self->composer,
-                         &err) != CIR_OK)
-        return cir__session_fail(&err);
-    self->stages[PREPARE].ms = pass(self);
-    if (cir_composer_get_settings(self->composer)->minima_source == CIR_MINIMA_PAPER &&
-        !cir__arguments_has(self->arguments, "quiet"))
-        fprintf(stderr,
-                "cir: there are fewer than two images to estimate the scores' minima from: -0.077 and -0.117 "
-                "are used, which are CLIP ViT-L/14's\n");
-    if (cir_composer_compose(self->composer, self->pool, self->image_feature, text, &self->composed, &err) !=
-        CIR_OK)
-        return cir__session_fail(&err);
-    self->stages[ENCODE_TEXT].ms = 1e3 * self->composed.encode_seconds;
-    self->stages[COMPOSE].ms = pass(self) - self->stages[ENCODE_TEXT].ms;
-    self->answer.query_text = text;
-    if (self->composed.n_cut > 0)
-        fprintf(stderr, "cir: the text is longer than the %zu tokens the model reads; its end was cut off\n",
-                cir_model_get_info(self->model)->context_length);
-    return CIR__DONE;
-}
-
-static cir_status rank_hits(searching *self, const cir_rows *rows, const cir_hit *hits, cir_error *err)
-{
-    cir__answer *answer = &self->answer;
-    cir_rank *ranks = calloc(answer->n_hits + 1, sizeof *ranks);
-    if (ranks == NULL) {
-        *err = (cir_error){CIR_NO_MEMORY, ""};
-        return CIR_NO_MEMORY;
-    }
-    cir_status status =
-        cir_search_ranks(rows, &self->composed.query, hits, answer->n_hits, self->pool, ranks, err);
-    for (size_t i = 0; i < answer->n_hits && status == CIR_OK; i++)
-        answer->hits[i].rank = ranks[i];
-    answer->has_ranks = status == CIR_OK;
-    free(ranks);
-    return status;
-}
-
-static cir_status score_all(searching *self, const cir_rows *rows, cir_error *err)
-{
-    self->image_scores = calloc(rows->n_rows + 1, sizeof *self->image_scores);
-    self->text_scores = calloc(rows->n_rows + 1, sizeof *self->text_scores);
-    if (self->image_scores == NULL || self->text_scores == NULL) {
-        *err = (cir_error){CIR_NO_MEMORY, ""};
-        return CIR_NO_MEMORY;
-    }
-    self->answer.n_rows = rows->n_rows;
-    self->answer.image_scores = self->image_scores;
-    self->answer.text_scores = self->text_scores;
-    return cir_search_scores(rows, &self->composed.query, self->pool, NULL, self->image_scores,
-                             self->text_scores, err);
-}
-
-/* Whether a photo's file is gone since the index was updated. */
-static bool is_gone(const cir_image_record *record)
-{
-    return access(record->path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
-}
-
-/* The best n_wanted, less those that are gone. hits: [n_wanted]; those that are left, *n_out of them. */
-static cir_status find_there(searching *self, const cir_rows *rows, size_t n_wanted, cir_hit *hits,
-                             size_t *n_found_out, cir_error *err)
-{
-    cir__answer *answer = &self->answer;
-    const cir_search_options options = cir_settings_get_search(&self->settings);
-    cir_status status = cir_search_find(rows, &self->composed.query, 1, n_wanted, &options, self->pool, hits,
-                                        n_found_out, &answer->report, err);
-    self->search_ms += pass(self);
-    answer->n_hits = 0;
-    self->n_gone = 0;
-    for (size_t i = 0; i < *n_found_out && answer->n_hits < self->k && status == CIR_OK; i++) {
-        cir__answer_hit *one = &answer->hits[answer->n_hits];
-        status = cir_index_get_image(self->index, hits[i].id, &one->record, err);
-        if (status == CIR_OK && is_gone(&one->record)) {
-            cir_image_record_done(&one->record);
-            self->n_gone++;
-        } else if (status == CIR_OK) {
-            one->hit = hits[answer->n_hits++] = hits[i];
-        }
-    }
-    return status;
-}
-
-static int search(searching *self)
-{
-    enum { MOST_MORE = 1 << 16 }; /* looked at in the place of those that are gone */
-    cir_error err;
-    cir_rows rows = cir_rows_of_index(self->index);
-    cir__answer *answer = &self->answer;
-    const size_t n_ready = cir_index_get_info(self->index)->n_ready;
-    if (self->k > n_ready)
-        self->k = n_ready > 0 ? n_ready : 1;
-    answer->hits = calloc(self->k, sizeof *answer->hits);
-    cir_hit *hits = NULL;
-    cir_status status = CIR_OK;
-    size_t n_found = 0;
-    for (size_t n_wanted = self->k; status == CIR_OK; n_wanted = 4 * n_wanted) {
-        n_wanted = n_wanted < n_ready ? n_wanted : n_ready > 0 ? n_ready : 1;
-        free(hits);
-        hits = calloc(n_wanted, sizeof *hits);
-        if (hits == NULL || answer->hits == NULL) {
-            free(hits);
-            fprintf(stderr, "cir: memory could not be had\n");
-            return CIR__FAILED;
-        }
-        for (size_t i = 0; i < answer->n_hits; i++)
-            cir_image_record_done(&answer->hits[i].record);
-        status = find_there(self, &rows, n_wanted, hits, &n_found, &err);
-        if (answer->n_hits == self->k || n_found < n_wanted || n_wanted >= n_ready ||
-            n_wanted > self->k + MOST_MORE)
-            break;
-    }
-    if (status == CIR_OK && cir__arguments_has(self->arguments, "explain"))
-        status = rank_hits(self, &rows, hits, &err);
-    if (status == CIR_OK && cir__arguments_has(self->arguments, "html"))
-        status = score_all(self, &rows, &err);
-    free(hits);
-    self->stages[LOOK_UP].ms = pass(self);
-    return status == CIR_OK ? CIR__DONE : cir__session_fail(&err);
-}
-
-/* What is missing from the answer, and what to do. */
-static void say_missing(const searching *self)
-{
-    const char *path = self->answer.index_path;
-    const bool is_empty = self->answer.n_hits == 0;
-    if (self->n_gone > 0)
-        fprintf(stderr, "cir: %s: %zu photo%s gone since it was updated %s; next: cir index %s%s\n", path,
-                self->n_gone, self->n_gone == 1 ? "" : "s",
-                self->n_gone == 1 ? "is passed over" : "are passed over", path,
-                is_empty ? " (or is a drive missing?)" : "");
-    else if (is_empty)
-        fprintf(stderr, "cir: %s: no photos to search; next: cir index FOLDER -o %s\n", path, path);
-}
-
-static int print(searching *self, double started)
-{
-    cir__answer *answer = &self->answer;
-    const cir_index_info *info = cir_index_get_info(self->index);
-    answer->index_path = info->path;
-    answer->index = self->index;
-    answer->model_name = info->model->name;
-    answer->model_fingerprint = info->model->fingerprint;
-    answer->method = self->method;
-    answer->settings = cir_composer_get_settings(self->composer);
-    answer->fusion = self->composed.query.fusion;
-    answer->n_images = info->n_ready;
-    answer->n_cut = self->composed.n_cut;
-    for (size_t i = 0; i < N_STAGES; i++)
-        self->stages[i].name = stage_names[i];
-    answer->stages = self->stages;
-    answer->n_stages = N_STAGES;
-    answer->encode_ms = self->stages[ENCODE_IMAGE].ms + self->stages[ENCODE_TEXT].ms;
-    answer->search_ms = self->search_ms;
-    answer->total_ms = 1e3 * (cir__session_seconds() - started);
-    if (cir__arguments_has(self->arguments, "json"))
-        cir__answer_print_json(answer);
-    else
-        cir__answer_print_table(answer);
-    say_missing(self);
-    cir_error err;
-    const char *page = cir__arguments_get(self->arguments, "html");
-    if (page != NULL && cir__answer_write_page(answer, self->pool, page, &err) != CIR_OK)
-        return cir__session_fail(&err);
-    if (cir__arguments_has(self->arguments, "show") && cir__answer_show(answer, self->pool, &err) != CIR_OK)
-        return cir__session_fail(&err);
-    return answer->n_hits > 0 ? CIR__DONE : CIR__FAILED; /* as grep has it */
 }
 
 /* --recall is short for --set recall=…, and the last word. */
@@ -340,41 +93,189 @@ static int read_recall(searching *self)
                : cir__arguments_refuse(self->arguments, "--recall: %s", err.message);
 }
 
+/* The flags that name a part of the photos bear the filter's own names. */
+static int read_filter(searching *self)
+{
+    static const char *const keys[] = {"after", "before", "orientation"};
+    cir_error err;
+    cir_photo_filter_init(&self->filter, sizeof self->filter);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *value = cir__arguments_get(self->arguments, keys[i]);
+        if (value != NULL && cir_photo_filter_set(&self->filter, keys[i], value, &err) != CIR_OK)
+            return cir__arguments_refuse(self->arguments, "--%s", err.message);
+    }
+    self->request.filter = &self->filter;
+    return CIR__DONE;
+}
+
+/* The library says what is wrong, and this which flag is meant. */
+static int check(const searching *self)
+{
+    static const char *const flag_names[] = {[CIR_FAULT_PHOTO] = "--image: ", [CIR_FAULT_WORDS] = "--text: "};
+    cir_request_fault fault;
+    cir_error err;
+    if (cir_search_request_check(&self->request, &fault, &err) == CIR_OK)
+        return CIR__DONE;
+    if (fault == CIR_FAULT_QUERY)
+        return cir__arguments_refuse(self->arguments, cir__arguments_has(self->arguments, "text")
+                                                          ? "--text says nothing; give words, --image or both"
+                                                          : "give --image, --text or both");
+    return cir__arguments_refuse(self->arguments, "%s%s", fault <= CIR_FAULT_WORDS ? flag_names[fault] : "",
+                                 err.message);
+}
+
+static int read_request(searching *self)
+{
+    const cir__arguments *arguments = self->arguments;
+    cir_search_request *request = &self->request;
+    const char *image = cir__arguments_get(arguments, "image");
+    cir_search_request_init(request, sizeof *request);
+    if (image != NULL && !is_id(image, &request->image_id))
+        request->image_path = image;
+    request->text = cir__arguments_get(arguments, "text");
+    request->skip_missing = true;
+    request->fold_duplicates = cir__arguments_has(arguments, "fold");
+    request->explain = cir__arguments_has(arguments, "explain");
+    request->settings = &self->settings;
+    request->image_options = &self->image_options;
+    self->image_options.ignore_exif_rotation = cir__arguments_has(arguments, "no-exif-rotation");
+    self->image_options.allow_shrinking = !cir__arguments_has(arguments, "exact-decode");
+    if (!cir__arguments_count(arguments, "k", 1, 1000000000, &request->k))
+        return CIR__USAGE;
+    int status = cir__session_read_settings(arguments, CIR_METHOD_DEFAULT, &request->method, &self->settings);
+    self->settings.forget_texts = cir__arguments_has(arguments, "forget-texts");
+    if (status == CIR__DONE)
+        status = read_recall(self);
+    if (status == CIR__DONE)
+        status = read_filter(self);
+    return status == CIR__DONE ? check(self) : status;
+}
+
+/* ---- searching ---- */
+
+static int open_collection(searching *self)
+{
+    cir_error err;
+    cir_collection_options options;
+    bool is_named = cir__arguments_has(self->arguments, "model");
+    cir_collection_options_init(&options, sizeof options);
+    options.model_path = cir__arguments_get(self->arguments, "model");
+    options.open_model = cir__known_model_open_for_index;
+    options.open_model_context = &is_named;
+    options.pool = self->pool;
+    options.is_trusted = cir__arguments_has(self->arguments, "trust");
+    int status = cir__session_read_precision(self->arguments, CIR_PRECISION_AUTO, &options.precision);
+    if (status != CIR__DONE)
+        return status;
+    const char *path = cir__arguments_operands(self->arguments)[0];
+    return cir_collection_open(path, &options, &self->collection, &err) == CIR_OK ? CIR__DONE
+                                                                                  : cir__session_fail(&err);
+}
+
+/* What the reader of the answer has to know beside it. */
+static void warn(const searching *self)
+{
+    const cir_model *model = cir_collection_get_info(self->collection)->model;
+    if (self->info->settings->minima_source == CIR_MINIMA_PAPER &&
+        !cir__arguments_has(self->arguments, "quiet"))
+        fprintf(stderr,
+                "cir: there are fewer than two images to estimate the scores' minima from: -0.077 and -0.117 "
+                "are used, which are CLIP ViT-L/14's\n");
+    if (self->info->n_cut > 0)
+        fprintf(stderr, "cir: the text is longer than the %zu tokens the model reads; its end was cut off\n",
+                cir_model_get_info(model)->context_length);
+}
+
+static int search(searching *self)
+{
+    cir_error err;
+    if (cir_collection_search(self->collection, &self->request, &self->found, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    self->info = cir_answer_get_info(self->found);
+    if (!cir__answer_init(&self->answer, self->collection, self->found))
+        return cir__session_fail(&(cir_error){.status = CIR_NO_MEMORY});
+    warn(self);
+    return CIR__DONE;
+}
+
+/* ---- showing ---- */
+
+/* Of all rows, for the page. */
+static cir_status score_all(searching *self, cir_error *err)
+{
+    cir__answer *answer = &self->answer;
+    answer->n_rows = cir_index_get_info(answer->index)->n_rows;
+    answer->image_scores = self->image_scores = calloc(answer->n_rows + 1, sizeof *self->image_scores);
+    answer->text_scores = self->text_scores = calloc(answer->n_rows + 1, sizeof *self->text_scores);
+    if (self->image_scores == NULL || self->text_scores == NULL) {
+        *err = (cir_error){CIR_NO_MEMORY, ""};
+        return CIR_NO_MEMORY;
+    }
+    return cir_answer_get_scores(self->found, self->image_scores, self->text_scores, err);
+}
+
+/* What is missing from the answer, and what to do. */
+static void say_missing(const searching *self)
+{
+    const char *path = self->answer.index_path;
+    const size_t n = self->info->n_missing;
+    const bool is_empty = self->answer.n_hits == 0;
+    if (n > 0)
+        fprintf(stderr, "cir: %s: %zu photo%s gone since it was updated %s; next: cir index %s%s\n", path, n,
+                n == 1 ? "" : "s", n == 1 ? "is passed over" : "are passed over", path,
+                is_empty ? " (or is a drive missing?)" : "");
+    else if (is_empty && self->info->n_images > 0)
+        fprintf(stderr, "cir: %s: none of %zu photos is of that time and orientation\n", path,
+                self->info->n_images);
+    else if (is_empty)
+        fprintf(stderr, "cir: %s: no photos to search; next: cir index FOLDER -o %s\n", path, path);
+}
+
+static int print(searching *self, double started)
+{
+    cir__answer *answer = &self->answer;
+    const cir_collection_info *opened = cir_collection_get_info(self->collection);
+    const cir_answer_info *info = self->info;
+    const cir__answer_stage stages[N_STAGES] = {
+        {"open_index", opened->open_index_ms}, {"open_model", opened->open_model_ms},
+        {"encode_image", info->image_ms},      {"prepare", info->prepare_ms},
+        {"encode_text", info->text_ms},        {"compose", info->compose_ms},
+        {"look_up", info->look_up_ms},
+    };
+    cir_error err;
+    const char *page = cir__arguments_get(self->arguments, "html");
+    if (page != NULL && score_all(self, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    if (self->request.image_path != NULL)
+        answer->query_image_path = self->request.image_path;
+    answer->query_text = cir_text_is_blank(self->request.text) ? NULL : self->request.text;
+    answer->is_folded = self->request.fold_duplicates;
+    answer->stages = stages;
+    answer->n_stages = N_STAGES;
+    answer->total_ms = 1e3 * (cir__session_seconds() - started);
+    if (cir__arguments_has(self->arguments, "json"))
+        cir__answer_print_json(answer);
+    else
+        cir__answer_print_table(answer);
+    say_missing(self);
+    if (page != NULL && cir__answer_write_page(answer, self->pool, page, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    if (cir__arguments_has(self->arguments, "show") && cir__answer_show(answer, self->pool, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    return answer->n_hits > 0 ? CIR__DONE : CIR__FAILED; /* as grep has it */
+}
+
 static int run(const cir__arguments *arguments)
 {
-    searching self = {.arguments = arguments, .k = 20};
+    searching self = {.arguments = arguments};
     double started = cir__session_seconds();
-    const char *image = cir__arguments_get(arguments, "image");
     if (cir__arguments_n_operands(arguments) != 1)
         return cir__arguments_refuse(arguments, "name one index");
-    const char *text = cir__arguments_get(arguments, "text");
-    self.text = cir_text_is_blank(text) ? NULL : text;
-    if (image == NULL && self.text == NULL)
-        return cir__arguments_refuse(arguments, text == NULL
-                                                    ? "give --image, --text or both"
-                                                    : "--text says nothing; give words, --image or both");
-    if (!cir__arguments_count(arguments, "k", 1, 1000000000, &self.k))
-        return CIR__USAGE;
-    int status = cir__session_read_settings(arguments, CIR_METHOD_DEFAULT, &self.method, &self.settings);
-    if (status != CIR__DONE)
-        return status;
-    self.settings.forget_texts = cir__arguments_has(arguments, "forget-texts");
-    status = read_recall(&self);
-    if (status != CIR__DONE)
-        return status;
-    const cir_method_info *method = cir_method_get_info(self.method);
-    const bool lacks_image = method->photo == CIR_INPUT_NEEDED && image == NULL;
-    if (lacks_image || (method->words == CIR_INPUT_NEEDED && self.text == NULL))
-        return cir__arguments_refuse(arguments, "method %s needs --%s", method->name,
-                                     lacks_image ? "image" : "text");
-    status = cir__session_open_pool(arguments, &self.pool);
-    self.mark = cir__session_seconds();
+    int status = read_request(&self);
     if (status == CIR__DONE)
-        status = open_index_and_model(&self, cir__arguments_operands(arguments)[0]);
-    if (status == CIR__DONE && image != NULL)
-        status = encode_query_image(&self, image);
+        status = cir__session_open_pool(arguments, &self.pool);
     if (status == CIR__DONE)
-        status = compose(&self);
+        status = open_collection(&self);
     if (status == CIR__DONE)
         status = search(&self);
     if (status == CIR__DONE)

@@ -147,18 +147,18 @@ static json_t *taken_new(int64_t taken_at)
 
 static json_t *hit_new(const cir__answer *answer, size_t i)
 {
-    const cir__answer_hit *from = &answer->hits[i];
+    const cir_answer_hit *from = &answer->hits[i];
     bool is_whole = true;
     json_t *made = json_object();
     put(made, "rank", size_new(i + 1), &is_whole);
-    put(made, "id", size_new(from->hit.id), &is_whole);
-    put(made, "score", number_new((double)from->hit.score), &is_whole);
-    put(made, "image_score", number_new((double)from->hit.image_score), &is_whole);
-    put(made, "text_score", number_new((double)from->hit.text_score), &is_whole);
-    put(made, "taken", taken_new(from->record.taken_at), &is_whole);
+    put(made, "id", size_new(from->id), &is_whole);
+    put(made, "score", number_new((double)from->score), &is_whole);
+    put(made, "image_score", number_new((double)from->image_score), &is_whole);
+    put(made, "text_score", number_new((double)from->text_score), &is_whole);
+    put(made, "taken", taken_new(from->record->taken_at), &is_whole);
     if (answer->has_ranks) {
-        put(made, "image_rank", size_new(from->rank.by_image), &is_whole);
-        put(made, "text_rank", size_new(from->rank.by_text), &is_whole);
+        put(made, "image_rank", size_new(from->image_rank), &is_whole);
+        put(made, "text_rank", size_new(from->text_rank), &is_whole);
     }
     if (is_whole)
         return made;
@@ -193,7 +193,7 @@ static bool put_photos(json_t *data, const cir__answer *answer, const cir_pool *
     for (size_t i = 0; i < answer->n_hits && is_whole; i++) {
         objects[at] = hit_new(answer, i);
         is_whole = json_array_append_new(hits, objects[at]) == 0;
-        const cir_image_record *record = &answer->hits[i].record;
+        const cir_image_record *record = answer->hits[i].record;
         photos[at++] = (cir__thumbnail_photo){record->path, answer->index, record};
     }
     is_whole = is_whole && fill_photos(objects, photos, n, pool);

@@ -325,11 +325,11 @@ static char *printed_new(const char *format, ...)
 
 static bool caption_hit(const cir__answer *answer, size_t i, char **captions)
 {
-    const cir__answer_hit *hit = &answer->hits[i];
-    captions[0] = printed_new("%zu  %.3f", i + 1, (double)hit->hit.score);
-    captions[1] = cir__terminal_text_new(base_of(hit->record.path));
+    const cir_answer_hit *hit = &answer->hits[i];
+    captions[0] = printed_new("%zu  %.3f", i + 1, (double)hit->score);
+    captions[1] = cir__terminal_text_new(base_of(hit->record->path));
     if (answer->has_ranks)
-        captions[2] = printed_new("image #%zu, text #%zu", hit->rank.by_image, hit->rank.by_text);
+        captions[2] = printed_new("image #%zu, text #%zu", hit->image_rank, hit->text_rank);
     return captions[0] != NULL && captions[1] != NULL && (captions[2] != NULL || !answer->has_ranks);
 }
 
@@ -359,7 +359,7 @@ static cir_status show_hits(const cir__answer *answer, row *of, size_t per_row, 
         of->n = answer->n_hits - first < per_row ? answer->n_hits - first : per_row;
         bool is_whole = true;
         for (size_t i = 0; i < of->n; i++) {
-            const cir_image_record *record = &answer->hits[first + i].record;
+            const cir_image_record *record = answer->hits[first + i].record;
             of->photos[i] = (cir__thumbnail_photo){record->path, answer->index, record};
             is_whole = caption_hit(answer, first + i, of->captions[i]) && is_whole;
         }

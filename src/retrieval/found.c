@@ -1,4 +1,4 @@
-#include "retrieval/answer.h"
+#include "retrieval/found.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* An answer's parts: what a search fills in. */
-#ifndef CIR_RETRIEVAL_ANSWER_H
-#define CIR_RETRIEVAL_ANSWER_H
+#ifndef CIR_RETRIEVAL_FOUND_H
+#define CIR_RETRIEVAL_FOUND_H
 
 #include "cir/collection.h"
 #include "retrieval/collection.h"
