@@ -21,28 +21,55 @@ typedef struct cir_model cir_model;
 /* The name under which cir_model_open finds the small encoder that is part of the library. */
 #define CIR_MODEL_DEMO "demo"
 
-/* How exactly the towers' layers multiply. */
+/* How exactly the towers' layers multiply. Which is fastest depends on the processor, and how near bf16 and int8 come
+ * to f32 on the weights: ones with a few channels that are much larger than the others lose in int8. On the demo
+ * encoder the least cosine of 3,456 pictures' features to f32's is 0.99998 in bf16 and 0.9997 in int8; with channels
+ * made fifty times larger behind every layer norm of a small model, int8's fell to 0.7. */
 typedef enum cir_precision {
-    CIR_PRECISION_AUTO, /* bf16 where the processor multiplies it itself, else f32; the demo encoder: f32 */
+    CIR_PRECISION_AUTO, /* the fastest here that keeps these weights' features: cosines to f32's of 0.9995 or more */
     CIR_PRECISION_F32,  /* the same features on every machine, but for rounding */
-    CIR_PRECISION_BF16, /* about twice as fast. Needs AVX512_BF16 */
-    CIR_PRECISION_INT8  /* twice as fast again. Needs AVX512_VNNI */
+    CIR_PRECISION_BF16, /* usually faster where the processor multiplies it well. Needs AVX512_BF16 */
+    CIR_PRECISION_INT8, /* usually the fastest. Needs AVX512_VNNI */
+    CIR_PRECISION_FAST  /* as AUTO, with cosines of 0.99 or more */
 } cir_precision;
 
-/* How near bf16 and int8 come to f32 depends on the weights. Measured: on the demo encoder, the least cosine
- * of 3,456 pictures' features is 0.99998 in bf16 and 0.9997 in int8; trained weights of CLIP and SigLIP were
- * not at hand. Weights with a few channels that are much larger than the others lose in int8: with channels
- * made fifty times larger behind every layer norm of a small model, cosines fell to 0.7. `cir model check`
- * measures it for a model. */
-
-/* "auto", "f32", "bf16", "int8". Static storage. */
+/* "auto", "f32", "bf16", "int8", "fast". Static storage. */
 CIR_API const char *cir_precision_name(cir_precision precision);
 
 /* The precision of that name; CIR_ARGUMENT lists the names. */
 CIR_MUST_CHECK CIR_API cir_status cir_precision_parse(const char *name, cir_precision *precision_out,
                                                       cir_error *err);
 
-/* How to open a model. Zeroed fields mean the defaults. */
+#define CIR_N_PRECISIONS 3 /* that features are computed in: f32, bf16, int8 */
+#define CIR_PRECISION_CHECK_N_IMAGES 16
+#define CIR_PRECISION_CHECK_N_TEXTS 16
+
+/* What is known of a precision, on this processor and with a model's weights. */
+typedef struct cir_precision_facts {
+    cir_precision precision;
+    bool is_supported; /* by this processor */
+    bool is_compared;  /* the cosines are known */
+    double gops; /* 10⁹ operations a second of one thread, in a layer of a small encoder; 0: not measured */
+    double worst_image,
+        median_image; /* cosines to the features in f32, of drawn pictures and of fixed texts */
+    double worst_text, median_text;
+} cir_precision_facts;
+
+/* Why a model is in the precision it is in. */
+typedef struct cir_precision_choice {
+    cir_precision asked, chosen;
+    double least_cosine; /* that was asked for; 0: asked for by name, or nothing was compared */
+    char reason[256];    /* for people */
+    cir_precision_facts facts[CIR_N_PRECISIONS]; /* f32, bf16, int8 */
+} cir_precision_choice;
+
+/* How to open a model. Zeroed fields mean the defaults.
+ *
+ * AUTO and FAST measure: the rates of the precisions once for a processor and a version of oneDNN (a tenth of a
+ * second), and a model's features once for each (seconds for a large one). Both are kept in the user's cache,
+ * $CIR_CACHE, else $XDG_CACHE_HOME/cir/computed, else $HOME/.cache/cir/computed (CIR_CACHE set and empty: none).
+ * Where nothing can be kept, and for models of less than CIR_MODEL_SMALL parameters, they are f32. */
+#define CIR_MODEL_SMALL 16000000
 typedef struct cir_model_options {
     cir_precision precision;
 } cir_model_options;
@@ -58,7 +85,7 @@ typedef struct cir_model_info {
     size_t context_length; /* most tokens of a text, start and end token included */
     size_t n_vocabulary;
     size_t n_parameters;
-    cir_precision precision; /* in use, never AUTO; the fingerprint is the same for all */
+    cir_precision precision; /* in use, never AUTO or FAST; the fingerprint is the same for all */
 } cir_model_info;
 
 /* The folder that holds installed models, one folder below it a model: $CIR_MODELS, else
@@ -86,6 +113,17 @@ CIR_API void cir_model_close(cir_model *model);
 
 /* Lives as long as the model. */
 CIR_API const cir_model_info *cir_model_get_info(const cir_model *model);
+
+/* Why it is in the precision it is in. Lives as long as the model. */
+CIR_API const cir_precision_choice *cir_model_get_precision_choice(const cir_model *model);
+
+/* Compares a model's features in every supported precision with those in f32: of CIR_PRECISION_CHECK_N_IMAGES
+ * pictures and …_N_TEXTS texts. watch (may be NULL): false stops. facts_out: f32, bf16, int8. Errors: those of
+ * encoding, CIR_INTERRUPTED. */
+CIR_MUST_CHECK CIR_API cir_status cir_model_check_precisions(const cir_model *model, cir_pool *pool,
+                                                             bool (*watch)(void),
+                                                             cir_precision_facts facts_out[CIR_N_PRECISIONS],
+                                                             cir_error *err);
 
 /* A picture as the image tower sees it: tensor_out [3, image_px, image_px], the model's own resizing,
  * cropping and normalisation, bit-exact with Pillow before the float steps. Errors: CIR_LIMIT, CIR_NO_MEMORY.

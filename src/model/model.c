@@ -1,37 +1,15 @@
 /* A model's life: files opened and checked, towers made when they are first needed, all closed again. */
 #include "model/model_internal.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "image/preprocessing.h"
-#include "model/checkpoint.h"
 #include "model/fingerprint.h"
 #include "model/open_clip.h"
-#include "model/source.h"
+#include "model/precision.h"
 #include "model/weights.h"
-#include "text/tokenizer.h"
-
-/* Made under its lock by whoever comes first; a text query never makes the image tower. */
-typedef struct towers {
-    pthread_mutex_t lock;
-    cir__image_tower *image;
-    cir__text_tower *text;
-} towers;
-
-struct cir_model {
-    cir_model_info info;
-    cir__source source;
-    cir__config config;
-    cir__checkpoint *checkpoint;
-    cir__weights weights;
-    cir__tokenizer *tokenizer;
-    cir__preprocessing preprocessing;
-    towers *towers; /* the part that changes behind a const cir_model */
-};
 
 /* Which files this model's features depend on. */
 static void list_read(const cir_model *model, bool are_read[CIR__N_FILES])
@@ -144,7 +122,6 @@ static cir_status fill_info(cir_model *model, cir_error *err)
         .context_length = model->config.text.max_tokens,
         .n_vocabulary = model->config.n_vocabulary,
         .n_parameters = model->weights.n_parameters,
-        .precision = model->info.precision,
     };
     _Static_assert(sizeof model->info.fingerprint == CIR__HASH_TEXT_SIZE, "a fingerprint is a hash's text");
     bool are_read[CIR__N_FILES] = {false};
@@ -152,50 +129,9 @@ static cir_status fill_info(cir_model *model, cir_error *err)
     return cir__fingerprint_make(&model->source, are_read, model->checkpoint, model->info.fingerprint, err);
 }
 
-static const char *const precision_names[] = {"auto", "f32", "bf16", "int8"};
-
-const char *cir_precision_name(cir_precision precision)
-{
-    return precision_names[precision];
-}
-
-cir_status cir_precision_parse(const char *name, cir_precision *precision_out, cir_error *err)
-{
-    cir__error_clear(err);
-    *precision_out = CIR_PRECISION_AUTO;
-    for (size_t i = 0; i < sizeof precision_names / sizeof *precision_names; i++)
-        if (strcmp(name, precision_names[i]) == 0) {
-            *precision_out = (cir_precision)i;
-            return CIR_OK;
-        }
-    return cir__fail(err, CIR_ARGUMENT, "%.40s: is none of auto, f32, bf16, int8", name);
-}
-
 cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err)
 {
     return cir_model_open_with(path, NULL, model_out, err);
-}
-
-/* The precision that is asked for, or the default: bf16 where the processor has it and there is enough to
- * multiply. */
-static cir_status choose_precision(const char *path, const cir_model_options *options,
-                                   cir_precision *precision_out, cir_error *err)
-{
-    cir_precision wanted = options != NULL ? options->precision : CIR_PRECISION_AUTO;
-    if (wanted == CIR_PRECISION_AUTO)
-        wanted = cir__product_has_bf16() && strcmp(path, CIR_MODEL_DEMO) != 0 ? CIR_PRECISION_BF16
-                                                                              : CIR_PRECISION_F32;
-    if (wanted == CIR_PRECISION_BF16 && !cir__product_has_bf16())
-        return cir__fail(
-            err, CIR_UNSUPPORTED,
-            "%s: this processor does not multiply bf16 (AVX512_BF16); open it with precision f32", path);
-    if (wanted == CIR_PRECISION_INT8 && !cir__product_has_int8())
-        return cir__fail(
-            err, CIR_UNSUPPORTED,
-            "%s: this processor does not multiply int8 exactly (AVX512_VNNI); open it with precision f32",
-            path);
-    *precision_out = wanted;
-    return CIR_OK;
 }
 
 cir_status cir_model_open_with(const char *path, const cir_model_options *options, cir_model **model_out,
@@ -203,8 +139,8 @@ cir_status cir_model_open_with(const char *path, const cir_model_options *option
 {
     cir__error_clear(err);
     *model_out = NULL;
-    cir_precision precision;
-    cir_status status = choose_precision(path, options, &precision, err);
+    const cir_precision asked = options != NULL ? options->precision : CIR_PRECISION_AUTO;
+    cir_status status = cir__precision_check_supported(asked, path, err);
     if (status != CIR_OK)
         return status;
     cir_model *model = cir__new(1, sizeof *model);
@@ -219,17 +155,14 @@ cir_status cir_model_open_with(const char *path, const cir_model_options *option
     status = cir__source_open(path, &model->source, err);
     if (status == CIR_OK)
         status = open_weights(model, err);
-    model->config.image.precision = model->config.text.precision =
-        precision == CIR_PRECISION_INT8   ? CIR__IN_INT8
-        : precision == CIR_PRECISION_BF16 ? CIR__IN_BF16
-                                          : CIR__IN_F32;
-    model->info.precision = precision;
     if (status == CIR_OK)
         status = open_tokenizer(model, err);
     if (status == CIR_OK)
         status = open_preprocessing(model, err);
     if (status == CIR_OK)
         status = fill_info(model, err);
+    if (status == CIR_OK)
+        cir__precision_choose(model, asked);
     /* Whatever zeros led to, it is the file that is wrong. */
     if (cir__source_check_read(&model->source, NULL) != CIR_OK)
         status = cir__source_check_read(&model->source, err);
@@ -261,6 +194,11 @@ const cir_model_info *cir_model_get_info(const cir_model *model)
     return &model->info;
 }
 
+const cir_precision_choice *cir_model_get_precision_choice(const cir_model *model)
+{
+    return &model->choice;
+}
+
 const cir__config *cir__model_get_config(const cir_model *model)
 {
     return &model->config;
@@ -269,7 +207,7 @@ const cir__config *cir__model_get_config(const cir_model *model)
 cir_status cir__model_get_image_tower(const cir_model *model, const cir__image_tower **tower_out,
                                       cir_error *err)
 {
-    towers *made = model->towers;
+    cir__towers *made = model->towers;
     cir_status status = CIR_OK;
     pthread_mutex_lock(&made->lock);
     if (made->image == NULL)
@@ -282,7 +220,7 @@ cir_status cir__model_get_image_tower(const cir_model *model, const cir__image_t
 cir_status cir__model_get_text_tower(const cir_model *model, const cir__text_tower **tower_out,
                                      cir_error *err)
 {
-    towers *made = model->towers;
+    cir__towers *made = model->towers;
     cir_status status = CIR_OK;
     pthread_mutex_lock(&made->lock);
     if (made->text == NULL)
@@ -380,16 +318,8 @@ cir_status cir_model_encode_tensors(const cir_model *model, cir_pool *pool, cons
     return status == CIR_OK ? cir__source_check_read(&model->source, err) : status;
 }
 
-/* Texts as ids, one behind another. */
-typedef struct id_list {
-    int32_t *ids;
-    size_t capacity;
-    size_t *starts; /* [n + 1] */
-    size_t n_cut;
-} id_list;
-
-static cir_status tokenise(const cir_model *model, const char *const *texts, size_t n, id_list *list,
-                           cir_error *err)
+cir_status cir__model_tokenise(const cir_model *model, const char *const *texts, size_t n, cir__id_list *list,
+                               cir_error *err)
 {
     size_t max_tokens = model->config.text.max_tokens;
     list->starts = cir__new(n + 1, sizeof *list->starts);
@@ -419,8 +349,8 @@ cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool, const 
     cir__error_clear(err);
     if (n_cut_out != NULL)
         *n_cut_out = 0;
-    id_list list = {0};
-    cir_status status = tokenise(model, texts, n, &list, err);
+    cir__id_list list = {0};
+    cir_status status = cir__model_tokenise(model, texts, n, &list, err);
     if (status == CIR_OK)
         status = cir__model_encode_ids(model, pool, list.ids, list.starts, n, features_out, NULL, NULL, err);
     if (status == CIR_OK)
@@ -434,7 +364,7 @@ cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool, const 
 
 /* Takes the end tokens away, and leaves out texts that have no other token or an end token within; returns
  * how many are left. */
-static size_t list_prefixes(const cir__tokenizer *tokenizer, id_list *list, size_t n)
+static size_t list_prefixes(const cir__tokenizer *tokenizer, cir__id_list *list, size_t n)
 {
     size_t n_left = 0;
     size_t n_kept = 0; /* ids */
@@ -457,10 +387,10 @@ cir_status cir_model_cache_prefixes(const cir_model *model, cir_pool *pool, cons
     if (model->config.architecture != CIR__CLIP)
         return CIR_OK;
     const cir__text_tower *tower;
-    id_list list = {0};
+    cir__id_list list = {0};
     cir_status status = cir__model_get_text_tower(model, &tower, err);
     if (status == CIR_OK)
-        status = tokenise(model, texts, n, &list, err);
+        status = cir__model_tokenise(model, texts, n, &list, err);
     if (status == CIR_OK) {
         size_t n_left = list_prefixes(model->tokenizer, &list, n);
         status = cir__text_tower_cache_prefixes(tower, pool, list.ids, list.starts, n_left,

@@ -3,10 +3,46 @@
 #ifndef CIR_MODEL_MODEL_INTERNAL_H
 #define CIR_MODEL_MODEL_INTERNAL_H
 
+#include <pthread.h>
+
 #include "cir/model.h"
+#include "image/preprocessing.h"
+#include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/image_tower.h"
+#include "model/source.h"
 #include "model/text_tower.h"
+#include "text/tokenizer.h"
+
+/* Made under its lock by whoever comes first; a text query never makes the image tower. */
+typedef struct cir__towers {
+    pthread_mutex_t lock;
+    cir__image_tower *image;
+    cir__text_tower *text;
+} cir__towers;
+
+struct cir_model {
+    cir_model_info info;
+    cir_precision_choice choice;
+    cir__source source;
+    cir__config config;
+    cir__checkpoint *checkpoint;
+    cir__weights weights;
+    cir__tokenizer *tokenizer;
+    cir__preprocessing preprocessing;
+    cir__towers *towers; /* the part that changes behind a const cir_model */
+};
+
+/* Texts as ids, one behind another. Zeroed means none; its arrays are freed by whoever holds it, on failure, too. */
+typedef struct cir__id_list {
+    int32_t *ids;
+    size_t capacity;
+    size_t *starts; /* [n + 1] */
+    size_t n_cut;
+} cir__id_list;
+
+CIR_MUST_CHECK cir_status cir__model_tokenise(const cir_model *model, const char *const *texts, size_t n,
+                                              cir__id_list *list, cir_error *err);
 
 /* Lives as long as the model. */
 const cir__config *cir__model_get_config(const cir_model *model);

@@ -669,14 +669,14 @@ static void test_the_default_precision(void **state)
     cir_error err = {0};
     make_folder(folder);
     assert_int_equal(cir_model_open(folder, &model, &err), CIR_OK);
-    assert_int_equal(cir_model_get_info(model)->precision,
-                     cir__product_has_bf16() ? CIR_PRECISION_BF16 : CIR_PRECISION_F32);
+    assert_int_equal(cir_model_get_info(model)->precision, CIR_PRECISION_F32);
+    assert_non_null(strstr(cir_model_get_precision_choice(model)->reason, "small"));
     cir_model_close(model);
     assert_int_equal(cir_model_open(CIR_MODEL_DEMO, &model, &err), CIR_OK);
     assert_int_equal(cir_model_get_info(model)->precision, CIR_PRECISION_F32);
     cir_model_close(model);
     cir__made_folder_remove(folder);
-    for (cir_precision i = CIR_PRECISION_AUTO; i <= CIR_PRECISION_INT8; i++) {
+    for (cir_precision i = CIR_PRECISION_AUTO; i <= CIR_PRECISION_FAST; i++) {
         cir_precision found;
         assert_int_equal(cir_precision_parse(cir_precision_name(i), &found, &err), CIR_OK);
         assert_int_equal(found, i);

@@ -37,7 +37,7 @@ static const cir__flag flags[] = {
     {"no-exif-rotation", 0, NULL,
      "take pictures as they are stored, as the published code does; so too with --set variant=reference"},
     {"verify", 0, NULL, "check the pictures' files against checksums.sha256 first"},
-    {"precision", 0, "f32|bf16|int8",
+    {"precision", 0, "auto|fast|f32|bf16|int8",
      "of the encoder's products (default f32, so that metrics are the same on every machine)"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
     {"report", 0, "FILE.html", "write one page with tables, charts, best and worst queries"},

@@ -18,8 +18,8 @@
 static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
     {"model", 0, "MODEL ...", "a model's folder or name, or \"demo\" (default: the index' own, else demo)"},
-    {"precision", 0, "f32|bf16|int8",
-     "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
+    {"precision", 0, "auto|fast|f32|bf16|int8",
+     "of the encoder's products (default auto: the fastest that keeps the features; cir info MODEL says which)"},
     {"batch", 0, "N", "pictures encoded together (default 16)"},
     {"max-megapixels", 0, "N", "refuse larger pictures (default 512)"},
     CIR__DECODING_FLAGS("2048"),

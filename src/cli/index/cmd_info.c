@@ -11,6 +11,7 @@
 #include "cli/common/session.h"
 #include "cli/common/summary.h"
 #include "cli/common/terminal_text.h"
+#include "cli/models/precision_text.h"
 #include "server/known_models.h"
 
 static const cir__flag flags[] = {
@@ -196,19 +197,20 @@ static int run_model(const cir__arguments *arguments, const char *path)
     char parameters[32];
     if (cir__arguments_has(arguments, "json"))
         cir__json_print(json_pack(
-            "{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "model", cir__json_text(info->name),
+            "{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "model", cir__json_text(info->name),
             "architecture", info->architecture, "fingerprint", info->fingerprint, "dim",
             (json_int_t)info->dim, "image_px", (json_int_t)info->image_px, "context_length",
             (json_int_t)info->context_length, "n_vocabulary", (json_int_t)info->n_vocabulary, "n_parameters",
-            (json_int_t)info->n_parameters, "precision", cir_precision_name(info->precision)));
-    else
-        printf(
-            "model        %s\narchitecture %s\nfingerprint  %s\ndimension    %zu\nimage        %zu × %zu "
-            "pixels\n"
-            "text         %zu tokens of %zu\nparameters   %s\nprecision    %s here unless told otherwise\n",
-            info->name, info->architecture, info->fingerprint, info->dim, info->image_px, info->image_px,
-            info->context_length, info->n_vocabulary, cir__count_text(info->n_parameters, parameters),
-            cir_precision_name(info->precision));
+            (json_int_t)info->n_parameters, "precision", cir_precision_name(info->precision),
+            "precision_choice", cir__precision_json(cir_model_get_precision_choice(model))));
+    else {
+        printf("model        %s\narchitecture %s\nfingerprint  %s\ndimension    %zu\nimage        %zu × %zu "
+               "pixels\n"
+               "text         %zu tokens of %zu\nparameters   %s\n",
+               info->name, info->architecture, info->fingerprint, info->dim, info->image_px, info->image_px,
+               info->context_length, info->n_vocabulary, cir__count_text(info->n_parameters, parameters));
+        cir__precision_print(cir_model_get_precision_choice(model));
+    }
     cir_model_close(model);
     return CIR__DONE;
 }

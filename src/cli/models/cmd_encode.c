@@ -12,8 +12,8 @@
 
 static const cir__flag flags[] = {
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default)"},
-    {"precision", 0, "f32|bf16|int8",
-     "of the encoder's products (default: bf16 where the processor has it, f32 with the demo encoder)"},
+    {"precision", 0, "auto|fast|f32|bf16|int8",
+     "of the encoder's products (default auto: the fastest that keeps the features; cir info MODEL says which)"},
     {"images", 0, NULL, "what follows are pictures and folders of pictures"},
     {"texts", 0, "FILE", "a file with one text a line; - is standard input"},
     {"output", 'o', "OUT.npy", "where the features go: float32, one unit row an item"},

@@ -10,7 +10,7 @@
 #include "cli/common/output.h"
 #include "cli/common/session.h"
 #include "cli/models/model_folder.h"
-#include "cli/models/precision_check.h"
+#include "cli/models/precision_text.h"
 #include "server/known_models.h"
 
 #define PATH_SIZE CIR__MODEL_PATH_SIZE
@@ -92,47 +92,49 @@ static double least_of(cir_precision precision)
     return precision == CIR_PRECISION_INT8 ? LEAST_INT8 : LEAST_BF16;
 }
 
-static bool is_lossy(const cir__precision_loss *loss)
+static bool is_lossy(const cir_precision_facts *facts)
 {
-    double least = least_of(loss->precision);
-    return loss->is_supported && (loss->worst_image < least || loss->worst_text < least);
+    double least = least_of(facts->precision);
+    return facts->is_supported && (facts->worst_image < least || facts->worst_text < least);
 }
 
-static void print_losses(const cir__precision_loss *losses)
+/* facts: f32, which loses nothing, bf16, int8. */
+static void print_losses(const cir_precision_facts *facts, const cir_precision_choice *choice)
 {
     printf("\ncosines to the features in f32, of %d drawn pictures and %d texts:\n%-10s %12s %8s %12s %8s\n",
-           CIR__CHECK_N_IMAGES, CIR__CHECK_N_TEXTS, "precision", "pictures min", "median", "texts min",
-           "median");
-    for (size_t i = 0; i < CIR__CHECK_N_PRECISIONS; i++) {
-        const cir__precision_loss *loss = &losses[i];
-        const char *name = cir_precision_name(loss->precision);
-        if (loss->is_supported)
-            printf("%-10s %12.5f %8.5f %12.5f %8.5f%s\n", name, loss->worst_image, loss->median_image,
-                   loss->worst_text, loss->median_text, loss->is_default ? "  (the default here)" : "");
+           CIR_PRECISION_CHECK_N_IMAGES, CIR_PRECISION_CHECK_N_TEXTS, "precision", "pictures min", "median",
+           "texts min", "median");
+    for (size_t i = 1; i < CIR_N_PRECISIONS; i++) {
+        const char *name = cir_precision_name(facts[i].precision);
+        if (facts[i].is_supported)
+            printf("%-10s %12.5f %8.5f %12.5f %8.5f\n", name, facts[i].worst_image, facts[i].median_image,
+                   facts[i].worst_text, facts[i].median_text);
         else
             printf("%-10s this processor has no instructions for it\n", name);
     }
-    for (size_t i = 0; i < CIR__CHECK_N_PRECISIONS; i++)
-        if (is_lossy(&losses[i]))
+    for (size_t i = 1; i < CIR_N_PRECISIONS; i++)
+        if (is_lossy(&facts[i]))
             printf("%s changes these weights' features much (below %g); use --precision %s\n",
-                   cir_precision_name(losses[i].precision), least_of(losses[i].precision),
-                   losses[i].precision == CIR_PRECISION_INT8 && losses[0].is_supported &&
-                           !is_lossy(&losses[0])
+                   cir_precision_name(facts[i].precision), least_of(facts[i].precision),
+                   facts[i].precision == CIR_PRECISION_INT8 && facts[1].is_supported && !is_lossy(&facts[1])
                        ? "bf16 or f32"
                        : "f32");
+    printf("\n");
+    cir__precision_print(choice);
 }
 
-static json_t *loss_json(const cir__precision_loss *loss)
+static json_t *loss_json(const cir_precision_facts *facts, const cir_precision_choice *choice)
 {
-    json_t *object = json_pack("{s:s, s:b, s:b}", "precision", cir_precision_name(loss->precision),
-                               "supported", loss->is_supported, "default", loss->is_default);
-    if (!loss->is_supported)
+    json_t *object =
+        json_pack("{s:s, s:b, s:b}", "precision", cir_precision_name(facts->precision), "supported",
+                  facts->is_supported, "default", choice->chosen == facts->precision);
+    if (!facts->is_supported)
         return object;
     json_object_set_new(object, "images",
-                        json_pack("{s:f, s:f}", "min", loss->worst_image, "median", loss->median_image));
+                        json_pack("{s:f, s:f}", "min", facts->worst_image, "median", facts->median_image));
     json_object_set_new(object, "texts",
-                        json_pack("{s:f, s:f}", "min", loss->worst_text, "median", loss->median_text));
-    json_object_set_new(object, "lossy", json_boolean(is_lossy(loss)));
+                        json_pack("{s:f, s:f}", "min", facts->worst_text, "median", facts->median_text));
+    json_object_set_new(object, "lossy", json_boolean(is_lossy(facts)));
     return object;
 }
 
@@ -143,22 +145,23 @@ typedef struct files_found {
     const char *other; /* one that is not the known one; NULL: all are */
 } files_found;
 
-static void print_json(const cir_model_info *info, const files_found *files,
-                       const cir__precision_loss *losses)
+static void print_json(const cir_model_info *info, const files_found *files, const cir_precision_facts *facts,
+                       const cir_precision_choice *choice)
 {
     json_t *precisions = json_array();
-    for (size_t i = 0; i < CIR__CHECK_N_PRECISIONS; i++)
-        json_array_append_new(precisions, loss_json(&losses[i]));
+    for (size_t i = 1; i < CIR_N_PRECISIONS; i++)
+        json_array_append_new(precisions, loss_json(&facts[i], choice));
     cir__json_print(
-        json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:o}", "model", cir__json_text(info->name), "path",
+        json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o}", "model", cir__json_text(info->name), "path",
                   cir__json_text(info->path), "n_files_proved",
                   files->n_proved >= 0 ? json_integer(files->n_proved) : json_null(), "are_known_files",
                   files->n_known > 0 ? json_boolean(files->other == NULL) : json_null(), "n_images",
-                  CIR__CHECK_N_IMAGES, "n_texts", CIR__CHECK_N_TEXTS, "precisions", precisions));
+                  CIR_PRECISION_CHECK_N_IMAGES, "n_texts", CIR_PRECISION_CHECK_N_TEXTS, "precisions",
+                  precisions, "precision_choice", cir__precision_json(choice)));
 }
 
-static void print_text(const cir_model_info *info, const files_found *files,
-                       const cir__precision_loss *losses)
+static void print_text(const cir_model_info *info, const files_found *files, const cir_precision_facts *facts,
+                       const cir_precision_choice *choice)
 {
     if (files->n_proved >= 0)
         printf("%s: %d files have the checksums that they were fetched with\n", info->path, files->n_proved);
@@ -170,7 +173,7 @@ static void print_text(const cir_model_info *info, const files_found *files,
     else if (strcmp(info->path, CIR_MODEL_DEMO) != 0)
         printf("%s: has no " CIR__MODEL_SUMS ", so that its bytes cannot be proved\n", info->path);
     printf("%s: all tensors are there, and it encodes pictures and texts\n", info->name);
-    print_losses(losses);
+    print_losses(facts, choice);
 }
 
 static int run(const cir__arguments *arguments)
@@ -181,7 +184,7 @@ static int run(const cir__arguments *arguments)
     cir_model *model;
     cir_pool *pool = NULL;
     files_found files = {-1, -1, NULL};
-    cir__precision_loss losses[CIR__CHECK_N_PRECISIONS];
+    cir_precision_facts facts[CIR_N_PRECISIONS];
     int status = cir__session_open_pool(arguments, &pool);
     if (status != CIR__DONE)
         return status;
@@ -195,12 +198,12 @@ static int run(const cir__arguments *arguments)
         status = check_sums(info->path, &files.n_proved);
     if (status == CIR__DONE && files.n_proved < 0)
         status = check_known(info, &files.n_known, &files.other);
-    if (status == CIR__DONE && cir__precision_check(info->path, pool, goes_on, losses, &err) != CIR_OK)
+    if (status == CIR__DONE && cir_model_check_precisions(model, pool, goes_on, facts, &err) != CIR_OK)
         status = cir__session_fail(&err);
     if (status == CIR__DONE && cir__arguments_has(arguments, "json"))
-        print_json(info, &files, losses);
+        print_json(info, &files, facts, cir_model_get_precision_choice(model));
     else if (status == CIR__DONE)
-        print_text(info, &files, losses);
+        print_text(info, &files, facts, cir_model_get_precision_choice(model));
     cir_model_close(model);
     cir_pool_free(pool);
     return status;
@@ -211,12 +214,13 @@ const cir__command cir__command_model_check = {
     .synopsis = "DIR | NAME [options]",
     .summary = "prove a model's files, that it encodes, and what bf16 and int8 lose",
     .flags = flags,
-    .notes = "Compares the files with the checksums in SHA256SUMS, where the folder has them (cir model pull "
-             "notes "
-             "them), else\n"
-             "with those that are known for the folder's name; and bf16's and int8's features of a few drawn "
-             "pictures "
-             "and fixed\n"
-             "texts with f32's: how much is lost depends on the weights. Encodes everything three times.\n",
+    .notes =
+        "Compares the files with the checksums in SHA256SUMS, where the folder has them (cir model pull "
+        "notes "
+        "them), else\n"
+        "with those that are known for the folder's name; and bf16's and int8's features of a few drawn "
+        "pictures "
+        "and fixed\n"
+        "texts with f32's: how much is lost depends on the weights. Says which precision is the default here, and why.\n",
     .run = run,
 };
