@@ -133,3 +133,296 @@ def test_one_process_writes(project, demo):
         refused = run_cir("curate", "plan", project, demo / "plan.csv", "-q")
         assert refused.status == 1 and "another process has it open for writing" in refused.err
         assert run_cir("curate", "plan", project).status == 0
+
+
+# -- mining --------------------------------------------------------------------------------------------------------
+
+
+def ask(project, sql, *values):
+    import sqlite3
+    with sqlite3.connect(f"file:{project / 'curation.sqlite'}?mode=ro", uri=True) as database:
+        return database.execute(sql, values).fetchall()
+
+
+def encode(tmp_path, texts):
+    (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n")
+    made = run_cir("encode", "--model", "demo", "--texts", tmp_path / "texts.txt", "-o", tmp_path / "texts.npy", "-q", "--precision", "f32")
+    assert made.status == 0, made.err
+    return numpy.load(tmp_path / "texts.npy")
+
+
+@pytest.fixture(scope="session")
+def mined(demo, tmp_path_factory):
+    """A project that was mined with the default depth."""
+    path = tmp_path_factory.mktemp("mined") / "set.curate"
+    for arguments in (["new", path, "--index", demo / "photos.cir"], ["plan", path, demo / "plan.csv", "-q"], ["mine", path, "-q"]):
+        made = run_cir("curate", *arguments)
+        assert made.status == 0, made.err
+    return path
+
+
+@pytest.fixture
+def copy(mined, tmp_path):
+    return pathlib.Path(shutil.copytree(mined, tmp_path / "copy.curate"))
+
+
+def neighbours(demo, tmp_path, project, k):
+    """For each seed, what numpy finds: {(instance, change, role, text): paths by similarity}."""
+    vectors = numpy.load(next((demo / "photos.cir").glob("features/*/vectors.npy"))).astype(numpy.float64)
+    paths = [p for (p,) in sqlite_rows(demo / "photos.cir" / "catalogue.sqlite", "SELECT CAST(path AS TEXT) FROM image ORDER BY id")]
+    hashes = dict(sqlite_rows(demo / "photos.cir" / "catalogue.sqlite", "SELECT hash, id FROM image ORDER BY id DESC"))
+    seeds = ask(project, "SELECT s.id, s.role, s.text, s.hash FROM seed s ORDER BY s.id")
+    sentences = {s[0]: f for s, f in zip([s for s in seeds if s[3] is None], encode(tmp_path, [s[2] for s in seeds if s[3] is None]))}
+    found = {}
+    for seed, role, text, content in seeds:
+        feature = sentences[seed] if content is None else vectors[hashes[content]]
+        scores = vectors @ feature.astype(numpy.float64)
+        order = numpy.argsort(-scores, kind="stable")[:k]
+        found[seed] = [(paths[i], scores[i]) for i in order]
+    return found
+
+
+def sqlite_rows(path, sql):
+    import sqlite3
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        return database.execute(sql).fetchall()
+
+
+def test_mining_finds_what_numpy_finds(demo, copy, tmp_path):
+    expected = neighbours(demo, tmp_path, copy, 80)
+    for k, arguments in ((40, []), (80, ["--deeper"])):
+        if arguments:
+            assert run_cir("curate", "mine", copy, "-q", *arguments).status == 0
+        found = {}
+        for seed, path, similarity in ask(copy, "SELECT f.seed, CAST(p.path AS TEXT), f.similarity FROM found f JOIN picture p ON p.id = f.picture ORDER BY f.seed, f.rank"):
+            found.setdefault(seed, []).append((path, similarity))
+        assert found.keys() == expected.keys()
+        for seed, hits in found.items():
+            assert len(hits) == k
+            numbers = numpy.array([s for _, s in hits]), numpy.array([s for _, s in expected[seed][:k]])
+            assert numpy.abs(numbers[0] - numbers[1]).max() < 1e-5
+            # In order, but for pictures whose similarities are the same within rounding.
+            for (path, a), (other, b) in zip(hits, expected[seed]):
+                assert path.endswith(other) or abs(a - b) < 1e-5
+            at_the_edge = {p for p, s in expected[seed] if abs(s - expected[seed][k - 1][1]) < 1e-5}
+            assert {p[p.index("photos/"):] for p, _ in hits} ^ {p[p.index("photos/"):] for p, _ in expected[seed][:k]} <= {p[p.index("photos/"):] for p in at_the_edge}
+
+
+def test_mining_finds_the_positives_and_does_nothing_twice(demo, copy):
+    again = run_cir("curate", "mine", copy, "-q", "--json").json["models"][0]
+    assert again["seeds_searched"] == again["new_pictures"] == again["measured"] == 0
+    assert again["seeds_up_to_date"] == len(ask(copy, "SELECT 1 FROM seed"))
+    found = {(key, path[path.index("photos/"):]) for key, path in ask(copy, "SELECT i.key, CAST(p.path AS TEXT) FROM found f JOIN seed s ON s.id = f.seed JOIN instance i ON i.id = s.instance JOIN picture p ON p.id = f.picture")}
+    positives = {(r["instance"], r["path"]) for r in LABELS.values() if r["thing"] == r["instance"] and "/hn/" not in r["path"] and "/database/" in r["path"]}
+    assert len(positives) == 16 * N_INSTANCES
+    assert len(positives & found) >= 0.99 * len(positives)
+
+
+def test_labels_by_source_follow_from_the_seeds(copy):
+    kinds = {"image": "V", "name": "V", "category": "V", "rephrased": "T", "composed-image": "C", "composed-text": "C", "joined": "C"}
+    counted = {key: {"visual": 0, "textual": 0, "composed": 0, "other": 0} for key in KEYS}
+    by_picture = {}
+    for key, picture, change, role in ask(copy, "SELECT i.key, coalesce(p.same_as, p.id), s.change, s.role FROM found f JOIN seed s ON s.id = f.seed JOIN instance i ON i.id = s.instance JOIN picture p ON p.id = f.picture"):
+        by_picture.setdefault((key, picture), {}).setdefault(change, set()).add(kinds[role])
+    order = ["other", "visual", "textual", "composed"]
+    pools = set(ask(copy, "SELECT i.key, picture FROM pool JOIN instance i ON i.id = instance"))
+    for (key, picture), changes in by_picture.items():
+        if (key, picture) not in pools:
+            continue
+        best = "other"
+        for change in {*changes} - {0} or {0}:
+            found = changes.get(0, set()) | changes.get(change, set())
+            one = "composed" if "C" in found or {"V", "T"} <= found else "textual" if "T" in found else "visual" if "V" in found else "other"
+            best = max(best, one, key=order.index)
+        counted[key][best] += 1
+    told = {i["instance"]: i["pool_by_source"] for i in run_cir("curate", "status", copy, "--json").json["instances"]}
+    assert told == counted
+    assert all(sum(c[kind] for c in counted.values()) > 0 for kind in ("visual", "textual", "composed"))
+
+
+def test_seeds_and_copies_are_dropped_and_changes_of_colour_are_kept(demo, tmp_path):
+    """An index of seeds, copies, edits and others: each meets its fate, with a reason."""
+    from PIL import Image, ImageOps
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    pictures = sorted((demo / "photos" / "database" / KEYS[0]).glob("*.jpg"))[:4]
+    for i, picture in enumerate(pictures):
+        with Image.open(picture) as image:
+            image.convert("RGB").resize((288, 216)).save(folder / f"{i}.jpg", quality=95)
+    with Image.open(folder / "1.jpg") as image:
+        image.resize((144, 108)).save(folder / "1_small.jpg", quality=85)
+        image.save(folder / "1_again.jpg", quality=60)
+        ImageOps.grayscale(image).save(folder / "1_grey.jpg", quality=90)
+        ImageOps.mirror(image).save(folder / "1_mirrored.jpg", quality=90)
+        image.resize((40, 30)).save(folder / "1_tiny.jpg")
+    shutil.copy(folder / "2.jpg", folder / "2_copy.jpg")
+    with Image.open(folder / "0.jpg") as image:
+        image.save(folder / "0_again.jpg", quality=70)
+    write_plan(tmp_path / "plan.csv", [row("x", "name", value="a thing"), row("x", "change", "at night"), row("x", "image", value="photos/0.jpg")])
+    assert run_cir("index", folder, "-o", tmp_path / "p.cir", "-q", "--model", "demo").status == 0
+    project = tmp_path / "p.curate"
+    for arguments in (["new", project, "--index", tmp_path / "p.cir"], ["plan", project, tmp_path / "plan.csv", "-q"], ["mine", project, "-q"]):
+        made = run_cir("curate", *arguments)
+        assert made.status == 0, made.err
+    fate = {os.path.basename(path): (state, reason) for path, state, reason in ask(project, "SELECT CAST(path AS TEXT), state, reason FROM picture")}
+    assert fate.pop("0.jpg") == ("dropped", "a seed")
+    assert fate.pop("0_again.jpg") == ("dropped", "a copy of a seed")
+    assert fate.pop("1_small.jpg")[1] == fate.pop("1_again.jpg")[1] == "a copy of another picture"
+    assert fate.pop("1_tiny.jpg")[1].startswith("low resolution: 40 x 30")
+    assert fate.keys() <= {"1.jpg", "1_grey.jpg", "1_mirrored.jpg", "2.jpg", "2_copy.jpg", "3.jpg"} and len(fate) == 5
+    assert {state for state, _ in fate.values()} == {"kept"}
+    links = {(os.path.basename(a), os.path.basename(b), likeness) for a, b, likeness in ask(project, "SELECT CAST(p.path AS TEXT), CAST(q.path AS TEXT), likeness FROM link JOIN picture p ON p.id = a JOIN picture q ON q.id = b")}
+    assert {("1.jpg", "1_grey.jpg", "edited"), ("1.jpg", "1_mirrored.jpg", "turned")} <= {(min(a, b), max(a, b), l) for a, b, l in links}
+
+
+def test_a_moved_index_and_changed_photos(demo, tmp_path):
+    """Pictures are known by their bytes: the index moves, a photo changes, another goes, a new one comes."""
+    folder = tmp_path / "photos"
+    shutil.copytree(demo / "photos" / "database" / KEYS[0], folder)
+    assert run_cir("index", folder, "-o", tmp_path / "p.cir", "-q", "--model", "demo").status == 0
+    write_plan(tmp_path / "plan.csv", [row("x", "name", value="a thing"), row("x", "change", "at night")])
+    project = tmp_path / "p.curate"
+    for arguments in (["new", project, "--index", tmp_path / "p.cir"], ["plan", project, tmp_path / "plan.csv", "-q"], ["mine", project, "-q", "--per-seed", "100"]):
+        assert run_cir("curate", *arguments).status == 0
+    names = [os.path.basename(p) for (p,) in ask(project, "SELECT CAST(path AS TEXT) FROM picture ORDER BY id")]
+    decided = tmp_path / "d.csv"
+    decided.write_text("instance,change,picture,value\n" + "".join(f"x,at night,{n},yes\n" for n in names[:4]))
+    assert run_cir("curate", "decide", project, decided).status == 0
+    (tmp_path / "elsewhere").mkdir()
+    folder.rename(tmp_path / "elsewhere" / "photos")
+    (tmp_path / "p.cir").rename(tmp_path / "elsewhere" / "q.cir")
+    lost = run_cir("curate", "mine", project, "-q")
+    assert lost.status == 1 and "--index" in lost.err
+    moved = tmp_path / "elsewhere" / "q.cir"
+    draw_photo(5).save(next((tmp_path / "elsewhere" / "photos").rglob(names[0])))  # other bytes
+    next((tmp_path / "elsewhere" / "photos").rglob(names[1])).unlink()
+    assert run_cir("index", tmp_path / "elsewhere" / "photos", "-o", moved, "-q").status == 0
+    again = run_cir("curate", "mine", project, "--index", moved, "-q", "--per-seed", "100", "--json")
+    assert again.status == 0 and again.json["models"][0]["new_pictures"] == 1, again.err
+    # What was said of the pictures that went stays, and what was said is about the same pictures.
+    assert ask(project, "SELECT count(*) FROM judgement") == [(4,)]
+    assert run_cir("curate", "status", project, "--json").json["instances"][0]["positives"] == 4
+
+
+def test_interrupted_mining_continues(demo, tmp_path):
+    import signal
+    import time
+    project = tmp_path / "p.curate"
+    for arguments in (["new", project, "--index", demo / "photos.cir"], ["plan", project, demo / "plan.csv", "-q"]):
+        assert run_cir("curate", *arguments).status == 0
+    for wait in (0.02, 0.1, 0.3, 0.6):
+        process = subprocess.Popen([CIR, "curate", "mine", project, "-q"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert ask_whole(project, "PRAGMA integrity_check") == [("ok",)]
+    assert run_cir("curate", "mine", project, "-q").status == 0
+    assert run_cir("curate", "mine", project, "-q", "--json").json["models"][0]["measured"] == 0
+
+
+# -- judgements ----------------------------------------------------------------------------------------------------
+
+
+def pool_paths(project, key):
+    return [p for (p,) in ask(project, "SELECT CAST(p.path AS TEXT) FROM pool JOIN instance i ON i.id = instance JOIN picture p ON p.id = picture WHERE i.key = ? ORDER BY p.id", key)]
+
+
+def decide(project, tmp_path, rows, *arguments):
+    with open(tmp_path / "judgements.csv", "w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["instance", "change", "picture", "aspect", "value", "person"])
+        writer.writerows(rows)
+    return run_cir("curate", "decide", project, tmp_path / "judgements.csv", *arguments)
+
+
+def status_of(project, key):
+    return next(i for i in run_cir("curate", "status", project, "--json").json["instances"] if i["instance"] == key)
+
+
+def test_the_last_word_counts_and_ties_are_ambiguous(copy, tmp_path):
+    key = KEYS[0]
+    text = next(r["change"] for r in PLAN if r["instance"] == key and r["role"] == "change")
+    a, b, c, d = pool_paths(copy, key)[:4]
+    rows = [(key, text, a, "", "yes", "ann"), (key, text, b, "", "yes", "ann"), (key, text, b, "", "clear", "ann"),
+            (key, text, c, "", "yes", "ann"), (key, text, d, "", "yes", "ann"),
+            (key, text, a, "", "yes", "ben"), (key, text, c, "", "no", "ben"), (key, text, d, "", "unsure", "ben")]
+    assert decide(copy, tmp_path, rows).status == 0
+    now = status_of(copy, key)
+    assert (now["judged"], now["positives"], now["ambiguous"]) == (3, 1, 2)
+    assert decide(copy, tmp_path, [(key, text, c, "", "no", "cid"), (key, text, d, "", "clear", "ben")]).status == 0
+    now = status_of(copy, key)
+    assert (now["positives"], now["ambiguous"]) == (2, 0)
+
+
+def test_a_page_that_was_confirmed_says_no_to_the_rest(copy, tmp_path):
+    key = KEYS[1]
+    paths = pool_paths(copy, key)
+    text = next(r["change"] for r in PLAN if r["instance"] == key and r["role"] == "change")
+    assert decide(copy, tmp_path, [(key, text, paths[0], "", "yes", ""), (key, "", "*", "", "no", "")]).status == 0
+    now = status_of(copy, key)
+    assert now["judged"] == len(paths) and now["positives"] == 1
+    assert ask(copy, "SELECT count(*) FROM page") == [(1,)] and ask(copy, "SELECT count(*) FROM judgement") == [(1,)]
+    # A word that is said later counts for more than the page.
+    assert decide(copy, tmp_path, [(key, text, paths[1], "", "yes", "")]).status == 0
+    assert status_of(copy, key)["positives"] == 2
+
+
+@pytest.mark.parametrize("bad, says", [
+    (["none", "", "x.jpg", "", "yes", ""], "no instance \"none\""),
+    ([KEYS[0], "no such", "", "", "yes", ""], "has no change"),
+    ([KEYS[0], "", "nowhere.jpg", "", "yes", ""], "nowhere.jpg was found by no seed"),
+    ([KEYS[0], "", "", "", "perhaps", ""], "is no value"),
+    ([KEYS[0], "", "", "colour", "yes", ""], "is no aspect"),
+    ([KEYS[0], "", "*", "", "yes", ""], "can only be no positives"),
+])
+def test_a_wrong_row_is_told_and_nothing_is_recorded(copy, tmp_path, bad, says):
+    path = pool_paths(copy, KEYS[0])[0]
+    bad = [value or (path if i == 2 else "") for i, value in enumerate(bad)]
+    failed = decide(copy, tmp_path, [(KEYS[0], "", path, "query", "yes", ""), bad])
+    assert failed.status == 1 and "judgements.csv:3" in failed.err and says in failed.err, failed.err
+    assert ask(copy, "SELECT count(*) FROM judgement") == [(0,)]
+
+
+def test_kill_9_loses_nothing_that_was_confirmed(copy, tmp_path):
+    """Killed anywhere in a run of small commits: what it said is on the disk is there, once, and whole."""
+    import signal
+    key = KEYS[0]
+    paths = pool_paths(copy, key)
+    texts = [r["change"] for r in PLAN if r["instance"] == key and r["role"] == "change"]
+    confirmed = 0
+    for i in range(40):
+        rows = [(key, texts[i % 4], paths[i], "", "yes", "ann")]
+        with open(tmp_path / "one.csv", "w") as file:
+            csv.writer(file).writerows([["instance", "change", "picture", "aspect", "value", "person"], *rows])
+        process = subprocess.Popen([CIR, "curate", "decide", copy, tmp_path / "one.csv"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        if i % 2:
+            import time
+            time.sleep(0.002 * (i % 20))
+            process.send_signal(signal.SIGKILL)
+        out = process.communicate()[0]
+        said = b"on the disk" in out
+        confirmed += said
+        n = ask_whole(copy, "SELECT count(*) FROM judgement WHERE picture = (SELECT id FROM picture WHERE CAST(path AS TEXT) = ?)", paths[i])[0][0]
+        assert n == 1 if said else n in (0, 1)
+    assert confirmed >= 20
+    assert status_of(copy, key)["positives"] >= confirmed
+
+
+def ask_whole(project, sql, *values):
+    """After a reader of cir's has healed what a killed writer left."""
+    assert run_cir("curate", "status", project, "--json").status == 0
+    return ask(project, sql, *values)
+
+
+def test_a_full_disk_is_told(copy, tmp_path):
+    import resource
+    key = KEYS[0]
+    path = pool_paths(copy, key)[0]
+    with open(tmp_path / "one.csv", "w") as file:
+        csv.writer(file).writerows([["instance", "picture", "aspect", "value"], [key, path, "query", "yes"]])
+    size = (copy / "curation.sqlite").stat().st_size
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # the journal cannot be written
+    failed = run_cir("curate", "decide", copy, tmp_path / "one.csv", preexec_fn=limit)
+    assert failed.status == 1 and failed.out == "" and failed.err, (failed.out, failed.err)
+    assert (copy / "curation.sqlite").stat().st_size == size and ask_whole(copy, "SELECT count(*) FROM judgement") == [(0,)]
+    assert run_cir("curate", "decide", copy, tmp_path / "one.csv").status == 0

@@ -78,6 +78,161 @@ CIR_MUST_CHECK CIR_API cir_status cir_curation_read_plan(cir_curation *curation,
 CIR_MUST_CHECK CIR_API cir_status cir_curation_format_plan(cir_curation *curation, char **csv_out,
                                                            size_t *size_out, cir_error *err);
 
+/* Where a picture came from, for one query: labels by source. A picture that only seeds of another change of its
+ * instance found is "other". By how near to a positive it may be. */
+typedef enum cir_source_type {
+    CIR_SOURCE_OTHER,
+    CIR_SOURCE_VISUAL,
+    CIR_SOURCE_TEXTUAL,
+    CIR_SOURCE_COMPOSED,
+    CIR_N_SOURCE_TYPES
+} cir_source_type;
+CIR_API const char *cir_source_type_name(cir_source_type type); /* "visual"; static storage */
+
+/* What mining does, one after the other; told of how far each is. false asks it to stop. */
+typedef enum cir_mining_stage {
+    CIR_MINING_ENCODES,
+    CIR_MINING_SEARCHES,
+    CIR_MINING_MEASURES,
+    CIR_MINING_FILTERS
+} cir_mining_stage;
+typedef bool cir_mining_watch(void *context, cir_mining_stage stage, size_t n_done, size_t n_total);
+
+/* Zeroed fields mean the defaults, but for index and model. */
+typedef struct cir_mining_options {
+    const cir_index *index; /* shows the model's features */
+    const cir_model *model;
+    cir_pool *pool;
+    const char *const *instances; /* [n_instances] keys; NULL: all */
+    size_t n_instances;
+    size_t per_seed;     /* neighbours a seed; 0: a fiftieth of the index, 40 at least and 500 at most */
+    bool goes_deeper;    /* twice as many as each seed has been searched for */
+    size_t per_instance; /* pictures that people are to look at, beside those that they judged; 0: 4,000 */
+    size_t min_side_px;  /* smaller pictures are dropped; 0: what the model sees */
+    const cir_image_options *image; /* how pictures are decoded; may be NULL */
+    cir_mining_watch *watch;        /* may be NULL */
+    void *context;
+} cir_mining_options;
+
+typedef struct cir_mining_report {
+    size_t n_searched;   /* seeds */
+    size_t n_up_to_date; /* seeds that had been searched for so many in the index as it is */
+    size_t n_new;        /* pictures that no seed had found before */
+    size_t n_measured;   /* pictures that were decoded */
+    size_t n_gone;       /* of those found: pictures whose files cannot be read, or have other bytes now */
+    size_t n_seeds, n_small, n_copies; /* dropped: seeds and their copies, too small, copies of others */
+    size_t n_linked;   /* pairs that are one picture edited, mirrored or turned: kept, side by side */
+    size_t n_in_pools; /* of all instances mined */
+} cir_mining_report;
+
+/* Searches the index for neighbours of every seed, by the plain similarity of features, exactly: photos as they are, and
+ * sentences as they are written. Says what each picture is by source, drops what cannot be used (low resolution, seeds,
+ * copies), with the reason, and fills each instance's pool. Continues where it was stopped, and does nothing twice. What
+ * other models found stays. report_out: may be NULL. Errors: CIR_MISMATCH (the index shows another model's features),
+ * CIR_NOT_FOUND (an instance), CIR_ARGUMENT (there is no plan), CIR_INTERRUPTED, those of reading pictures and of
+ * encoding. */
+CIR_MUST_CHECK CIR_API cir_status cir_curation_mine(cir_curation *curation, const cir_mining_options *options,
+                                                    cir_mining_report *report_out, cir_error *err);
+
+/* What people are asked of a picture: is it positive for this text (aspect "positive": yes, no, unsure, skip)? Is it the
+ * same thing ("object": same, alike, other)? Does the text hold ("text": holds, nearly, no)? Is it a query image
+ * ("query": yes, no)? And whether it leaves the set altogether ("remove": watermark, person, low-quality, nonsense,
+ * other, or no), or is kept whatever filters say ("filter": keep, or no). positive and text are of a change, the others of
+ * the picture in its instance. "clear" takes a word back. */
+typedef enum cir_judged_object {
+    CIR_OBJECT_UNSAID,
+    CIR_OBJECT_SAME,
+    CIR_OBJECT_ALIKE,
+    CIR_OBJECT_OTHER
+} cir_judged_object;
+typedef enum cir_judged_text {
+    CIR_TEXT_UNSAID,
+    CIR_TEXT_HOLDS,
+    CIR_TEXT_NEARLY,
+    CIR_TEXT_NO
+} cir_judged_text;
+
+/* What object and text make of a picture for a query: the same thing and the text holds: positive; the same, nearly, or
+ * alike and it holds or nearly does: composed; the same or alike without it: visual; another thing for which it holds:
+ * textual; any other: plain. */
+typedef enum cir_judged_type {
+    CIR_JUDGED_UNKNOWN,
+    CIR_JUDGED_PLAIN,
+    CIR_JUDGED_VISUAL,
+    CIR_JUDGED_TEXTUAL,
+    CIR_JUDGED_COMPOSED,
+    CIR_JUDGED_POSITIVE,
+    CIR_N_JUDGED_TYPES
+} cir_judged_type;
+CIR_API const char *cir_judged_type_name(cir_judged_type type); /* "visual"; static storage */
+
+#define CIR_UUID_SIZE 16
+
+/* One word of one person about one picture. Strings are lent for the time of the call. */
+typedef struct cir_judgement {
+    uint8_t
+        uuid[CIR_UUID_SIZE]; /* names it: given again, it is the same one; all zero: a random one is made */
+    const char *instance;    /* a key */
+    const char *change;      /* its text; NULL for aspects of the picture */
+    int64_t picture;         /* as cir_curation_find_picture and tasks have it; 0: the one with this hash */
+    uint8_t hash[16];        /* XXH3-128 of its bytes */
+    const char *aspect, *value;
+    const char *view; /* where it was said: "grid", "stream", "import"; NULL: "program" */
+    uint32_t ms;      /* how long it took; 0: not known */
+} cir_judgement;
+
+/* A page of pictures that somebody looked at and confirmed: those not marked are no positives of any change. */
+typedef struct cir_judged_page {
+    uint8_t uuid[CIR_UUID_SIZE];
+    const char *instance;
+    const int64_t *pictures; /* [n_pictures] the unmarked ones */
+    size_t n_pictures;
+    uint32_t ms;
+} cir_judged_page;
+
+/* Records a person's words, all or none of them; returns once they are on the disk. Calls of several threads that come
+ * together are committed together. Nothing is ever overwritten: the last word counts, so that to undo is to say what was
+ * said before, or "clear". person: a name; who is not known is added. page: may be NULL. Errors: CIR_ARGUMENT (a value
+ * or an aspect that is none; the message names the judgement), CIR_NOT_FOUND (an instance, change or picture). */
+CIR_MUST_CHECK CIR_API cir_status cir_curation_judge(cir_curation *curation, const char *person,
+                                                     const cir_judgement *judgements, size_t n,
+                                                     const cir_judged_page *page, cir_error *err);
+
+/* The picture of a file's bytes, or of what stood at a path when it was found: the path's end from a slash on is enough,
+ * where only one picture has it. Errors: CIR_NOT_FOUND, CIR_ARGUMENT (several). */
+CIR_MUST_CHECK CIR_API cir_status cir_curation_find_picture(cir_curation *curation, const char *path,
+                                                            int64_t *picture_out, cir_error *err);
+
+/* Reads judgements from a file: CSV with a header that names its columns, of instance, change, picture (a path, as
+ * above, or "xxh3:" and 32 hexadecimal digits), aspect (default "positive"), value, person (default: the given one). With
+ * skips_unknown, rows about pictures that no seed found are counted and passed over. Without a
+ * change, positive and text are said of all changes; the picture "*" with the value no stands for all of the instance's pool
+ * that is left: a page that was confirmed. Where a row is wrong nothing is recorded; rows of one instance and person that
+ * follow each other are committed together. Errors: CIR_FORMAT, and
+ * those of cir_curation_judge, with the line. */
+typedef struct cir_judging_report {
+    size_t n_judgements, n_unknown;
+} cir_judging_report;
+CIR_MUST_CHECK CIR_API cir_status cir_curation_judge_file(cir_curation *curation, const char *path,
+                                                          const char *person, bool skips_unknown,
+                                                          cir_judging_report *report_out, cir_error *err);
+
+/* How far an instance is. Counts of pictures; negatives by source go by each query, and are summed over changes. */
+typedef struct cir_instance_status {
+    const char *key, *name;
+    size_t n_changes, n_seeds, n_found, n_in_pool, n_dropped, n_gone, n_flagged;
+    size_t n_judged, n_positives, n_ambiguous, n_removed, n_query_images;
+    size_t by_source[CIR_N_SOURCE_TYPES]; /* of the pool, the nearest to a positive over all changes */
+    size_t negatives_by_source[CIR_N_SOURCE_TYPES]; /* judged no, by query text */
+    size_t negatives_by_judged[CIR_N_JUDGED_TYPES]; /* the same by what people said they are */
+} cir_instance_status;
+
+/* Calls visit for every instance, in the plan's order; what it is given is lent until it returns. */
+typedef void cir_instance_status_visit(void *context, const cir_instance_status *status);
+CIR_MUST_CHECK CIR_API cir_status cir_curation_list_status(cir_curation *curation,
+                                                           cir_instance_status_visit *visit, void *context,
+                                                           cir_error *err);
+
 #ifdef __cplusplus
 }
 #endif

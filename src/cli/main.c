@@ -18,11 +18,13 @@
 #include "server/json.h"
 
 static const cir__command *const commands[] = {
-    &cir__command_index,       &cir__command_search,     &cir__command_info,       &cir__command_check,
-    &cir__command_encode,      &cir__command_eval,       &cir__command_compare,    &cir__command_serve,
-    &cir__command_model,       &cir__command_model_list, &cir__command_model_pull, &cir__command_model_check,
-    &cir__command_bench,       &cir__command_make_index, &cir__command_curate,     &cir__command_curate_new,
-    &cir__command_curate_plan,
+    &cir__command_index,         &cir__command_search,        &cir__command_info,
+    &cir__command_check,         &cir__command_encode,        &cir__command_eval,
+    &cir__command_compare,       &cir__command_serve,         &cir__command_model,
+    &cir__command_model_list,    &cir__command_model_pull,    &cir__command_model_check,
+    &cir__command_bench,         &cir__command_make_index,    &cir__command_curate,
+    &cir__command_curate_new,    &cir__command_curate_plan,   &cir__command_curate_mine,
+    &cir__command_curate_decide, &cir__command_curate_status,
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

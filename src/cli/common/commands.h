@@ -21,5 +21,8 @@ extern const cir__command cir__command_make_index; /* bench make-index */
 extern const cir__command cir__command_curate;
 extern const cir__command cir__command_curate_new; /* these two in cmd_curate.c, too */
 extern const cir__command cir__command_curate_plan;
+extern const cir__command cir__command_curate_mine;
+extern const cir__command cir__command_curate_decide; /* this and the next in cmd_curate_decide.c */
+extern const cir__command cir__command_curate_status;
 
 #endif

@@ -127,14 +127,14 @@ static const cir__flag no_flags[] = {{0}};
 
 static int run_curate(const cir__arguments *arguments)
 {
-    return cir__arguments_refuse(arguments, "say what to do: new or plan");
+    return cir__arguments_refuse(arguments, "say what to do: new, plan, mine, decide or status");
 }
 
 const cir__command cir__command_curate = {
     .name = "curate",
-    .synopsis = "new | plan",
+    .synopsis = "new | plan | mine | decide | status",
     .summary = "evaluation sets of one's own: plan, mine, judge, check, export",
     .flags = no_flags,
-    .notes = "More: cir curate new --help, cir curate plan --help\n",
+    .notes = "More: cir curate new --help, and so on.\n",
     .run = run_curate,
 };

@@ -131,6 +131,8 @@ cir_status cir_curation_open(const char *path, bool writes, cir_curation **curat
     if (curation == NULL)
         return cir__fail_memory(err, path);
     pthread_mutex_init(&curation->lock, NULL);
+    pthread_mutex_init(&curation->queue_lock, NULL);
+    pthread_cond_init(&curation->queue_changed, NULL);
     curation->lock_fd = -1;
     curation->path = cir__copy_text(path);
     cir_status status = curation->path != NULL ? CIR_OK : cir__fail_memory(err, path);
@@ -175,6 +177,8 @@ void cir_curation_close(cir_curation *curation)
     if (curation->lock_fd >= 0)
         close(curation->lock_fd);
     cir__folder_close(curation->folder);
+    pthread_cond_destroy(&curation->queue_changed);
+    pthread_mutex_destroy(&curation->queue_lock);
     pthread_mutex_destroy(&curation->lock);
     free(curation->index_path);
     free(curation->path);

@@ -27,6 +27,12 @@ struct cir_curation {
     int lock_fd; /* −1: opened for reading */
     cir__store *store;
     pthread_mutex_t lock; /* the store serves one thread at a time; after it, nothing else is locked */
+
+    /* Judgements that wait for the commit under way to end, see judge.c. */
+    pthread_mutex_t queue_lock;
+    pthread_cond_t queue_changed;
+    struct cir__judging *queue_first, *queue_last;
+    bool is_committing;
 };
 
 /* Around every use of the store. Writers begin a transaction with it: CIR_PERMISSION where the project is open for
