@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/context.h"
 #include "server/json.h"
 #include "server/update.h"
 
@@ -204,6 +205,6 @@ void cir__about_post_session(cir__request *request)
         return;
     char cookie[500];
     (void)snprintf(cookie, sizeof cookie, "%s=%s; Path=%s/; HttpOnly; SameSite=Strict%s", CIR__SESSION_COOKIE,
-                   guard->session, request->context->base_path, guard->is_tls ? "; Secure" : "");
+                   guard->session, request->intake->base_path, guard->is_tls ? "; Secure" : "");
     cir__reply_header(request, MHD_HTTP_HEADER_SET_COOKIE, cookie);
 }

@@ -10,41 +10,36 @@
 #include "cir/cir.h"
 #include "server/cache.h"
 #include "server/connections.h"
+#include "server/flights.h"
 #include "server/guard.h"
 #include "server/metrics.h"
 #include "server/pictures.h"
 #include "server/queue.h"
+#include "server/request.h"
 #include "server/snapshot.h"
 #include "server/streaming.h"
+#include "server/throttle.h"
 
 /* Limits. A search of a million photos takes tens of milliseconds: what waits longer than a full queue is
  * better told to come back. */
 enum {
-    CIR__MAX_TARGET = 8 << 10,    /* bytes of a request's target */
-    CIR__MAX_HEAD = 32 << 10,     /* and of its head */
-    CIR__MAX_DOCUMENT = 64 << 10, /* and of its JSON */
-    CIR__MAX_DRAINED = 64 << 20,  /* bytes read of a body that is refused */
-    CIR__MAX_WAIT_SECONDS = 30,   /* in a queue */
-    CIR__MAX_STREAMS = 32,        /* listeners to events */
+    CIR__MAX_STREAMS = 32, /* listeners to events */
     CIR__SEARCH_PLACES = 128,
     CIR__PICTURE_PLACES = 256,
     CIR__LOOKUP_PLACES = 512,
     CIR__UPLOAD_CACHE_BYTES = 128 << 20,
     CIR__FEATURE_CACHE_BYTES = 16 << 20,
     CIR__ANSWER_CACHE_BYTES = 32 << 20,
-    CIR__PICTURE_CACHE_BYTES = 64 << 20,
-    CIR__MAX_BODIES_BYTES = 256 << 20 /* of all bodies on their way */
+    CIR__PICTURE_CACHE_BYTES = 64 << 20
 };
 
-typedef struct cir__update cir__update;     /* update.h */
-typedef struct cir__events cir__events;     /* events.h */
-typedef struct cir__flights cir__flights;   /* flights.h */
-typedef struct cir__throttle cir__throttle; /* throttle.h */
+/* Who serves requests, and is behind this: update.h, events.h. */
+typedef struct cir__update cir__update;
+typedef struct cir__events cir__events;
 
 typedef struct cir__context {
     const char *index_path;
-    char base_path[256]; /* "" or "/photos": before the paths of requests, where a proxy left it there */
-    size_t max_upload_bytes;
+    cir__intake intake;
     size_t max_megapixels;
     bool allows_update;
     bool forget_texts;
@@ -67,7 +62,6 @@ typedef struct cir__context {
     cir__pictures *kept_pictures; /* thumbnails on disk; NULL: nowhere to keep them */
     cir__events *events;
     cir__update *update;
-    atomic_size_t n_body_bytes;
     atomic_bool is_ready; /* the first composer is made */
     pthread_mutex_t lock; /* guards what follows */
     cir__snapshot *snapshot;

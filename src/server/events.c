@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/clock.h"
+#include "server/context.h"
 
 enum { EVENT_SIZE = 2048, PING_SECONDS = 15 };
 

@@ -7,6 +7,8 @@
 
 #include "server/request.h"
 
+typedef struct cir__events cir__events;
+
 /* NULL where memory is short. */
 cir__events *cir__events_new(void);
 

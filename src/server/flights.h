@@ -5,9 +5,11 @@
 #include "cir/status.h"
 #include "server/cache.h"
 #include "server/queue.h"
+#include "server/request.h"
+
+enum { CIR__MAX_WAIT_SECONDS = 30 }; /* in a queue */
 
 typedef struct cir__flights cir__flights;
-typedef struct cir__request cir__request;
 
 /* What came of it: bytes, or an error. */
 typedef struct cir__outcome {

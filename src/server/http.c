@@ -50,7 +50,7 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
 {
     cir__context *self = context;
     cir__connections_enter(self->connections, clock_of(connection), CIR__PHASE_HEAD, 0);
-    return cir__request_new(context, target);
+    return cir__request_new(self, &self->intake, target);
 }
 
 /* The address that asks, or its network where one machine has as many as it likes. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/context.h"
 #include "server/fail.h"
 #include "server/flights.h"
 #include "server/json.h"

@@ -3,6 +3,7 @@
 #ifndef CIR_SERVER_LOOKUP_H
 #define CIR_SERVER_LOOKUP_H
 
+#include "server/context.h"
 #include "server/request.h"
 
 /* Makes the answer's document. id: of the request's path. options: see cir__lookup_join. */

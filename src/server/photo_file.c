@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/context.h"
 #include "server/fail.h"
 #include "server/flights.h"
 #include "server/handout.h"

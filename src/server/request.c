@@ -11,7 +11,7 @@
 /* A proxy may leave its part of the path or take it away: both are understood. */
 static void strip_base(cir__request *request, const char *target)
 {
-    const char *base = request->context->base_path;
+    const char *base = request->intake->base_path;
     size_t n = strlen(base);
     const char *path = request->params.path;
     if (n == 0 || strncmp(path, base, n) != 0)
@@ -22,12 +22,13 @@ static void strip_base(cir__request *request, const char *target)
         request->location = NULL;
 }
 
-cir__request *cir__request_new(cir__context *context, const char *target)
+cir__request *cir__request_new(cir__context *context, cir__intake *intake, const char *target)
 {
     cir__request *request = calloc(1, sizeof *request);
     if (request == NULL)
         return NULL;
     request->context = context;
+    request->intake = intake;
     request->n_json_refused = cir__json_n_refused();
     request->n_target = strlen(target);
     request->target_status = CIR_LIMIT; /* too long: answered before it is looked at */
@@ -38,9 +39,9 @@ cir__request *cir__request_new(cir__context *context, const char *target)
     return request;
 }
 
-static void empty_bytes(cir__context *context, cir__bytes *bytes)
+static void empty_bytes(cir__intake *intake, cir__bytes *bytes)
 {
-    atomic_fetch_sub(&context->n_body_bytes, bytes->capacity);
+    atomic_fetch_sub(&intake->n_body_bytes, bytes->capacity);
     free(bytes->data);
     *bytes = (cir__bytes){0};
 }
@@ -53,8 +54,8 @@ void cir__request_free(cir__request *request)
         (void)MHD_destroy_post_processor(request->parts);
     if (request->response != NULL)
         MHD_destroy_response(request->response);
-    empty_bytes(request->context, &request->document);
-    empty_bytes(request->context, &request->image);
+    empty_bytes(request->intake, &request->document);
+    empty_bytes(request->intake, &request->image);
     cir__params_done(&request->params);
     free(request->location);
     free(request);
@@ -68,7 +69,7 @@ const char *cir__request_header(const cir__request *request, const char *name)
 /* ---- bodies ---- */
 
 /* false: too much for this request (limit) or for all of them together. */
-static bool push_bytes(cir__context *context, cir__bytes *bytes, const char *more, size_t size, size_t limit)
+static bool push_bytes(cir__intake *intake, cir__bytes *bytes, const char *more, size_t size, size_t limit)
 {
     if (size == 0)
         return true;
@@ -79,13 +80,13 @@ static bool push_bytes(cir__context *context, cir__bytes *bytes, const char *mor
         while (capacity < bytes->size + size)
             capacity *= 2;
         size_t growth = capacity - bytes->capacity;
-        if (atomic_fetch_add(&context->n_body_bytes, growth) + growth > CIR__MAX_BODIES_BYTES) {
-            atomic_fetch_sub(&context->n_body_bytes, growth);
+        if (atomic_fetch_add(&intake->n_body_bytes, growth) + growth > CIR__MAX_BODIES_BYTES) {
+            atomic_fetch_sub(&intake->n_body_bytes, growth);
             return false;
         }
         char *grown = realloc(bytes->data, capacity);
         if (grown == NULL) {
-            atomic_fetch_sub(&context->n_body_bytes, growth);
+            atomic_fetch_sub(&intake->n_body_bytes, growth);
             return false;
         }
         bytes->data = grown;
@@ -99,7 +100,7 @@ static bool push_bytes(cir__context *context, cir__bytes *bytes, const char *mor
 static void refuse_size(cir__request *request, const char *what, size_t limit)
 {
     char text[200];
-    if (atomic_load(&request->context->n_body_bytes) > CIR__MAX_BODIES_BYTES / 2) {
+    if (atomic_load(&request->intake->n_body_bytes) > CIR__MAX_BODIES_BYTES / 2) {
         cir__reply_error(request, 503, "request: other large requests are on their way; try again");
         cir__reply_retry_after(request, 2);
         return;
@@ -119,15 +120,15 @@ static enum MHD_Result take_part(void *context, enum MHD_ValueKind kind, const c
     (void)encoding;
     (void)offset;
     cir__request *request = context;
-    size_t max_image = request->context->max_upload_bytes;
+    size_t max_image = request->intake->max_upload_bytes;
     if (request->status != 0)
         return MHD_YES;
     if (key != NULL && strcmp(key, "query") == 0) {
-        if (!push_bytes(request->context, &request->document, bytes, size, CIR__MAX_DOCUMENT))
+        if (!push_bytes(request->intake, &request->document, bytes, size, CIR__MAX_DOCUMENT))
             refuse_size(request, "query", CIR__MAX_DOCUMENT);
     } else if (key != NULL && strcmp(key, "image") == 0) {
         request->has_image = true;
-        if (!push_bytes(request->context, &request->image, bytes, size, max_image))
+        if (!push_bytes(request->intake, &request->image, bytes, size, max_image))
             refuse_size(request, "image", max_image);
     } else {
         cir__reply_error(request, 400, "request: a part is neither \"image\" nor \"query\"");
@@ -164,14 +165,14 @@ void cir__request_expect_body(cir__request *request)
 bool cir__request_take(cir__request *request, const char *bytes, size_t size)
 {
     request->n_body += size;
-    if (request->n_body > request->context->max_upload_bytes + CIR__MAX_DRAINED)
+    if (request->n_body > request->intake->max_upload_bytes + CIR__MAX_DRAINED)
         return false;
     if (request->status != 0)
         return true; /* refused: read and dropped, so that the client reads the answer */
     if (request->parts != NULL) {
         if (MHD_post_process(request->parts, bytes, size) == MHD_NO && request->status == 0)
             cir__reply_error(request, 400, "request: its parts are malformed; see RFC 7578");
-    } else if (!push_bytes(request->context, &request->document, bytes, size,
+    } else if (!push_bytes(request->intake, &request->document, bytes, size,
                            takes_query(request) ? CIR__MAX_DOCUMENT : 0)) {
         refuse_size(request, "request", takes_query(request) ? CIR__MAX_DOCUMENT : 0);
     }

@@ -2,16 +2,35 @@
 #ifndef CIR_SERVER_REQUEST_H
 #define CIR_SERVER_REQUEST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include <jansson.h>
 #include <microhttpd.h>
 
-#include "server/context.h"
+#include "server/cache.h"
+#include "server/connections.h"
 #include "server/params.h"
 
 typedef struct cir__request cir__request;
+typedef struct cir__context cir__context; /* what handlers work with: context.h */
+
+/* Limits. */
+enum {
+    CIR__MAX_TARGET = 8 << 10,        /* bytes of a request's target */
+    CIR__MAX_HEAD = 32 << 10,         /* and of its head */
+    CIR__MAX_DOCUMENT = 64 << 10,     /* and of its JSON */
+    CIR__MAX_DRAINED = 64 << 20,      /* bytes read of a body that is refused */
+    CIR__MAX_BODIES_BYTES = 256 << 20 /* of all bodies on their way */
+};
+
+/* What all requests have in common. */
+typedef struct cir__intake {
+    char base_path[256]; /* "" or "/photos": before the paths of requests, where a proxy left it there */
+    size_t max_upload_bytes;
+    atomic_size_t n_body_bytes; /* of all bodies on their way */
+} cir__intake;
 
 /* Answers a request with one of cir__reply_…, or lets it wait for a flight (flights.h). */
 typedef void cir__handler(cir__request *request);
@@ -38,6 +57,7 @@ typedef struct cir__bytes {
 
 struct cir__request {
     cir__context *context;
+    cir__intake *intake;
     struct MHD_Connection *connection;
     cir__connection *clock;
     cir__params params;
@@ -70,7 +90,7 @@ struct cir__request {
 };
 
 /* NULL where memory is short. */
-cir__request *cir__request_new(cir__context *context, const char *target);
+cir__request *cir__request_new(cir__context *context, cir__intake *intake, const char *target);
 void cir__request_free(cir__request *request); /* NULL is allowed */
 
 const char *cir__request_header(const cir__request *request, const char *name);

@@ -215,7 +215,7 @@ static cir_status start_http(cir__server *self, const cir__serve_options *option
     bool is_v6 = strchr(address, ':') != NULL;
     (void)snprintf(self->url, sizeof self->url, "%s://%s%s%s:%u%s/%s%s",
                    options->certificate_file != NULL ? "https" : "http", is_v6 ? "[" : "", address,
-                   is_v6 ? "]" : "", cir__http_port(self->http), self->context.base_path,
+                   is_v6 ? "]" : "", cir__http_port(self->http), self->context.intake.base_path,
                    self->made_token ? "#token=" : "", self->made_token ? self->context.guard.token : "");
     return CIR_OK;
 }
@@ -238,7 +238,7 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
     pthread_mutex_init(&self->lock, NULL);
     pthread_mutex_init(&context->lock, NULL);
     context->index_path = options->index_path;
-    context->max_upload_bytes = options->max_upload_megabytes << 20;
+    context->intake.max_upload_bytes = options->max_upload_megabytes << 20;
     context->max_megapixels = options->max_megapixels;
     context->allows_update = options->allows_update;
     context->forget_texts = options->forget_texts;
@@ -246,7 +246,7 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
     context->pool = pool;
     context->decoder = options->decoder;
     context->isolation = options->isolation != NULL ? options->isolation : "";
-    cir_status status = read_base_path(options->base_path, context->base_path, err);
+    cir_status status = read_base_path(options->base_path, context->intake.base_path, err);
     if (status == CIR_OK)
         status = set_up_guard(self, options, address, err);
     if (status == CIR_OK)

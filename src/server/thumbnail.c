@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "server/clock.h"
+#include "server/context.h"
 #include "server/fail.h"
 #include "server/flights.h"
 

@@ -4,6 +4,8 @@
 
 #include "server/request.h"
 
+typedef struct cir__update cir__update;
+
 /* NULL where memory is short. */
 cir__update *cir__update_new(cir__context *context);
 
