@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "server/search_request.h"
+#include "server/api/query_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

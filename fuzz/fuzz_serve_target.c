@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/guard.h"
-#include "server/params.h"
+#include "server/http/guard.h"
+#include "server/http/params.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* Two threads of the daemon serve all connections and never wait for work: what takes long suspends its
- * connection until a worker has the answer (flights.h). */
+ * connection until a worker has the answer (coalescing.h). */
 #include "server/http.h"
 
 #include <errno.h>
@@ -13,13 +13,13 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "server/clock.h"
-#include "server/fail.h"
-#include "server/framing.h"
-#include "server/request.h"
+#include "server/common/clock.h"
+#include "server/common/fail.h"
+#include "server/http/framing.h"
+#include "server/http/request.h"
+#include "server/http/throttle.h"
+#include "server/http/tls.h"
 #include "server/route.h"
-#include "server/throttle.h"
-#include "server/tls.h"
 
 enum {
     N_THREADS = 2,

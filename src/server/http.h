@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "server/context.h"
+#include "server/state/context.h"
 
 typedef struct cir__http cir__http;
 
@@ -20,7 +20,7 @@ uint16_t cir__http_port(const cir__http *http);
 /* Accepts no more connections; those that are there go on. */
 void cir__http_close_door(cir__http *http);
 
-/* No request may be waiting for a flight or reading a stream any more. NULL is allowed. */
+/* No request may be waiting for work or reading a stream any more. NULL is allowed. */
 void cir__http_stop(cir__http *http);
 
 #endif

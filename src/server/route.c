@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-#include "server/about.h"
-#include "server/events.h"
-#include "server/images.h"
-#include "server/photo_file.h"
-#include "server/search.h"
-#include "server/thumbnail.h"
-#include "server/update.h"
-#include "server/web.h"
+#include "server/api/about.h"
+#include "server/api/events.h"
+#include "server/api/images.h"
+#include "server/api/photo_file.h"
+#include "server/api/post_search.h"
+#include "server/api/run_update.h"
+#include "server/api/thumbnail.h"
+#include "server/api/web.h"
 
 static const cir__route routes[] = {
     {"GET", "/", cir__web_get_page, CIR__OPEN},

@@ -2,7 +2,7 @@
 #ifndef CIR_SERVER_ROUTE_H
 #define CIR_SERVER_ROUTE_H
 
-#include "server/request.h"
+#include "server/http/request.h"
 
 /* Finds the route of a method (HEAD counts as GET) and a path, and puts {id} and {name} into the request.
  * Where only the method is wrong, *allowed_out is what would be right. */

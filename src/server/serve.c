@@ -8,19 +8,19 @@
 #include <arpa/inet.h>
 #include <glib.h>
 
-#include "server/camera_scan.h"
-#include "server/clock.h"
-#include "server/context.h"
-#include "server/events.h"
-#include "server/fail.h"
-#include "server/flights.h"
+#include "server/api/camera_scan.h"
+#include "server/api/events.h"
+#include "server/api/run_update.h"
+#include "server/common/clock.h"
+#include "server/common/fail.h"
+#include "server/common/known_models.h"
 #include "server/http.h"
-#include "server/known_models.h"
+#include "server/http/coalescing.h"
+#include "server/http/secret.h"
+#include "server/http/throttle.h"
+#include "server/http/tls.h"
 #include "server/route.h"
-#include "server/secret.h"
-#include "server/throttle.h"
-#include "server/tls.h"
-#include "server/update.h"
+#include "server/state/context.h"
 
 struct cir__server {
     cir__context context;
@@ -129,12 +129,12 @@ static cir_status make_parts(cir__context *context, cir_error *err)
     size_t n_threads = cir_pool_n_threads(context->pool);
     context->connections = cir__connections_new(!context->guard.is_tls);
     context->throttle = cir__throttle_new();
-    context->flights = cir__flights_new();
+    context->coalescing = cir__coalescing_new();
     context->metrics = cir__metrics_new(cir__route_pattern);
     context->uploads = cir__cache_new(CIR__UPLOAD_CACHE_BYTES);
     context->features = cir__cache_new(CIR__FEATURE_CACHE_BYTES);
     context->answers = cir__cache_new(CIR__ANSWER_CACHE_BYTES);
-    context->small_pictures = cir__cache_new(CIR__PICTURE_CACHE_BYTES);
+    context->thumbnail_cache = cir__cache_new(CIR__PICTURE_CACHE_BYTES);
     context->events = cir__events_new();
     context->update = cir__update_new(context);
     /* Two, so that one search's words are encoded while another's rows are scanned. */
@@ -142,12 +142,13 @@ static cir_status make_parts(cir__context *context, cir_error *err)
     context->thumbnails = cir__queue_new(n_threads, CIR__PICTURE_PLACES);
     context->lookups = cir__queue_new(N_DISK_THREADS, CIR__LOOKUP_PLACES);
     context->streaming = cir__streaming_new(N_DISK_THREADS, CIR__MAX_CONNECTIONS);
-    bool is_whole = context->connections != NULL && context->throttle != NULL && context->flights != NULL &&
-                    context->metrics != NULL && context->uploads != NULL && context->features != NULL &&
-                    context->answers != NULL && context->small_pictures != NULL && context->events != NULL &&
-                    context->update != NULL && context->searches != NULL && context->thumbnails != NULL &&
-                    context->lookups != NULL && context->streaming != NULL;
-    context->kept_pictures = cir__pictures_open(context->index_path);
+    bool is_whole = context->connections != NULL && context->throttle != NULL &&
+                    context->coalescing != NULL && context->metrics != NULL && context->uploads != NULL &&
+                    context->features != NULL && context->answers != NULL &&
+                    context->thumbnail_cache != NULL && context->events != NULL && context->update != NULL &&
+                    context->searches != NULL && context->thumbnails != NULL && context->lookups != NULL &&
+                    context->streaming != NULL;
+    context->thumbnail_store = cir__thumbnail_store_open(context->index_path);
     return is_whole ? CIR_OK : cir__refuse_memory(err);
 }
 
@@ -292,7 +293,7 @@ void cir__server_stop(cir__server *self)
     if (context->events != NULL)
         cir__events_stop(context->events);
     if (self->http != NULL) {
-        cir__flights_close(context->flights);
+        cir__coalescing_close(context->coalescing);
         cir__throttle_close(context->throttle);
     }
     cir__queue_free(context->lookups); /* which send on to the thumbnails */
@@ -303,13 +304,13 @@ void cir__server_stop(cir__server *self)
     cir__streaming_free(context->streaming);
     cir__update_free(context->update);
     cir__events_free(context->events);
-    cir__pictures_close(context->kept_pictures);
+    cir__thumbnail_store_close(context->thumbnail_store);
     cir__cache_free(context->uploads);
     cir__cache_free(context->features);
     cir__cache_free(context->answers);
-    cir__cache_free(context->small_pictures);
+    cir__cache_free(context->thumbnail_cache);
     cir__metrics_free(context->metrics);
-    cir__flights_free(context->flights);
+    cir__coalescing_free(context->coalescing);
     cir__connections_free(context->connections);
     cir__throttle_free(context->throttle);
     cir__snapshot_drop(context->snapshot);

@@ -3,7 +3,7 @@
 #define CIR_CLI_ANSWER_H
 
 #include "cir/cir.h"
-#include "server/answer.h"
+#include "server/common/answer_json.h"
 
 /* The answer as text for people, on standard output. */
 void cir__answer_print_table(const cir__answer *answer);

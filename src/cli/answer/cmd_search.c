@@ -8,7 +8,7 @@
 #include "cli/common/commands.h"
 #include "cli/common/method_help.h"
 #include "cli/common/session.h"
-#include "server/known_models.h"
+#include "server/common/known_models.h"
 
 static const cir__flag flags[] = {
     {"image", 'i', "FILE|ID", "the photo of the thing: a file, or the id of an indexed photo"},

@@ -7,7 +7,7 @@
 #include "base/destination.h"
 #include "cli/answer/answer.h"
 #include "cli/answer/page_data.h"
-#include "server/embedded.h"
+#include "server/common/embedded.h"
 
 extern const cir__embedded_file cir__page_files[]; /* page.html alone */
 

@@ -8,7 +8,7 @@
 
 #include <sys/ioctl.h>
 
-#include "server/known_models.h"
+#include "server/common/known_models.h"
 
 int cir__session_fail(const cir_error *err)
 {

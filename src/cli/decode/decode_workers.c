@@ -9,7 +9,7 @@
 
 #include "cli/decode/decode_message.h"
 #include "cli/decode/decode_process.h"
-#include "server/fail.h"
+#include "server/common/fail.h"
 
 /* Small pictures, most of them, need not ask for memory. */
 #define ADMITTED_BYTES ((size_t)16 << 20)

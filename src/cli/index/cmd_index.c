@@ -13,7 +13,7 @@
 #include "cli/common/summary.h"
 #include "cli/common/terminal_text.h"
 #include "cli/decode/decoding.h"
-#include "server/pictures.h"
+#include "server/common/thumbnail_store.h"
 
 static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
@@ -136,7 +136,7 @@ static int forget(const indexing *self, const cir_update_options *options)
             return cir__session_fail(&err);
         n_all += n;
     }
-    cir__pictures_remove(self->index_path);
+    cir__thumbnail_store_remove(self->index_path);
     if (cir_index_update_codes(self->index_path, self->pool, options, &err) != CIR_OK)
         return cir__session_fail(&err);
     if (cir__arguments_has(self->arguments, "json"))

@@ -12,7 +12,7 @@
 #include "cli/common/summary.h"
 #include "cli/common/terminal_text.h"
 #include "cli/models/precision_text.h"
-#include "server/known_models.h"
+#include "server/common/known_models.h"
 
 static const cir__flag flags[] = {
     {"failed", 0, NULL, "list the photos and folders that could not be read, with the reasons"},

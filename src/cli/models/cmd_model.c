@@ -10,7 +10,7 @@
 #include "cli/common/output.h"
 #include "cli/common/session.h"
 #include "cli/models/model_folder.h"
-#include "server/known_models.h"
+#include "server/common/known_models.h"
 
 int cir__model_say(const char *format, ...)
 {

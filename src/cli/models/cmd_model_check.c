@@ -11,7 +11,7 @@
 #include "cli/common/session.h"
 #include "cli/models/model_folder.h"
 #include "cli/models/precision_text.h"
-#include "server/known_models.h"
+#include "server/common/known_models.h"
 
 #define PATH_SIZE CIR__MODEL_PATH_SIZE
 

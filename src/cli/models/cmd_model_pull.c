@@ -13,7 +13,7 @@
 #include "cli/common/session.h"
 #include "cli/models/download.h"
 #include "cli/models/model_folder.h"
-#include "server/known_models.h"
+#include "server/common/known_models.h"
 
 #define PATH_SIZE CIR__MODEL_PATH_SIZE
 #define MAX_REVISION 128

@@ -6,7 +6,7 @@
 #include "base/destination.h"
 #include "cli/common/markup.h"
 #include "cli/report/report_parts.h"
-#include "server/embedded.h"
+#include "server/common/embedded.h"
 
 extern const cir__embedded_file cir__report_files[]; /* report.html alone */
 

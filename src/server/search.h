@@ -1,9 +1,0 @@
-/* POST /v1/search. */
-#ifndef CIR_SERVER_SEARCH_H
-#define CIR_SERVER_SEARCH_H
-
-#include "server/request.h"
-
-void cir__search_post(cir__request *request);
-
-#endif
