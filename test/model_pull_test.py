@@ -1,6 +1,7 @@
 """cir model pull against a hub of the tests' own (hub.py): as it should be, and with everything that can go wrong."""
 import datetime
 import hashlib
+import json
 import os
 import resource
 import signal
@@ -497,16 +498,117 @@ def test_a_repository_that_is_not_there_is_told(hub, models):
     assert_refused(pull(hub), models, "401 RepoNotFound", "Repository not found")
 
 
-def test_a_model_in_pickles_says_so(hub, models):
-    del hub.files[WEIGHTS]
-    hub.files["pytorch_model.bin"] = b"PK\3\4"
-    assert_refused(pull(hub), models, "serves only pytorch_model.bin (pickle), which cir does not read", "convert it")
+# -- the forms that weights come in --
+
+QUICK, OPEN_CLIP = DATA / "model/quick", DATA / "model/oc_quick"
+CLIP_NAME, DFN_NAME = "clip-vit-base-patch16", "DFN2B-CLIP-ViT-B-16"  # their files may be anything, the first's with --revision
 
 
-def test_a_model_in_several_files_says_so(hub, models):
+def clip_files(weights):
+    names = ["config.json", "preprocessor_config.json", "vocab.json", "merges.txt"]
+    return {name: (QUICK / name).read_bytes() for name in names} | {path.name: path.read_bytes() for path in weights}
+
+
+@pytest.fixture
+def clip_hub():
+    hubs_made = []
+
+    def make(files, repository=f"openai/{CLIP_NAME}"):
+        hubs_made.append(hubs.Hub(repository, files))
+        return hubs_made[-1]
+    yield make
+    for hub in hubs_made:
+        hub.close()
+
+
+def pull_clip(hub, *more):
+    return pull(hub, "--revision", "main", *more, name=CLIP_NAME)
+
+
+@pytest.mark.parametrize("weights", [sorted((QUICK / "sharded").iterdir()), [QUICK / "pytorch_model.bin"], sorted((QUICK / "torch_sharded").iterdir())],
+                         ids=["shards", "pickle", "pickled shards"])
+def test_weights_in_other_forms_are_fetched_whole(clip_hub, models, weights):
+    files = clip_files(weights)
+    hub = clip_hub(files)
+    result = pull_clip(hub)
+    assert result.status == 0, result.err
+    assert {path.name for path in (models / CLIP_NAME).iterdir()} == {*files, "SHA256SUMS"}
+    for name, data in files.items():
+        assert (models / CLIP_NAME / name).read_bytes() == data
+    sums = dict(reversed(line.split("  ")) for line in (models / CLIP_NAME / "SHA256SUMS").read_text().splitlines())
+    assert sums == {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    assert all(len(hub.asked("store", path.name)) == (path.suffix != ".json") for path in weights)  # each once
+    assert f"{len(files)} files" in run_cir("model", "check", CLIP_NAME).out
+
+
+def test_one_safetensors_file_is_taken_before_other_forms(clip_hub, models):
+    hub = clip_hub(clip_files([QUICK / "pytorch_model.bin", *(QUICK / "sharded").iterdir()]))
+    hub.files["model.safetensors"] = (QUICK / "weights_f16.safetensors").read_bytes()
+    assert pull_clip(hub).status == 0
+    assert not hub.asked(name="pytorch_model.bin") and not hub.asked(name="model.safetensors.index.json")
+
+
+def test_open_clip_s_checkpoint_is_fetched_with_any_tokenizer(clip_hub, models):
+    files = {name: (QUICK / name).read_bytes() for name in ("vocab.json", "merges.txt")}
+    files |= {name: (OPEN_CLIP / name).read_bytes() for name in ("open_clip_config.json", "open_clip_pytorch_model.bin")}
+    result = pull(clip_hub(files, f"apple/{DFN_NAME}"), name=DFN_NAME)
+    assert result.status == 0, result.err
+    assert {path.name for path in (models / DFN_NAME).iterdir()} == {*files, "SHA256SUMS"}
+
+
+def test_a_lost_shard_is_continued(clip_hub, models):
+    hub = clip_hub(clip_files(sorted((QUICK / "sharded").iterdir())))
+    second = "model-00002-of-00004.safetensors"
+    hub.scripts["store", second] = [hubs.cut(1000)]
+    result = pull_clip(hub)
+    assert result.status == 0, result.err
+    assert hub.ranges("store", second) == [None, "bytes=1000-"]
+
+
+def test_a_missing_shard_is_told(clip_hub, models):
+    files = clip_files((QUICK / "sharded").iterdir())
+    del files["model-00003-of-00004.safetensors"]
+    assert_refused(pull_clip(clip_hub(files)), models, "404 EntryNotFound", "model-00003-of-00004.safetensors", name=CLIP_NAME)
+
+
+@pytest.mark.parametrize("name", ["../x.safetensors", "/etc/x.safetensors", "a/x.safetensors", "config.json", "x y.safetensors", "x.safetensors?y.bin", ".x.bin", 3])
+def test_an_index_leads_nowhere_else(clip_hub, models, name):
+    files = clip_files([])
+    files["model.safetensors.index.json"] = json.dumps({"weight_map": {"logit_scale": name}}).encode()
+    hub = clip_hub(files)
+    assert_refused(pull_clip(hub), models, "which is no file of a model", name=CLIP_NAME)
+    assert hub.asked(name="x.safetensors") == []
+
+
+def test_shards_together_are_bounded(clip_hub, models):
+    """Twice the model's size, 601 MB, for all of them: the first three tell 400 MB each."""
+    hub = clip_hub(clip_files((QUICK / "sharded").iterdir()))
+    hub.linked_size["model-00001-of-00004.safetensors"] = 5 << 30
+    assert_refused(pull_clip(hub), models, "no such file has more than 1202000000", name=CLIP_NAME)
+
+
+def test_a_checkpoint_that_would_run_something_is_not_installed(clip_hub, models):
+    files = clip_files([])
+    files["pytorch_model.bin"] = (DATA / "torch/refused_evil2.bin").read_bytes()
+    assert_refused(pull_clip(clip_hub(files)), models, "names posix.system", name=CLIP_NAME)
+
+
+def test_weights_that_are_nowhere_are_told(hub, models):
     del hub.files[WEIGHTS]
-    hub.files["model.safetensors.index.json"] = b"{}"
-    assert_refused(pull(hub), models, "its weights are in several files")
+    assert_refused(pull(hub), models, "404 EntryNotFound", WEIGHTS)
+    assert hub.asked("hub", "pytorch_model.bin")
+
+
+def test_nothing_stands_for_a_file_whose_checksum_is_known(clip_hub, models):
+    """The weights of SigLIP 2 are known by their checksum."""
+    name = "siglip2-base-patch16-224"
+    model = next(model for model in run_cir("model", "list", "--json").json["models"] if model["name"] == name)
+    assert model["pinned"] == "weights"
+    hub = clip_hub({**FILES, "tokenizer.json": b"{}"}, f"google/{name}")
+    hub.revisions = {model["revision"]: model["revision"], "main": model["revision"]}
+    result = pull(hub, name=name)
+    assert result.status == 1 and "tokenizer.json" in result.err and "known" in result.err  # of other bytes
+    assert (models / f"{name}.partial" / "config.json").read_bytes() == FILES["config.json"]  # known by the hub's word alone
 
 
 def test_a_model_that_does_not_open_is_not_installed(hub, models):
@@ -557,12 +659,14 @@ def test_a_mirror_without_the_commit_is_asked_for_main(pinned_hub, models):
 def test_the_list_says_what_is_known(models):
     listed = run_cir("model", "list", "--json").json["models"]
     sizes = [model["approximate_bytes"] for model in listed]
-    assert listed[0]["name"] == "clip-vit-base-patch32" and sizes[0] < 700e6 and sizes[-1] == max(sizes)
+    assert listed[0]["name"] == "clip-vit-base-patch32" and sizes[0] < 700e6
     for model in listed:
-        assert model["pinned"] in ("sha256", "commit", "not pinned")
+        assert model["pinned"] in ("sha256", "weights", "commit", "not pinned")
+        assert model["speed"] in ("fast", "medium", "slow", "very slow") and model["weights"].endswith((".safetensors", ".bin"))
         assert (model["revision"] is None) == (model["pinned"] == "not pinned")
         assert model["revision"] is None or len(model["revision"]) == 40
-    assert {model["name"] for model in listed if model["pinned"] == "not pinned"} == {NAME}
+    assert {model["name"] for model in listed if model["pinned"] == "not pinned"} == {NAME, DFN_NAME, "DFN2B-CLIP-ViT-L-14", "DFN5B-CLIP-ViT-H-14-378"}
+    assert sorted(sizes[1:]) == sizes[1:]  # the first is the one to begin with
     text = run_cir("model", "list").out
     assert "not pinned" in text and "sha256" in text
 

@@ -243,6 +243,11 @@ static void test_pickled_weights_of_open_clip_answer_as_safetensors(void **state
     make_open_clip(folder, "open_clip_pytorch_model.bin", "open_clip_pytorch_model.bin");
     answer(folder, &pickled);
     check_same(&one, &pickled);
+    /* Its own name for safetensors of earlier days is the same model. */
+    answers other;
+    make_open_clip(folder, "weights_f16.safetensors", "open_clip_pytorch_model.safetensors");
+    answer(folder, &other);
+    assert_string_equal(other.fingerprint, one.fingerprint);
 }
 
 static void test_pickles_that_are_wrong_say_so(void **state)

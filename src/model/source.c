@@ -42,9 +42,12 @@ typedef struct layout {
     bool is_open_clip, is_sharded, is_torch;
 } layout;
 
+#define FIRST_OPEN_CLIP 1
+
 static const layout layouts[] = {
     {"config.json", "model.safetensors", false, false, false},
     {"open_clip_config.json", "open_clip_model.safetensors", true, false, false},
+    {"open_clip_config.json", "open_clip_pytorch_model.safetensors", true, false, false},
     {"config.json", "model.safetensors.index.json", false, true, false},
     {"open_clip_config.json", "open_clip_model.safetensors.index.json", true, true, false},
     {"config.json", "pytorch_model.bin", false, false, true},
@@ -79,20 +82,11 @@ cir_status cir__source_check(const cir__source *source, size_t i_file, cir_error
                             file_kinds[i_file].what, err);
 }
 
-static const layout *layout_of(const cir__source *source)
-{
-    const layout *found = layouts;
-    while (found->is_open_clip != source->is_open_clip || found->is_sharded != source->is_sharded ||
-           found->is_torch != source->is_torch)
-        found++;
-    return found;
-}
-
 static const char *name_in(const cir__source *source, size_t i_file)
 {
     if (i_file == CIR__FILE_CONFIG)
-        return layout_of(source)->config;
-    return i_file == CIR__FILE_WEIGHTS ? layout_of(source)->weights : file_names[i_file];
+        return layouts[source->i_layout].config;
+    return i_file == CIR__FILE_WEIGHTS ? layouts[source->i_layout].weights : file_names[i_file];
 }
 
 static bool has_file(const cir__source *source, const char *name)
@@ -193,18 +187,23 @@ static char *find_installed(const char *path)
     return NULL;
 }
 
-/* The first layout of which configuration and weights are there; without one, what the configuration is of.
- */
+static void take_layout(cir__source *source, size_t i_layout)
+{
+    source->i_layout = i_layout;
+    source->is_open_clip = layouts[i_layout].is_open_clip;
+    source->is_sharded = layouts[i_layout].is_sharded;
+    source->is_torch = layouts[i_layout].is_torch;
+}
+
+/* The first layout of which configuration and weights are there; without one, what the configuration is of. */
 static void choose_layout(cir__source *source)
 {
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
         if (has_file(source, layouts[i].config) && has_file(source, layouts[i].weights)) {
-            source->is_open_clip = layouts[i].is_open_clip;
-            source->is_sharded = layouts[i].is_sharded;
-            source->is_torch = layouts[i].is_torch;
+            take_layout(source, i);
             return;
         }
-    source->is_open_clip = has_file(source, "open_clip_config.json");
+    take_layout(source, has_file(source, "open_clip_config.json") ? FIRST_OPEN_CLIP : 0);
 }
 
 static cir_status open_directory(const char *path, cir__source *source, cir_error *err)

@@ -34,6 +34,7 @@ typedef struct cir__source_shard {
 typedef struct cir__source {
     char *name;        /* the directory's last component, or "demo" */
     char *path;        /* the directory as an absolute path, or "demo" */
+    size_t i_layout;   /* which names its configuration and weights have */
     bool is_open_clip; /* configuration and weights are open_clip's */
     bool is_sharded;   /* the weights' file is an index, which names the files that they are in */
     bool is_torch;     /* these are PyTorch's checkpoints, not safetensors */

@@ -49,8 +49,12 @@ static const cir__flag list_flags[] = {{"json", 0, NULL, "print one JSON documen
 /* What a fetched file is compared with, beside what the hub says of it. */
 static const char *pinned_text(const cir__known_model *known)
 {
-    if (cir__known_model_is_pinned(known))
+    if (cir__known_model_is_pinned(known)) {
+        for (const cir__known_file *file = known->files; file->name != NULL; file++)
+            if (file->sha256 == NULL)
+                return "weights";
         return "sha256";
+    }
     return known->revision != NULL ? "commit" : "not pinned";
 }
 
@@ -65,11 +69,13 @@ static bool is_begun(const char *folder, const cir__known_model *known)
 static json_t *known_json(const cir__known_model *known, bool is_installed, bool has_begun)
 {
     json_t *revision = known->revision != NULL ? json_string(known->revision) : json_null();
-    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:b, s:b}", "name", known->name, "repository",
-                     known->repository, "revision", revision, "pinned", pinned_text(known), "licence",
-                     known->licence, "dim", (json_int_t)known->dim, "image_px", (json_int_t)known->image_px,
-                     "approximate_bytes", (json_int_t)known->approximate_bytes, "installed", is_installed,
-                     "begun", has_begun);
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:s, s:b, s:b}", "name", known->name,
+                     "repository", known->repository, "revision", revision, "pinned", pinned_text(known),
+                     "licence", known->licence, "dim", (json_int_t)known->dim, "image_px",
+                     (json_int_t)known->image_px, "approximate_bytes", (json_int_t)known->approximate_bytes,
+                     "speed", cir__known_model_speed(known), "relative_work",
+                     (json_int_t)known->relative_work, "weights", cir__known_model_weights(known)->name,
+                     "installed", is_installed, "begun", has_begun);
 }
 
 static int run_list(const cir__arguments *arguments)
@@ -83,15 +89,17 @@ static int run_list(const cir__arguments *arguments)
         return status;
     json_t *models = json_array();
     if (!is_json)
-        printf("%-26s %9s  %-9s %8s  %-10s %-10s  %s\n", "name", "dimension", "picture", "size", "licence",
-               "checksum", "installed");
+        printf("%-31s %9s  %-9s %8s  %-9s %5s  %-10s %-11s %-10s  %s\n", "name", "dimension", "picture",
+               "size", "speed", "work", "licence", "weights", "checksum", "installed");
     for (const cir__known_model *known = cir__known_models; known->name != NULL; known++) {
         bool is_installed = cir__model_is_folder(folder, known->name);
         bool has_begun = !is_installed && is_begun(folder, known);
         json_array_append_new(models, known_json(known, is_installed, has_begun));
         if (!is_json)
-            printf("%-26s %9zu  %3zu × %-3zu %5.1f GB  %-10s %-10s  %s\n", known->name, known->dim,
-                   known->image_px, known->image_px, (double)known->approximate_bytes / 1e9, known->licence,
+            printf("%-31s %9zu  %3zu × %-3zu %5.1f GB  %-9s %5zu  %-10s %-11s %-10s  %s\n", known->name,
+                   known->dim, known->image_px, known->image_px, (double)known->approximate_bytes / 1e9,
+                   cir__known_model_speed(known), known->relative_work, known->licence,
+                   strstr(cir__known_model_weights(known)->name, ".bin") != NULL ? "PyTorch" : "safetensors",
                    pinned_text(known),
                    is_installed ? "yes"
                    : has_begun  ? "in part"
@@ -115,8 +123,12 @@ const cir__command cir__command_model_list = {
         "The smallest first; clip-vit-base-patch32 is a good one to begin with, clip-vit-large-patch14 is "
         "what "
         "the paper\n"
-        "measured. checksum: \"sha256\", the files' checksums are known here; \"commit\", only the hub's "
-        "commit is;\n"
+        "measured. work: multiplications for a picture, those of clip-vit-base-patch32 being 1. weights: what its "
+        "hub serves;\n"
+        "nothing of a PyTorch checkpoint is run. licence: Apple's own terms stand on the hub's page.\n"
+        "checksum: \"sha256\", the files' checksums are known here; \"weights\", that of the weights is; "
+        "\"commit\", only the\n"
+        "hub's commit is;\n"
         "\"not pinned\", the newest is taken as the hub has it. Models lie in $CIR_MODELS, else in\n"
         "$XDG_CACHE_HOME/cir/models, else in ~/.cache/cir/models. --model takes the name of an installed one "
         "everywhere.\n",

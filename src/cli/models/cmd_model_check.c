@@ -66,6 +66,8 @@ static int check_known(const cir_model_info *info, int *n_out, const char **othe
         return CIR__DONE;
     *n_out = 0;
     for (const cir__known_file *file = known->files; file->name != NULL; file++) {
+        if (file->sha256 == NULL)
+            continue;
         char path[PATH_SIZE];
         char found[CIR__DIGEST_TEXT_SIZE];
         if (snprintf(path, sizeof path, "%s/%s", info->path, file->name) >= (int)sizeof path)

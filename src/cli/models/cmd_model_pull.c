@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "cli/common/commands.h"
 #include "cli/common/session.h"
 #include "cli/models/download.h"
@@ -17,6 +19,9 @@
 
 #define PATH_SIZE CIR__MODEL_PATH_SIZE
 #define MAX_REVISION 128
+#define MAX_FILE_NAME 256
+#define MAX_SHARDS 1024
+#define MAX_INDEX_BYTES ((size_t)16 << 20)
 #define MAX_SMALL_BYTES ((size_t)4 << 20)
 #define MAX_TOKENIZER_BYTES ((size_t)64 << 20)
 
@@ -27,6 +32,12 @@ static const cir__flag flags[] = {
      "a branch, tag or commit in place of the known one; its checksums are the hub's word alone"},
     {0},
 };
+
+/* A file that was fetched. */
+typedef struct cir__model_sum {
+    char name[MAX_FILE_NAME];
+    char sha256[CIR__DIGEST_TEXT_SIZE];
+} cir__model_sum;
 
 /* A pull under way. */
 typedef struct pull {
@@ -39,7 +50,9 @@ typedef struct pull {
     char final[PATH_SIZE];       /* the model's folder */
     char partial[PATH_SIZE];     /* what it is called until all is there */
     char folder_url[PATH_SIZE];
-    char sums[CIR__KNOWN_MAX_FILES][CIR__DIGEST_TEXT_SIZE];
+    cir__model_sum *sums; /* [n_sums] */
+    size_t n_sums;
+    size_t n_left; /* bytes that weights may still have */
     cir__progress progress;
     size_t n_before; /* bytes of this file that were there */
     bool has_begun;
@@ -79,11 +92,24 @@ static int make_folders(char *path)
 
 /* -- what to ask for -- */
 
+static bool ends_with(const char *name, const char *suffix)
+{
+    size_t n = strlen(name);
+    return n > strlen(suffix) && strcmp(name + n - strlen(suffix), suffix) == 0;
+}
+
+static bool is_weights(const char *name)
+{
+    return ends_with(name, ".safetensors") || ends_with(name, ".bin");
+}
+
 /* The most bytes that a file of that name has. */
 static size_t bound_of(const pull *self, const cir__known_file *file)
 {
-    if (strcmp(file->name, "model.safetensors") == 0)
-        return self->is_pinned && file->n_bytes > 0 ? file->n_bytes : 2 * self->known->approximate_bytes;
+    if (is_weights(file->name))
+        return self->is_pinned && file->n_bytes > 0 ? file->n_bytes : self->n_left;
+    if (ends_with(file->name, ".index.json"))
+        return MAX_INDEX_BYTES;
     return strcmp(file->name, "tokenizer.json") == 0 || strcmp(file->name, "spiece.model") == 0
                ? MAX_TOKENIZER_BYTES
                : MAX_SMALL_BYTES;
@@ -126,26 +152,6 @@ static bool hold_commit(pull *self, const char *commit)
     return true;
 }
 
-/* Why the weights are not there: the model may have them in another form. False: no reason was found. */
-static bool explain_absent(const pull *self, cir__download *download)
-{
-    if (cir__download_probe(download, "model.safetensors.index.json"))
-        (void)cir__model_say(
-            "%s: its weights are in several files (model.safetensors.index.json), which cir model pull does "
-            "not fetch yet; put them into a folder and name that",
-            self->folder_url);
-    else if (cir__download_probe(download, "pytorch_model.bin"))
-        (void)cir__model_say(
-            "%s: serves only pytorch_model.bin (pickle), which cir does not read; take a revision that has "
-            "model.safetensors (--revision), or convert it: python3 -c 'from transformers import AutoModel "
-            "as M; "
-            "M.from_pretrained(\"%s\").save_pretrained(\"%s\", safe_serialization=True)'",
-            self->folder_url, self->known->repository, self->known->name);
-    else
-        return false;
-    return true;
-}
-
 /* -- fetching -- */
 
 static bool fetch_file(pull *self, const cir__known_file *file, cir__download *download)
@@ -169,32 +175,151 @@ static bool fetch_file(pull *self, const cir__known_file *file, cir__download *d
     return is_fetched;
 }
 
+static int note_sum(pull *self, const char *name, const char *sha256)
+{
+    cir__model_sum *grown = realloc(self->sums, (self->n_sums + 1) * sizeof *grown);
+    if (grown == NULL)
+        return cir__model_say("%s: memory could not be had", name);
+    self->sums = grown;
+    (void)snprintf(grown[self->n_sums].name, MAX_FILE_NAME, "%s", name);
+    (void)snprintf(grown[self->n_sums].sha256, CIR__DIGEST_TEXT_SIZE, "%s", sha256);
+    self->n_sums++;
+    return CIR__DONE;
+}
+
+static size_t size_in(const char *folder, const char *name)
+{
+    char path[PATH_SIZE + MAX_FILE_NAME];
+    struct stat facts;
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    return stat(path, &facts) == 0 ? (size_t)facts.st_size : 0;
+}
+
+/* One file. *is_absent_out, where it is not NULL: the hub has none of that name, error says so. */
+static int fetch_one(pull *self, const cir__known_file *file, bool *is_absent_out,
+                     char error[CIR__HUB_ERROR_SIZE])
+{
+    cir__download download;
+    bool is_fetched = fetch_file(self, file, &download);
+    if (!is_fetched && download.status == 404 && self->is_pinned && file->sha256 != NULL &&
+        self->asked == NULL && strcmp(self->revision, "main") != 0) {
+        /* Mirrors have few revisions. The checksum is known: where the bytes come from does not matter. */
+        (void)set_revision(self, "main");
+        set_folder_url(self);
+        is_fetched = fetch_file(self, file, &download);
+    }
+    if (!is_fetched && download.status == 404 && is_absent_out != NULL) {
+        *is_absent_out = true;
+        (void)snprintf(error, CIR__HUB_ERROR_SIZE, "%s", download.error);
+        return CIR__DONE;
+    }
+    if (!is_fetched)
+        return cir__model_say("%s", download.error);
+    if (!hold_commit(self, download.commit))
+        return cir__model_say("%s: the hub has commit %s, not the one asked for; take another hub, or "
+                              "--revision main",
+                              self->folder_url, download.commit);
+    if (is_weights(file->name)) {
+        size_t size = size_in(self->partial, file->name);
+        self->n_left -= size < self->n_left ? size : self->n_left;
+    }
+    return note_sum(self, file->name, download.sha256);
+}
+
+/* Plain names alone: they become part of an address and of a path. */
+static bool is_plain_name(const char *name)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    return is_weights(name) && name[0] != '.' && strlen(name) < MAX_FILE_NAME &&
+           name[strspn(name, plain)] == '\0';
+}
+
+static bool has_sum(const pull *self, const char *name)
+{
+    for (size_t i = 0; i < self->n_sums; i++)
+        if (strcmp(self->sums[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The files that an index names, each once. */
+static int fetch_shards(pull *self, const char *index)
+{
+    char path[PATH_SIZE + MAX_FILE_NAME];
+    const char *tensor;
+    json_t *value;
+    size_t n = 0;
+    int status = CIR__DONE;
+    (void)snprintf(path, sizeof path, "%s/%s", self->partial, index);
+    json_t *top = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    json_t *map = json_object_get(top, "weight_map");
+    if (!json_is_object(map) || json_object_size(map) == 0)
+        status = cir__model_say("%s/%s: names no files (weight_map); take another revision", self->folder_url,
+                                index);
+    json_object_foreach(map, tensor, value)
+    {
+        const char *name = json_string_value(value);
+        if (status != CIR__DONE || (name != NULL && is_plain_name(name) && has_sum(self, name)))
+            continue;
+        if (name == NULL || !is_plain_name(name) || ++n > MAX_SHARDS)
+            status =
+                cir__model_say("%s/%s: \"%.80s\" is said to be in \"%.80s\", which is no file of a model, or "
+                               "the thousandth; take another revision",
+                               self->folder_url, index, tensor, name != NULL ? name : "");
+        else
+            status = fetch_one(self, &(cir__known_file){.name = name}, NULL, NULL);
+    }
+    json_decref(top);
+    return status;
+}
+
+/* What hubs have in a file's place, in the order in which it is asked for. */
+static const struct {
+    const char *name, *first, *second;
+} alternatives[] = {
+    {"tokenizer.json", "vocab.json", "merges.txt"},
+    {"preprocessor_config.json", "processor_config.json", NULL},
+    {"model.safetensors", "model.safetensors.index.json", NULL},
+    {"model.safetensors", "pytorch_model.bin", NULL},
+    {"model.safetensors", "pytorch_model.bin.index.json", NULL},
+    {"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", NULL},
+    {"open_clip_model.safetensors", "open_clip_pytorch_model.bin", NULL},
+    {"open_clip_pytorch_model.bin", "open_clip_model.safetensors", NULL},
+};
+
+/* A file, or what stands for it; nothing stands for one whose checksum is known. */
+static int fetch_any(pull *self, const cir__known_file *file)
+{
+    char error[CIR__HUB_ERROR_SIZE];
+    char ignored[CIR__HUB_ERROR_SIZE];
+    bool may_differ = !(self->is_pinned && file->sha256 != NULL);
+    bool is_absent = false;
+    int status = fetch_one(self, file, may_differ ? &is_absent : NULL, error);
+    const char *found = file->name;
+    for (size_t i = 0; i < sizeof alternatives / sizeof *alternatives && is_absent; i++) {
+        if (strcmp(alternatives[i].name, file->name) != 0)
+            continue;
+        bool is_other_absent = false;
+        status =
+            fetch_one(self, &(cir__known_file){.name = alternatives[i].first}, &is_other_absent, ignored);
+        is_absent = status == CIR__DONE && is_other_absent;
+        found = alternatives[i].first;
+        if (status == CIR__DONE && !is_absent && alternatives[i].second != NULL)
+            status = fetch_one(self, &(cir__known_file){.name = alternatives[i].second}, NULL, NULL);
+    }
+    if (is_absent)
+        return cir__model_say("%s", error);
+    return status == CIR__DONE && ends_with(found, ".index.json") ? fetch_shards(self, found) : status;
+}
+
 static int fetch_files(pull *self)
 {
     const cir__known_file *files = self->known->files;
-    for (size_t i = 0; files[i].name != NULL; i++) {
-        cir__download download;
-        bool is_fetched = fetch_file(self, &files[i], &download);
-        if (!is_fetched && download.status == 404 && self->is_pinned && self->asked == NULL &&
-            strcmp(self->revision, "main") != 0) {
-            /* Mirrors have few revisions. The checksums are known: where the bytes come from does not matter.
-             */
-            (void)set_revision(self, "main");
-            set_folder_url(self);
-            is_fetched = fetch_file(self, &files[i], &download);
-        }
-        if (!is_fetched && download.status == 404 && files[i + 1].name == NULL &&
-            explain_absent(self, &download))
-            return CIR__FAILED;
-        if (!is_fetched)
-            return cir__model_say("%s", download.error);
-        if (!hold_commit(self, download.commit))
-            return cir__model_say("%s: the hub has commit %s, not the one asked for; take another hub, or "
-                                  "--revision main",
-                                  self->folder_url, download.commit);
-        memcpy(self->sums[i], download.sha256, sizeof self->sums[i]);
-    }
-    return CIR__DONE;
+    int status = CIR__DONE;
+    self->n_left = 2 * self->known->approximate_bytes;
+    for (size_t i = 0; files[i].name != NULL && status == CIR__DONE; i++)
+        status = fetch_any(self, &files[i]);
+    return status;
 }
 
 /* Notes the checksums, so that cir model check can prove the files again. */
@@ -206,8 +331,8 @@ static int write_sums(const pull *self)
     (void)unlink(path);
     FILE *file = fopen(path, "wx");
     bool is_written = file != NULL;
-    for (size_t i = 0; self->known->files[i].name != NULL && is_written; i++)
-        is_written = fprintf(file, "%s  %s\n", self->sums[i], self->known->files[i].name) > 0;
+    for (size_t i = 0; i < self->n_sums && is_written; i++)
+        is_written = fprintf(file, "%s  %s\n", self->sums[i].sha256, self->sums[i].name) > 0;
     is_written = is_written && fflush(file) == 0 && fsync(fileno(file)) == 0;
     if (file != NULL)
         is_written = fclose(file) == 0 && is_written;
@@ -316,6 +441,7 @@ static int run(const cir__arguments *arguments)
     else if (status == CIR__DONE)
         status = pull_it(&self, folder);
     cir__hub_free(self.hub);
+    free(self.sums);
     return status;
 }
 
@@ -334,7 +460,9 @@ const cir__command cir__command_model_pull = {
         "publish no checksum are refused. The hub's checksum detects damage, not a dishonest hub. HF_TOKEN "
         "is "
         "sent to the\n"
-        "hub's host alone. Interrupt it as you like, it continues. The model gets its name when all of it is "
+        "hub's host alone. Weights come as one safetensors file where the hub has it, else as several, else as "
+        "PyTorch\n"
+        "checkpoints, of which nothing is run. Interrupt it as you like, it continues. The model gets its name when all of it is "
         "there and\n"
         "opens. Prints its folder.\n\n"
         "This program was made and tested without reach of a real hub, against an emulation of one: the "

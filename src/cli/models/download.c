@@ -307,21 +307,6 @@ static void find_sum(transfer *self)
     cir__checksums_find(self->proof, download->hub, download->folder_url, download->name, watch, self);
 }
 
-bool cir__download_probe(cir__download *download, const char *name)
-{
-    char url[URL_SIZE];
-    cir__checksums found = {0};
-    cir__download inner = *download;
-    inner.wanted = NULL;
-    inner.n_bytes = 0;
-    inner.max_bytes = (size_t)1 << 62;
-    transfer self = {.download = &inner, .proof = &found, .fd = -1};
-    bool is_final;
-    (void)snprintf(url, sizeof url, "%s/%s", download->folder_url, name);
-    (void)try_once(&self, url, &is_final);
-    return inner.status >= 200 && inner.status < 400;
-}
-
 static bool fail_unproved(cir__download *self)
 {
     return fail(
@@ -405,6 +390,8 @@ static bool fetch_part(cir__download *self, const char *url, const char *part, c
     }
     if (under_way.fd >= 0)
         close(under_way.fd);
+    if (!is_fetched && self->status == 404 && under_way.n_bytes == 0)
+        (void)unlink(part);
     if (!is_fetched || cir__checksums_match(wanted, part, self->sha256, &is_read))
         return is_fetched;
     if (!is_read)

@@ -44,7 +44,4 @@ typedef struct cir__download {
 /* Fetches it, or proves what is there. False: error says why. */
 bool cir__download_run(cir__download *download);
 
-/* Whether the hub has a file of that name; false, too, where it cannot be asked. */
-bool cir__download_probe(cir__download *download, const char *name);
-
 #endif

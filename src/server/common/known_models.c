@@ -24,7 +24,11 @@
         "spiece.model", 798330, "1e5036bed065526c3c212dfbe288752391797c4bb1a284aa18c9a0b23fcaf8ec"           \
     }
 
-/* The main branches of the two small CLIP models have only pytorch_model.bin: their commits here are those of
+/* Left out: MobileCLIP and PE-Core, whose towers are not read.
+ *
+ * LAION's and DFN's in open_clip's layout, as the hub has them: LAION's larger one has its safetensors under a name of
+ * its own, DFN's only PyTorch checkpoints. SigLIP 2's tokenizers are what makes them larger than they seem. The main
+ * branches of the two small CLIP models have only pytorch_model.bin: their commits here are those of
  * the hub's own conversion to safetensors. */
 const cir__known_model cir__known_models[] = {
     {.name = "clip-vit-base-patch32",
@@ -34,6 +38,7 @@ const cir__known_model cir__known_models[] = {
      .dim = 512,
      .image_px = 224,
      .approximate_bytes = 607000000,
+     .relative_work = 1,
      .files = {{"config.json", 4186, "b575ef3c36f2a057fa19e221650105052d61cc9c1a972ec15019c6261ec98770"},
                CLIP_PREPROCESSING,
                {"tokenizer.json", 2224041,
@@ -47,10 +52,33 @@ const cir__known_model cir__known_models[] = {
      .dim = 512,
      .image_px = 224,
      .approximate_bytes = 601000000,
+     .relative_work = 4,
      .files = {{.name = "config.json"},
                {.name = "preprocessor_config.json"},
                {.name = "tokenizer.json"},
                {.name = "model.safetensors"}}},
+    {.name = "DFN2B-CLIP-ViT-B-16",
+     .repository = "apple/DFN2B-CLIP-ViT-B-16",
+     .licence = "Apple's",
+     .dim = 512,
+     .image_px = 224,
+     .approximate_bytes = 602000000,
+     .relative_work = 4,
+     .files = {{.name = "open_clip_config.json"},
+               {.name = "tokenizer.json"},
+               {.name = "open_clip_pytorch_model.bin"}}},
+    {.name = "CLIP-ViT-B-32-laion2B-s34B-b79K",
+     .repository = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+     .revision = "1a25a446712ba5ee05982a381eed697ef9b435cf",
+     .licence = "MIT",
+     .dim = 512,
+     .image_px = 224,
+     .approximate_bytes = 608000000,
+     .relative_work = 1,
+     .files = {{.name = "open_clip_config.json"},
+               {.name = "tokenizer.json"},
+               {"open_clip_model.safetensors", 605143316,
+                "ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6"}}},
     {.name = "siglip-base-patch16-224",
      .repository = "google/siglip-base-patch16-224",
      .revision = "7fd15f0689c79d79e38b1c2e2e2370a7bf2761ed",
@@ -58,12 +86,28 @@ const cir__known_model cir__known_models[] = {
      .dim = 768,
      .image_px = 224,
      .approximate_bytes = 813000000,
+     .relative_work = 4,
      .files = {{"config.json", 432, "cd85b3d28829722820bcb89a2cfbb4160e55fd359249a3044da724166a8d9688"},
                {"preprocessor_config.json", 368,
                 "d11ccb80f15d358a11bdb070e92e2d889005874b7db15823d5f10d9b2533b14a"},
                SIGLIP_TOKENIZER,
                {"model.safetensors", 812672320,
                 "2c63cb7d1f2e95ba501893cbb8faeb4ea9a3af295498d35097126228659c2af8"}}},
+    {.name = "siglip2-base-patch16-224",
+     .repository = "google/siglip2-base-patch16-224",
+     .revision = "75de2d55ec2d0b4efc50b3e9ad70dba96a7b2fa2",
+     .licence = "Apache-2.0",
+     .dim = 768,
+     .image_px = 224,
+     .approximate_bytes = 1535000000,
+     .relative_work = 4,
+     .files = {{.name = "config.json"},
+               {.name = "preprocessor_config.json"},
+               {.name = "tokenizer_config.json"},
+               {"tokenizer.json", 34363039,
+                "cb9140fae3ac5122c972d37adf83e1248471a38147ad76f8215c8872c6fd8322"},
+               {"model.safetensors", 1500800904,
+                "612923381c76ec5a9bed335d1c48827e3f2e506ac31b044b63b2031fadee6a0b"}}},
     {.name = "clip-vit-large-patch14",
      .repository = "openai/clip-vit-large-patch14",
      .revision = "32bd64288804d66eefd0ccbe215aa642df71cc41",
@@ -71,18 +115,42 @@ const cir__known_model cir__known_models[] = {
      .dim = 768,
      .image_px = 224,
      .approximate_bytes = 1713000000,
+     .relative_work = 18,
      .files = {{"config.json", 4519, "8a09b467700c58138c29d53c605b34ebc69beaadd13274a8a2af8ad2c2f4032a"},
                CLIP_PREPROCESSING,
                {"tokenizer.json", 2224003,
                 "a83e0809aa4c3af7208b2df632a7a69668c6d48775b3c3fe4e1b1199d1f8b8f4"},
                {"model.safetensors", 1710540580,
                 "a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb"}}},
+    {.name = "CLIP-ViT-L-14-laion2B-s32B-b82K",
+     .repository = "laion/CLIP-ViT-L-14-laion2B-s32B-b82K",
+     .revision = "1627032197142fbe2a7cfec626f4ced3ae60d07a",
+     .licence = "MIT",
+     .dim = 768,
+     .image_px = 224,
+     .approximate_bytes = 1713000000,
+     .relative_work = 18,
+     .files = {{.name = "open_clip_config.json"},
+               {.name = "tokenizer.json"},
+               {"open_clip_pytorch_model.safetensors", 1710517748,
+                "7d129ed747e0ed53e82dfcc140382b51be66b56e6a9bdc3258afd2846e3bb019"}}},
+    {.name = "DFN2B-CLIP-ViT-L-14",
+     .repository = "apple/DFN2B-CLIP-ViT-L-14",
+     .licence = "Apple's",
+     .dim = 768,
+     .image_px = 224,
+     .approximate_bytes = 1713000000,
+     .relative_work = 18,
+     .files = {{.name = "open_clip_config.json"},
+               {.name = "tokenizer.json"},
+               {.name = "open_clip_pytorch_model.bin"}}},
     {.name = "siglip-large-patch16-256",
      .repository = "google/siglip-large-patch16-256",
      .licence = "Apache-2.0",
      .dim = 1024,
      .image_px = 256,
      .approximate_bytes = 2610000000,
+     .relative_work = 18,
      .files = {{.name = "config.json"},
                {.name = "preprocessor_config.json"},
                {.name = "tokenizer_config.json"},
@@ -95,12 +163,37 @@ const cir__known_model cir__known_models[] = {
      .dim = 1152,
      .image_px = 384,
      .approximate_bytes = 3513000000,
+     .relative_work = 76,
      .files = {{"config.json", 576, "adc04928d8fd19a61822584fe0cf2e813e5ebac17f3e49fb1ea096860ae6457b"},
                {"preprocessor_config.json", 368,
                 "f59da2f87c3cd079bd4f8f3037e81b277c60c498e279a8020331f67a5a3157e8"},
                SIGLIP_TOKENIZER,
                {"model.safetensors", 3511950624,
                 "ea2abad2b7f8a9c1aa5e49a244d5d57ffa71c56f720c94bc5d240ef4d6e1d94a"}}},
+    {.name = "DFN5B-CLIP-ViT-H-14-378",
+     .repository = "apple/DFN5B-CLIP-ViT-H-14-378",
+     .licence = "Apple's",
+     .dim = 1024,
+     .image_px = 378,
+     .approximate_bytes = 3950000000,
+     .relative_work = 114,
+     .files = {{.name = "open_clip_config.json"},
+               {.name = "tokenizer.json"},
+               {.name = "open_clip_pytorch_model.bin"}}},
+    {.name = "siglip2-so400m-patch14-384",
+     .repository = "google/siglip2-so400m-patch14-384",
+     .revision = "e8e487298228002f3d8a82e0cd5c8ea9c567f57f",
+     .licence = "Apache-2.0",
+     .dim = 1152,
+     .image_px = 384,
+     .approximate_bytes = 4579000000,
+     .relative_work = 76,
+     .files = {{.name = "config.json"},
+               {.name = "preprocessor_config.json"},
+               {.name = "tokenizer_config.json"},
+               {.name = "tokenizer.json", .n_bytes = 34363039},
+               {"model.safetensors", 4544143072,
+                "9f4f4a49f908ef0c979bce8ff5a5c0e88882dc6c5dc4304387cbbd152558e2c2"}}},
     {0},
 };
 
@@ -112,9 +205,25 @@ const cir__known_model *cir__known_model_find(const char *name)
     return NULL;
 }
 
+const cir__known_file *cir__known_model_weights(const cir__known_model *known)
+{
+    const cir__known_file *file = known->files;
+    while (file[1].name != NULL)
+        file++;
+    return file;
+}
+
 bool cir__known_model_is_pinned(const cir__known_model *known)
 {
-    return known->files[0].sha256 != NULL;
+    return cir__known_model_weights(known)->sha256 != NULL;
+}
+
+const char *cir__known_model_speed(const cir__known_model *known)
+{
+    return known->relative_work <= 2    ? "fast"
+           : known->relative_work <= 8  ? "medium"
+           : known->relative_work <= 30 ? "slow"
+                                        : "very slow";
 }
 
 static size_t least(size_t a, size_t b)

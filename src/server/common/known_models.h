@@ -27,6 +27,7 @@ typedef struct cir__known_model {
     size_t dim;
     size_t image_px;
     size_t approximate_bytes; /* of all files */
+    size_t relative_work;     /* multiplications for one picture, those of ViT-B/32 being 1 */
     cir__known_file
         files[CIR__KNOWN_MAX_FILES + 1]; /* zeroed at their end; configuration first, weights last */
 } cir__known_model;
@@ -40,8 +41,14 @@ const cir__known_model *cir__known_model_find(const char *name);
 /* One whose name is so near that it may be meant; NULL: none. */
 const cir__known_model *cir__known_model_guess(const char *name);
 
-/* Whether what is fetched is compared with a checksum that stands here. */
+/* The last of its files. */
+const cir__known_file *cir__known_model_weights(const cir__known_model *known);
+
+/* Whether the weights that are fetched are compared with a checksum that stands here. */
 bool cir__known_model_is_pinned(const cir__known_model *known);
+
+/* A word for its relative_work. */
+const char *cir__known_model_speed(const cir__known_model *known);
 
 /* cir_model_open_with, which, where there is no such model, says how to fetch one of that name. */
 CIR_MUST_CHECK cir_status cir__known_model_open(const char *path, const cir_model_options *options,
