@@ -102,10 +102,10 @@ static cir_status read_image_tower(const json_t *object, const char *file, cir__
 static void set_text_defaults(cir__config *config)
 {
     if (config->architecture == CIR__SIGLIP) {
-        config->text = (cir__tower_config){768, 12, 12, 3072, 64, CIR__GELU_TANH, 1e-6F, false};
+        config->text = (cir__tower_config){768, 12, 12, 3072, 64, CIR__GELU_TANH, 1e-6F, CIR__IN_F32, NULL};
         config->n_vocabulary = 32000;
     } else {
-        config->text = (cir__tower_config){512, 12, 8, 2048, 77, CIR__QUICK_GELU, 1e-5F, false};
+        config->text = (cir__tower_config){512, 12, 8, 2048, 77, CIR__QUICK_GELU, 1e-5F, CIR__IN_F32, NULL};
         config->n_vocabulary = 49408;
     }
 }

@@ -41,7 +41,9 @@ typedef struct cir__tower_config {
     size_t max_tokens; /* longest sequence */
     cir__activation activation;
     float layer_norm_eps;
-    cir__precision precision; /* not the file's to say but the caller's */
+    cir__precision precision; /* not the file's to say but the caller's, as is the next */
+    const char
+        *cache_key; /* under which its packed weights are kept in the user's cache; NULL: they are not */
 } cir__tower_config;
 
 typedef struct cir__config {

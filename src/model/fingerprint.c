@@ -1,6 +1,7 @@
 #include "model/fingerprint.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 
@@ -58,4 +59,29 @@ cir_status cir__fingerprint_make(const cir__source *source, const bool are_read[
     cir__hash_format(hash, text_out);
     cir__hash_free(hash);
     return CIR_OK;
+}
+
+bool cir__fingerprint_files(const cir__checkpoint *weights, char text_out[CIR__HASH_TEXT_SIZE])
+{
+    size_t n;
+    const cir__checkpoint_part *parts = cir__checkpoint_parts(weights, &n);
+    cir__hash *hash = cir__hash_new();
+    bool are_files = hash != NULL;
+
+    text_out[0] = '\0';
+    for (size_t i = 0; i < n && are_files; i++) {
+        struct stat facts;
+        are_files = stat(parts[i].file.name, &facts) == 0;
+        if (!are_files)
+            break;
+        const int64_t numbers[] = {(int64_t)facts.st_dev,          (int64_t)facts.st_ino,
+                                   (int64_t)facts.st_size,         (int64_t)facts.st_mtim.tv_sec,
+                                   (int64_t)facts.st_mtim.tv_nsec, (int64_t)facts.st_ctim.tv_sec,
+                                   (int64_t)facts.st_ctim.tv_nsec};
+        push(hash, numbers, sizeof numbers);
+    }
+    if (are_files)
+        cir__hash_format(hash, text_out);
+    cir__hash_free(hash);
+    return are_files;
 }

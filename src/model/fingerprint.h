@@ -2,6 +2,8 @@
 #ifndef CIR_MODEL_FINGERPRINT_H
 #define CIR_MODEL_FINGERPRINT_H
 
+#include <stdbool.h>
+
 #include "base/hash.h"
 #include "model/checkpoint.h"
 
@@ -14,5 +16,9 @@
 CIR_MUST_CHECK cir_status cir__fingerprint_make(const cir__source *source, const bool are_read[CIR__N_FILES],
                                                 const cir__checkpoint *weights,
                                                 char text_out[CIR__HASH_TEXT_SIZE], cir_error *err);
+
+/* Which files the weights lie in, as the file system tells them apart: a fingerprint does not see every byte of large
+ * ones. False, and "", where they are no files. */
+bool cir__fingerprint_files(const cir__checkpoint *weights, char text_out[CIR__HASH_TEXT_SIZE]);
 
 #endif

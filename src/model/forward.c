@@ -460,6 +460,9 @@ cir_status cir__forward_run(cir__forward *self, cir_pool *pool, const cir__batch
     cir__pool_run(pool, n_pooled, has_head ? head_task : pool_task, self);
     if (atomic_load(&self->has_failed))
         return cir__fail(err, CIR_UNSUPPORTED, "encoder: oneDNN fails on a product that it has accepted");
+    const cir_status status = cir__tower_check_read(self->tower, err);
+    if (status != CIR_OK)
+        return status;
     for (size_t i = 0; i < batch->n_sequences; i++)
         if (!cir__unit_row(features_out + i * self->tower->dim, self->tower->dim)) {
             *i_bad_out = i;

@@ -1,6 +1,7 @@
 /* A model's life: files opened and checked, towers made when they are first needed, all closed again. */
 #include "model/model_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,8 @@ static cir_status open_weights(cir_model *model, cir_error *err)
         status = check_read(model, err);
     if (status == CIR_OK)
         status = cir__checkpoint_open(&model->source, &model->checkpoint, err);
+    if (status == CIR_OK)
+        (void)cir__fingerprint_files(model->checkpoint, model->weights_key);
     if (status == CIR_OK)
         status = cir__weights_find(cir__checkpoint_tensors(model->checkpoint), &model->config, file->name,
                                    &model->weights, err);
@@ -204,14 +207,27 @@ const cir__config *cir__model_get_config(const cir_model *model)
     return &model->config;
 }
 
+enum { CACHE_KEY_SIZE = 2 * CIR__HASH_TEXT_SIZE + 16 };
+
+/* Of a tower's packed weights; NULL: they are not kept. */
+static const char *format_cache_key(const cir_model *model, const char *tower, char key_out[CACHE_KEY_SIZE])
+{
+    (void)snprintf(key_out, CACHE_KEY_SIZE, "%s %s %s", model->info.fingerprint, model->weights_key, tower);
+    return model->weights_key[0] != '\0' ? key_out : NULL;
+}
+
 cir_status cir__model_get_image_tower(const cir_model *model, const cir__image_tower **tower_out,
                                       cir_error *err)
 {
     cir__towers *made = model->towers;
     cir_status status = CIR_OK;
     pthread_mutex_lock(&made->lock);
-    if (made->image == NULL)
-        status = cir__image_tower_new(&model->config, &model->weights, &made->image, err);
+    if (made->image == NULL) {
+        cir__config config = model->config;
+        char key[CACHE_KEY_SIZE];
+        config.image.cache_key = format_cache_key(model, "image", key);
+        status = cir__image_tower_new(&config, &model->weights, &made->image, err);
+    }
     *tower_out = made->image;
     pthread_mutex_unlock(&made->lock);
     return status;
@@ -223,8 +239,12 @@ cir_status cir__model_get_text_tower(const cir_model *model, const cir__text_tow
     cir__towers *made = model->towers;
     cir_status status = CIR_OK;
     pthread_mutex_lock(&made->lock);
-    if (made->text == NULL)
-        status = cir__text_tower_new(&model->config, &model->weights, &made->text, err);
+    if (made->text == NULL) {
+        cir__config config = model->config;
+        char key[CACHE_KEY_SIZE];
+        config.text.cache_key = format_cache_key(model, "text", key);
+        status = cir__text_tower_new(&config, &model->weights, &made->text, err);
+    }
     *tower_out = made->text;
     pthread_mutex_unlock(&made->lock);
     return status;

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "base/hash.h"
 #include "cir/model.h"
 #include "image/preprocessing.h"
 #include "model/checkpoint.h"
@@ -30,7 +31,8 @@ struct cir_model {
     cir__weights weights;
     cir__tokenizer *tokenizer;
     cir__preprocessing preprocessing;
-    cir__towers *towers; /* the part that changes behind a const cir_model */
+    char weights_key[CIR__HASH_TEXT_SIZE]; /* of the weights' files; "": they are none */
+    cir__towers *towers;                   /* the part that changes behind a const cir_model */
 };
 
 /* Texts as ids, one behind another. Zeroed means none; its arrays are freed by whoever holds it, on failure, too. */

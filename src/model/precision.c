@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/user_cache.h"
 #include "model/precision_check.h"
+#include "model/processor.h"
 
 #define LEAST_AUTO 0.9995
 #define LEAST_FAST 0.99

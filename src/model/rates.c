@@ -3,19 +3,13 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/user_cache.h"
-#include "kernels/kernels.h"
 #include "model/layer.h"
-#include "model/onednn.h"
+#include "model/processor.h"
 
 /* To be raised whenever a layer's speed changes. */
 #define REVISION 1
@@ -24,32 +18,6 @@
 enum { WIDTH = 512, MLP_WIDTH = 2048, N_HEADS = 8, MAX_REPEATS = 5 };
 
 #define KIND "rates"
-
-static void describe_model(char text_out[64])
-{
-    memset(text_out, 0, 64);
-#if defined(__x86_64__)
-    unsigned words[12] = {0};
-    unsigned facts[4] = {0};
-    for (unsigned i = 0; i < 3; i++)
-        (void)__get_cpuid(0x80000002U + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2],
-                          &words[4 * i + 3]);
-    (void)__get_cpuid(1, &facts[0], &facts[1], &facts[2], &facts[3]);
-    (void)snprintf(text_out, 64, "%.48s %08x", (const char *)words, facts[0]);
-#else
-    (void)snprintf(text_out, 64, "another processor");
-#endif
-}
-
-void cir__processor_describe(char text_out[CIR__PROCESSOR_TEXT_SIZE])
-{
-    char model[64];
-    describe_model(model);
-    const dnnl_version_t *version = dnnl_version();
-    (void)snprintf(text_out, CIR__PROCESSOR_TEXT_SIZE, "%s, level %d, oneDNN %d.%d.%d %.40s, instructions %d",
-                   model, (int)cir__kernels_get()->level, version->major, version->minor, version->patch,
-                   version->hash, (int)dnnl_get_effective_cpu_isa());
-}
 
 bool cir__precision_is_supported(cir__precision precision)
 {

@@ -9,12 +9,6 @@
 
 #define CIR__N_PRECISIONS 3 /* of cir__precision */
 
-enum { CIR__PROCESSOR_TEXT_SIZE = 256 };
-
-/* What measurements and packed weights depend on beside the weights: the processor, what oneDNN may use of it, and
- * oneDNN's version. One line. */
-void cir__processor_describe(char text_out[CIR__PROCESSOR_TEXT_SIZE]);
-
 bool cir__precision_is_supported(cir__precision precision);
 
 /* 10⁹ operations a second of one thread, in all that a layer does but attention; 0: not supported. */

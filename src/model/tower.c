@@ -3,13 +3,22 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "model/carver.h"
+#include "model/processor.h"
+
+/* To be raised whenever carve_all, or what fills its places, changes. */
+#define CACHE_REVISION 1
+#define CACHE_KIND "packed"
+/* Less is packed as quickly as it is found. */
+#define CACHE_LEAST_BYTES ((size_t)16 << 20)
 
 static cir__norm carve_norm(cir__carver *self, size_t width)
 {
@@ -251,19 +260,14 @@ static cir_status fill_head(const cir__tower *tower, const cir__head_view *view,
 }
 
 static cir_status fill(cir__tower *tower, const cir__tower_view *view, const cir__affine_view *patch,
-                       const cir__head_view *head, cir_error *err)
+                       const cir__head_view *head, cir_pool *pool, cir_error *err)
 {
     packing *items = cir__new(4 * tower->config.n_layers + 4, sizeof *items);
     if (items == NULL)
         return cir__fail_memory(err, "weights");
     size_t n_items = list_packings(tower, view, patch, head, items);
     packings all = {.tower = tower, .items = items};
-    /* Threads of its own: the caller's pool may be waiting, in a task, for this very tower. */
-    cir_pool *pool = NULL;
-    if (cir_pool_new(0, &pool, NULL) != CIR_OK)
-        pool = NULL;
     cir__pool_run(pool, n_items, pack_task, &all);
-    cir_pool_free(pool);
     free(items);
     cir_status status = atomic_load(&all.status);
     if (status == CIR_NO_MEMORY)
@@ -271,6 +275,55 @@ static cir_status fill(cir__tower *tower, const cir__tower_view *view, const cir
     if (status != CIR_OK)
         return cir__fail(err, status, "weights: oneDNN cannot pack them");
     return head != NULL ? fill_head(tower, head, err) : CIR_OK;
+}
+
+enum { KEY_SIZE = CIR__PROCESSOR_TEXT_SIZE + 256 };
+
+/* All that packed numbers depend on. False: they are not kept. */
+static bool format_key(const cir__tower_config *config, size_t n_bytes, char key_out[KEY_SIZE])
+{
+    char processor[CIR__PROCESSOR_TEXT_SIZE];
+    if (config->cache_key == NULL || n_bytes < CACHE_LEAST_BYTES)
+        return false;
+    cir__processor_describe(processor);
+    (void)snprintf(key_out, KEY_SIZE, "%d, %.100s, precision %d, %zu bytes, %s", CACHE_REVISION,
+                   config->cache_key, (int)config->precision, n_bytes, processor);
+    return true;
+}
+
+/* Gives the numbers their places in memory that holds them, or will. */
+static void place(cir__tower *tower, bool has_head, const float *memory)
+{
+    cir__carver room = {.memory = (float *)(uintptr_t)memory};
+    carve_all(&room, tower, has_head);
+    tower->memory = memory;
+}
+
+/* The numbers: those that are kept, else packed now, and kept. */
+static cir_status fill_or_find(cir__tower *tower, const cir__tower_view *view, const cir__affine_view *patch,
+                               const cir__head_view *head, cir_pool *pool, cir_error *err)
+{
+    char key[KEY_SIZE];
+    cir__carver room = {0};
+    carve_all(&room, tower, head != NULL);
+    if (room.has_overflown)
+        return cir__fail_memory(err, "weights");
+    const size_t n_bytes = room.n_used * sizeof(float);
+    const bool is_kept = format_key(&tower->config, n_bytes, key);
+    if (is_kept && cir__user_cache_find(CACHE_KIND, key, pool, &tower->cached) &&
+        tower->cached.size == n_bytes) {
+        place(tower, head != NULL, (const float *)(const void *)tower->cached.data);
+        return CIR_OK;
+    }
+    cir__user_cached_done(&tower->cached);
+    float *memory = cir__carver_new_memory(&room);
+    if (memory == NULL)
+        return cir__fail_memory(err, "weights");
+    place(tower, head != NULL, memory);
+    cir_status status = fill(tower, view, patch, head, pool, err);
+    if (status == CIR_OK && is_kept)
+        (void)cir__user_cache_put(CACHE_KIND, key, memory, n_bytes, pool);
+    return status;
 }
 
 cir_status cir__tower_new(const cir__tower_config *config, size_t dim, const cir__tower_view *view,
@@ -282,35 +335,36 @@ cir_status cir__tower_new(const cir__tower_config *config, size_t dim, const cir
     cir__tower *tower = cir__new(1, sizeof *tower);
     if (tower == NULL)
         return cir__fail_memory(err, "weights");
+    /* Threads of its own: the caller's pool may be waiting, in a task, for this very tower. */
+    cir_pool *pool = NULL;
+    if (cir_pool_new(0, &pool, NULL) != CIR_OK)
+        pool = NULL;
     tower->config = *config;
     tower->dim = dim;
     tower->rowwise = cir__rowwise_get();
     tower->n_patch = patch != NULL ? patch->weight->n_items / config->width : 0;
-    cir__carver room = {0};
     cir_status status = cir__engine_new(&tower->engine, err);
     if (status == CIR_OK)
         status = make_products(tower, err);
     if (status != CIR_OK)
         goto done;
     tower->layers = cir__new(config->n_layers, sizeof *tower->layers);
-    if (tower->layers != NULL) {
-        carve_all(&room, tower, head != NULL);
-        tower->memory = cir__carver_new_memory(&room);
-    }
-    if (tower->memory == NULL) {
-        status = cir__fail_memory(err, "weights");
-        goto done;
-    }
-    room = (cir__carver){.memory = tower->memory};
-    carve_all(&room, tower, head != NULL);
-    status = fill(tower, view, patch, head, err);
+    status = tower->layers != NULL ? fill_or_find(tower, view, patch, head, pool, err)
+                                   : cir__fail_memory(err, "weights");
     if (status != CIR_OK)
         goto done;
+    tower->config.cache_key = NULL; /* was the caller's */
     *tower_out = tower;
     tower = NULL;
 done:
+    cir_pool_free(pool);
     cir__tower_free(tower);
     return status;
+}
+
+cir_status cir__tower_check_read(const cir__tower *tower, cir_error *err)
+{
+    return cir__mapped_check(tower->memory, err);
 }
 
 void cir__tower_free(cir__tower *tower)
@@ -321,6 +375,8 @@ void cir__tower_free(cir__tower *tower)
         cir__product_done(&tower->products[i]);
     cir__engine_free(tower->engine);
     free(tower->layers);
-    free(tower->memory);
+    if (tower->cached.data == NULL)
+        free((void *)(uintptr_t)tower->memory);
+    cir__user_cached_done(&tower->cached);
     free(tower);
 }

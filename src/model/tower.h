@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/user_cache.h"
 #include "model/config.h"
 #include "model/product.h"
 #include "model/rowwise.h"
@@ -78,15 +79,19 @@ typedef struct cir__tower {
     cir__norm final_norm;
     cir__packed projection; /* weight NULL where there is a head */
     cir__head head;
-    float *memory; /* all of the above's numbers */
+    const float *memory;     /* all of the above's numbers, owned, or: */
+    cir__user_cached cached; /* where they lie, packed by another process */
 } cir__tower;
 
-/* Converts and packs; all processors of this process take part. patch: its weight [width, n_patch], or NULL,
+/* Converts and packs, or maps what was packed before; all processors of this process take part. patch: its weight [width, n_patch], or NULL,
  * and its bias, or NULL. head: NULL, or without a probe, where there is none. Free with cir__tower_free.
  * Errors: CIR_NO_MEMORY, CIR_UNSUPPORTED (oneDNN refuses). */
 CIR_MUST_CHECK cir_status cir__tower_new(const cir__tower_config *config, size_t dim,
                                          const cir__tower_view *view, const cir__affine_view *patch,
                                          const cir__head_view *head, cir__tower **tower_out, cir_error *err);
 void cir__tower_free(cir__tower *tower); /* NULL is allowed */
+
+/* Whether its numbers were there to be read. Errors: CIR_DAMAGED (the file that they are mapped from is cut). */
+CIR_MUST_CHECK cir_status cir__tower_check_read(const cir__tower *tower, cir_error *err);
 
 #endif
