@@ -22,6 +22,7 @@ struct cir__bpe {
     int32_t last[256];  /* id of a word's last byte */
     merge *places;      /* open addressing, [n_places], a power of two */
     size_t n_places;
+    bool lends_places; /* they are somebody else's */
     uint32_t n_merges;
 };
 
@@ -114,8 +115,34 @@ void cir__bpe_free(cir__bpe *bpe)
 {
     if (bpe == NULL)
         return;
-    free(bpe->places);
+    if (!bpe->lends_places)
+        free(bpe->places);
     free(bpe);
+}
+
+const void *cir__bpe_get_places(const cir__bpe *bpe, size_t *n_bytes_out, uint32_t *n_merges_out)
+{
+    *n_bytes_out = bpe->n_places * sizeof *bpe->places;
+    *n_merges_out = bpe->n_merges;
+    return bpe->places;
+}
+
+bool cir__bpe_new_lent(const void *places, size_t n_bytes, uint32_t n_merges, cir__bpe **bpe_out)
+{
+    const size_t n_places = n_bytes / sizeof(merge);
+    *bpe_out = NULL;
+    if (n_bytes % sizeof(merge) != 0 || n_places == 0 || (n_places & (n_places - 1)) != 0 ||
+        n_merges >= n_places)
+        return false;
+    cir__bpe *bpe = cir__new(1, sizeof *bpe);
+    if (bpe == NULL)
+        return false;
+    *bpe = (cir__bpe){.places = (merge *)(uintptr_t)places,
+                      .n_places = n_places,
+                      .lends_places = true,
+                      .n_merges = n_merges};
+    *bpe_out = bpe;
+    return true;
 }
 
 /* The place that holds the pair, or the empty one where it belongs. */

@@ -22,6 +22,7 @@ void cir__siglip_done(cir__siglip *self)
     cir__charsmap_done(&self->charsmap);
     cir__bpe_free(self->bpe);
     cir__unigram_done(&self->unigram);
+    cir__user_cached_done(&self->compiled);
     *self = (cir__siglip){0};
 }
 

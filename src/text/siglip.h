@@ -9,6 +9,7 @@
 #ifndef CIR_TEXT_SIGLIP_H
 #define CIR_TEXT_SIGLIP_H
 
+#include "base/user_cache.h"
 #include "text/bpe.h"
 #include "text/steps.h"
 #include "text/unigram.h"
@@ -38,7 +39,8 @@ typedef struct cir__siglip {
     bool splits_at_marks;
     bool has_prefix; /* a "▁" in front of what is split */
     int32_t end_id, pad_id;
-    size_t n_vocabulary; /* largest id + 1 */
+    size_t n_vocabulary;       /* largest id + 1 */
+    cir__user_cached compiled; /* what lends bpe its merges; zeroed where files were read */
 } cir__siglip;
 
 void cir__siglip_done(cir__siglip *self);

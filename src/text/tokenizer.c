@@ -11,6 +11,7 @@
 #include "text/clip_files.h"
 #include "text/normalise_text.h"
 #include "text/siglip.h"
+#include "text/siglip_compiled.h"
 #include "text/siglip_files.h"
 
 struct cir__tokenizer {
@@ -28,8 +29,16 @@ static cir_status parse_siglip(const cir__tokenizer_files *files, cir__tokenizer
     cir__canonical canonical =
         family == CIR__TOKENIZER_SIGLIP_OPEN_CLIP ? CIR__CANONICAL_OPEN_CLIP : CIR__CANONICAL_TRANSFORMERS;
     cir__siglip *siglip = &tokenizer->siglip;
-    cir_status status = cir__siglip_files_parse(files->spiece_model, files->tokenizer_json,
-                                                files->config_json, canonical, siglip, err);
+    const cir__bytes_view *const read[] = {files->spiece_model, files->tokenizer_json, files->config_json};
+    char key[CIR__SIGLIP_KEY_SIZE];
+    cir_status status = CIR_OK;
+    const bool is_kept = cir__siglip_compiled_key(read, sizeof read / sizeof *read, (int)canonical, key);
+    if (!is_kept || !cir__siglip_compiled_find(key, siglip)) {
+        status = cir__siglip_files_parse(files->spiece_model, files->tokenizer_json, files->config_json,
+                                         canonical, siglip, err);
+        if (status == CIR_OK && is_kept)
+            cir__siglip_compiled_put(key, siglip);
+    }
     tokenizer->is_siglip = true;
     tokenizer->start_id = -1;
     tokenizer->end_id = siglip->end_id;
