@@ -2,6 +2,8 @@
 is none."""
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 
 import numpy
@@ -103,6 +105,38 @@ def test_a_wrong_filter_is_told_alike(place, server, flag, value, says):
     ours, theirs = ask_both(place, server, "basic-", flags=[f"--{flag}", value], query={"filters": {flag: value}})
     assert ours.status == 2 and f"--{flag}: {says}" in ours.err
     assert theirs.status == 400 and f"filters.{flag}: {says}" in theirs.error["message"]
+
+
+def test_a_folder_as_it_is_named(place, server):
+    (place / "some").mkdir()
+    for i in range(0, 30, 4):
+        (place / f"photos/{i:02}.jpg").rename(place / f"some/{i:02}.jpg")
+    index = place / "two.cir"
+    assert run_cir("index", place / "photos", place / "some", "-o", index, "-q").status == 0
+    for name in (place / "some", place / "photos/../some/"):
+        hits = json.loads(run_cir("search", index, "--text", WORDS, "-k", 100, "--folder", name, "--json").out)["hits"]
+        assert sorted(os.path.basename(hit["path"]) for hit in hits) == [f"{i:02}.jpg" for i in range(0, 30, 4)]
+    answer = run_cir("search", index, "--text", WORDS, "--folder", place / "nowhere")
+    assert answer.status == 1 and "no photo of" in answer.err
+    for photo in list((place / "some").iterdir()):
+        photo.rename(place / "photos" / photo.name)
+
+
+def test_a_model_that_is_gone(place):
+    """Both say where it is looked for, and what to do."""
+    index = place / "gone.cir"
+    shutil.copytree(place / "photos.cir", index)
+    catalogue = sqlite3.connect(index / "catalogue.sqlite")
+    catalogue.execute("UPDATE model SET path = '/nowhere/model'")
+    catalogue.commit()
+    catalogue.close()
+    for command in (["search", index, "--text", WORDS], ["serve", index, "--port", "0"]):
+        answer = run_cir(*command)
+        assert answer.status == 1 and "/nowhere/model" in answer.err and "say where it lies now with --model DIR" in answer.err
+    answer = run_cir("search", index, "--text", WORDS, "--model", "demo")
+    assert answer.status == 0, answer.err
+    answer = run_cir("search", index, "--text", WORDS, "--model", "/elsewhere")
+    assert answer.status == 1 and "/elsewhere" in answer.err and "lies now" not in answer.err
 
 
 def test_a_filter_that_nothing_passes(place):

@@ -257,6 +257,11 @@ typedef void cir_facet_visit(void *context, const char *value, size_t n);
 CIR_MUST_CHECK CIR_API cir_status cir_collection_count(cir_collection *collection, cir_facet facet,
                                                        cir_facet_visit *visit, void *context, cir_error *err);
 
+/* How the index' paths begin that lie in a folder given as the user names it, for cir_photo_filter.folder: free
+ * *folder_out with cir_bytes_free. Errors: CIR_NOT_FOUND (none does), CIR_NO_MEMORY, those of cir_index_list_all. */
+CIR_MUST_CHECK CIR_API cir_status cir_collection_find_folder(cir_collection *collection, const char *path,
+                                                             char **folder_out, cir_error *err);
+
 /* What the catalogue said of a photo's file. Filled by the library; frozen. */
 typedef struct cir_photo_facts {
     int64_t taken_at; /* INT64_MIN: not known */

@@ -1,5 +1,6 @@
 /* What there is in a collection: filters, lists, counts. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -129,6 +130,63 @@ cir_status cir_collection_count(cir_collection *self, cir_facet facet, cir_facet
     cir__error_clear(err);
     const cir_status status = load(self, &columns, err);
     return status == CIR_OK ? cir__columns_count(columns, facet, visit, context, err) : status;
+}
+
+typedef struct folder_finding {
+    const char *given, *real; /* real: without links; NULL: it is not there */
+    char *found;
+    bool is_short; /* of memory */
+} folder_finding;
+
+/* How the index names the folder that is meant, by one of its own that is it or lies below it: that without what lies
+ * between. NULL: it is elsewhere. */
+static char *name_folder(const folder_finding *self, const char *folder, bool *is_short_out)
+{
+    const size_t size = strlen(folder);
+    char *real = self->real != NULL ? realpath(size > 0 ? folder : ".", NULL) : NULL;
+    char *name = NULL;
+    bool is_inside;
+
+    if (self->real == NULL) { /* it is not there: as its name stands */
+        is_inside = cir_folder_holds(self->given, folder);
+        name = is_inside ? cir__copy_text(self->given) : NULL;
+    } else {
+        const char *below =
+            real != NULL && cir_folder_holds(self->real, real) ? real + strlen(self->real) : NULL;
+        const size_t n_below = below != NULL ? strlen(below) : 0;
+        is_inside = below != NULL && n_below <= size && strcmp(folder + size - n_below, below) == 0;
+        name = is_inside ? strndup(folder, size - n_below) : NULL;
+    }
+    *is_short_out = is_inside && name == NULL;
+    free(real);
+    return name;
+}
+
+static void find_folder(void *context, const char *folder, size_t n_photos)
+{
+    folder_finding *self = context;
+    (void)n_photos;
+    if (folder != NULL && self->found == NULL && !self->is_short)
+        self->found = name_folder(self, folder, &self->is_short);
+}
+
+cir_status cir_collection_find_folder(cir_collection *self, const char *path, char **folder_out,
+                                      cir_error *err)
+{
+    char *real = realpath(path, NULL);
+    folder_finding finding = {.given = path, .real = real};
+
+    cir__error_clear(err);
+    const cir_status status = cir_collection_count(self, CIR_FACET_FOLDER, find_folder, &finding, err);
+    free(real);
+    *folder_out = finding.found;
+    if (status != CIR_OK)
+        return status;
+    if (finding.is_short)
+        return cir__fail_memory(err, "a filter");
+    return finding.found != NULL
+               ? CIR_OK
+               : cir__fail(err, CIR_NOT_FOUND, "%s: no photo of %s lies there", path, self->common->path);
 }
 
 cir_status cir_collection_get_facts(cir_collection *self, size_t id, cir_photo_facts *facts_out,

@@ -225,6 +225,44 @@ static void test_counts(void **state)
     assert_null(cir_collection_get_camera(s.collection, 5));
 }
 
+/* However a folder is named, and also when it is gone. */
+static void test_folders_as_named(void **state)
+{
+    (void)state;
+    char given[160], link[160], *folder;
+    cir_error err;
+    char *here = getcwd(NULL, 0);
+    (void)snprintf(link, sizeof link, "%s/link", s.folder);
+    assert_int_equal(symlink(s.photos, link), 0);
+    static const char *const names[] = {"photos/a", "photos/b/../a/", "link/a", "./photos//a"};
+    assert_int_equal(chdir(s.folder), 0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        assert_int_equal(cir_collection_find_folder(s.collection, names[i], &folder, &err), CIR_OK);
+        cir_photo_filter filter;
+        cir_photo_filter_init(&filter, sizeof filter);
+        filter.folder = folder;
+        size_t ids[SCENE_N_PHOTOS], n, n_matching;
+        assert_int_equal(
+            cir_collection_list(s.collection, &filter, 0, SCENE_N_PHOTOS, ids, &n, &n_matching, NULL),
+            CIR_OK);
+        assert_int_equal(n_matching, (SCENE_N_PHOTOS + 2) / 3);
+        cir_bytes_free(folder);
+    }
+    assert_int_equal(cir_collection_find_folder(s.collection, "photos", &folder, &err), CIR_OK);
+    assert_true(cir_folder_holds(folder, s.photos));
+    cir_bytes_free(folder);
+    assert_int_equal(cir_collection_find_folder(s.collection, "/usr", &folder, &err), CIR_NOT_FOUND);
+    assert_null(folder);
+    (void)snprintf(given, sizeof given, "%s/b", s.photos);
+    assert_int_equal(rename(given, "elsewhere"), 0);
+    assert_int_equal(cir_collection_find_folder(s.collection, given, &folder, &err), CIR_OK);
+    assert_string_equal(folder, given);
+    cir_bytes_free(folder);
+    assert_int_equal(rename("elsewhere", given), 0);
+    assert_int_equal(chdir(here), 0);
+    free(here);
+}
+
 /* ---- what is kept ---- */
 
 static void test_reopened(void **state)
@@ -380,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_filters),
         cmocka_unit_test(test_filter_texts),
         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_folders_as_named),
         cmocka_unit_test(test_opened_by_path),
         cmocka_unit_test(test_forgotten_texts),
         cmocka_unit_test(test_reopened),

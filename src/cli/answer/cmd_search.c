@@ -20,6 +20,7 @@ static const cir__flag flags[] = {
      "with compact codes, the share of the exact answers aimed at, 0.5 to 1 (default 0.99)"},
     {"after", 0, "DATE", "photos that were taken on that day (2021-12-31) or later"},
     {"before", 0, "DATE", "photos that were taken on that day or earlier"},
+    {"folder", 0, "PATH", "photos in that folder or below it"},
     {"orientation", 0, "landscape|portrait|square", "photos of that shape"},
     {"fold", 0, NULL, "show near-duplicates as one answer"},
     {"explain", 'e', NULL, "add each answer's rank by image alone and by text alone"},
@@ -48,6 +49,7 @@ typedef struct searching {
     cir_search_request request;
     cir_image_options image_options;
     cir_photo_filter filter;
+    char *folder; /* as the index names it */
     cir_settings settings;
     cir_answer *found;
     const cir_answer_info *info; /* of found */
@@ -62,6 +64,7 @@ static void release(searching *self)
     free(self->image_scores);
     free(self->text_scores);
     cir_answer_free(self->found);
+    cir_bytes_free(self->folder);
     cir_collection_close(self->collection);
     cir_pool_free(self->pool);
 }
@@ -168,8 +171,13 @@ static int open_collection(searching *self)
     if (status != CIR__DONE)
         return status;
     const char *path = cir__arguments_operands(self->arguments)[0];
-    return cir_collection_open(path, &options, &self->collection, &err) == CIR_OK ? CIR__DONE
-                                                                                  : cir__session_fail(&err);
+    const char *folder = cir__arguments_get(self->arguments, "folder");
+    if (cir_collection_open(path, &options, &self->collection, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    if (folder != NULL && cir_collection_find_folder(self->collection, folder, &self->folder, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    self->filter.folder = self->folder;
+    return CIR__DONE;
 }
 
 /* What the reader of the answer has to know beside it. */
@@ -225,8 +233,7 @@ static void say_missing(const searching *self)
                 n == 1 ? "" : "s", n == 1 ? "is passed over" : "are passed over", path,
                 is_empty ? " (or is a drive missing?)" : "");
     else if (is_empty && self->info->n_images > 0)
-        fprintf(stderr, "cir: %s: none of %zu photos is of that time and orientation\n", path,
-                self->info->n_images);
+        fprintf(stderr, "cir: %s: none of %zu photos passes the filters\n", path, self->info->n_images);
     else if (is_empty)
         fprintf(stderr, "cir: %s: no photos to search; next: cir index FOLDER -o %s\n", path, path);
 }
