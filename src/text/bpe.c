@@ -120,14 +120,18 @@ void cir__bpe_free(cir__bpe *bpe)
     free(bpe);
 }
 
-const void *cir__bpe_get_places(const cir__bpe *bpe, size_t *n_bytes_out, uint32_t *n_merges_out)
+const void *cir__bpe_get_places(const cir__bpe *bpe, size_t *n_bytes_out, uint32_t *n_merges_out,
+                                int32_t byte_ids_out[2][256])
 {
     *n_bytes_out = bpe->n_places * sizeof *bpe->places;
     *n_merges_out = bpe->n_merges;
+    memcpy(byte_ids_out[0], bpe->inner, sizeof bpe->inner);
+    memcpy(byte_ids_out[1], bpe->last, sizeof bpe->last);
     return bpe->places;
 }
 
-bool cir__bpe_new_lent(const void *places, size_t n_bytes, uint32_t n_merges, cir__bpe **bpe_out)
+bool cir__bpe_new_lent(const void *places, size_t n_bytes, uint32_t n_merges, const int32_t byte_ids[2][256],
+                       cir__bpe **bpe_out)
 {
     const size_t n_places = n_bytes / sizeof(merge);
     *bpe_out = NULL;
@@ -141,6 +145,8 @@ bool cir__bpe_new_lent(const void *places, size_t n_bytes, uint32_t n_merges, ci
                       .n_places = n_places,
                       .lends_places = true,
                       .n_merges = n_merges};
+    memcpy(bpe->inner, byte_ids[0], sizeof bpe->inner);
+    memcpy(bpe->last, byte_ids[1], sizeof bpe->last);
     *bpe_out = bpe;
     return true;
 }

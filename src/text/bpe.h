@@ -45,10 +45,12 @@ CIR_MUST_CHECK cir_status cir__bpe_new_plain(size_t n_merges, const char *name, 
                                              cir_error *err);
 void cir__bpe_free(cir__bpe *bpe); /* NULL is allowed */
 
-/* The merges as they are in memory, lent; and a plain tokenizer over such bytes, which are lent to it. False where they
- * are none, or memory is short. */
-const void *cir__bpe_get_places(const cir__bpe *bpe, size_t *n_bytes_out, uint32_t *n_merges_out);
-bool cir__bpe_new_lent(const void *places, size_t n_bytes, uint32_t n_merges, cir__bpe **bpe_out);
+/* The merges as they are in memory, lent, and the ids of bytes within and at the end of a word; and a tokenizer over
+ * such, which lends the merges and copies the ids. False where they are none, or memory is short. */
+const void *cir__bpe_get_places(const cir__bpe *bpe, size_t *n_bytes_out, uint32_t *n_merges_out,
+                                int32_t byte_ids_out[2][256]);
+bool cir__bpe_new_lent(const void *places, size_t n_bytes, uint32_t n_merges, const int32_t byte_ids[2][256],
+                       cir__bpe **bpe_out);
 
 /* Adds the next merge, left and right as they stand in the file. At most n_merges; of two equal ones the
  * later counts. Errors: CIR_FORMAT (left, right or the two joined are not in the vocabulary). */

@@ -61,6 +61,7 @@ static cir_status compile(cir__clip *clip, const char *text, uint32_t more_optio
 
 cir_status cir__clip_compile(cir__clip *clip, bool with_special_words, cir_error *err)
 {
+    clip->has_special_words = with_special_words;
     return compile(clip, with_special_words ? SPECIAL_WORDS WORDS : WORDS, 0, err);
 }
 
@@ -107,6 +108,7 @@ void cir__clip_done(cir__clip *clip)
     pattern_free(clip);
     added_free(clip);
     cir__bpe_free(clip->bpe);
+    cir__user_cached_done(&clip->compiled);
     *clip = (cir__clip){0};
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/user_cache.h"
 #include "cir/status.h"
 #include "text/bpe.h"
 
@@ -29,6 +30,8 @@ typedef struct cir__clip {
     int32_t start_id, end_id;
     size_t n_vocabulary; /* largest id + 1 */
     bool is_open_clip;
+    bool has_special_words;    /* in the pattern of words that the files ask for */
+    cir__user_cached compiled; /* what lends bpe its merges; zeroed where files were read */
 } cir__clip;
 
 /* Compiles the pattern of words. with_special_words: the variant of newer files, which first looks for the

@@ -2,20 +2,17 @@
  * are lent by the mapped file, the rest is copied; a token's text is an offset. */
 #include "text/siglip_compiled.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/memory.h"
 
 /* To be raised whenever what a file is read into changes. */
 #define REVISION 1
 #define KIND "tokenizer"
-#define LEAST_BYTES ((size_t)1 << 20)
 
 typedef struct head {
-    uint32_t step_bytes, literal_bytes; /* of our structs: another build's may differ */
+    uint32_t revision, step_bytes, literal_bytes, reserved; /* another build's structs may differ */
     uint64_t n_first_steps, n_steps, n_literals, n_literal_texts;
     uint64_t n_units, n_map_texts;
     uint64_t n_texts, n_pieces, longest_bytes;
@@ -27,6 +24,7 @@ typedef struct head {
     uint8_t adds_in_float, has_byte_pieces, has_bpe, is_sentencepiece;
     uint8_t splits_at_spaces, splits_at_marks, has_prefix, unused;
     int32_t byte_ids[256];
+    int32_t bpe_byte_ids[2][256];
 } head;
 
 typedef struct kept_literal {
@@ -86,29 +84,6 @@ static bool place_sections(const head *first, places *out)
             !cir__size_add(out->offsets[i], out->sizes[i], &out->whole))
             return false;
     }
-    return true;
-}
-
-bool cir__siglip_compiled_key(const cir__bytes_view *const *files, size_t n, int way,
-                              char key_out[CIR__SIGLIP_KEY_SIZE])
-{
-    char text[CIR__HASH_TEXT_SIZE];
-    size_t n_bytes = 0;
-    key_out[0] = '\0';
-    for (size_t i = 0; i < n; i++)
-        n_bytes += files[i] != NULL ? files[i]->size : 0;
-    cir__hash *hash = n_bytes >= LEAST_BYTES ? cir__hash_new() : NULL;
-    if (hash == NULL)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        const uint64_t size = files[i] != NULL ? files[i]->size : UINT64_MAX;
-        cir__hash_push(hash, &size, sizeof size);
-        if (files[i] != NULL)
-            cir__hash_push(hash, files[i]->data, files[i]->size);
-    }
-    cir__hash_format(hash, text);
-    cir__hash_free(hash);
-    (void)snprintf(key_out, CIR__SIGLIP_KEY_SIZE, "%d %d %s", REVISION, way, text);
     return true;
 }
 
@@ -195,8 +170,9 @@ static bool read_all(const cir__user_cached *found, cir__siglip *out)
     if (found->size < sizeof first)
         return false;
     memcpy(&first, found->data, sizeof first);
-    if (first.step_bytes != sizeof(cir__step) || first.literal_bytes != sizeof(kept_literal) ||
-        !place_sections(&first, &at) || at.whole != found->size)
+    if (first.revision != REVISION || first.step_bytes != sizeof(cir__step) ||
+        first.literal_bytes != sizeof(kept_literal) || !place_sections(&first, &at) ||
+        at.whole != found->size)
         return false;
     const uint8_t *data = found->data;
     out->first_steps =
@@ -220,8 +196,9 @@ static bool read_all(const cir__user_cached *found, cir__siglip *out)
     return out->first_steps != NULL && out->steps != NULL && out->charsmap.units != NULL &&
            out->charsmap.texts != NULL && read_literals(&first, data, &at, out) &&
            read_unigram(&first, data, &at, &out->unigram) &&
-           (first.has_bpe == 0 || cir__bpe_new_lent(data + at.offsets[MERGES], at.sizes[MERGES],
-                                                    (uint32_t)first.n_merges, &out->bpe));
+           (first.has_bpe == 0 ||
+            cir__bpe_new_lent(data + at.offsets[MERGES], at.sizes[MERGES], (uint32_t)first.n_merges,
+                              (const int32_t(*)[256])first.bpe_byte_ids, &out->bpe));
 }
 
 bool cir__siglip_compiled_find(const char *key, cir__siglip *out)
@@ -244,6 +221,7 @@ static head describe(const cir__siglip *self)
     const cir__unigram *unigram = &self->unigram;
     head first;
     memset(&first, 0, sizeof first); /* padding, too: what is kept has no chance bytes */
+    first.revision = REVISION;
     first.step_bytes = sizeof(cir__step);
     first.literal_bytes = sizeof(kept_literal);
     first.n_first_steps = self->n_first_steps;
@@ -314,7 +292,7 @@ void cir__siglip_compiled_put(const char *key, const cir__siglip *self)
     if (self->bpe != NULL) {
         size_t n_bytes;
         uint32_t n_merges;
-        merges = cir__bpe_get_places(self->bpe, &n_bytes, &n_merges);
+        merges = cir__bpe_get_places(self->bpe, &n_bytes, &n_merges, first.bpe_byte_ids);
         first.n_merge_bytes = n_bytes;
         first.n_merges = n_merges;
     }

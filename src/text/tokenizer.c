@@ -8,11 +8,13 @@
 #include "base/memory.h"
 #include "text/clean.h"
 #include "text/clip.h"
+#include "text/clip_compiled.h"
 #include "text/clip_files.h"
 #include "text/normalise_text.h"
 #include "text/siglip.h"
 #include "text/siglip_compiled.h"
 #include "text/siglip_files.h"
+#include "text/tokenizer_key.h"
 
 struct cir__tokenizer {
     bool is_siglip;
@@ -30,13 +32,14 @@ static cir_status parse_siglip(const cir__tokenizer_files *files, cir__tokenizer
         family == CIR__TOKENIZER_SIGLIP_OPEN_CLIP ? CIR__CANONICAL_OPEN_CLIP : CIR__CANONICAL_TRANSFORMERS;
     cir__siglip *siglip = &tokenizer->siglip;
     const cir__bytes_view *const read[] = {files->spiece_model, files->tokenizer_json, files->config_json};
-    char key[CIR__SIGLIP_KEY_SIZE];
+    char key[CIR__TOKENIZER_KEY_SIZE];
     cir_status status = CIR_OK;
-    const bool is_kept = cir__siglip_compiled_key(read, sizeof read / sizeof *read, (int)canonical, key);
-    if (!is_kept || !cir__siglip_compiled_find(key, siglip)) {
+    (void)cir__tokenizer_key(read, sizeof read / sizeof *read,
+                             canonical == CIR__CANONICAL_OPEN_CLIP ? "siglip open_clip" : "siglip", key);
+    if (!cir__siglip_compiled_find(key, siglip)) {
         status = cir__siglip_files_parse(files->spiece_model, files->tokenizer_json, files->config_json,
                                          canonical, siglip, err);
-        if (status == CIR_OK && is_kept)
+        if (status == CIR_OK)
             cir__siglip_compiled_put(key, siglip);
     }
     tokenizer->is_siglip = true;
@@ -51,8 +54,16 @@ static cir_status parse_clip(const cir__tokenizer_files *files, cir__tokenizer_f
                              cir__tokenizer *tokenizer, cir_error *err)
 {
     cir__clip *clip = &tokenizer->clip;
-    cir_status status =
-        cir__clip_files_parse(files->tokenizer_json, files->vocab_json, files->merges_txt, clip, err);
+    const cir__bytes_view *const read[] = {files->tokenizer_json, files->vocab_json, files->merges_txt};
+    char key[CIR__TOKENIZER_KEY_SIZE];
+    cir_status status = CIR_OK;
+    (void)cir__tokenizer_key(read, sizeof read / sizeof *read, "clip", key);
+    if (!cir__clip_compiled_find(key, clip)) {
+        status =
+            cir__clip_files_parse(files->tokenizer_json, files->vocab_json, files->merges_txt, clip, err);
+        if (status == CIR_OK)
+            cir__clip_compiled_put(key, clip);
+    }
     if (status == CIR_OK && family == CIR__TOKENIZER_CLIP_OPEN_CLIP)
         status = cir__clip_follow_open_clip(clip, err);
     tokenizer->start_id = clip->start_id;

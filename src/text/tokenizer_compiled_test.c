@@ -11,10 +11,14 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "text/clip_compiled.h"
+#include "text/clip_files.h"
 #include "text/golden.h"
+#include "text/normalise_text.h"
 #include "text/siglip_compiled.h"
 #include "text/siglip_files.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_key.h"
 
 enum { MAX_TOKENS = 16384, PATH_SIZE = 512, PADDING = 1 << 20 };
 
@@ -59,7 +63,19 @@ static cir__bytes_view read_file(const char *name)
     return golden_read_file("CIR_TEST_DATA", path);
 }
 
-static void compare(const cir__siglip *a, const cir__siglip *b)
+typedef cir_status encoder(const void *tokenizer, const char *text, size_t n_bytes, cir__ids *ids);
+
+static cir_status encode_siglip(const void *tokenizer, const char *text, size_t n_bytes, cir__ids *ids)
+{
+    return cir__siglip_encode(tokenizer, text, n_bytes, ids, NULL);
+}
+
+static cir_status encode_clip(const void *tokenizer, const char *text, size_t n_bytes, cir__ids *ids)
+{
+    return cir__clip_encode(tokenizer, text, n_bytes, ids, NULL);
+}
+
+static void compare(encoder *encode, const void *a, const void *b)
 {
     golden strings = golden_open("text/strings.golden");
     int32_t *ids[2] = {malloc(MAX_TOKENS * sizeof(int32_t)), malloc(MAX_TOKENS * sizeof(int32_t))};
@@ -73,8 +89,8 @@ static void compare(const cir__siglip *a, const cir__siglip *b)
         cir__text whole;
         if (cir__normalise_repair(text, n_bytes, &whole, NULL) != CIR_OK)
             continue;
-        assert_int_equal(cir__siglip_encode(a, whole.text, whole.n_bytes, &found[0], NULL), CIR_OK);
-        assert_int_equal(cir__siglip_encode(b, whole.text, whole.n_bytes, &found[1], NULL), CIR_OK);
+        assert_int_equal(encode(a, whole.text, whole.n_bytes, &found[0]), CIR_OK);
+        assert_int_equal(encode(b, whole.text, whole.n_bytes, &found[1]), CIR_OK);
         assert_int_equal(found[0].n, found[1].n);
         if (found[0].n > 0)
             assert_memory_equal(ids[0], ids[1], found[0].n * sizeof(int32_t));
@@ -87,7 +103,7 @@ static void compare(const cir__siglip *a, const cir__siglip *b)
     free(strings.bytes);
 }
 
-static void test_every_kind_is_kept_as_it_was(void **state)
+static void test_every_siglip_is_kept_as_it_was(void **state)
 {
     (void)state;
     static const char *const names[] = {"siglip/spiece.model", "siglip/tokenizer.json", "siglip/odd.json",
@@ -105,7 +121,7 @@ static void test_every_kind_is_kept_as_it_was(void **state)
             assert_false(cir__siglip_compiled_find(key, &found));
             cir__siglip_compiled_put(key, &read);
             assert_true(cir__siglip_compiled_find(key, &found));
-            compare(&read, &found);
+            compare(encode_siglip, &read, &found);
             assert_int_equal(found.end_id, read.end_id);
             assert_int_equal(found.pad_id, read.pad_id);
             assert_int_equal(found.n_vocabulary, read.n_vocabulary);
@@ -119,6 +135,39 @@ static void test_every_kind_is_kept_as_it_was(void **state)
     }
     assert_true(n_kinds >= 8 && n_bpe >= 2 && n_sentencepiece >= 1);
     assert_int_equal(empty("tokenizer-"), n_kinds);
+}
+
+static void test_every_clip_is_kept_as_it_was(void **state)
+{
+    (void)state;
+    const cir__bytes_view files[] = {read_file("small/tokenizer.json"), read_file("small/vocab.json"),
+                                     read_file("small/merges.txt"), read_file("odd/tokenizer.json")};
+    for (size_t i = 0; i < 6; i++) {
+        cir__clip read, found;
+        char key[32];
+        const cir__bytes_view *json = i % 3 == 0 ? &files[0] : i % 3 == 1 ? &files[3] : NULL;
+        assert_int_equal(cir__clip_files_parse(json, json == NULL ? &files[1] : NULL,
+                                               json == NULL ? &files[2] : NULL, &read, NULL),
+                         CIR_OK);
+        (void)snprintf(key, sizeof key, "%zu", i);
+        assert_false(cir__clip_compiled_find(key, &found));
+        cir__clip_compiled_put(key, &read);
+        assert_true(cir__clip_compiled_find(key, &found));
+        if (i >= 3) { /* what a model in that layout makes of it */
+            assert_int_equal(cir__clip_follow_open_clip(&read, NULL), CIR_OK);
+            assert_int_equal(cir__clip_follow_open_clip(&found, NULL), CIR_OK);
+        }
+        compare(encode_clip, &read, &found);
+        assert_int_equal(found.start_id, read.start_id);
+        assert_int_equal(found.end_id, read.end_id);
+        assert_int_equal(found.n_vocabulary, read.n_vocabulary);
+        assert_int_equal(found.n_added, read.n_added);
+        cir__clip_done(&found);
+        cir__clip_done(&read);
+    }
+    assert_int_equal(empty("tokenizer-"), 6);
+    for (size_t i = 0; i < 4; i++)
+        free((void *)(uintptr_t)files[i].data);
 }
 
 /* What is kept under a key but is none, in many ways: never found, never read beyond its end. */
@@ -140,7 +189,9 @@ static void test_what_is_none_is_not_found(void **state)
         copy[i] = (uint8_t)(copy[i] + 1);
         copy[i + 1] = (uint8_t)(i % 4 == 0 ? copy[i + 1] : 0xff);
         assert_true(cir__user_cache_put("tokenizer", "wrong", copy, kept.size, NULL));
+        cir__clip clip;
         const bool is_found = cir__siglip_compiled_find("wrong", &found);
+        assert_false(cir__clip_compiled_find("wrong", &clip)); /* of the other family at that */
         n_refused += !is_found;
         cir__siglip_done(&found);
     }
@@ -182,12 +233,11 @@ static void test_long_files_are_read_once(void **state)
                              i == 0 ? 0 : 1); /* made by 1, found by nobody; by 2, found by 3 */
     }
     const cir__bytes_view *list[] = {&views[1], NULL};
-    char keys[3][CIR__SIGLIP_KEY_SIZE];
-    assert_false(cir__siglip_compiled_key((const cir__bytes_view *const[]){&views[0]}, 1, 0, keys[0]));
-    assert_true(cir__siglip_compiled_key(list, 2, 0, keys[0]) &&
-                cir__siglip_compiled_key(list, 2, 1, keys[1]));
+    char keys[3][CIR__TOKENIZER_KEY_SIZE];
+    assert_false(cir__tokenizer_key((const cir__bytes_view *const[]){&views[0]}, 1, "a", keys[0]));
+    assert_true(cir__tokenizer_key(list, 2, "a", keys[0]) && cir__tokenizer_key(list, 2, "b", keys[1]));
     padded[file.size + PADDING - 1] = '\n';
-    assert_true(cir__siglip_compiled_key(list, 2, 0, keys[2]));
+    assert_true(cir__tokenizer_key(list, 2, "a", keys[2]));
     assert_string_not_equal(keys[0], keys[1]);
     assert_string_not_equal(keys[0], keys[2]);
     free(padded);
@@ -197,7 +247,8 @@ static void test_long_files_are_read_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_kind_is_kept_as_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_siglip_is_kept_as_it_was, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_clip_is_kept_as_it_was, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_none_is_not_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_files_are_read_once, set_up, tear_down),
     };
