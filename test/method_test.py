@@ -75,6 +75,49 @@ def test_golden_features(run):
     compare(GOLDEN, run[0], run[1:])
 
 
+def draw(seed, purpose, n, n_wanted):
+    """cir__draw: selection sampling (Knuth, algorithm S) over splitmix64."""
+    mask, state = 2 ** 64 - 1, seed
+
+    def following():
+        nonlocal state
+        state = (state + 0x9E3779B97F4A7C15) & mask
+        z = state
+        z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ z >> 27) * 0x94D049BB133111EB) & mask
+        return z ^ z >> 31
+
+    state = (following() + purpose) & mask
+    state = following()
+    drawn = []
+    for i in range(n):
+        if len(drawn) < n_wanted and (following() >> 11) * 2.0 ** -53 * (n - i) < n_wanted - len(drawn):
+            drawn.append(i)
+    return drawn
+
+
+def test_the_mean_of_many_images(tmp_path):
+    """Of more than 65,536 images the mean is that of so many, drawn; variant reference takes all."""
+    n, dim = 65600, 8
+    make.write_features(tmp_path, 41, dim, 1)
+    random = numpy.random.default_rng(42)
+    rows = numpy.load(tmp_path / "database_image.npy")
+    more = random.normal(size=(n - len(rows), dim)) + 0.5
+    more[-64:] *= numpy.linspace(-9, 9, dim)  # so that it matters which are drawn
+    numpy.save(tmp_path / "database_image.npy", numpy.concatenate([rows, more]).astype(numpy.float32))
+    with open(tmp_path / "database.csv", "a", encoding="utf-8") as file:
+        file.write("".join(f"database/more{i}.jpg,,thing 0\n" for i in range(len(more))))
+    images = method_reference.unit(numpy.load(tmp_path / "database_image.npy").astype(numpy.float64))
+    numpy.save(tmp_path / "all.npy", images.mean(axis=0).astype(numpy.float32))
+    numpy.save(tmp_path / "drawn.npy", images[draw(3, 1, n, 65536)].mean(axis=0).astype(numpy.float32))
+    for variant, same, other in (("paper", "drawn", "all"), ("reference", "all", "drawn")):
+        top = [ask(tmp_path, "basic-", ["seed=3", f"variant={variant}", "min_image=-0.1", "min_text=-0.1",
+                                        f"image_mean={mean}"])["AP"]
+               for mean in ("index", tmp_path / f"{same}.npy", tmp_path / f"{other}.npy")]
+        assert numpy.allclose(top[0], top[1], atol=1e-6)
+        assert not numpy.allclose(top[0], top[2], atol=1e-6)
+
+
 @pytest.mark.parametrize("dim", [24, 40])
 @pytest.mark.parametrize("has_database", [False, True])
 def test_composed_features(tmp_path, has_database, dim):

@@ -102,6 +102,12 @@ typedef struct cir_pictures_options {
                                    (follow_pillow of cir_image_options) */
     cir_encode_watch *watch;   /* told of pictures that are encoded because none was kept; may be NULL */
     void *context;             /* of watch */
+    /* Measure what searching this index gives: the database's pictures are the index' rows, found by their
+     * paths; query pictures are encoded as searches encode them; methods are fitted to the index and look for
+     * neighbours in all of it, as a composer over it does. Each query still ranks its own gallery, all of it
+     * exactly: the index' other photos are left out of its answer, and compact codes are not used for it.
+     * Shows the model's features; lent. NULL: the data set itself is searched. */
+    const cir_index *searched;
 } cir_pictures_options;
 
 /* What a cache did. */
@@ -119,7 +125,7 @@ typedef struct cir_cache_report {
  * kept is not encoded again: it is known by its bytes, and by path, inode, size and times of change where
  * these were told seconds after the last change. An interrupted run is continued; watch returning false stops
  * it (CIR_INTERRUPTED). report_out: may be NULL. Errors: those of the lists and of cir_model_encode_files,
- * and those of the cache's folder. */
+ * those of the cache's folder, and CIR_NOT_FOUND (a picture is not in the index that is searched). */
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_pictures(const char *folder,
                                                             const cir_pictures_options *options,
                                                             const cir_model *model, cir_pool *pool,
@@ -184,6 +190,7 @@ typedef struct cir_protocol {
     char relevance[CIR_HASH_TEXT_SIZE]; /* over the queries, what each ranks, and what is relevant to it */
     char features[CIR_HASH_TEXT_SIZE];  /* over all features' bytes, the database's as they are ranked */
     char composed[CIR_HASH_TEXT_SIZE];  /* the same over what a trained method composed; "": there is none */
+    char searched[CIR_HASH_TEXT_SIZE]; /* the same over the index that is searched; "": the data set itself */
 } cir_protocol;
 
 /* Reads all features once. Errors: CIR_NO_MEMORY. */

@@ -1,4 +1,5 @@
 /* cir eval: methods on a data set with known answers. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "cli/eval/results_json.h"
 #include "cli/eval/taxonomies.h"
 #include "cli/report/report.h"
+#include "server/common/known_models.h"
 
 static const cir__flag flags[] = {
     {"features", 0, "DIR", "features that were computed elsewhere, instead of a data set"},
@@ -24,6 +26,7 @@ static const cir__flag flags[] = {
     {"submission", 0, "DIR", "write what the servers of cirr and circo take, for each method"},
     {"method", 'm', "METHOD,...", "which methods, or \"all\" that the data allow (default)"},
     {"set", 's', "KEY=VALUE ...", "change a setting of every method"},
+    {"as-search", 0, "INDEX", "measure what cir search finds in this index of the data set's pictures"},
     {"ablation", 0, NULL,
      "add BASIC's steps one by one, as the paper's ablation table does, and the projection of the text"},
     {"sweep", 0, "SETTING[=V,...] ...", "also sweep weight, lambda, alpha or components"},
@@ -38,7 +41,8 @@ static const cir__flag flags[] = {
      "take pictures as they are stored, as the published code does; so too with --set variant=reference"},
     {"verify", 0, NULL, "check the pictures' files against checksums.sha256 first"},
     {"precision", 0, "auto|fast|f32|bf16|int8",
-     "of the encoder's products (default f32, so that metrics are the same on every machine)"},
+     "of the encoder's products (default f32, so that metrics are the same on every machine; with "
+     "--as-search that of cir search)"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
     {"report", 0, "FILE.html", "write one page with tables, charts, best and worst queries"},
     {"csv", 0, "DIR", "write a table of queries and one of instances for each method"},
@@ -342,6 +346,24 @@ static int measure(evaluating *self, const cir_method *methods, size_t n_methods
     return status != CIR__DONE ? status : written;
 }
 
+/* The index of --as-search and its model, as cir search opens them. */
+static int open_searched(const cir__arguments *arguments, cir_pool *pool, cir_collection **searched_out)
+{
+    cir_collection_options options;
+    cir_error err;
+    cir_collection_options_init(&options, sizeof options);
+    options.model_path = cir__arguments_get(arguments, "model");
+    bool is_named = options.model_path != NULL;
+    options.open_model = cir__known_model_open_for_index;
+    options.open_model_context = &is_named;
+    options.pool = pool;
+    int status = cir__session_read_precision(arguments, CIR_PRECISION_AUTO, &options.precision);
+    if (status == CIR__DONE && cir_collection_open(cir__arguments_get(arguments, "as-search"), &options,
+                                                   searched_out, &err) != CIR_OK)
+        status = cir__session_fail(&err);
+    return status;
+}
+
 static int run(const cir__arguments *arguments)
 {
     bool has_features = cir__arguments_has(arguments, "features");
@@ -370,17 +392,23 @@ static int run(const cir__arguments *arguments)
                        .ap = ap,
                        .prints_table = json == NULL || strcmp(json, "-") != 0};
     double started = cir__session_seconds();
+    const char *as_search = cir__arguments_get(arguments, "as-search");
     cir_model *model = NULL;
+    cir_collection *searched = NULL;
     cir_dataset *dataset = NULL;
     status = cir__session_open_pool(arguments, &self.pool);
-    if (status == CIR__DONE && !has_features)
+    if (status == CIR__DONE && as_search != NULL)
+        status = open_searched(arguments, self.pool, &searched);
+    else if (status == CIR__DONE && !has_features)
         status = cir__session_open_model(arguments, NULL, CIR_PRECISION_F32, &model);
     if (status == CIR__DONE)
-        status = cir__eval_data_open(arguments, self.pool, model, &dataset);
+        status = cir__eval_data_open(arguments, self.pool, model, searched, &dataset);
     self.dataset = dataset;
     if (status == CIR__DONE) {
         const cir_dataset_info *info = cir_dataset_get_info(dataset);
-        const char *wording = ap == CIR_AP_PAPER ? ", AP in the paper's wording" : "";
+        char wording[PATH_MAX + 96];
+        snprintf(wording, sizeof wording, "%s%s%s", ap == CIR_AP_PAPER ? ", AP in the paper's wording" : "",
+                 as_search != NULL ? ", as cir search finds in " : "", as_search != NULL ? as_search : "");
         if (self.prints_table && info->benchmark != NULL)
             cir__eval_data_print_head(info);
         else if (self.prints_table && info->n_domains > 0)
@@ -398,6 +426,7 @@ static int run(const cir__arguments *arguments)
     json_decref(self.experiments);
     cir__taxonomies_close(&self.taxonomies);
     cir_dataset_close(dataset);
+    cir_collection_close(searched);
     cir_model_close(model);
     cir_pool_free(self.pool);
     return status;
@@ -419,6 +448,11 @@ const cir__command cir__command_eval = {
         "Images with equal scores count in any order: metrics are expected values, \"ties\" the worst and "
         "the best.\n"
         "cir eval compare tells whether one method is better.\n\n"
+        "With --as-search each query is searched for in INDEX as cir search does by default: the index' features "
+        "and\n"
+        "model, means and minima fitted to all of it, its rows as neighbours. Of the answer, the rows of the "
+        "query's own\n"
+        "database count; photos that the data set does not list are left out.\n\n"
         "With --benchmark the folder holds FREEDOM's lists, \"path domain class\" separated by spaces:\n"
         "full_files.csv (imagenet_r, where imgnet_targets.txt does too, and ltll), or query_files.csv and\n"
         "database_files.csv (nico, minidn). With --features, database_image.npy has a row for each line "
@@ -448,6 +482,7 @@ const cir__command cir__command_eval = {
         "~/models/clip-vit-large-patch14\n"
         "  cir eval --features features/ --method basic,product --set variant=reference --json "
         "results.json\n"
-        "  cir eval icir --ablation --report icir.html\n",
+        "  cir eval icir --ablation --report icir.html\n"
+        "  cir eval icir --as-search icir.cir\n",
     .run = run,
 };

@@ -56,6 +56,12 @@ int cir__eval_data_check(const cir__arguments *arguments)
         return cir__arguments_refuse(arguments,
                                      "--cache, --verify and --no-exif-rotation are for data sets of "
                                      "pictures, not --features");
+    if (cir__arguments_has(arguments, "as-search") &&
+        (cir__arguments_has(arguments, "features") || cir__arguments_has(arguments, "cache") ||
+         cir__arguments_has(arguments, "distractors")))
+        return cir__arguments_refuse(arguments,
+                                     "--as-search takes features and rows from the index: leave out "
+                                     "--features, --cache and --distractors");
     return check_benchmark(arguments);
 }
 
@@ -147,7 +153,8 @@ static cir_status open_features(const char *folder, const char *benchmark,
 }
 
 static int open_pictures(const cir__arguments *arguments, const cir_triplets_options *triplets,
-                         cir_pool *pool, const cir_model *model, cir_dataset **dataset_out)
+                         cir_pool *pool, const cir_model *model, const cir_index *searched,
+                         cir_dataset **dataset_out)
 {
     const char *const folder = cir__arguments_operands(arguments)[0];
     const char *const benchmark = cir__arguments_get(arguments, "benchmark");
@@ -161,7 +168,7 @@ static int open_pictures(const cir__arguments *arguments, const cir_triplets_opt
         verified = verify(arguments, folder, pool);
     if (verified != CIR__DONE)
         return verified;
-    char *const cache = cache_folder(arguments);
+    char *const cache = searched == NULL ? cache_folder(arguments) : NULL;
     cir__progress_init(&progress, arguments, "encoding");
     cir__session_catch_interrupts();
     const cir_pictures_options options = {.domains = is_triplets(benchmark) ? NULL : benchmark,
@@ -172,7 +179,8 @@ static int open_pictures(const cir__arguments *arguments, const cir_triplets_opt
                                               cir__arguments_has(arguments, "no-exif-rotation") ||
                                               settings.variant == CIR_VARIANT_REFERENCE,
                                           .watch = watch,
-                                          .context = &progress};
+                                          .context = &progress,
+                                          .searched = searched};
     const cir_status status =
         cir_dataset_open_pictures(folder, &options, model, pool, &report, dataset_out, &err);
     cir__progress_clear(&progress);
@@ -183,7 +191,7 @@ static int open_pictures(const cir__arguments *arguments, const cir_triplets_opt
 }
 
 int cir__eval_data_open(const cir__arguments *arguments, cir_pool *pool, const cir_model *model,
-                        cir_dataset **dataset_out)
+                        const cir_collection *searched, cir_dataset **dataset_out)
 {
     const char *const features = cir__arguments_get(arguments, "features");
     const char *const benchmark = cir__arguments_get(arguments, "benchmark");
@@ -194,8 +202,12 @@ int cir__eval_data_open(const cir__arguments *arguments, cir_pool *pool, const c
                                                gallery != NULL && strcmp(gallery, "used") == 0};
     cir_error err;
 
+    if (searched != NULL) {
+        const cir_collection_info *const info = cir_collection_get_info(searched);
+        return open_pictures(arguments, &triplets, pool, info->model, info->index, dataset_out);
+    }
     if (features == NULL)
-        return open_pictures(arguments, &triplets, pool, model, dataset_out);
+        return open_pictures(arguments, &triplets, pool, model, NULL, dataset_out);
     return open_features(features, benchmark, &triplets, pool, dataset_out, &err) == CIR_OK
                ? CIR__DONE
                : cir__session_fail(&err);

@@ -10,9 +10,10 @@
 /* Whether the flags go together; CIR__USAGE after a message where they do not. */
 int cir__eval_data_check(const cir__arguments *arguments);
 
-/* Opens what the flags name; model: NULL with --features. CIR__DONE, or the exit status after a message. */
+/* Opens what the flags name; model: NULL with --features and with searched, the collection of --as-search, which
+ * has its own. CIR__DONE, or the exit status after a message. */
 int cir__eval_data_open(const cir__arguments *arguments, cir_pool *pool, const cir_model *model,
-                        cir_dataset **dataset_out);
+                        const cir_collection *searched, cir_dataset **dataset_out);
 
 /* The table of a benchmark's own metrics: what stands above it, and a method's part, the first of which names
  * the columns. Nothing of the latter without answers. */

@@ -169,13 +169,14 @@ json_t *cir__results_json(const cir_dataset *dataset, const cir_protocol *protoc
                                                  cir__json_text(query.text), cir__json_text(query.instance)));
     }
     json_t *document = json_pack(
-        "{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:s, s:s, s:[I, I], s:s, s:s, s:s}, s:o, s:o}",
+        "{s:o, s:I, s:I, s:I, s:f, s:{s:s, s:s, s:s, s:s, s:s, s:[I, I], s:s, s:s, s:s, s:s}, s:o, s:o}",
         "dataset", cir__json_text(info->name), "n_queries", (json_int_t)info->n_queries, "n_instances",
         (json_int_t)info->n_instances, "n_database", (json_int_t)info->n_database, "seconds", seconds,
         "protocol", "version", cir_version(), "AP", cir_ap_form_name(ap), "ties", "expected", "exclusion",
         protocol->exclusion, "prompt", protocol->prompt, "gallery", (json_int_t)protocol->smallest_gallery,
         (json_int_t)protocol->largest_gallery, "relevance", protocol->relevance, "features",
-        protocol->features, "composed", protocol->composed, "methods", methods, "queries", queries);
+        protocol->features, "composed", protocol->composed, "searched", protocol->searched, "methods",
+        methods, "queries", queries);
     if (info->benchmark != NULL) {
         json_object_set_new(document, "benchmark", json_string(info->benchmark));
         json_object_set_new(document, "split", json_string(info->split));

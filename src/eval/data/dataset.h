@@ -81,6 +81,7 @@ struct cir_dataset {
 
     const cir_model *model;    /* that encoded it, lent; NULL for features of somebody else */
     cir__run_cache *run_cache; /* texts that runs have encoded with it */
+    const cir_index *searched; /* whose rows images are, and that methods are fitted to; NULL: none */
 };
 
 /* Reads query and database lists (path,text,instance without a header), files of the folder whose names have

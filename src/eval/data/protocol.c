@@ -135,18 +135,29 @@ static cir_status hash_features(const cir_dataset *dataset, cir_pool *pool, cir_
     return status;
 }
 
+/* All rows of the index, and which of them are searched. */
+static cir_status hash_searched(const cir_dataset *dataset, cir_pool *pool, cir__hash *hash, cir_error *err)
+{
+    if (dataset->searched == NULL)
+        return CIR_OK;
+    const cir_rows rows = cir_rows_of_index(dataset->searched);
+    cir__hash_push(hash, rows.ready, rows.n_rows);
+    return push_rows(hash, rows.f16, rows.n_rows, rows.dim, sizeof *rows.f16, pool, err);
+}
+
 cir_status cir_dataset_get_protocol(const cir_dataset *dataset, cir_pool *pool, cir_protocol *protocol_out,
                                     cir_error *err)
 {
     cir_protocol protocol = {.smallest_gallery = SIZE_MAX,
                              .exclusion = "none",
                              .prompt = dataset->model != NULL ? "{text}" : "given"};
-    cir__hash *relevance = cir__hash_new(), *features = cir__hash_new(), *composed = cir__hash_new();
+    cir__hash *relevance = cir__hash_new(), *features = cir__hash_new(), *composed = cir__hash_new(),
+              *searched = cir__hash_new();
     cir_status status;
 
     cir__error_clear(err);
     memset(protocol_out, 0, sizeof *protocol_out);
-    if (relevance == NULL || features == NULL || composed == NULL) {
+    if (relevance == NULL || features == NULL || composed == NULL || searched == NULL) {
         status = cir__fail_memory(err, "a fingerprint");
         goto exit;
     }
@@ -161,16 +172,20 @@ cir_status cir_dataset_get_protocol(const cir_dataset *dataset, cir_pool *pool, 
     if ((status = hash_features(dataset, pool, features, err)) != CIR_OK ||
         (status = push_rows(composed, dataset->query_composed, dataset->info.n_queries, dataset->composed_dim,
                             sizeof(float), pool, err)) != CIR_OK ||
-        (status = push_gallery(composed, &dataset->composed, pool, err)) != CIR_OK)
+        (status = push_gallery(composed, &dataset->composed, pool, err)) != CIR_OK ||
+        (status = hash_searched(dataset, pool, searched, err)) != CIR_OK)
         goto exit;
     cir__hash_format(relevance, protocol.relevance);
     cir__hash_format(features, protocol.features);
     if (dataset->query_composed != NULL)
         cir__hash_format(composed, protocol.composed);
+    if (dataset->searched != NULL)
+        cir__hash_format(searched, protocol.searched);
     *protocol_out = protocol;
 exit:
     cir__hash_free(relevance);
     cir__hash_free(features);
     cir__hash_free(composed);
+    cir__hash_free(searched);
     return status;
 }

@@ -24,6 +24,10 @@ cir_status cir_distract_check(const cir_dataset *dataset, cir_method method, con
     const cir_status status = cir_dataset_check(dataset, method, err);
     if (status != CIR_OK)
         return status;
+    if (dataset->searched != NULL)
+        return cir__fail(err, CIR_ARGUMENT,
+                         "%s: distractors take the place of what is searched, and an index is; choose one",
+                         dataset->name);
     if (dataset->n_domains > 0)
         return cir__fail(err, CIR_ARGUMENT,
                          "%s: a benchmark of domain conversion has no hard negatives that distractors could "

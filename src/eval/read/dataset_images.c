@@ -8,34 +8,46 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/mapped.h"
 #include "base/memory.h"
 #include "eval/data/dataset.h"
 #include "eval/read/encode_pictures.h"
 #include "eval/read/lists.h"
 #include "eval/read/shards.h"
 
-/* Every listed picture once: features_out [paths.n, dim], free() it. */
-static cir_status pictures_encode(const cir_dataset *dataset, const char *folder,
+/* The pictures that are encoded: all, or of a data set whose database is an index' those of queries, whose paths
+ * come first. */
+static size_t count_encoded(const cir_dataset *dataset)
+{
+    size_t n = 0;
+
+    if (dataset->searched == NULL)
+        return dataset->paths.n;
+    for (size_t q = 0; q < dataset->info.n_queries && !dataset->shares_images; q++)
+        n = dataset->queries[q].path >= n ? dataset->queries[q].path + 1 : n;
+    return n;
+}
+
+/* Each of them once: features_out [n, dim], free() it. place: the data set's folder. */
+static cir_status pictures_encode(const cir_dataset *dataset, const char *place,
                                   const cir_pictures_options *options, cir_pool *pool,
                                   cir__feature_cache *cache, float **features_out, cir_error *err)
 {
-    const size_t n = dataset->paths.n;
+    const size_t n = count_encoded(dataset);
     size_t n_floats;
     cir__picture *pictures = cir__new(n, sizeof *pictures);
     char **paths = cir__new(n, sizeof *paths);
     float *features = NULL;
     cir_status status = CIR_OK;
-    /* As published metrics were made. */
+    /* As published metrics were made, or as a search reads the photo of its query. */
     const cir_image_options reading = {.ignore_exif_rotation = options->ignore_exif_rotation,
-                                       .follow_pillow = true};
+                                       .follow_pillow = dataset->searched == NULL,
+                                       .allow_shrinking = dataset->searched != NULL};
 
     *features_out = NULL;
-    char *const place = realpath(folder, NULL); /* as caches know pictures by */
     if (cir__size_mul(n, dataset->info.dim, &n_floats))
         features = cir__new(n_floats, sizeof *features);
-    if (place == NULL)
-        status = cir__fail_errno(err, errno, "%s: cannot be found", folder);
-    else if (pictures == NULL || paths == NULL || features == NULL)
+    if (pictures == NULL || paths == NULL || features == NULL)
         status = cir__fail_memory(err, "a data set's features");
     for (size_t i = 0; i < n && status == CIR_OK; i++) {
         if (dataset->shards != NULL)
@@ -52,7 +64,6 @@ static cir_status pictures_encode(const cir_dataset *dataset, const char *folder
         free(paths[i]);
     free(paths);
     free(pictures);
-    free(place);
     if (status != CIR_OK) {
         free(features);
         return status;
@@ -75,6 +86,36 @@ static float *gather(const float *features, const cir__item *items, size_t n_ite
     return rows;
 }
 
+/* The database is rows of the index that is searched. */
+static cir_status rows_find(cir_dataset *dataset, const char *place, cir_error *err)
+{
+    const cir_index_info *const info = cir_index_get_info(dataset->searched);
+    const cir_rows rows = cir_rows_of_index(dataset->searched);
+    const size_t n = dataset->info.n_database, dim = rows.dim;
+    uint16_t *const halves = cir__new_unset(n, dim * sizeof *halves);
+    cir_status status = halves != NULL ? CIR_OK : cir__fail_memory(err, "a data set's features");
+
+    dataset->images = (cir__gallery){.rows = {.n_rows = n, .dim = dim, .f16 = halves}, .memory = halves};
+    for (size_t i = 0; i < n && status == CIR_OK; i++) {
+        const char *const listed = dataset->paths.names[dataset->items[i].path];
+        char *const path = cir_dataset_find_picture(dataset, place, listed);
+        size_t id = 0;
+        if (path == NULL)
+            status = cir__fail_memory(err, "a data set's paths");
+        else if ((status = cir_index_find_path(dataset->searched, path, &id, err)) == CIR_NOT_FOUND ||
+                 (status == CIR_OK && rows.ready[id] == 0))
+            status =
+                cir__fail(err, CIR_NOT_FOUND,
+                          "%s: has no feature of %s, which the data set's database lists; next: cir index %s "
+                          "-o %s",
+                          info->path, path, place, info->path);
+        if (status == CIR_OK)
+            memcpy(halves + i * dim, rows.f16 + id * dim, dim * sizeof *halves);
+        free(path);
+    }
+    return status == CIR_OK ? cir__mapped_check(rows.f16, err) : status;
+}
+
 static cir_status features_fill(cir_dataset *dataset, const float *pictures, cir_pool *pool, cir_error *err)
 {
     const size_t dim = dataset->info.dim, n_queries = dataset->info.n_queries,
@@ -93,11 +134,13 @@ static cir_status features_fill(cir_dataset *dataset, const float *pictures, cir
     if (!dataset->shares_images)
         dataset->query_image = gather(pictures, dataset->queries, n_queries, dataset->image_rows,
                                       dataset->n_image_rows, dim, false);
-    float *const database = gather(pictures, dataset->items, n_database, NULL, n_database, dim, false);
-    if (database != NULL)
-        cir__gallery_own(&dataset->images, database, n_database, dim);
+    if (dataset->searched == NULL) {
+        float *const database = gather(pictures, dataset->items, n_database, NULL, n_database, dim, false);
+        if (database != NULL)
+            cir__gallery_own(&dataset->images, database, n_database, dim);
+    }
     if (dataset->query_text == NULL || (!dataset->shares_images && dataset->query_image == NULL) ||
-        database == NULL) {
+        dataset->images.memory == NULL) {
         status = cir__fail_memory(err, "a data set's features");
         goto exit;
     }
@@ -132,17 +175,26 @@ static cir_status cache_open(const cir_dataset *dataset, const cir_pictures_opti
 static cir_status encode(cir_dataset *dataset, const char *folder, const cir_pictures_options *options,
                          cir_pool *pool, cir_cache_report *report_out, cir_error *err)
 {
+    char *const place = realpath(folder, NULL); /* as caches and indexes know pictures by */
     float *pictures = NULL;
     cir__feature_cache *cache = NULL;
 
     dataset->info.dim = cir_model_get_info(dataset->model)->dim;
-    cir_status status = cache_open(dataset, options, report_out, &cache, err);
+    cir_status status = place != NULL ? CIR_OK : cir__fail_errno(err, errno, "%s: cannot be found", folder);
+    if (status == CIR_OK && dataset->searched != NULL)
+        status = dataset->shards == NULL
+                     ? rows_find(dataset, place, err)
+                     : cir__fail(err, CIR_ARGUMENT,
+                                 "%s: its pictures lie in shards, which no index has; unpack them", folder);
+    if (status == CIR_OK && dataset->searched == NULL)
+        status = cache_open(dataset, options, report_out, &cache, err);
     if (status == CIR_OK)
-        status = pictures_encode(dataset, folder, options, pool, cache, &pictures, err);
+        status = pictures_encode(dataset, place, options, pool, cache, &pictures, err);
     cir__feature_cache_close(cache, report_out);
     if (status == CIR_OK)
         status = features_fill(dataset, pictures, pool, err);
     free(pictures);
+    free(place);
     cir__dataset_close_shards(dataset);
     return status;
 }
@@ -167,6 +219,7 @@ cir_status cir_dataset_open_pictures(const char *folder, const cir_pictures_opti
         status = cir__lists_read(dataset, folder, &lists, err);
     if (status == CIR_OK) {
         dataset->model = model;
+        dataset->searched = options->searched;
         status = encode(dataset, folder, options, pool, &report, err);
     }
     if (report_out != NULL)

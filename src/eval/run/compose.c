@@ -84,26 +84,42 @@ static cir_status inside_fill(cir__composing *composing, cir_pool *pool, cir_err
     return CIR_OK;
 }
 
+/* The composer of a search of the index, or one that is fitted to the data set. */
+static cir_status composer_make(cir__composing *composing, cir_settings *settings, cir_pool *pool,
+                                cir_error *err)
+{
+    const cir_dataset *const dataset = composing->dataset;
+    const cir_method method = composing->method;
+    cir__fit_source source;
+
+    if (dataset->searched != NULL) {
+        settings->forget_texts = true; /* nobody asked for these */
+        return cir_composer_new(dataset->searched, dataset->model, pool, method, settings,
+                                &composing->composer, err);
+    }
+    cir_status status = cir__fit_source_of_dataset(dataset, method, settings, &source, err);
+    if (status == CIR_OK)
+        status = cir__fit_new(&source, method, settings, pool, &composing->fit, err);
+    return status == CIR_OK ? cir__composer_new(composing->fit, dataset->model, NULL, NULL, method, NULL,
+                                                &composing->composer, err)
+                            : status;
+}
+
 cir_status cir__composing_new(const cir_dataset *dataset, cir_method method, cir_settings *settings,
                               cir_pool *pool, cir__composing *composing_out, cir_error *err)
 {
     const cir_method_info *const info = cir_method_get_info(method);
-    cir__fit_source source;
 
     *composing_out = (cir__composing){.dataset = dataset, .settings = settings, .method = method};
     cir_status status = cir_dataset_check(dataset, method, err);
     if (status == CIR_OK)
-        status = cir__fit_source_of_dataset(dataset, method, settings, &source, err);
-    if (status == CIR_OK)
-        status = cir__fit_new(&source, method, settings, pool, &composing_out->fit, err);
+        status = composer_make(composing_out, settings, pool, err);
     if (status == CIR_OK) {
-        *settings = composing_out->fit->settings;
-        status = cir__composer_new(composing_out->fit, dataset->model, NULL, NULL, method, NULL,
-                                   &composing_out->composer, err);
-    }
-    if (status == CIR_OK)
+        *settings = *cir_composer_get_settings(composing_out->composer);
         status = texts_find(composing_out, pool, err);
-    if (status == CIR_OK && info->expansion == CIR_EXPANSION_WORDS && settings->expand)
+    }
+    if (status == CIR_OK && dataset->searched == NULL && info->expansion == CIR_EXPANSION_WORDS &&
+        settings->expand)
         status = inside_fill(composing_out, pool, err);
     return status;
 }
@@ -120,7 +136,7 @@ void cir__composing_describe_prompt(const cir__composing *composing, char out[CI
 {
     const cir_method_info *const info = cir_method_get_info(composing->method);
     const bool has_model = composing->dataset->model != NULL;
-    const cir__terms *const terms = &composing->fit->terms;
+    const cir__terms *const terms = &cir_composer_get_fit(composing->composer)->terms;
     const char *text = has_model ? "{text}" : "query_text.npy";
 
     if (info->needs_composed)
@@ -209,7 +225,7 @@ cir_status cir__compose_all(const cir__composing *composing, size_t begin, size_
                                 .image_of = photos.numbers,
                                 .text_of = texts.numbers};
     const cir__compose_options options = {.gallery = instance,
-                                          .rows = rows,
+                                          .rows = dataset->searched == NULL ? rows : NULL,
                                           .inside = composing->are_inside == NULL     ? CIR__INSIDE_ASK
                                                     : composing->are_inside[instance] ? CIR__INSIDE_YES
                                                                                       : CIR__INSIDE_NO,

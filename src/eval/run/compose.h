@@ -10,7 +10,7 @@ typedef struct cir__composing {
     const cir_dataset *dataset;
     const cir_settings *settings; /* in force */
     cir_method method;
-    cir_fit *fit;
+    cir_fit *fit; /* to the data set; NULL: the composer has its own, to an index */
     cir_composer *composer;
     const float
         *texts;       /* [n_text_rows, dim] features of the queries' words, contextualised where settings ask
