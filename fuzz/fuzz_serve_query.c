@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const cir_settings *settings = &request->settings;
     if (settings->corpus_objects[0] != '\0' || settings->corpus_styles[0] != '\0' ||
-        settings->context > CIR__MAX_CONTEXT || request->k < 1 || request->k > CIR__MAX_K ||
-        request->offset > CIR__MAX_OFFSET || request->scatter > CIR__MAX_SCATTER)
+        settings->context > CIR__MAX_CONTEXT || request->asked.k < 1 || request->asked.k > CIR__MAX_K ||
+        request->asked.offset > CIR__MAX_OFFSET || request->scatter > CIR__MAX_SCATTER)
         __builtin_trap();
     char *key = cir__search_request_key(request);
     if (key == NULL)
