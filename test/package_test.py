@@ -36,6 +36,17 @@ def test_a_header_compiles_alone(header, language):
 RESEARCH = ["curate", "experiment", "synthetic"]  # with eval.h, which the first includes: libcir-eval's
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_guide_compiles(language):
+    """Every piece of code in doc/library.md, one after the other, as one function."""
+    compiler, flags = LANGUAGES[language]
+    pieces = re.findall(r"^```c\n(.*?)^```$", (SOURCE / "doc" / "library.md").read_text(), re.M | re.S)
+    assert len(pieces) > 4
+    program = "#include <cir/cir.h>\n#include <stdio.h>\nvoid guide(void);\nvoid guide(void)\n{\ncir_error err;\n" \
+              "cir_collection *collection = NULL;\ncir_answer *answer = NULL;\n" + "\n".join(pieces) + "}\n"
+    run(*compiler, *flags, *WARNINGS, "-I", SOURCE / "include", "-fsyntax-only", "-", input=program)
+
+
 def declared_functions(*headers):
     """By the compiler's own view of the headers: a function, not a type of one."""
     text = run(*LANGUAGES["c"][0], "-E", "-P", "-I", SOURCE / "include", "-x", "c", "-",
