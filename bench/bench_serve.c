@@ -62,7 +62,7 @@ static server start_server(const setting *s)
     server made = {0};
     (void)snprintf(index, sizeof index, "%s/photos.cir", s->folder);
     if (pipe(out) != 0 || (made.pid = fork()) < 0)
-        stop("a process cannot be made");
+        stop("a process cannot be created");
     if (made.pid == 0) {
         (void)dup2(out[1], STDOUT_FILENO);
         (void)close(out[0]);

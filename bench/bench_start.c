@@ -133,7 +133,7 @@ static json_t *run(char *const *words, double *answered_ms_out, double *all_ms_o
     if (pipe(ends) != 0 || posix_spawn_file_actions_init(&actions) != 0 ||
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO) != 0 ||
         posix_spawn_file_actions_addclose(&actions, ends[0]) != 0)
-        stop("a pipe cannot be made");
+        stop("a pipe cannot be created");
     const double begin = cir__now_ms();
     if (posix_spawn(&child, words[0], &actions, NULL, words, environ) != 0)
         stop("the program cannot be started; build it, or name it with --program");
@@ -151,7 +151,7 @@ static json_t *run(char *const *words, double *answered_ms_out, double *all_ms_o
     (void)posix_spawn_file_actions_destroy(&actions);
     json_t *document = json_loadb(answer, n, 0, NULL);
     if (document == NULL)
-        stop("the answer is no JSON");
+        stop("the answer is not a JSON");
     return document;
 }
 
@@ -314,13 +314,13 @@ int main(int argc, char **argv)
         set.model = made;
     }
     if (mkdtemp(folder) == NULL)
-        stop("/tmp: a folder cannot be made");
+        stop("/tmp: a folder cannot be created");
     cir_model *model;
     cir_error err;
     if (cir_model_open(set.model, &model, &err) != CIR_OK)
         stop(err.message);
     if (!bench__rows_make(folder, model, set.n_rows))
-        stop("the index cannot be made");
+        stop("the index cannot be created");
     (void)snprintf(photo, sizeof photo, "%s/photo.jpg", folder);
     if (set.photo == NULL)
         write_photo(photo);

@@ -57,7 +57,7 @@ static cir_status read_picture(const void *context, const void *bytes, size_t si
     (void)context;
     (void)options;
     if (size_bytes == 0 || *(const char *)bytes == '?')
-        return cir__fail(err, CIR_FORMAT, "%s: is no picture", name);
+        return cir__fail(err, CIR_FORMAT, "%s: is not a picture", name);
     uint8_t *rgb = calloc(3, 1);
     if (rgb == NULL)
         abort();

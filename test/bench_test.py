@@ -30,7 +30,7 @@ def made(tmp_path_factory):
 
 
 def test_it_is_an_index_like_any_other(cir, made):
-    assert cir("check", made).out == f"{made}: 20000 rows, all well\n"
+    assert cir("check", made).out == f"{made}: 20000 rows, no problems\n"
     info = cir("info", made, "--json").json
     assert info["n_rows"] == info["n_ready"] == N
     assert [model["dim"] for model in info["models"]] == [DIM]
@@ -85,7 +85,7 @@ def test_nothing_is_replaced(cir, made, tmp_path):
         assert result.status == 1 and "is there already" in result.err
     assert features(made)[0].stat().st_mtime_ns == before
     result = cir("bench", "make-index", "--n", 10, tmp_path / "no" / "x.cir")
-    assert result.status == 1 and "its folder is not there" in result.err
+    assert result.status == 1 and "its folder is missing" in result.err
 
 
 def test_a_full_disk_is_told(cir, tmp_path):

@@ -46,9 +46,9 @@ def update(cir, photos, index, *more):
     (["index", "photos"], "-o INDEX is missing"),
     (["index", "-o", "x.cir"], "a folder of photos is missing"),
     (["index", "photos", "-o", "x.cir", "--threads", "0"], "whole number"),
-    (["index", "photos", "-o", "x.cir", "--precision", "int9"], "none of auto, f32, bf16, int8"),
+    (["index", "photos", "-o", "x.cir", "--precision", "int9"], "not one of auto, f32, bf16, int8"),
     (["encode", "-o", "x.npy"], "either --images"),
-    (["encode", "--texts", "/dev/null", "-o", "x.npy", "--precision", "f16"], "none of auto, f32, bf16, int8"),
+    (["encode", "--texts", "/dev/null", "-o", "x.npy", "--precision", "f16"], "not one of auto, f32, bf16, int8"),
     (["eval"], "DATASET"),
     (["search", "x.cir", "-t", "dog", "-t", "cat"], '--text is given twice, as "dog" and "cat"'),
     (["search", "x.cir", "-i", "1", "--image", "2"], "--image is given twice"),
@@ -213,12 +213,12 @@ def test_an_index_knows_its_folders(cir, photos, tmp_path):
     os.rename(other, tmp_path / "away")
     result = cir("index", index, "--json")
     assert result.status == 0 and counts(result) == {"encoded": 0, "unchanged": 12, "failed": 0, "vanished": 0}
-    assert f"{other}: is not there now" in result.err
+    assert f"{other}: is missing now" in result.err
     os.rename(photos, tmp_path / "gone")
     result = cir("index", index)
     assert result.status == 1 and "none of the folders" in result.err and "cir index FOLDER -o" in result.err
     fresh = cir("index", "-o", tmp_path / "b.cir")
-    assert fresh.status == 2 and "no index yet" in fresh.err
+    assert fresh.status == 2 and "not an index yet" in fresh.err
 
 
 def test_large_photos_are_decoded_at_a_reduced_scale(cir, tmp_path):
@@ -315,7 +315,7 @@ def test_interrupted_runs_continue(cir, tmp_path, how):
         assert process.wait(timeout=60) in (0, 1, -how)
         if (index / "catalogue.sqlite").exists():
             checked = cir("check", index, "--repair")
-            assert checked.status == 0 or "as when its making was interrupted" in checked.err, checked.err
+            assert checked.status == 0 or "as when creating it was interrupted" in checked.err, checked.err
     update(cir, photos, index)
     assert cir("info", index, "--json").json["n_ready"] == 150
     assert cir("check", index).status == 0
@@ -557,7 +557,7 @@ def test_encode_writes_unit_rows(cir, photos, tmp_path):
 
 def test_an_index_in_a_folder_that_is_not_there(cir, photos, tmp_path):
     result = cir("index", photos, "-o", tmp_path / "no" / "photos.cir")
-    assert result.status == 1 and "its folder is not there; make that first" in result.err
+    assert result.status == 1 and "its folder is missing; create it first" in result.err
 
 
 @pytest.mark.parametrize("golden,methods", [(SOURCE / "test/data/method/reference", "text,image,sum,product"),

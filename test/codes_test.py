@@ -106,7 +106,7 @@ def test_files_are_as_described(index, codes):
     assert info["n_coded"] == codes.n_rows == codes.n_fitted == N and info["codes_problem"] is None
     assert codes.fingerprint == info["models"][0]["fingerprint"]
     assert f"codes       {N:,} photos\n" in run_cir("info", index).out
-    assert run_cir("check", index).out == f"{index}: {N} rows, all well\n"
+    assert run_cir("check", index).out == f"{index}: {N} rows, no problems\n"
     assert struct.unpack_from("<8sQQQQ", codes.sums_file) == (b"CIRCSUMS", 1, codes.id, codes.serial, xxh3(codes.sums_file[:32]))
     # The catalogue's checksums, and their digest.
     blocks = sqlite3.connect(index / "catalogue.sqlite").execute("SELECT block, checksums FROM feature").fetchall()

@@ -199,8 +199,8 @@ def test_refuses_other_queries(cir, tmp_path):
     (lambda d: json.dumps({**d, "methods": [{"AP": []}]}), "method 0 has no name"),
     (lambda d: json.dumps({**d, "methods": [3]}), "method 0 has no name"),
     (lambda d: json.dumps({**d, "methods": [{"method": "m", "AP": [0.5]}]}), "an AP for 1 queries"),
-    (lambda d: json.dumps({**d, "methods": [{"method": "m", "AP": ["x"] * len(d["queries"])}]}), "query 0 is no number"),
-    (lambda d: json.dumps({**d, "methods": [{"method": "m", "AP": [1.5] * len(d["queries"])}]}), "query 0 is no number"),
+    (lambda d: json.dumps({**d, "methods": [{"method": "m", "AP": ["x"] * len(d["queries"])}]}), "query 0 is not a number"),
+    (lambda d: json.dumps({**d, "methods": [{"method": "m", "AP": [1.5] * len(d["queries"])}]}), "query 0 is not a number"),
 ])
 def test_damaged_files_are_refused(cir, tmp_path, damage, says):
     a = write(tmp_path / "a.json", *made(4, 0, 0))

@@ -127,7 +127,7 @@ def good_sample(path="icir/query/a.jpg", text="t", instance="i"):
     ([("000.jpg", None)], "sample 000 has no .json"),
     ([("000.json", None)], "sample 000 has no picture"),
     ([("000.jpg", None), ("001.json", None)], "sample 000 has no .json"),
-    ([("000.jpg", None), ("000.json", b"[")], "no object in JSON"),
+    ([("000.jpg", None), ("000.json", b"[")], "not a JSON object"),
     ([("000.jpg", None), ("000.json", b'{"img_path": "a", "text": "b"}')], "lacks one of the texts"),
     ([("000.jpg", None), ("000.json", b'{"img_path": "a", "text": "b", "instance": 3}')], "lacks one of the texts"),
     ([("README", b"")], "hold no samples"),
@@ -146,7 +146,7 @@ def test_samples_that_are_wrong(members, says, tmp_path):
 @pytest.mark.parametrize("damage, says", [
     (lambda data: data[:1000], "ends behind the archive's last byte"),
     (lambda data: b"\0" * 100, "ends within a header"),
-    (lambda data: b"x" + data[1:], "here is no header"), (lambda data: b"", "hold no samples")])
+    (lambda data: b"x" + data[1:], "has no header"), (lambda data: b"", "hold no samples")])
 def test_damaged_shards(damage, says, tmp_path):
     source = tmp_path / "icir"
     rows = make_icir(source, n_instances=1)
@@ -289,7 +289,7 @@ def test_caches_that_cannot_be(tmp_path):
     answer = run(source, cache=tmp_path / "file")
     assert answer.returncode == 1 and "file" in answer.stderr and "Traceback" not in answer.stderr
     answer = run(source, cache=tmp_path / "no" / "such")
-    assert answer.returncode == 1 and "no/such: cannot be made" in answer.stderr
+    assert answer.returncode == 1 and "no/such: cannot be created" in answer.stderr
     answer = subprocess.run([CIR, "eval", "--features", source, "--cache", "none"], stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, universal_newlines=True)
     assert answer.returncode == 2 and "--cache" in answer.stderr

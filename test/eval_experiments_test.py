@@ -72,7 +72,7 @@ def test_a_sweep_takes_the_form_of_ap(cir, tmp_path):
 
 
 @pytest.mark.parametrize("sweep, more, says", [
-    ("beta", [], "none of weight, lambda, alpha and components"),
+    ("beta", [], "not one of weight, lambda, alpha and components"),
     ("lambda=0,-1", [], "'-1' is not a number from 0"),
     ("weight=0,2", [], "'2' is not a number from 0 to 1"),
     ("components=1.5,2", [], "whole number"),
@@ -264,7 +264,7 @@ def test_composed_features_meet_the_pool(cir, tmp_path):
 
 @pytest.mark.parametrize("arguments, status, says", [
     (["--pool-sizes", "5"], 2, "are for --distractors"),
-    (["--distractors", "P", "--pool-sizes", "5,x"], 2, "no list of whole numbers"),
+    (["--distractors", "P", "--pool-sizes", "5,x"], 2, "not a list of whole numbers"),
     (["--distractors", "P", "--pool-sizes", "5,5"], 1, "let sizes ascend"),
     (["--distractors", "P", "--pool-sizes", "0"], 1, "let sizes ascend"),
     (["--distractors", "P", "--pool-sizes", "31"], 1, "has 30 rows, fewer than the pool of 31"),

@@ -47,7 +47,7 @@ def test_a_server_hands_out_what_was_given_to_the_index(foreign, tmp_path):
             refused = server.get(f"/v1/images/1/{what}")
             assert refused.status == 404 and "cir index FOLDER -o" in refused.error["message"]
         cropped = server.search({"image": {"id": 1}, "crop": [0.1, 0.1, 0.5, 0.5]})
-        assert cropped.status == 404 and "given to it" in cropped.error["message"]
+        assert cropped.status == 404 and "that you added" in cropped.error["message"]
     with serving(foreign, "--trust", environment=somebody_else(tmp_path)) as server:
         assert server.get("/v1/images/1/file").status == server.get("/v1/images/1/thumbnail").status == 200
 
@@ -60,7 +60,7 @@ def test_a_forged_row_leads_nowhere(foreign, tmp_path, path):
     page = tmp_path / "page.html"
     shown = run_cir("search", foreign, "--image", "0", "--html", page, "--json", env=somebody_else(tmp_path))
     assert shown.status == 0 and page.read_text().count('"thumb"') == 2  # the query and photo 0
-    assert "given to it" in page.read_text()
+    assert "that you added" in page.read_text()
     with serving(foreign, environment=somebody_else(tmp_path)) as server:
         assert server.get("/v1/images/1/file").status == server.get("/v1/images/1/thumbnail").status == 404
 
@@ -86,7 +86,7 @@ def test_an_update_leaves_alone_what_was_never_given(foreign, tmp_path):
     draw_photo(3).save(tmp_path / "private" / "c.jpg")
     left = run_cir("index", foreign, "--json", env=other)
     assert left.status == 0 and left.json["new"] == left.json["vanished"] == 0
-    assert f"{tmp_path / 'private'}: is named by the index, but you never gave it to it" in left.err
+    assert f"{tmp_path / 'private'}: is named by the index, but you never added it" in left.err
     with serving(foreign, environment=other) as server:
         events = Events(server)
         assert server.request("POST", "/v1/index/update").status == 202

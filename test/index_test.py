@@ -43,7 +43,7 @@ def test_what_programs_put_beside_photos_is_left_out(cir, photos, tmp_path):
     assert update(cir, photos, index, "--hidden")["encoded"] == 7
     assert update(cir, photos, index)["vanished"] == 0
     told = cir("index", index, "--no-hidden", "--exclude", "0*.jpg").out
-    assert "17 gone" in told and "left out: 7 hidden folders or photos (--hidden takes them in), 10 excluded" in told
+    assert "17 gone" in told and "left out: 7 hidden folders or photos (--hidden includes them), 10 excluded" in told
     assert "17 photos searched until now are left out from now on" in told
     assert cir("index", index, "--exclude", "", "--json").json["vanished"] == 0
     assert cir("info", index, "--json").json["n_ready"] == 12

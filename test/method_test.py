@@ -148,7 +148,7 @@ def test_composed_database_needs_its_queries(tmp_path):
 
 def test_methods_that_the_data_do_not_allow(tmp_path):
     make.write_features(tmp_path, 21, 24)
-    for method, why in (("external", "query_composed.npy is not there"), ("freedom", "without a model"),
+    for method, why in (("external", "query_composed.npy is missing"), ("freedom", "without a model"),
                         ("freedom-", "a data set of pictures with a model")):
         assert why in refuse("eval", "--features", tmp_path, "--method", method, "--json", "-")
     command = [CIR, "eval", "--features", tmp_path, "--json", "-"]

@@ -127,7 +127,7 @@ def test_estimated_from_features_as_numpy(tmp_path):
     answer = method_reference.evaluate(data, "basic-", expected)
     assert numpy.allclose(got["AP"], answer["AP"], atol=1e-5)
     (folder / "corpus_objects.npy").unlink()
-    assert "corpus_objects.npy is not there" in evaluate(folder, "min_image=estimated", "centre=0", "project=0", status=1)[1]
+    assert "corpus_objects.npy is missing" in evaluate(folder, "min_image=estimated", "centre=0", "project=0", status=1)[1]
 
 
 def test_the_papers_values_are_told(tmp_path):

@@ -269,7 +269,7 @@ def test_redirections_to_other_protocols_are_refused(hub, models, location):
 
 def test_endless_redirections_end(hub, models):
     hub.scripts["hub", WEIGHTS] = [hubs.redirect(f"/x/{WEIGHTS}")] * 100
-    assert_refused(pull(hub), models, "sent on more than 8 times")
+    assert_refused(pull(hub), models, "redirects more than 8 times")
 
 
 def test_a_redirection_to_nowhere_is_said(hub, models):
@@ -576,7 +576,7 @@ def test_an_index_leads_nowhere_else(clip_hub, models, name):
     files = clip_files([])
     files["model.safetensors.index.json"] = json.dumps({"weight_map": {"logit_scale": name}}).encode()
     hub = clip_hub(files)
-    assert_refused(pull_clip(hub), models, "which is no file of a model", name=CLIP_NAME)
+    assert_refused(pull_clip(hub), models, "which is not a file of a model", name=CLIP_NAME)
     assert hub.asked(name="x.safetensors") == []
 
 
@@ -711,7 +711,7 @@ def test_an_end_at_any_time_is_continued(hub, models, how):
     listed = next(model for model in run_cir("model", "list", "--json").json["models"] if model["name"] == NAME)
     assert not listed["installed"] and listed["begun"] and "in part" in run_cir("model", "list").out
     told = run_cir("encode", "--model", NAME, "--texts", os.devnull, "-o", models / "x.npy")
-    assert "go on with: cir model pull" in told.err
+    assert "continue with: cir model pull" in told.err
     hub.requests.clear()
     assert_pulled(hub, models)
     assert hub.ranges("store", WEIGHTS) == [f"bytes={begun}-"]
@@ -748,8 +748,8 @@ def test_weights_of_more_than_twice_the_model_s_size_are_refused(hub, models):
 # -- usage --
 
 @pytest.mark.parametrize("arguments, says", [
-    (["--from", "ftp://example.org"], "no http:// or https:// address"), (["--from", "https://me:word@example.org"], "without user"),
-    (["--from", "https://example.org/?x"], "without user, ? and #"), (["--from", "nonsense"], "no http:// or https:// address"),
+    (["--from", "ftp://example.org"], "an http:// or https:// address"), (["--from", "https://me:word@example.org"], "without user"),
+    (["--from", "https://example.org/?x"], "without user, ? and #"), (["--from", "nonsense"], "an http:// or https:// address"),
     (["--revision", "../x"], "--revision"), (["--revision", "a b"], "--revision"), (["--revision", ""], "--revision"), ([NAME], "name one model")])
 def test_wrong_usage_is_told(models, arguments, says):
     result = run_cir("model", "pull", NAME, *arguments)

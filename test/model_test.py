@@ -68,12 +68,12 @@ def test_check_proves_an_installed_model(installed):
     assert "is not the file that is known by this name" in run_cir("model", "check", NAME).out
     assert run_cir("model", "check", NAME, "--json").json["are_known_files"] is False
     other = installed.rename(installed.parent / "own-model")
-    assert "cannot be proved" in run_cir("model", "check", "own-model").out
+    assert "cannot be verified" in run_cir("model", "check", "own-model").out
     other.rename(installed)
     data[-4000:] = b"\xff" * 4000  # no numbers
     weights.write_bytes(data)
     result = run_cir("model", "check", NAME)
-    assert result.status == 1 and "no number" in result.err
+    assert result.status == 1 and "not a number" in result.err
     assert run_cir("model", "check", "nowhere").status == 1
 
 
@@ -81,7 +81,7 @@ def test_check_does_not_leave_the_folder(installed, tmp_path):
     for line in ("0" * 64 + "  ../x\n", "0" * 64 + "  /etc/passwd\n", "nonsense\n", "0" * 64 + "  \n"):
         (installed / "SHA256SUMS").write_text(line)
         result = run_cir("model", "check", NAME)
-        assert result.status == 1 and "line 1 is no checksum and name" in result.err
+        assert result.status == 1 and "line 1 is not a checksum and name" in result.err
 
 
 # -- what bf16 and int8 lose --

@@ -152,7 +152,7 @@ int main(int argc, char **argv)
     cir_image_record *records = calloc(asked.n_photos + 1, sizeof *records);
     if (image == NULL || text == NULL || scores == NULL || is_taken == NULL || answer->hits == NULL ||
         records == NULL)
-        stop("no memory");
+        stop("out of memory");
     uint64_t state = 1;
     for (size_t i = 0; i < n; i++) {
         float v = 3 * draw(&state) - 0.6f;

@@ -100,7 +100,7 @@ def test_filters_are_the_same(place, server, flags):
 
 
 @pytest.mark.parametrize("flag,value,says", [("after", "2021-02-30", "is not a day"), ("before", "yesterday", "is not a day"),
-                                             ("orientation", "round", "is none of landscape, portrait, square")])
+                                             ("orientation", "round", "is not one of landscape, portrait, square")])
 def test_a_wrong_filter_is_told_alike(place, server, flag, value, says):
     ours, theirs = ask_both(place, server, "basic-", flags=[f"--{flag}", value], query={"filters": {flag: value}})
     assert ours.status == 2 and f"--{flag}: {says}" in ours.err
@@ -132,7 +132,7 @@ def test_a_model_that_is_gone(place):
     catalogue.close()
     for command in (["search", index, "--text", WORDS], ["serve", index, "--port", "0"]):
         answer = run_cir(*command)
-        assert answer.status == 1 and "/nowhere/model" in answer.err and "say where it lies now with --model DIR" in answer.err
+        assert answer.status == 1 and "/nowhere/model" in answer.err and "give its folder with --model DIR" in answer.err
     answer = run_cir("search", index, "--text", WORDS, "--model", "demo")
     assert answer.status == 0, answer.err
     answer = run_cir("search", index, "--text", WORDS, "--model", "/elsewhere")

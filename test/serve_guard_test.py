@@ -30,7 +30,7 @@ def place(tmp_path_factory):
 
 @pytest.mark.parametrize("content, says", [
     ("short", "5 bytes"), ("a" * 32, "different characters"), ("abcabcabcabcabcabcabc", "different characters"),
-    (TOKEN + " and more", "more than one word"), ("two\nwords-that-are-long-enough", "more than one word"), ("", "empty"),
+    (TOKEN + " and more", "more than one token"), ("two\nwords-that-are-long-enough", "more than one token"), ("", "empty"),
     (" \n", "0 bytes"), (TOKEN + "\u00e9", "character"), (TOKEN + "\x01", "character"), ("a0b1c2d3e4f5" * 30, "360 bytes"),
 ])
 def test_weak_tokens_are_refused(place, tmp_path, content, says):

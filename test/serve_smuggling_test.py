@@ -76,7 +76,7 @@ OURS = {  # refused by us: in our form
     "a blank before the colon of a length": post(b"Content-Length : 13\r\n", QUERY),
     "a tab before the colon": post(b"Content-Length\t: 13\r\n", QUERY),
     "a blank in a name": post(b"Foo Bar: x\r\n" + LENGTH, QUERY),
-    "no name": post(b": x\r\n" + LENGTH, QUERY),
+    "not a name": post(b": x\r\n" + LENGTH, QUERY),
     "a length that is too large": post(b"Content-Length: 9223372036854775807\r\n", QUERY),
     "a folded length": post(b"Content-Length:\r\n 13\r\n", QUERY),
     "a folded coding": post(b"Transfer-Encoding:\r\n chunked\r\n", CHUNKS),

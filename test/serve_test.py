@@ -605,7 +605,7 @@ def test_https(place, tmp_path):
         assert server.scheme == "https"
         out = subprocess.run(["curl", "-sf", "--cacert", tmp_path / "cert.pem", f"{server.url}healthz"], capture_output=True, check=True)
         assert json.loads(out.stdout) == {"status": "ok"}
-    (tmp_path / "wrong.pem").write_text("no certificate")
+    (tmp_path / "wrong.pem").write_text("not a certificate")
     wrong = run_cir("serve", place / "photos.cir", "--port", "0", "--tls-certificate", tmp_path / "wrong.pem", "--tls-key", tmp_path / "key.pem")
     assert wrong.status == 1 and "PEM" in wrong.err
 

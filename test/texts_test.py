@@ -212,7 +212,7 @@ def test_words_that_say_nothing_are_none(index, words, method):
     blank = run("search", index / "i.cir", "--image", photo, "-m", method, "--json", "--text", words)
     assert without.returncode == 0 and ids(blank) == ids(without)
     alone = run("search", index / "i.cir", "--text", words, "-m", method)
-    assert alone.returncode == 2 and b"" == alone.stdout and "--text says nothing" in said(alone)
+    assert alone.returncode == 2 and b"" == alone.stdout and "--text is blank" in said(alone)
 
 
 def test_a_method_of_words_wants_some(index):

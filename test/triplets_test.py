@@ -366,7 +366,7 @@ def drop(key):
     (drop("caption"), 'no text "caption"'), (drop("img_set"), 'no whole number "id"'),
     (drop("target_hard"), 'no text "target_hard"'),
     (lambda entry: entry["img_set"].pop("members"), '"members"'),
-    (lambda entry: entry["img_set"].update(members=[1]), "no name"),
+    (lambda entry: entry["img_set"].update(members=[1]), "not a name"),
     (lambda entry: entry["img_set"]["members"].append(entry["target_hard"]), "twice"),
     (lambda entry: entry.update(target_hard=entry["reference"]), "its target is its reference"),
     (lambda entry: entry.update(target_hard="nowhere"), "target nowhere is not among the split's images"),
@@ -406,7 +406,7 @@ def test_circo_entries_that_are_wrong(change, says, tmp_path):
 
 @pytest.mark.parametrize("change, says", [
     (drop("candidate"), '"candidate"'), (drop("target"), '"target"'), (drop("captions"), '"captions"'),
-    (lambda entry: entry.update(captions=[3]), "no text"), (lambda entry: entry.update(target="x"), "target x is not"),
+    (lambda entry: entry.update(captions=[3]), "not a text"), (lambda entry: entry.update(target="x"), "target x is not"),
 ])
 def test_fashioniq_entries_that_are_wrong(change, says, tmp_path):
     write_features(tmp_path, *make_fashioniq(tmp_path))

@@ -100,7 +100,7 @@ def test_what_is_no_photo_is_refused_with_a_way_on(page, tmp_path, asked):
     page.allowed = "Failed to load resource"
     page.open()
     bad = tmp_path / "bad.jpg"
-    bad.write_bytes(b"this is no picture at all")
+    bad.write_bytes(b"this is not a picture at all")
     upload(page, bad)
     page.waits("document.getElementById('notice').textContent.includes('cannot be used as a photo')")
     assert [button.text for button in page.all("#notice button")] == ["Choose another", "Search without it"]
@@ -109,7 +109,7 @@ def test_what_is_no_photo_is_refused_with_a_way_on(page, tmp_path, asked):
     text = tmp_path / "notes.txt"
     text.write_text("words")
     upload(page, text)
-    page.waits("document.getElementById('notice').textContent.includes('That is no photo')")
+    page.waits("document.getElementById('notice').textContent.includes('That is not a photo')")
 
 
 def test_addresses_that_cannot_be_answered_say_why(page, server):

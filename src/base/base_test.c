@@ -193,7 +193,7 @@ static void test_files_are_replaced_and_mapped(void **state)
     free(bytes);
     assert_int_equal(cir__mapping_open(folder, &mapping, &err), CIR_FORMAT);
     assert_int_not_equal(cir__file_replace(folder, "x", 1, &err), CIR_OK);
-    assert_non_null(strstr(err.message, "is a folder, and a file is to be there; delete it"));
+    assert_non_null(strstr(err.message, "is a folder where a file is expected; delete it"));
     assert_int_equal(cir__mapping_open("/nowhere/at/all", &mapping, &err), CIR_NOT_FOUND);
     char *fifo = cir__path_join(folder, "fifo");
     assert_int_equal(mkfifo(fifo, 0600), 0);

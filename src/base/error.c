@@ -100,8 +100,8 @@ cir_status cir__fail_errno(cir_error *err, int errno_value, const char *format, 
 
 cir_status cir__fail_memory(cir_error *err, const char *what)
 {
-    return cir__fail(err, CIR_NO_MEMORY,
-                     "%s: memory could not be had; close other programs or use smaller batches", what);
+    return cir__fail(err, CIR_NO_MEMORY, "%s: out of memory; close other programs or use smaller batches",
+                     what);
 }
 
 void cir__error_clear(cir_error *err)

@@ -208,7 +208,7 @@ cir_status cir__file_replace(const char *path, const void *bytes, size_t size, c
         status = cir__fail_errno(err, errno, "%s: cannot be written", path);
     if (status == CIR_OK && rename(temporary, path) != 0)
         status = errno == EISDIR
-                     ? cir__fail(err, CIR_IO, "%s: is a folder, and a file is to be there; delete it", path)
+                     ? cir__fail(err, CIR_IO, "%s: is a folder where a file is expected; delete it", path)
                      : cir__fail_errno(err, errno, "%s: cannot be replaced", path);
     if (status != CIR_OK)
         unlink(temporary);

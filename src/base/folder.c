@@ -36,7 +36,7 @@ static char *make_absolute(const char *path)
 static cir_status fail_open_folder(const char *name, int why, cir_error *err)
 {
     if (why == ENOTDIR || why == ELOOP)
-        return cir__fail(err, CIR_FORMAT, "%s: is no folder, or a link to one; remove it", name);
+        return cir__fail(err, CIR_FORMAT, "%s: is not a folder, or is a link to one; remove it", name);
     return cir__fail_errno(err, why, "%s: cannot be opened", name);
 }
 
@@ -68,7 +68,7 @@ cir_status cir__folder_open(const char *path, cir__folder **folder_out, cir_erro
     *folder_out = NULL;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return errno == ENOTDIR ? cir__fail(err, CIR_FORMAT, "%s: is no folder; name a folder", path)
+        return errno == ENOTDIR ? cir__fail(err, CIR_FORMAT, "%s: is not a folder; name a folder", path)
                                 : cir__fail_errno(err, errno, "%s: cannot be opened", path);
     char *absolute = make_absolute(path);
     if (absolute == NULL) {
@@ -97,7 +97,7 @@ cir_status cir__folder_open_in(const cir__folder *parent, const char *name, bool
         return cir__fail_memory(err, parent->name);
     cir_status status = CIR_OK;
     if (makes && mkdirat(parent->fd, name, limit_mode(parent, 0777)) != 0 && errno != EEXIST)
-        status = cir__fail_errno(err, errno, "%s: cannot be made", shown);
+        status = cir__fail_errno(err, errno, "%s: cannot be created", shown);
     else if (makes)
         status = cir__folder_sync_names(parent, err);
     int fd = status == CIR_OK
@@ -179,8 +179,8 @@ static cir_status fail_fault(const cir__folder *folder, const char *name, const 
 {
     struct stat facts;
     bool has_names = cir__folder_examine(folder, name, &facts) == 0 && S_ISREG(facts.st_mode);
-    return cir__fail(err, CIR_FORMAT, "%s/%s: %s, and a plain file of its own is to be there; %s",
-                     folder->name, name, fault, has_names ? "put a copy in its place" : "remove it");
+    return cir__fail(err, CIR_FORMAT, "%s/%s: %s, not a plain file of its own; %s", folder->name, name, fault,
+                     has_names ? "put a copy in its place" : "remove it");
 }
 
 static cir_status fail_open(const cir__folder *folder, const char *name, int access, int why, cir_error *err)
@@ -293,7 +293,7 @@ static cir_status finish(const cir__folder *folder, const char *name, const char
         status = cir__fail_errno(err, errno, "%s/%s: cannot be written", folder->name, name);
     if (status == CIR_OK && renameat(folder->fd, temporary, folder->fd, name) != 0)
         status = errno == EISDIR
-                     ? cir__fail(err, CIR_IO, "%s/%s: is a folder, and a file is to be there; delete it",
+                     ? cir__fail(err, CIR_IO, "%s/%s: is a folder where a file is expected; delete it",
                                  folder->name, name)
                      : cir__fail_errno(err, errno, "%s/%s: cannot be replaced", folder->name, name);
     if (status == CIR_OK)

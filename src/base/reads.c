@@ -42,7 +42,7 @@ static cir_status read_piece(reading *self, size_t i, cir_error *err)
             n_done += (size_t)n;
         else if (n == 0)
             return cir__fail(err, CIR_DAMAGED,
-                             "%s: ends before byte %llu; %zu bytes from %llu on were to be read", self->name,
+                             "%s: ends before byte %llu; %zu bytes from %llu on were expected", self->name,
                              (unsigned long long)offset + 1, self->piece_bytes,
                              (unsigned long long)self->offsets[i]);
         else if (errno != EINTR)

@@ -164,7 +164,7 @@ static void test_a_file_that_ends_early_is_damaged(void **state)
     m->offsets[123] = 99751;
     assert_int_equal(cir__reads_run(m->fd, m->offsets, 400, 250, m->out, "a file", &err), CIR_DAMAGED);
     assert_string_equal(err.message,
-                        "a file: ends before byte 100001; 250 bytes from 99751 on were to be read");
+                        "a file: ends before byte 100001; 250 bytes from 99751 on were expected");
     m->offsets[123] = 5000000;
     assert_int_equal(cir__reads_run(m->fd, m->offsets, 400, 250, m->out, "a file", &err), CIR_DAMAGED);
 }

@@ -9,18 +9,19 @@ static const cir__flag no_flags[] = {{0}};
 
 static int run(const cir__arguments *arguments)
 {
-    return cir__arguments_refuse(arguments, "name what to do: make-index");
+    return cir__arguments_refuse(arguments, "name a subcommand: make-index");
 }
 
 const cir__command cir__command_bench = {
     .name = "bench",
     .synopsis = "make-index OUT",
-    .summary = "make what the project's figures are measured on",
+    .summary = "make data for the project's benchmarks",
     .flags = no_flags,
-    .notes = "  make-index   an index of synthetic features; more: cir bench make-index --help\n\n"
-             "The benchmarks themselves are programs of the source tree: script/bench scale makes such an "
-             "index and\n"
-             "measures searches in it, script/bench has the others.\n",
+    .notes =
+        "  make-index   an index of synthetic features; more: cir bench make-index --help\n"
+        "\n"
+        "The benchmarks themselves are programs of the source tree: script/bench scale makes such an index and\n"
+        "measures searches in it, script/bench has the others.\n",
     .run = run,
 };
 
@@ -84,14 +85,14 @@ const cir__command cir__command_make_index = {
     .synopsis = "OUT [--n N] [--dim D] [--seed S]",
     .summary = "make an index of synthetic features",
     .flags = make_index_flags,
-    .notes = "Features are in the shape of real ones: unit vectors with a mean of length 0.6, in clusters of "
-             "very different\n"
-             "sizes, their variances falling as a power law. The same seed and numbers make the same "
-             "features on every\n"
-             "machine. The photos are names alone, and no model encodes like them: the index is for "
-             "measuring. It takes\n"
-             "about 1.8 KB a row of 768 dimensions.\n\n"
-             "Example:\n"
-             "  cir bench make-index --n 10000000 big.cir && cir info big.cir\n",
+    .notes =
+        "Features are in the shape of real ones: unit vectors with a mean of length 0.6, in clusters of "
+        "very different\n"
+        "sizes, their variances falling as a power law. The same seed and numbers make the same features on every\n"
+        "machine. The photos are names alone, and no model encodes like them: the index is for measuring. It takes\n"
+        "about 1.8 KB a row of 768 dimensions.\n"
+        "\n"
+        "Example:\n"
+        "  cir bench make-index --n 10000000 big.cir && cir info big.cir\n",
     .run = run_make_index,
 };

@@ -10,20 +10,21 @@
 static const cir__flag flags[] = {
     {"address", 0, "ADDRESS", "where to listen (default 127.0.0.1; others need a token)"},
     {"port", 0, "N", "which port (default 8080; 0: any that is free)"},
-    {"token-file", 0, "FILE", "a file, yours alone, with the word that clients must send"},
-    {"host", 0, "NAME ...", "a name the server goes by, as behind a proxy"},
-    {"base-path", 0, "PATH", "where a proxy puts the server, as in /photos"},
+    {"token-file", 0, "FILE", "a file, readable by you alone, with the token that clients must send"},
+    {"host", 0, "NAME ...", "another host name of this server, as behind a proxy"},
+    {"base-path", 0, "PATH", "the path under which a proxy serves it, as in /photos"},
     {"tls-certificate", 0, "FILE", "serve HTTPS with this certificate (PEM)"},
     {"tls-key", 0, "FILE", "and this key"},
-    {"model", 0, "MODEL", "where the index' model lies now, or which of its models to use"},
+    {"model", 0, "MODEL", "the folder of the index' model, or which of its models to use"},
     {"precision", 0, "auto|fast|f32|bf16|int8",
-     "of the encoder's products (default auto: the fastest that keeps the features; cir info MODEL says which)"},
+     "of the encoder's matrix products (default auto: the fastest that keeps the features; cir info MODEL "
+     "says which)"},
     {"max-upload", 0, "MB", "largest picture that may be uploaded (default 32)"},
-    {"max-megapixels", 0, "N", "and how many it may have (default 100)"},
+    {"max-megapixels", 0, "N", "most megapixels of an uploaded picture (default 100)"},
     CIR__DECODING_FLAGS("1024"),
-    {"forget-texts", 0, NULL, "keep nothing beside the index of the words that were asked for"},
+    {"forget-texts", 0, NULL, "do not cache features of searched words beside the index"},
     {"no-update", 0, NULL, "do not let the page update the index"},
-    {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
+    {"trust", 0, NULL, "trust an index that belongs to another user or names folders elsewhere"},
     {0},
 };
 
@@ -113,19 +114,16 @@ static int run(const cir__arguments *arguments)
 const cir__command cir__command_serve = {
     .name = "serve",
     .synopsis = "INDEX [options]",
-    .summary = "serve the page people search with, and the API programs search with",
+    .summary = "serve a search page and an HTTP API",
     .flags = flags,
     .notes =
-        "The address to open is printed on standard output. Only this machine can reach it, unless --address "
-        "says\n"
-        "otherwise; then a token is needed: the one in --token-file, else one is made and printed once, as "
-        "part\n"
-        "of the address, on standard error.\n\n"
+        "The address to open is printed on standard output. Only this machine can reach it, unless --address says\n"
+        "otherwise; then a token is needed: the one in --token-file, else one is made and printed once, as part\n"
+        "of the address, on standard error.\n"
+        "\n"
         "Examples:\n"
         "  cir serve photos.cir\n"
-        "  cir serve photos.cir --address 0.0.0.0 --token-file token --tls-certificate cert.pem --tls-key "
-        "key.pem\n"
-        "  curl -s http://127.0.0.1:8080/v1/search -F image=@temple.jpg -F 'query={\"text\": \"at "
-        "night\"}'\n",
+        "  cir serve photos.cir --address 0.0.0.0 --token-file token --tls-certificate cert.pem --tls-key key.pem\n"
+        "  curl -s http://127.0.0.1:8080/v1/search -F image=@temple.jpg -F 'query={\"text\": \"at night\"}'\n",
     .run = run,
 };

@@ -30,15 +30,22 @@ enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void print_help(void)
 {
-    printf("cir %s: composed image retrieval\n\n"
-           "Point at one photo of a thing, say how it should differ, get the photos of that very thing.\n\n"
-           "Usage: cir COMMAND ...\n\nCommands:\n",
-           cir_version());
+    printf(
+        "cir %s: composed image retrieval\n"
+        "\n"
+        "Give a photo of an object and say how it should differ; get photos of the same object, changed so.\n"
+        "\n"
+        "Usage: cir COMMAND ...\n"
+        "\n"
+        "Commands:\n",
+        cir_version());
     for (int i = 0; i < N_COMMANDS; i++)
         printf("  %-12s %s\n", commands[i]->name, commands[i]->summary);
-    printf("\nExamples:\n"
+    printf("\n"
+           "Examples:\n"
            "  cir index ~/Pictures -o photos.cir --model clip-vit-large-patch14\n"
-           "  cir search photos.cir --image temple.jpg --text \"at night\" --html answer.html\n\n"
+           "  cir search photos.cir --image temple.jpg --text \"at night\" --html answer.html\n"
+           "\n"
            "More: cir COMMAND --help, cir --version\n");
 }
 
@@ -79,8 +86,7 @@ static int run_command(const cir__command *command, int argc, char **argv)
 static int flush_answers(int status)
 {
     if (cir__json_n_refused() > 0 && status == CIR__DONE) {
-        fprintf(stderr,
-                "cir: memory could not be had, so that results may lack something; close other programs\n");
+        fprintf(stderr, "cir: out of memory, so that results may lack something; close other programs\n");
         return CIR__FAILED;
     }
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == CIR__DONE) {

@@ -80,8 +80,8 @@ static cir_status fill(cir__pickle_machine *self, cir__pickle_kind kind, size_t 
     }
     size_t least = self->marks.n > 0 ? self->marks.items[self->marks.n - 1] : 0;
     if (from <= least || cir__pickle_machine_get(self, to = self->stack.items[from - 1])->kind != kind)
-        return cir__pickle_machine_fail(self, kind == CIR__PICKLE_DICT ? "fills what is no dictionary"
-                                                                       : "fills what is no list");
+        return cir__pickle_machine_fail(self, kind == CIR__PICKLE_DICT ? "fills what is not a dictionary"
+                                                                       : "fills what is not a list");
     if (kind == CIR__PICKLE_DICT && (self->stack.n - from) % 2 != 0)
         return cir__pickle_machine_fail(self, "a key without a value");
     return cir__pickle_machine_move(self, to, from);
@@ -151,7 +151,7 @@ static cir_status call(cir__pickle_machine *self, size_t unused)
     const cir__pickle_value *global = cir__pickle_machine_get(self, function);
     if (global->kind != CIR__PICKLE_GLOBAL ||
         cir__pickle_machine_get(self, arguments)->kind != CIR__PICKLE_TUPLE)
-        return cir__pickle_machine_fail(self, "calls what is no function");
+        return cir__pickle_machine_fail(self, "calls what is not a function");
     if (self->globals[global->i_global].makes_dict && cir__pickle_machine_get(self, arguments)->n == 0)
         return cir__pickle_machine_push_kind(self, CIR__PICKLE_DICT, 0);
     return cir__pickle_machine_push(
@@ -170,8 +170,8 @@ static cir_status drop_state(cir__pickle_machine *self, size_t unused)
         status = cir__pickle_machine_peek(self, &object);
     if (status == CIR_OK && cir__pickle_machine_get(self, object)->kind != CIR__PICKLE_DICT)
         return FAIL(self, CIR_UNSUPPORTED,
-                    "opcode BUILD changes what is no dictionary, which is not read; take the "
-                    "model's safetensors",
+                    "opcode BUILD changes what is not a dictionary, which is not read; take the model's "
+                    "safetensors",
                     PLACE(self));
     return status;
 }
@@ -351,7 +351,7 @@ static cir_status begin(cir__pickle_machine *self)
 {
     const uint8_t *head = cir__pickle_machine_take(self, 2);
     if (head == NULL || head[0] != 0x80)
-        return cir__pickle_machine_fail(self, "is no pickle of protocols 2 to 5");
+        return cir__pickle_machine_fail(self, "is not a pickle of protocols 2 to 5");
     if (head[1] < FIRST_PROTOCOL || head[1] > LAST_PROTOCOL)
         return FAIL(self, CIR_UNSUPPORTED, "protocol %d, 2 to 5 are read; take the model's safetensors",
                     PLACE(self), head[1]);

@@ -138,8 +138,8 @@ static void test_other_globals_are_refused_by_name(void **state)
 static void test_programs_that_do_not_work_are_refused(void **state)
 {
     (void)state;
-    CHECK_REFUSED("", CIR_FORMAT, "is no pickle");
-    CHECK_REFUSED("N.", CIR_FORMAT, "is no pickle");
+    CHECK_REFUSED("", CIR_FORMAT, "is not a pickle");
+    CHECK_REFUSED("N.", CIR_FORMAT, "is not a pickle");
     CHECK_REFUSED("\x80\x06N.", CIR_UNSUPPORTED, "protocol 6");
     CHECK_REFUSED("\x80\x01N.", CIR_UNSUPPORTED, "protocol 1");
     CHECK_REFUSED("\x80\x02.", CIR_FORMAT, "ends where it should not");
@@ -152,10 +152,10 @@ static void test_programs_that_do_not_work_are_refused(void **state)
     CHECK_REFUSED("\x80\x02N(\x85.", CIR_FORMAT, "takes a value where there is none"); /* below the mark */
     CHECK_REFUSED("\x80\x02)N(R.", CIR_FORMAT, "takes a value where there is none");
     CHECK_REFUSED("\x80\x02}(NNNu.", CIR_FORMAT, "a key without a value");
-    CHECK_REFUSED("\x80\x02](NNu.", CIR_FORMAT, "fills what is no dictionary");
-    CHECK_REFUSED("\x80\x02}Na.", CIR_FORMAT, "fills what is no list");
+    CHECK_REFUSED("\x80\x02](NNu.", CIR_FORMAT, "fills what is not a dictionary");
+    CHECK_REFUSED("\x80\x02}Na.", CIR_FORMAT, "fills what is not a list");
     CHECK_REFUSED("\x80\x02NNb.", CIR_UNSUPPORTED, "opcode BUILD");
-    CHECK_REFUSED("\x80\x02N)R.", CIR_FORMAT, "calls what is no function");
+    CHECK_REFUSED("\x80\x02N)R.", CIR_FORMAT, "calls what is not a function");
     CHECK_REFUSED("\x80\x02NQ.", CIR_FORMAT, "no tuple names");
     CHECK_REFUSED("\x80\x02h\x00.", CIR_FORMAT, "never remembered");
     CHECK_REFUSED("\x80\x02Nq\x01.", CIR_FORMAT, "out of turn");

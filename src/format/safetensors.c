@@ -53,7 +53,7 @@ static cir_status parse_shape(const json_t *item, cir__tensor_view *tensor, cons
     for (size_t i = 0; i < tensor->n_dims; i++)
         if (!read_size(json_array_get(shape, i), &tensor->shape[i]) ||
             !cir__size_mul(tensor->n_items, tensor->shape[i], &tensor->n_items))
-            return cir__fail(err, CIR_FORMAT, "%s: tensor \"%s\": side %zu of its shape is no size", file,
+            return cir__fail(err, CIR_FORMAT, "%s: tensor \"%s\": side %zu of its shape is not a size", file,
                              tensor->name, i);
     return CIR_OK;
 }
@@ -151,7 +151,7 @@ cir_status cir__safetensors_parse(cir__bytes_view bytes, cir__safetensors **tabl
         size |= (uint64_t)bytes.data[i] << (8 * i);
     if (size > bytes.size - LENGTH_BYTES)
         return cir__fail(err, CIR_FORMAT, "%s: %s; download it again", bytes.name,
-                         size <= MAX_HEADER_BYTES ? "is cut within its header" : "is no safetensors file");
+                         size <= MAX_HEADER_BYTES ? "is cut within its header" : "is not a safetensors file");
     cir__safetensors *table = cir__new(1, sizeof *table);
     if (table == NULL)
         return cir__fail_memory(err, bytes.name);

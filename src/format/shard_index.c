@@ -31,11 +31,11 @@ static cir_status check_file(const char *index, const char *tensor, const json_t
     if (*file == '\0' || *file == '.' || strpbrk(file, "/\\") != NULL || n > MAX_NAME_BYTES)
         return cir__fail(
             err, CIR_FORMAT,
-            "%s: weight_map: \"%s\" is in \"%.80s\", which is no file of the model's own folder; "
-            "fetch the model again",
+            "%s: weight_map: \"%s\" is in \"%.80s\", which is not a file of the model's own folder; fetch "
+            "the model again",
             index, tensor, file);
     if (n <= strlen(suffix) || strcmp(file + n - strlen(suffix), suffix) != 0)
-        return cir__fail(err, CIR_FORMAT, "%s: weight_map: \"%s\" is in \"%.80s\", which is no %s file",
+        return cir__fail(err, CIR_FORMAT, "%s: weight_map: \"%s\" is in \"%.80s\", which is not a %s file",
                          index, tensor, file, suffix);
     return CIR_OK;
 }

@@ -53,14 +53,14 @@ static void test_bad_indexes_are_refused(void **state)
     check_refused("{\"weight_map\": {\"a\": 1}}", CIR_FORMAT, "\"a\" names no file");
     check_refused("{\"weight_map\": {\"a\": \"x.safetensors\", \"a\": \"y.safetensors\"}}", CIR_FORMAT,
                   "duplicate");
-    check_refused("{\"weight_map\": {\"a\": \"a.bin\"}}", CIR_FORMAT, "is no .safetensors file");
-    check_refused("{\"weight_map\": {\"a\": \".safetensors\"}}", CIR_FORMAT, "no file of the model's own");
+    check_refused("{\"weight_map\": {\"a\": \"a.bin\"}}", CIR_FORMAT, "is not a .safetensors file");
+    check_refused("{\"weight_map\": {\"a\": \".safetensors\"}}", CIR_FORMAT, "not a file of the model's own");
     static const char *const outside[] = {"../a.safetensors",    "/etc/a.safetensors", "b/a.safetensors",
                                           "..\\\\a.safetensors", ".a.safetensors",     ""};
     for (size_t i = 0; i < sizeof outside / sizeof *outside; i++) {
         char text[128];
         (void)snprintf(text, sizeof text, "{\"weight_map\": {\"a\": \"%s\"}}", outside[i]);
-        check_refused(text, CIR_FORMAT, "no file of the model's own folder");
+        check_refused(text, CIR_FORMAT, "not a file of the model's own folder");
     }
 }
 

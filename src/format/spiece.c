@@ -138,7 +138,7 @@ static bool read_normaliser(const field *from, const char *name, cir__spiece_mod
 
 static cir_status fail_damaged(const char *name, cir_error *err)
 {
-    return cir__fail(err, CIR_FORMAT, "%s: is no SentencePiece model, or damaged; fetch the file again",
+    return cir__fail(err, CIR_FORMAT, "%s: is not a SentencePiece model, or damaged; fetch the file again",
                      name);
 }
 

@@ -133,7 +133,7 @@ static cir_status pax_read(cir__tar *tar, size_t offset, const uint8_t *data, si
             over->size = 0;
             for (size_t i = 0; i < value_size; i++) {
                 if (value[i] < '0' || value[i] > '9' || over->size > SIZE_MAX / 10 - 1)
-                    return refuse(tar, offset, "an extended header has a size that is none", err);
+                    return refuse(tar, offset, "an extended header has an invalid size", err);
                 over->size = 10 * over->size + (size_t)(value[i] - '0');
             }
             over->has_size = true;
@@ -222,9 +222,9 @@ cir_status cir__tar_read_member(cir__tar *tar, bool *has_member_out, cir_error *
             break;
         }
         if (!has_checksum(block))
-            return refuse(tar, offset, "here is no header", err);
+            return refuse(tar, offset, "has no header", err);
         if (!number_read(block + SIZE, SIZE_SIZE, &size))
-            return refuse(tar, offset, "a size is no number", err);
+            return refuse(tar, offset, "a size is not a number", err);
         if (block[TYPE] >= '1' && block[TYPE] <= '6')
             size = 0; /* links, devices and folders have no data, whatever the field says */
         else if (over.has_size && (block[TYPE] == '0' || block[TYPE] == '\0' || block[TYPE] == '7'))

@@ -89,7 +89,7 @@ static void test_refuses_what_lies(void **state)
 
     bytes[0] ^= 1;
     assert_int_equal(read_all(bytes, size, &err), CIR_FORMAT);
-    assert_non_null(strstr(err.message, "it.tar: at byte 0: here is no header"));
+    assert_non_null(strstr(err.message, "it.tar: at byte 0: has no header"));
     bytes[0] ^= 1;
     assert_int_equal(read_all(bytes, 100, &err), CIR_FORMAT);
     assert_non_null(strstr(err.message, "ends within a header"));

@@ -1,5 +1,5 @@
-/* After PyTorch's torch/serialization.py (the archive, persistent ids) and torch/_utils.py (the functions that make
- * tensors). */
+/* After PyTorch's torch/serialization.py (the archive, persistent ids) and torch/_utils.py (the functions
+ * that make tensors). */
 #include "format/torch_file.h"
 
 #include <stdbool.h>
@@ -182,7 +182,7 @@ static cir_status read_shape(const cir__torch_file *self, value shape, value str
     tensor->n_items = 1;
     for (size_t i = tensor->n_dims; i-- > 0;) {
         if (sides[i]->kind != CIR__PICKLE_INT || sides[i]->number < 0 || steps[i]->kind != CIR__PICKLE_INT)
-            return fail_tensor(self, tensor->name, "has a shape that is none", err);
+            return fail_tensor(self, tensor->name, "has an invalid shape", err);
         tensor->shape[i] = (size_t)sides[i]->number;
     }
     size_t next = 1;
@@ -191,7 +191,7 @@ static cir_status read_shape(const cir__torch_file *self, value shape, value str
         is_plain = is_plain && (tensor->shape[i] == 1 || steps[i]->number == (int64_t)next);
         if (!cir__size_mul(tensor->n_items, tensor->shape[i], &tensor->n_items) ||
             !cir__size_mul(next, tensor->shape[i] > 0 ? tensor->shape[i] : 1, &next))
-            return fail_tensor(self, tensor->name, "has a shape that is none", err);
+            return fail_tensor(self, tensor->name, "has an invalid shape", err);
     }
     if (!is_plain && tensor->n_items > 0)
         return cir__fail(
@@ -239,7 +239,7 @@ static cir_status read_entry(const cir__torch_file *self, value made, cir__tenso
     }
     if (!is_call(made, REBUILD_TENSOR))
         return cir__fail(err, CIR_UNSUPPORTED,
-                         "%s: \"%.120s\" is no tensor: it is more than a model's weights; %s", self->name,
+                         "%s: \"%.120s\" is not a tensor: it is more than a model's weights; %s", self->name,
                          tensor->name, how_to_save);
     return read_tensor(self, cir__pickle_get(self->pickle, made->tuple), tensor, err);
 }
@@ -247,7 +247,7 @@ static cir_status read_entry(const cir__torch_file *self, value made, cir__tenso
 static cir_status read_tensors(cir__torch_file *self, value top, cir_error *err)
 {
     if (top->kind != CIR__PICKLE_DICT)
-        return cir__fail(err, CIR_UNSUPPORTED, "%s: is no dictionary of tensors; %s", self->name,
+        return cir__fail(err, CIR_UNSUPPORTED, "%s: is not a dictionary of tensors; %s", self->name,
                          how_to_save);
     value *items = cir__new(top->n, sizeof(value));
     self->tensors.items = cir__new(top->n / 2, sizeof *self->tensors.items);

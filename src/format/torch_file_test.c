@@ -1,5 +1,5 @@
-/* Checkpoints that torch wrote (test/data/torch/make.py) against the same tensors as safetensors; what must be
- * refused; and damage. */
+/* Checkpoints that torch wrote (test/data/torch/make.py) against the same tensors as safetensors; what must
+ * be refused; and damage. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -97,15 +97,15 @@ static void test_what_is_no_dictionary_of_tensors_is_refused(void **state)
         {"refused_transposed.bin", CIR_UNSUPPORTED, "tensor \"t\" is a view with gaps or in another order"},
         {"refused_gaps.bin", CIR_UNSUPPORTED, ".contiguous()"},
         {"refused_training.bin", CIR_UNSUPPORTED,
-         "\"epoch\" is no tensor: it is more than a model's weights"},
-        {"refused_list.bin", CIR_UNSUPPORTED, "is no dictionary of tensors"},
+         "\"epoch\" is not a tensor: it is more than a model's weights"},
+        {"refused_list.bin", CIR_UNSUPPORTED, "is not a dictionary of tensors"},
         {"refused_module.bin", CIR_UNSUPPORTED, "names torch.nn.modules.container.Sequential"},
         {"refused_float8.bin", CIR_UNSUPPORTED, "pickle, byte 13: names torch._utils._rebuild_tensor_v3"},
-        {"refused_legacy.bin", CIR_FORMAT, "is no whole ZIP archive"},
+        {"refused_legacy.bin", CIR_FORMAT, "is not a whole ZIP archive"},
         {"refused_evil2.bin", CIR_UNSUPPORTED,
          "pickle, byte 13: names posix.system, which no dictionary of tensors"},
         {"refused_evil4.bin", CIR_UNSUPPORTED, "names posix.system"},
-        {"refused_protocol0.bin", CIR_FORMAT, "is no pickle of protocols 2 to 5"},
+        {"refused_protocol0.bin", CIR_FORMAT, "is not a pickle of protocols 2 to 5"},
         {"refused_compressed.bin", CIR_UNSUPPORTED, "is compressed"},
         {"refused_without_storage.bin", CIR_FORMAT, "its storage data/1 is missing"},
         {"refused_without_pickle.bin", CIR_FORMAT, "without data.pkl"},

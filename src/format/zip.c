@@ -1,5 +1,5 @@
-/* After PKWARE's APPNOTE.TXT 6.3: end of central directory (4.3.16), its 64-bit form (4.3.14, 4.3.15), central
- * headers (4.3.12), local headers (4.3.7), 64-bit sizes (4.5.3). */
+/* After PKWARE's APPNOTE.TXT 6.3: end of central directory (4.3.16), its 64-bit form (4.3.14, 4.3.15),
+ * central headers (4.3.12), local headers (4.3.7), 64-bit sizes (4.5.3). */
 #include "format/zip.h"
 
 #include <stdbool.h>
@@ -57,8 +57,7 @@ static bool is_mark(const uint8_t *bytes, const char *mark)
 static cir_status fail_cut(cir__bytes_view bytes, cir_error *err)
 {
     return cir__fail(err, CIR_FORMAT,
-                     "%s: is no whole ZIP archive: its directory is missing or wrong; download it "
-                     "again",
+                     "%s: is not a whole ZIP archive: its directory is missing or wrong; download it again",
                      bytes.name);
 }
 

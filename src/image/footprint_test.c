@@ -173,7 +173,7 @@ static void test_estimates_are_above_what_is_taken(void **state)
         (void)snprintf(path, sizeof path, "%s/%s", self.folder, cases[i].name);
         if (vips_image_write_to_file(by_bands[cases[i].n_bands], path, NULL) != 0) {
             /* A codec that this machine lacks; which those may be is counted below. */
-            print_message("%s: cannot be made here: %s", cases[i].name, vips_error_buffer());
+            print_message("%s: cannot be created here: %s", cases[i].name, vips_error_buffer());
             vips_error_clear();
             continue;
         }

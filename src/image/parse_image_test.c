@@ -105,7 +105,7 @@ static cir_status decode_strangely(void *context, const void *bytes, size_t size
     stranger *self = context;
     (void)options;
     if (size_bytes > 0 && *(const char *)bytes == '?')
-        return cir__fail(err, CIR_FORMAT, "%s: is no picture", name);
+        return cir__fail(err, CIR_FORMAT, "%s: is not a picture", name);
     cir_status status = admit(admit_context, 20, err);
     if (status == CIR_OK)
         status = admit(admit_context, 60, err);
@@ -148,7 +148,7 @@ static void test_a_program_decodes_itself(void **state)
     cir_image image, other;
     cir_image_facts facts;
     assert_int_equal(cir_image_parse("?", 1, "a", &options, &image, &facts, &err), CIR_FORMAT);
-    assert_string_equal(err.message, "a: is no picture");
+    assert_string_equal(err.message, "a: is not a picture");
     assert_int_equal(cir_image_parse("x", 1, "x", &options, &image, &facts, &err), CIR_OK);
     assert_int_equal(facts.width_px, 10);
     assert_int_equal(cir_image_parse("x", 1, "x", &options, &other, &facts, &err),

@@ -49,7 +49,7 @@ static cir_status read_head(const char *path, uint8_t *bytes_out, size_t size, s
     if (fd < 0)
         return cir__fail_errno(err, errno, "%s: cannot be opened", path);
     if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
-        status = cir__fail(err, CIR_FORMAT, "%s: is no regular file; name a picture", path);
+        status = cir__fail(err, CIR_FORMAT, "%s: is not a regular file; name a picture", path);
     while (status == CIR_OK && *n_out < size) {
         ssize_t n = read(fd, bytes_out + *n_out, size - *n_out);
         if (n < 0 && errno != EINTR)

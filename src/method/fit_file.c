@@ -195,7 +195,7 @@ typedef struct reading {
 
 static cir_status refuse(const reading *from, const char *what)
 {
-    return cir__fail(from->err, CIR_FORMAT, "%s: is no fit that can be used: %s; fit again", from->name,
+    return cir__fail(from->err, CIR_FORMAT, "%s: is not a fit that can be used: %s; fit again", from->name,
                      what);
 }
 
@@ -245,7 +245,7 @@ static cir_status take_floats(reading *from, size_t n_rows, float **out)
     memcpy(rows, at, size);
     for (size_t i = 0; i < n; i++)
         if (!isfinite(rows[i]))
-            return refuse(from, "it holds what is no number");
+            return refuse(from, "it holds something that is not a number");
     return CIR_OK;
 }
 
@@ -269,7 +269,7 @@ static cir_status take_settings(reading *from, cir_settings *out)
     for (; text < end; text += strlen(text) + 1) {
         const cir_status status = cir_settings_set(out, text, from->err);
         if (status != CIR_OK)
-            return status == CIR_ARGUMENT ? refuse(from, "it has settings that are none") : status;
+            return status == CIR_ARGUMENT ? refuse(from, "it has invalid settings") : status;
     }
     return CIR_OK;
 }
@@ -323,7 +323,7 @@ static cir_status take_rest(reading *from)
                  n_text_directions = take_number(from), n_terms = take_number(from);
 
     if (family >= CIR_N_FAMILIES || dim == 0 || dim > MAX_DIM || minima_source > CIR_MINIMA_PAPER)
-        return refuse(from, "its head is none");
+        return refuse(from, "its header is invalid");
     fit->family = (cir_family)family;
     fit->dim = dim;
     fit->settings.minima_source = (cir_minima_source)minima_source;
@@ -357,7 +357,7 @@ static cir_status take_fit(reading *from, size_t size)
     size_t model_size;
 
     if (size < HEADER_SIZE + HASH_SIZE || memcmp(from->at, MAGIC, 6) != 0)
-        return refuse(from, "it does not begin like one");
+        return refuse(from, "it does not begin with a fit's magic number");
     if (memcmp(from->at, MAGIC, 8) != 0)
         return cir__fail(from->err, CIR_UNSUPPORTED,
                          "%s: is a fit of version %u, this cir reads 1; fit again", from->name,
@@ -372,7 +372,7 @@ static cir_status take_fit(reading *from, size_t size)
     from->at += HEADER_SIZE;
     const char *const model = take_text(from, &model_size);
     if (model == NULL || model_size >= sizeof from->fit->model || memchr(model, '\0', model_size) != NULL)
-        return refuse(from, "its model's fingerprint is none");
+        return refuse(from, "its model's fingerprint is invalid");
     memcpy(from->fit->model, model, model_size);
     const cir_status status = take_settings(from, &from->fit->settings);
     return status == CIR_OK ? take_rest(from) : status;

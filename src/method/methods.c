@@ -46,8 +46,7 @@ static cir_status parse(const char *name, bool takes_composed, cir_method *metho
         const size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", used > 0 ? ", " : "", methods[i].name);
     }
-    return cir__fail(err, CIR_ARGUMENT, "method '%.100s': there is no such method; choose one of %s", name,
-                     known);
+    return cir__fail(err, CIR_ARGUMENT, "method '%.100s': is unknown; choose one of %s", name, known);
 }
 
 cir_status cir_method_parse(const char *name, cir_method *method_out, cir_error *err)

@@ -116,11 +116,11 @@ static const cir__setting table[] = {
               CIR_SETTINGS_BASIC, .takes_file = true},
      .kind = CIR__SETTING_MEAN,
      AT(image_mean)},
-    {.info = {"corpus_objects", "file of object terms, one a line or CSV; empty for the library's own",
+    {.info = {"corpus_objects", "file of object terms, one a line or CSV; empty for the built-in ones",
               CIR_SETTINGS_BASIC | CIR_SETTINGS_FREEDOM, .takes_file = true},
      .kind = CIR__SETTING_FILE,
      AT(corpus_objects)},
-    {.info = {"corpus_styles", "file of style terms, one a line or CSV; empty for the library's own",
+    {.info = {"corpus_styles", "file of style terms, one a line or CSV; empty for the built-in ones",
               CIR_SETTINGS_BASIC, .takes_file = true},
      .kind = CIR__SETTING_FILE,
      AT(corpus_styles)},
@@ -171,7 +171,7 @@ static const cir__setting table[] = {
      .by_default = 7,
      .low = 1,
      .high = CIR_MAX_FREEDOM},
-    {.info = {"recall", "share of the exact answers that a search by compact codes aims at, or 'exact'",
+    {.info = {"recall", "fraction of the exact answers that a search by compact codes aims at, or 'exact'",
               CIR_SETTINGS_SEARCH, .is_of_query = true},
      .kind = CIR__SETTING_RECALL,
      AT(recall),
@@ -185,7 +185,7 @@ static const cir__setting table[] = {
      .by_default = 1,
      .low = 0,
      .high = 1},
-    {.info = {"seed", "of everything that is drawn at random", CIR_SETTINGS_BASIC, false, false},
+    {.info = {"seed", "seed of everything that is drawn at random", CIR_SETTINGS_BASIC, false, false},
      .kind = CIR__SETTING_SEED,
      AT(seed)},
 };
@@ -289,8 +289,8 @@ static cir_status fail_unknown(cir_error *err, const char *key, size_t key_size)
         const size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", table[i].info.key);
     }
-    return cir__fail(err, CIR_ARGUMENT, "setting '%.*s': there is no such setting; choose one of %s",
-                     (int)key_size, key, known);
+    return cir__fail(err, CIR_ARGUMENT, "setting '%.*s': is unknown; choose one of %s", (int)key_size, key,
+                     known);
 }
 
 cir_status cir_settings_set(cir_settings *settings, const char *key_value, cir_error *err)

@@ -196,7 +196,7 @@ static void test_shards_that_are_wrong_say_so(void **state)
     make_sharded(folder);
     assert_true(cir__made_write(folder, "model.safetensors.index.json",
                                 "{\"weight_map\": {\"logit_scale\": \"../model-00001.safetensors\"}}"));
-    check_refused(folder, CIR_FORMAT, "no file of the model's own folder", "model.safetensors.index.json");
+    check_refused(folder, CIR_FORMAT, "not a file of the model's own folder", "model.safetensors.index.json");
 }
 
 static void test_pickled_weights_answer_as_safetensors(void **state)

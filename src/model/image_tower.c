@@ -164,7 +164,8 @@ cir_status cir__image_tower_encode(const cir__image_tower *self, cir_pool *pool,
         status = cir__forward_run(forward, pool, &batch, features_out + i * self->tower->dim, &i_bad, err);
         if (status == CIR_FORMAT)
             status = cir__fail(err, CIR_FORMAT,
-                               "%s: the feature of picture %zu of %zu is no number; the weights are damaged",
+                               "%s: the feature of picture %zu of %zu is not a number; the weights are "
+                               "damaged",
                                file, i + i_bad + 1, n);
     }
     cir__forward_free(forward);

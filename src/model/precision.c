@@ -39,7 +39,7 @@ cir_status cir_precision_parse(const char *name, cir_precision *precision_out, c
             *precision_out = (cir_precision)i;
             return CIR_OK;
         }
-    return cir__fail(err, CIR_ARGUMENT, "%.40s: is none of auto, f32, bf16, int8, fast", name);
+    return cir__fail(err, CIR_ARGUMENT, "%.40s: is not one of auto, f32, bf16, int8, fast", name);
 }
 
 /* Our own numbers of the public ones; f32 for what is no precision by itself. */

@@ -325,7 +325,7 @@ static cir_status encode(scratch *own, cir_pool *pool, const int32_t *ids, const
             cir__forward_run(own->forward, pool, &batch, features_out + i * self->tower->dim, &i_bad, err);
         if (status == CIR_FORMAT)
             status = cir__fail(err, CIR_FORMAT,
-                               "%s: the feature of text %zu of %zu is no number; the weights are damaged",
+                               "%s: the feature of text %zu of %zu is not a number; the weights are damaged",
                                file, i + i_bad + 1, n);
     }
     return status;

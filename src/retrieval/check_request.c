@@ -28,7 +28,7 @@ static cir_request_fault check(const cir_search_request *request, cir_error *err
         (request->image_path != NULL) + (request->image_bytes != NULL) + (request->image_id != CIR_NO_ID);
 
     if (method == NULL) {
-        (void)cir__fail(err, CIR_ARGUMENT, "method: %d is none", (int)request->method);
+        (void)cir__fail(err, CIR_ARGUMENT, "method: %d is invalid", (int)request->method);
         return CIR_FAULT_OTHER;
     }
     if (request->k < 1 || request->k > SIZE_MAX / 4 || request->offset > SIZE_MAX / 4) {

@@ -324,7 +324,7 @@ cir_status cir__columns_count(cir__columns *self, cir_facet facet, cir_facet_vis
 static cir_status check_id(const cir__columns *self, size_t id, cir_error *err)
 {
     return id < self->n_rows ? CIR_OK
-                             : cir__fail(err, CIR_NOT_FOUND, "%s: has no image %zu; ids are below %zu",
+                             : cir__fail(err, CIR_NOT_FOUND, "%s: has no image %zu; valid ids are below %zu",
                                          cir_index_get_info(self->index)->path, id, self->n_rows);
 }
 

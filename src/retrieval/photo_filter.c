@@ -25,7 +25,7 @@ cir_status cir__photo_filter_read(const cir_photo_filter *given, cir_photo_filte
     }
     const cir_status status = cir__growable_read(given, own, sizeof *own, "cir_photo_filter", err);
     if (status == CIR_OK && (unsigned)own->orientation > CIR_ORIENTATION_SQUARE)
-        return cir__fail(err, CIR_ARGUMENT, "orientation: %d is none", (int)own->orientation);
+        return cir__fail(err, CIR_ARGUMENT, "orientation: %d is invalid", (int)own->orientation);
     return status;
 }
 
@@ -76,7 +76,7 @@ static cir_status set_orientation(const char *value, cir_orientation *orientatio
             *orientation_out = (cir_orientation)i;
             return CIR_OK;
         }
-    return cir__fail(err, CIR_ARGUMENT, "orientation: is none of landscape, portrait, square");
+    return cir__fail(err, CIR_ARGUMENT, "orientation: is not one of landscape, portrait, square");
 }
 
 cir_status cir_photo_filter_set(cir_photo_filter *filter, const char *key, const char *value, cir_error *err)

@@ -304,7 +304,9 @@ static cir_status parse_address(const char *address, uint16_t port, struct socka
         v6->sin6_port = htons(port);
         *size_out = sizeof *v6;
     } else {
-        return cir__refuse(err, CIR_ARGUMENT, "--address %.100s: is no IPv4 or IPv6 address; use 127.0.0.1",
+        return cir__refuse(err, CIR_ARGUMENT,
+                           "--address %.100s: is not an IPv4 or IPv6 address; use "
+                           "127.0.0.1",
                            address);
     }
     return CIR_OK;

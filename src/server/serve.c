@@ -80,7 +80,7 @@ static cir_status read_base_path(const char *given, char out[static 256], cir_er
     if (!is_good)
         return cir__refuse(
             err, CIR_ARGUMENT,
-            "--base-path %.100s: is no path; use letters, digits, - . _ ~ and /, as in /photos", given);
+            "--base-path %.100s: is not a path; use letters, digits, - . _ ~ and /, as in /photos", given);
     if (n > 0)
         (void)snprintf(out, 256, "/%.*s", (int)n, path);
     return CIR_OK;
@@ -96,13 +96,16 @@ static cir_status set_up_guard(cir__server *self, const cir__serve_options *opti
     guard->hosts = options->hosts;
     guard->n_hosts = options->n_hosts;
     if (!cir__guard_draw(N_BYTES, guard->session))
-        return cir__refuse(err, CIR_IO, "server: the system gives no random numbers");
+        return cir__refuse(err, CIR_IO, "server: the system provides no random numbers");
     if (options->token_file != NULL)
         return cir__secret_read_token(options->token_file, guard->token, err);
     if (guard->is_loopback)
         return CIR_OK;
     self->made_token = cir__guard_draw(N_BYTES, guard->token);
-    return self->made_token ? CIR_OK : cir__refuse(err, CIR_IO, "server: the system gives no random numbers");
+    return self->made_token ? CIR_OK
+                            : cir__refuse(err, CIR_IO,
+                                          "server: the system provides no random "
+                                          "numbers");
 }
 
 /* ---- the parts ---- */

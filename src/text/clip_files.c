@@ -157,7 +157,7 @@ static cir_status read_vocabulary(json_t *vocab, size_t n_more, const char *name
         const json_t *id = json_object_iter_value(at);
         if (!json_is_integer(id))
             return cir__fail(err, CIR_FORMAT,
-                             "%s: the id of token \"%s\" is no whole number; fetch the file again", name,
+                             "%s: the id of token \"%s\" is not a whole number; fetch the file again", name,
                              text);
         status = cir__vocabulary_push(vocabulary, text, strlen(text), json_integer_value(id), name, err);
     }

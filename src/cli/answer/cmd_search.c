@@ -17,7 +17,7 @@ static const cir__flag flags[] = {
     {"method", 'm', "METHOD", "one of the methods below"},
     {"set", 's', "KEY=VALUE ...", "change a setting of the method"},
     {"recall", 0, "N|exact",
-     "with compact codes, the share of the exact answers aimed at, 0.5 to 1 (default 0.99)"},
+     "with compact codes, the fraction of the exact answers aimed at, 0.5 to 1 (default 0.99)"},
     {"after", 0, "DATE", "photos that were taken on that day (2021-12-31) or later"},
     {"before", 0, "DATE", "photos that were taken on that day or earlier"},
     {"folder", 0, "PATH", "photos in that folder or below it"},
@@ -27,14 +27,14 @@ static const cir__flag flags[] = {
     {"json", 0, NULL, "print one JSON document"},
     {"html", 0, "FILE", "write a page with the pictures and the scatter of the scores"},
     {"show", 0, NULL, "show the pictures in the terminal"},
-    {"model", 0, "MODEL", "where the index' model lies now, or which of its models to use"},
+    {"model", 0, "MODEL", "the folder of the index' model, or which of its models to use"},
     {"precision", 0, "auto|fast|f32|bf16|int8",
-     "of the encoder's products (default auto: the fastest that keeps the features; cir info MODEL says which)"},
-    {"forget-texts", 0, NULL,
-     "keep nothing of the words beside the index; else the same words are quick again"},
+     "of the encoder's matrix products (default auto: the fastest that keeps the features; cir info MODEL "
+     "says which)"},
+    {"forget-texts", 0, NULL, "do not cache the words' features beside the index (cached words are faster)"},
     {"exact-decode", 0, NULL, "decode a large JPEG whole (default: at a reduced scale, as cir index does)"},
-    {"no-exif-rotation", 0, NULL, "leave the query photo's EXIF orientation unapplied"},
-    {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
+    {"no-exif-rotation", 0, NULL, "ignore the query photo's EXIF orientation"},
+    {"trust", 0, NULL, "trust an index that belongs to another user or names folders elsewhere"},
     {0},
 };
 
@@ -121,7 +121,7 @@ static int check(const searching *self)
         return CIR__DONE;
     if (fault == CIR_FAULT_QUERY)
         return cir__arguments_refuse(self->arguments, cir__arguments_has(self->arguments, "text")
-                                                          ? "--text says nothing; give words, --image or both"
+                                                          ? "--text is blank; give words, --image or both"
                                                           : "give --image, --text or both");
     return cir__arguments_refuse(self->arguments, "%s%s", fault <= CIR_FAULT_WORDS ? flag_names[fault] : "",
                                  err.message);
@@ -295,16 +295,17 @@ static int run(const cir__arguments *arguments)
 const cir__command cir__command_search = {
     .name = "search",
     .synopsis = "INDEX [--image FILE|ID] [--text TEXT] [options]",
-    .summary = "find photos of that very thing, changed that way",
+    .summary = "find photos of the same object, changed as the text says",
     .flags = flags,
     .print_tables = cir__method_help_search,
-    .notes = "Without --text, or with a blank one, the photo alone is searched for, without --image the "
-             "words alone.\n\n"
-             "Examples:\n"
-             "  cir search photos.cir --image temple.jpg --text \"at night\"\n"
-             "  cir search photos.cir --image 17 --text \"as a pencil sketch\" --html answer.html\n"
-             "  cir search photos.cir --text \"a red bicycle in snow\" -k 50 --json\n"
-             "  cir search photos.cir --image 17 --text \"in snow\" --recall exact --explain\n"
-             "  cir search photos.cir -i temple.jpg -t \"in snow\" -m basic --set lambda=0.05\n",
+    .notes =
+        "Without --text, or with a blank one, the photo alone is searched for, without --image the words alone.\n"
+        "\n"
+        "Examples:\n"
+        "  cir search photos.cir --image temple.jpg --text \"at night\"\n"
+        "  cir search photos.cir --image 17 --text \"as a pencil sketch\" --html answer.html\n"
+        "  cir search photos.cir --text \"a red bicycle in snow\" -k 50 --json\n"
+        "  cir search photos.cir --image 17 --text \"in snow\" --recall exact --explain\n"
+        "  cir search photos.cir -i temple.jpg -t \"in snow\" -m basic --set lambda=0.05\n",
     .run = run,
 };

@@ -53,7 +53,9 @@ cir_status cir__answer_write_page(const cir__answer *answer, cir_pool *pool, con
     json_t *data = cir__page_data_new(answer, pool);
     if (data == NULL) {
         err->status = CIR_NO_MEMORY;
-        (void)snprintf(err->message, sizeof err->message, "%s: no memory for the page; ask for fewer results",
+        (void)snprintf(err->message, sizeof err->message,
+                       "%s: out of memory for the page; ask for fewer "
+                       "results",
                        path);
         return CIR_NO_MEMORY;
     }

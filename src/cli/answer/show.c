@@ -224,7 +224,7 @@ static cir_status no_memory(cir_error *err)
     if (err != NULL) {
         err->status = CIR_NO_MEMORY;
         (void)snprintf(err->message, sizeof err->message,
-                       "pictures for the terminal: no memory for a row of them; ask for fewer results");
+                       "pictures for the terminal: out of memory for a row of them; ask for fewer results");
     }
     return CIR_NO_MEMORY;
 }

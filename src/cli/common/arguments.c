@@ -103,7 +103,7 @@ cir__arguments *cir__arguments_parse(const cir__command *command, int argc, char
         arguments->given = calloc((size_t)argc + 1, sizeof *arguments->given);
     bool is_understood = longs != NULL && letters != NULL && arguments != NULL && arguments->given != NULL;
     if (!is_understood) {
-        fprintf(stderr, "cir: memory could not be had; close other programs\n");
+        fprintf(stderr, "cir: out of memory; close other programs\n");
         *status_out = CIR__FAILED;
         goto done;
     }

@@ -33,8 +33,8 @@ static void print_left_out(const cir_update_progress *result)
         size_t n;
         const char *one, *many;
     } parts[] = {
-        {result->n_hidden, "hidden folder or photo (--hidden takes it in)",
-         "hidden folders or photos (--hidden takes them in)"},
+        {result->n_hidden, "hidden folder or photo (--hidden includes it)",
+         "hidden folders or photos (--hidden includes them)"},
         {result->n_excluded, "excluded folder or photo", "excluded folders or photos"},
         {result->n_outside, "link that leads elsewhere (give its folder, too)",
          "links that lead elsewhere (give their folders, too)"},

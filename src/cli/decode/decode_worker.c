@@ -216,7 +216,7 @@ static void set_up_memory(void)
 int cir__decode_worker_run(int argc, char **argv)
 {
     if (argc != 3 || fcntl(CIR__WORKER_SOCKET, F_GETFD) < 0 || fcntl(CIR__WORKER_PIXELS, F_GETFD) < 0) {
-        fprintf(stderr, "cir: " CIR__DECODE_WORKER ": is started by other commands of cir alone\n");
+        fprintf(stderr, "cir: " CIR__DECODE_WORKER ": is started by other cir commands only\n");
         return 2;
     }
     tie_to((pid_t)strtol(argv[1], NULL, 10));

@@ -187,10 +187,9 @@ static cir_status refuse_death(conversation *self, cir_error *err)
         is_gone && has_waited && !self->has_heard && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU);
     /* No picture does that, but whoever looks after the system's memory. */
     if (is_gone && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-        return cir__refuse(err, CIR_NO_MEMORY,
-                           "%s: the decoder ended (killed by signal 9, as where the system's memory runs "
-                           "short); try again",
-                           name);
+        return cir__refuse(
+            err, CIR_NO_MEMORY,
+            "%s: the decoder was killed (signal 9: the system may be out of memory); try again", name);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         return cir__refuse(err, CIR_LIMIT,
                            "%s: takes more than %zu s to decode; save it again as JPEG or PNG, or raise the "
@@ -198,11 +197,11 @@ static cir_status refuse_death(conversation *self, cir_error *err)
                            name, self->workers->limits.n_seconds);
     if (WIFSIGNALED(status))
         return cir__refuse(err, CIR_FORMAT,
-                           "%s: the decoder ended (killed by signal %d, %s): the picture is damaged or made "
-                           "to harm; save it again as JPEG or PNG if you trust it",
+                           "%s: the decoder crashed (signal %d, %s): the picture is damaged or malicious; "
+                           "save it again as JPEG or PNG if you trust it",
                            name, WTERMSIG(status), sigdescr_np(WTERMSIG(status)));
     return cir__refuse(err, CIR_FORMAT,
-                       "%s: the decoder ended (exit status %d): the picture is damaged or made to harm; save "
+                       "%s: the decoder failed (exit status %d): the picture is damaged or malicious; save "
                        "it again as JPEG or PNG if you trust it",
                        name, WEXITSTATUS(status));
 }
@@ -246,7 +245,7 @@ static cir_status take_picture(const conversation *self, const cir__decode_reply
     const size_t n_bytes = reply->width_px * reply->height_px * 3;
     uint8_t *rgb = malloc(n_bytes);
     if (rgb == NULL)
-        return cir__refuse(err, CIR_NO_MEMORY, "%s: memory for its pixels could not be had", self->name);
+        return cir__refuse(err, CIR_NO_MEMORY, "%s: out of memory for its pixels", self->name);
     memcpy(rgb, self->worker->pixels.at, n_bytes);
     *image_out = (cir_image){.width_px = reply->width_px, .height_px = reply->height_px, .rgb = rgb};
     return CIR_OK;
@@ -295,7 +294,7 @@ static cir_status decode_with(cir__decode_workers *workers, conversation *self, 
         request.admitted_bytes = self->admitted_bytes = ADMITTED_BYTES;
     }
     if (status == CIR_OK && !cir__shared_grow(&worker->bytes, self->size_bytes))
-        status = cir__refuse(err, CIR_NO_MEMORY, "%s: memory for its file could not be had", self->name);
+        status = cir__refuse(err, CIR_NO_MEMORY, "%s: out of memory for its file", self->name);
     if (status != CIR_OK) {
         (void)cir__decode_process_end(worker);
         return status;

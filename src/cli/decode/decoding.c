@@ -48,9 +48,9 @@ void cir__decoding_say(const cir__arguments *arguments, const cir__decoding *dec
         return;
     const char *isolation = cir__decoding_isolation(decoding);
     if (isolation[0] == '\0')
-        fprintf(stderr,
-                "cir: pictures are decoded in this process: no other can be started (is /proc there?)\n");
+        fprintf(stderr, "cir: pictures are decoded in this process: no separate one can be started (is /proc "
+                        "mounted?)\n");
     else if (strstr(isolation, "seccomp") == NULL)
-        fprintf(stderr, "cir: pictures are decoded in processes of their own, but this system does not let "
-                        "them be shut off from system calls (no seccomp)\n");
+        fprintf(stderr, "cir: pictures are decoded in separate processes, but this system cannot restrict "
+                        "their system calls (no seccomp)\n");
 }

@@ -10,10 +10,11 @@
 /* For the commands' tables; memory: the default in megabytes, as text. */
 #define CIR__DECODING_FLAGS(memory)                                                                          \
     {"decode-in-process", 0, NULL,                                                                           \
-     "decode pictures in this process instead of others, which cannot reach files or network"},              \
-        {"max-decode-memory", 0, "MB", "refuse pictures that take more to decode (default " memory ")"},     \
+     "decode pictures in this process, not in sandboxed ones without access to files or network"},           \
+        {"max-decode-memory", 0, "MB",                                                                       \
+         "refuse pictures that need more memory to decode (default " memory ")"},                            \
     {                                                                                                        \
-        "max-decode-seconds", 0, "N", "give pictures up that take more processor time (default 60)"          \
+        "max-decode-seconds", 0, "N", "give up on pictures that need more processor time (default 60)"       \
     }
 
 typedef struct cir__decoding {

@@ -12,7 +12,7 @@
 static const cir__flag flags[] = {
     {"method", 'm', "METHOD", "the method, or the row of the ablation, to compare in both files"},
     {"methods", 0, "MA,MB", "method MA of A.json and method MB of B.json, or both of A.json"},
-    {"force", 0, NULL, "compare what is not comparable, and warn: other queries, galleries or forms of AP"},
+    {"force", 0, NULL, "compare despite differing queries, galleries or forms of AP, with a warning"},
     {"json", 0, NULL, "print one JSON document"},
     {0},
 };
@@ -77,12 +77,14 @@ static int compare(comparing *self, size_t i_a, size_t i_b)
     for (size_t i = 0; i < comparison.n_differences; i++)
         warn(self, comparison.differences[i]);
     if (comparison.n_instances == 1)
-        warn(self, "all queries are of one instance; interval and p tell nothing, they need several");
+        warn(self, "all queries are of one instance; an interval and p need several");
     if (self->prints_table) {
         if (json_array_size(self->comparisons) == 0)
             printf(
-                "%zu queries, %zu instances; metrics in %%, difference B - A with its 95 %% interval, p of "
-                "sign flips\nover instances (%s)\n\n%-20s %-20s %-5s %6s %6s %7s %-18s %8s\n",
+                "%zu queries, %zu instances; metrics in %%, difference B - A with its 95 %% interval, p of sign flips\n"
+                "over instances (%s)\n"
+                "\n"
+                "%-20s %-20s %-5s %6s %6s %7s %-18s %8s\n",
                 comparison.n_queries, comparison.n_instances,
                 comparison.is_exact ? "all of them" : "drawn at random", "A", "B", "", "A", "B", "B - A", "",
                 "p");
@@ -139,7 +141,7 @@ static int compare_named(comparing *self, const cir__arguments *arguments, const
     const char *comma = pair != NULL ? strchr(pair, ',') : NULL;
     char *first = pair != NULL ? strndup(pair, (size_t)(comma - pair)) : strdup(both);
     if (first == NULL) {
-        fprintf(stderr, "cir: memory could not be had\n");
+        fprintf(stderr, "cir: out of memory\n");
         return CIR__FAILED;
     }
     size_t i_a, i_b;
@@ -206,12 +208,13 @@ const cir__command cir__command_compare = {
     .synopsis = "A.json [B.json] [options]",
     .summary = "test whether a method is significantly better",
     .flags = flags,
-    .notes = "Files are those of cir eval --json. Without a choice, every method that both hold is compared. "
-             "p is\n"
-             "that of a paired permutation test: each instance's difference gets its sign at random.\n"
-             "Metrics over other queries, galleries, relevant rows or another form of AP are refused.\n\n"
-             "Examples:\n"
-             "  cir eval compare before.json after.json\n"
-             "  cir eval compare results.json --methods product,basic-\n",
+    .notes =
+        "Files are those of cir eval --json. Without a choice, every method that both hold is compared. p is\n"
+        "that of a paired permutation test: each instance's difference gets its sign at random.\n"
+        "Metrics over other queries, galleries, relevant rows or another form of AP are refused.\n"
+        "\n"
+        "Examples:\n"
+        "  cir eval compare before.json after.json\n"
+        "  cir eval compare results.json --methods product,basic-\n",
     .run = run,
 };

@@ -41,7 +41,7 @@ static const cir__flag flags[] = {
      "take pictures as they are stored, as the published code does; so too with --set variant=reference"},
     {"verify", 0, NULL, "check the pictures' files against checksums.sha256 first"},
     {"precision", 0, "auto|fast|f32|bf16|int8",
-     "of the encoder's products (default f32, so that metrics are the same on every machine; with "
+     "of the encoder's matrix products (default f32, so that metrics are the same on every machine; with "
      "--as-search that of cir search)"},
     {"json", 0, "FILE", "write all results as JSON; - is standard output"},
     {"report", 0, "FILE.html", "write one page with tables, charts, best and worst queries"},
@@ -170,8 +170,8 @@ static void tell_minima(const evaluating *self, const line_up *all)
             continue;
         fprintf(
             stderr,
-            "cir: min-normalisation by -0.077 and -0.117, which are CLIP ViT-L/14's, as nothing tells this "
-            "encoder's (synthetic_image.npy and synthetic_text.npy); for another encoder set "
+            "cir: min-normalisation by -0.077 and -0.117, which are CLIP ViT-L/14's, as this encoder's are "
+            "not known (synthetic_image.npy and synthetic_text.npy); for another encoder set "
             "min_image=estimated min_text=estimated\n");
         return;
     }
@@ -184,7 +184,7 @@ static int evaluate_methods(evaluating *self, const cir_method *methods, size_t 
     line_up *all = calloc(1, sizeof *all);
     cir_error err;
     if (all == NULL) {
-        fprintf(stderr, "cir: memory could not be had\n");
+        fprintf(stderr, "cir: out of memory\n");
         return CIR__FAILED;
     }
     int status = line_up_fill(self, methods, n_methods, all);
@@ -439,49 +439,41 @@ const cir__command cir__command_eval = {
     .flags = flags,
     .print_tables = cir__method_help_eval,
     .notes =
-        "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures, or "
-        "WebDataset\n"
-        "shards, query/*.tar and database/*.tar). Each query ranks the database of its own instance. mmAP "
-        "is\n"
-        "the i-CIR column of the paper; ± is half the 95 % interval over instances (both ends are in the "
-        "JSON).\n"
-        "Images with equal scores count in any order: metrics are expected values, \"ties\" the worst and "
-        "the best.\n"
-        "cir eval compare tells whether one method is better.\n\n"
-        "With --as-search each query is searched for in INDEX as cir search does by default: the index' features "
-        "and\n"
-        "model, means and minima fitted to all of it, its rows as neighbours. Of the answer, the rows of the "
-        "query's own\n"
-        "database count; photos that the data set does not list are left out.\n\n"
+        "DATASET is a folder in i-CIR's layout (query_files.csv, database_files.csv and the pictures, or WebDataset\n"
+        "shards, query/*.tar and database/*.tar). Each query ranks the database of its own instance. mmAP is\n"
+        "the i-CIR column of the paper; ± is half the 95 % interval over instances (both ends are in the JSON).\n"
+        "Images with equal scores count in any order: metrics are expected values, \"ties\" the worst and the best.\n"
+        "cir eval compare tests whether one method is significantly better.\n"
+        "\n"
+        "With --as-search each query is searched for in INDEX as cir search does by default: the index' features and\n"
+        "model, means and minima fitted to all of it, its rows as neighbours. Of the answer, the rows of the query's own\n"
+        "database count; photos that the data set does not list are left out.\n"
+        "\n"
         "With --benchmark the folder holds FREEDOM's lists, \"path domain class\" separated by spaces:\n"
         "full_files.csv (imagenet_r, where imgnet_targets.txt does too, and ltll), or query_files.csv and\n"
-        "database_files.csv (nico, minidn). With --features, database_image.npy has a row for each line "
-        "of the\n"
-        "database's list, query_image.npy (nico, minidn) of the queries', and query_text.npy one for each "
-        "domain,\n"
+        "database_files.csv (nico, minidn). With --features, database_image.npy has a row for each line of the\n"
+        "database's list, query_image.npy (nico, minidn) of the queries', and query_text.npy one for each domain,\n"
         "in this order:\n"
         "  imagenet_r  photo cartoon origami toy sculpture\n"
         "  nico        autumn dimlight grass outdoor rock water\n"
         "  minidn      clipart painting photo sketch\n"
         "  ltll        Today Archive\n"
-        "These are the words of the queries; the lists themselves say real (imagenet_r, minidn), dim (nico), "
-        "New and\n"
+        "These are the words of the queries; the lists themselves say real (imagenet_r, minidn), dim (nico), New and\n"
         "Old (ltll).\n"
-        "AVG is the column of the paper.\n\n"
+        "AVG is the column of the paper.\n"
+        "\n"
         "CIRR, CIRCO and FashionIQ are read from the folders that they are published in:\n"
         "  cirr       captions/, image_splits/, pictures in img_raw/\n"
         "  circo      annotations/, COCO2017_unlabeled/\n"
         "  fashioniq  captions/, image_splits/, pictures in images/\n"
-        "With --features, database_image.npy beside these has a row for each image of the split's list "
-        "(fashioniq:\n"
-        "dress, shirt, toptee one after another), and query_text.npy one for each query.\n\n"
+        "With --features, database_image.npy beside these has a row for each image of the split's list (fashioniq:\n"
+        "dress, shirt, toptee one after another), and query_text.npy one for each query.\n"
+        "\n"
         "Examples:\n"
         "  cir eval icir --model ~/models/clip-vit-large-patch14 --ablation\n"
         "  cir eval data/ltll --benchmark ltll --model ~/models/clip-vit-large-patch14\n"
-        "  cir eval CIRR --benchmark cirr --split test --submission out --model "
-        "~/models/clip-vit-large-patch14\n"
-        "  cir eval --features features/ --method basic,product --set variant=reference --json "
-        "results.json\n"
+        "  cir eval CIRR --benchmark cirr --split test --submission out --model ~/models/clip-vit-large-patch14\n"
+        "  cir eval --features features/ --method basic,product --set variant=reference --json results.json\n"
         "  cir eval icir --ablation --report icir.html\n"
         "  cir eval icir --as-search icir.cir\n",
     .run = run,

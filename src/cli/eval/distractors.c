@@ -23,7 +23,7 @@ static int read_sizes(const cir__arguments *arguments, size_t *sizes, size_t *n_
         const unsigned long long size = strtoull(next, &end, 10);
         if (*next < '0' || *next > '9' || errno != 0 || (*end != ',' && *end != '\0') || size > SIZE_MAX)
             return cir__arguments_refuse(
-                arguments, "--pool-sizes: \"%s\" is no list of whole numbers with commas", next);
+                arguments, "--pool-sizes: \"%s\" is not a list of whole numbers with commas", next);
         if (*n_out == CIR_N_POOLS)
             return cir__arguments_refuse(arguments, "--pool-sizes: more than %d", CIR_N_POOLS);
         sizes[(*n_out)++] = (size_t)size;
@@ -123,7 +123,7 @@ static wanted *wanted_new(const cir__experiment *experiment, const json_t *plain
 {
     wanted *self = calloc(1, sizeof *self);
     if (self == NULL) {
-        fprintf(stderr, "cir: memory could not be had\n");
+        fprintf(stderr, "cir: out of memory\n");
         *status_out = CIR__FAILED;
         return NULL;
     }

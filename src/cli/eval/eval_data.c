@@ -339,6 +339,6 @@ int cir__eval_data_submit(const cir__arguments *arguments, const cir_dataset *da
     if (cir_eval_write_submission(dataset, result, folder, name, &err) != CIR_OK)
         return cir__session_fail(&err);
     if (!cir__arguments_has(arguments, "quiet"))
-        fprintf(stderr, "cir: %s/%s.*: for the server\n", folder, name);
+        fprintf(stderr, "cir: %s/%s.*: written for the evaluation server\n", folder, name);
     return CIR__DONE;
 }

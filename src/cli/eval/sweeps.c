@@ -31,7 +31,7 @@ static int sweep_read(const cir__arguments *arguments, const char *text, sweep_g
     out->values = cir_sweep_values(out->key, &out->n);
     if (out->values == NULL)
         return cir__arguments_refuse(
-            arguments, "--sweep: \"%s\" is none of weight, lambda, alpha and components", out->key);
+            arguments, "--sweep: \"%s\" is not one of weight, lambda, alpha and components", out->key);
     if (equals == NULL)
         return CIR__DONE;
     char *rest = NULL;

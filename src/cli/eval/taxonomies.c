@@ -52,7 +52,7 @@ int cir__taxonomies_add(const cir__taxonomies *taxonomies, const cir_dataset *da
                                                       metrics + info->n, &err) != CIR_OK) {
             free(metrics);
             json_decref(all);
-            fprintf(stderr, "cir: memory could not be had\n");
+            fprintf(stderr, "cir: out of memory\n");
             return CIR__FAILED;
         }
         for (size_t c = 0; c < info->n; c++)

@@ -6,8 +6,8 @@
 #include "cli/common/session.h"
 
 static const cir__flag flags[] = {
-    {"repair", 0, NULL, "mend what can be mended; damaged rows are encoded again by the next cir index"},
-    {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
+    {"repair", 0, NULL, "repair what can be repaired; damaged rows are encoded again by the next cir index"},
+    {"trust", 0, NULL, "trust an index that belongs to another user or names folders elsewhere"},
     {0},
 };
 
@@ -39,7 +39,7 @@ static int run(const cir__arguments *arguments)
     else if (cir_index_check(path, repair, pool, report, NULL, &result, &err) != CIR_OK)
         status = cir__session_fail(&err);
     else if (result.n_findings == 0)
-        printf("%s: %zu rows, all well\n", path, result.n_rows);
+        printf("%s: %zu rows, no problems\n", path, result.n_rows);
     else {
         printf("%s: %zu finding%s in %zu rows, %zu repaired%s%s\n", path, result.n_findings,
                result.n_findings == 1 ? "" : "s", result.n_rows, result.n_repaired,

@@ -19,24 +19,24 @@ static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
     {"model", 0, "MODEL ...", "a model's folder or name, or \"demo\" (default: the index' own, else demo)"},
     {"precision", 0, "auto|fast|f32|bf16|int8",
-     "of the encoder's products (default auto: the fastest that keeps the features; cir info MODEL says which)"},
+     "of the encoder's matrix products (default auto: the fastest that keeps the features; cir info MODEL "
+     "says which)"},
     {"batch", 0, "N", "pictures encoded together (default 16)"},
     {"max-megapixels", 0, "N", "refuse larger pictures (default 512)"},
     CIR__DECODING_FLAGS("2048"),
     {"codes-from", 0, "N", "build compact codes (faster search) once there are N photos (default 100000)"},
     {"exact-decode", 0, NULL, "decode JPEGs whole: features are bit-exact with the reference's"},
-    {"no-exif-rotation", 0, NULL, "leave EXIF orientations unapplied, as the reference code does"},
-    {"retry-failed", 0, NULL, "try again what could not be read and has not changed since"},
-    {"reread", 0, NULL, "read every photo again, whatever its size and dates say"},
-    {"forget", 0, "PATH ...",
-     "take a folder or photo and all that is known of it out of the index, and leave it out from now on"},
+    {"no-exif-rotation", 0, NULL, "ignore EXIF orientations, as the reference code does"},
+    {"retry-failed", 0, NULL, "retry files that could not be read and have not changed"},
+    {"reread", 0, NULL, "read every photo again, even if its size and times are unchanged"},
+    {"forget", 0, "PATH ...", "remove a folder or photo from the index, and exclude it from now on"},
     {"exclude", 0, "GLOB ...",
-     "leave out what is named so, or lies so below PATH where GLOB holds a slash; kept for later updates ('' "
-     "keeps none)"},
-    {"hidden", 0, NULL, "take in hidden folders, thumbnails and trash, too; kept for later updates"},
-    {"no-hidden", 0, NULL, "leave them out again"},
+     "exclude names that match, or paths below PATH if GLOB has a slash; remembered for later updates ('' "
+     "clears)"},
+    {"hidden", 0, NULL, "include hidden folders, thumbnails and trash; remembered for later updates"},
+    {"no-hidden", 0, NULL, "exclude them again"},
     {"json", 0, NULL, "print what was done as JSON"},
-    {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
+    {"trust", 0, NULL, "trust an index that belongs to another user or names folders elsewhere"},
     {0},
 };
 
@@ -173,11 +173,11 @@ static void say_left_alone(const indexing *self, const char *root, bool is_there
     if (is_there)
         fprintf(
             stderr,
-            "cir: %s: is named by the index, but you never gave it to it; its photos stay as they are; to "
-            "take them in and show them: cir index %s -o %s\n",
+            "cir: %s: is named by the index, but you never added it; its photos stay as they are; to index "
+            "and show them: cir index %s -o %s\n",
             shown, shown, self->index_path);
     else
-        fprintf(stderr, "cir: %s: is not there now; its photos stay as they are\n", shown);
+        fprintf(stderr, "cir: %s: is missing now; its photos stay as they are\n", shown);
     free(text);
 }
 
@@ -191,7 +191,7 @@ static int choose_paths(indexing *self)
     if (status != CIR__DONE || self->n_paths > 0)
         return status;
     if (self->before == NULL)
-        return cir__arguments_refuse(self->arguments, "%s is no index yet: a folder of photos is missing",
+        return cir__arguments_refuse(self->arguments, "%s is not an index yet: a folder of photos is missing",
                                      self->index_path);
     if (cir_index_list_roots(self->before, &self->roots, &self->n_roots, &err) != CIR_OK)
         return cir__session_fail(&err);
@@ -208,11 +208,9 @@ static int choose_paths(indexing *self)
     self->paths = (const char *const *)self->roots;
     if (self->n_paths > 0)
         return CIR__DONE;
-    fprintf(
-        stderr,
-        "cir: %s: none of the folders it was made of can be looked through; name them: cir index FOLDER -o "
-        "%s\n",
-        self->index_path, self->index_path);
+    fprintf(stderr,
+            "cir: %s: none of the folders it was made from can be read; name them: cir index FOLDER -o %s\n",
+            self->index_path, self->index_path);
     return CIR__FAILED;
 }
 
@@ -241,10 +239,10 @@ static int open_models(indexing *self)
     for (size_t i = 0; status == CIR__DONE && info != NULL && i < info->n_models; i++) {
         status = open_one(self, info->models[i].path);
         if (status != CIR__DONE)
-            fprintf(stderr,
-                    "cir: %s has features of %s; say with --model which models to update, and where they lie "
-                    "now\n",
-                    self->index_path, info->models[i].name);
+            fprintf(
+                stderr,
+                "cir: %s has features of %s; name the models to update, and their folders, with --model\n",
+                self->index_path, info->models[i].name);
     }
     return status == CIR__DONE && self->n_models == 0 ? open_one(self, NULL) : status;
 }
@@ -287,7 +285,7 @@ static int update(indexing *self, const cir_update_options *options)
         prepare_search(self, self->models[i]);
     if (result.n_unconfirmed > 0)
         fprintf(stderr,
-                "cir: that you gave folders elsewhere than beside %s cannot be noted in your configuration "
+                "cir: the folders that you added to %s cannot be recorded in your configuration "
                 "(XDG_CONFIG_HOME or HOME); their photos are shown and updated only with --trust\n",
                 self->index_path);
     print_result(self->arguments, &result, seconds, self->index_path);
@@ -335,10 +333,8 @@ static int run(const cir__arguments *arguments)
     /* What cannot be opened is found out by the update, which says what to do. */
     options.is_trusted = cir__arguments_has(arguments, "trust");
     if (cir__arguments_has(arguments, "forget")) {
-        status =
-            self.n_paths == 0
-                ? forget(&self, &options)
-                : cir__arguments_refuse(arguments, "--forget stands without folders to be looked through");
+        status = self.n_paths == 0 ? forget(&self, &options)
+                                   : cir__arguments_refuse(arguments, "--forget takes no folders to index");
         release(&self);
         return status;
     }
@@ -368,23 +364,15 @@ const cir__command cir__command_index = {
     .summary = "create or update an index of photos",
     .flags = flags,
     .notes =
-        "New and changed photos are encoded, moved ones are recognised, vanished ones are marked. A "
-        "photo that\n"
-        "cannot be read is recorded and never stops the run. Interrupt it as you like: what was "
-        "committed is\n"
-        "kept, and the next run continues. Without PATH the folders that the index was made of are looked "
-        "through.\n"
-        "Hidden folders and files, thumbnails and trash of network drives (@eaDir, #recycle …), and folders "
-        "that "
-        "hold\n"
-        ".nomedia are left out unless given as PATH or asked for; so are links that lead out of the given "
-        "folders.\n"
-        "An index holds features of several models, and cir search --model chooses; with several each photo "
-        "is\n"
-        "decoded once. Large JPEGs are decoded at a reduced scale of at least four times what the models "
-        "take, "
-        "which\n"
-        "changes features by a cosine of less than 0.001, unless --exact-decode is given.\n\n"
+        "New and changed photos are encoded, moved ones are recognised, vanished ones are marked. A photo that\n"
+        "cannot be read is recorded and never stops the run. Interrupt it as you like: what was committed is\n"
+        "kept, and the next run continues. Without PATH the folders that the index was made of are looked through.\n"
+        "Hidden folders and files, thumbnails and trash of network drives (@eaDir, #recycle …), and folders that hold\n"
+        ".nomedia are left out unless given as PATH or asked for; so are links that lead out of the given folders.\n"
+        "An index holds features of several models, and cir search --model chooses; with several each photo is\n"
+        "decoded once. Large JPEGs are decoded at a reduced scale of at least four times what the models take, which\n"
+        "changes features by a cosine of less than 0.001, unless --exact-decode is given.\n"
+        "\n"
         "Examples:\n"
         "  cir index ~/Pictures -o photos.cir --model ~/models/clip-vit-large-patch14\n"
         "  cir index ~/Pictures -o photos.cir          update it later, with the same models\n"

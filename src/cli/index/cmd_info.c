@@ -18,7 +18,7 @@ static const cir__flag flags[] = {
     {"failed", 0, NULL, "list the photos and folders that could not be read, with the reasons"},
     {"vanished", 0, NULL, "list the photos whose files are gone"},
     {"json", 0, NULL, "print one JSON document"},
-    {"trust", 0, NULL, "take an index of another user, or one that names folders elsewhere, at its word"},
+    {"trust", 0, NULL, "trust an index that belongs to another user or names folders elsewhere"},
     {0},
 };
 
@@ -126,7 +126,7 @@ static int tell_roots(const cir_index *index, json_t *document)
         char *text = document == NULL ? cir__terminal_text_new(roots[i]) : NULL;
         if (document == NULL)
             printf("folder      %s%s\n", text != NULL ? text : "",
-                   is_confirmed ? "" : " (not confirmed: you never gave it to this index)");
+                   is_confirmed ? "" : " (not confirmed: you never added it to this index)");
         else
             json_array_append_new(list, json_pack("{s:o, s:b}", "path", cir__json_text(roots[i]),
                                                   "is_confirmed", is_confirmed));
@@ -204,9 +204,13 @@ static int run_model(const cir__arguments *arguments, const char *path)
             (json_int_t)info->n_parameters, "precision", cir_precision_name(info->precision),
             "precision_choice", cir__precision_json(cir_model_get_precision_choice(model))));
     else {
-        printf("model        %s\narchitecture %s\nfingerprint  %s\ndimension    %zu\nimage        %zu × %zu "
-               "pixels\n"
-               "text         %zu tokens of %zu\nparameters   %s\n",
+        printf("model        %s\n"
+               "architecture %s\n"
+               "fingerprint  %s\n"
+               "dimension    %zu\n"
+               "image        %zu × %zu pixels\n"
+               "text         %zu tokens of %zu\n"
+               "parameters   %s\n",
                info->name, info->architecture, info->fingerprint, info->dim, info->image_px, info->image_px,
                info->context_length, info->n_vocabulary, cir__count_text(info->n_parameters, parameters));
         cir__precision_print(cir_model_get_precision_choice(model));

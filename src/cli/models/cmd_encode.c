@@ -13,11 +13,12 @@
 static const cir__flag flags[] = {
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default)"},
     {"precision", 0, "auto|fast|f32|bf16|int8",
-     "of the encoder's products (default auto: the fastest that keeps the features; cir info MODEL says which)"},
+     "of the encoder's matrix products (default auto: the fastest that keeps the features; cir info MODEL "
+     "says which)"},
     {"images", 0, NULL, "what follows are pictures and folders of pictures"},
     {"texts", 0, "FILE", "a file with one text a line; - is standard input"},
     {"output", 'o', "OUT.npy", "where the features go: float32, one unit row an item"},
-    {"no-exif-rotation", 0, NULL, "leave EXIF orientations unapplied, as the reference code does"},
+    {"no-exif-rotation", 0, NULL, "ignore EXIF orientations, as the reference code does"},
     {0},
 };
 
@@ -77,7 +78,7 @@ static int encode(const cir__arguments *arguments, const cir_model *model, cir_p
         status = cir_images_list(cir__arguments_operands(arguments), cir__arguments_n_operands(arguments),
                                  &files, &n, &err);
     if (status == CIR_OK && (features = calloc(n + 1, dim * sizeof *features)) == NULL) {
-        fprintf(stderr, "cir: memory for %zu features could not be had\n", n);
+        fprintf(stderr, "cir: out of memory for %zu features\n", n);
         cir_images_list_free(files, n);
         return CIR__FAILED;
     }
@@ -141,11 +142,12 @@ const cir__command cir__command_encode = {
     .synopsis = "--model MODEL (--images PATH... | --texts FILE) -o OUT.npy",
     .summary = "write features of pictures or texts as .npy",
     .flags = flags,
-    .notes = "Pictures come in the order in which they are named; those of a folder sorted by path.\n"
-             "Texts are UTF-8, one a line; an empty line is the empty text, so that rows stay those of the "
-             "lines.\n\n"
-             "Examples:\n"
-             "  cir encode --model ~/models/clip --images photos/ -o images.npy\n"
-             "  echo \"a photo of a cat\" | cir encode --texts - -o texts.npy\n",
+    .notes =
+        "Pictures come in the order in which they are named; those of a folder sorted by path.\n"
+        "Texts are UTF-8, one a line; an empty line is the empty text, so that rows stay those of the lines.\n"
+        "\n"
+        "Examples:\n"
+        "  cir encode --model ~/models/clip --images photos/ -o images.npy\n"
+        "  echo \"a photo of a cat\" | cir encode --texts - -o texts.npy\n",
     .run = run,
 };

@@ -120,18 +120,15 @@ const cir__command cir__command_model_list = {
     .summary = "list the models that are known by name, and which are installed",
     .flags = list_flags,
     .notes =
-        "The smallest first; clip-vit-base-patch32 is a good one to begin with, clip-vit-large-patch14 is "
-        "what "
-        "the paper\n"
-        "measured. work: multiplications for a picture, those of clip-vit-base-patch32 being 1. weights: what its "
-        "hub serves;\n"
+        "The smallest first; clip-vit-base-patch32 is a good one to begin with, clip-vit-large-patch14 is what the paper\n"
+        "measured. work: multiplications for a picture, those of clip-vit-base-patch32 being 1. weights: "
+        "what its hub serves;\n"
         "nothing of a PyTorch checkpoint is run. licence: Apple's own terms stand on the hub's page.\n"
         "checksum: \"sha256\", the files' checksums are known here; \"weights\", that of the weights is; "
         "\"commit\", only the\n"
         "hub's commit is;\n"
         "\"not pinned\", the newest is taken as the hub has it. Models lie in $CIR_MODELS, else in\n"
-        "$XDG_CACHE_HOME/cir/models, else in ~/.cache/cir/models. --model takes the name of an installed one "
-        "everywhere.\n",
+        "$XDG_CACHE_HOME/cir/models, else in ~/.cache/cir/models. --model takes the name of an installed one everywhere.\n",
     .run = run_list,
 };
 
@@ -139,7 +136,7 @@ static const cir__flag no_flags[] = {{0}};
 
 static int run_model(const cir__arguments *arguments)
 {
-    return cir__arguments_refuse(arguments, "say what to do: list, pull NAME or check DIR");
+    return cir__arguments_refuse(arguments, "name a subcommand: list, pull NAME or check DIR");
 }
 
 const cir__command cir__command_model = {

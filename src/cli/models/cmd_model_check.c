@@ -40,7 +40,7 @@ static int check_sums(const char *folder, int *n_out)
         if (!cir__digest_is(line, 64) || line[64] != ' ' || strlen(line) < 67 ||
             strchr(line + 66, '/') != NULL)
             status =
-                cir__model_say("%s: line %d is no checksum and name; fetch the model again", path, n + 1);
+                cir__model_say("%s: line %d is not a checksum and name; fetch the model again", path, n + 1);
         else if (snprintf(path, sizeof path, "%.2000s/%.1000s", folder, line + 66) >= (int)sizeof path ||
                  !cir__digest_file(path, false, found))
             status = cir__model_say("%s: cannot be read: %s; fetch the model again", path, strerror(errno));
@@ -173,7 +173,7 @@ static void print_text(const cir_model_info *info, const files_found *files, con
         printf("%s: %s is not the file that is known by this name: converted, trained further or damaged\n",
                info->path, files->other);
     else if (strcmp(info->path, CIR_MODEL_DEMO) != 0)
-        printf("%s: has no " CIR__MODEL_SUMS ", so that its bytes cannot be proved\n", info->path);
+        printf("%s: has no " CIR__MODEL_SUMS ", so its bytes cannot be verified\n", info->path);
     printf("%s: all tensors are there, and it encodes pictures and texts\n", info->name);
     print_losses(facts, choice);
 }
@@ -214,15 +214,12 @@ static int run(const cir__arguments *arguments)
 const cir__command cir__command_model_check = {
     .name = "model check",
     .synopsis = "DIR | NAME [options]",
-    .summary = "prove a model's files, that it encodes, and what bf16 and int8 lose",
+    .summary = "verify a model's files, that it encodes, and what bf16 and int8 lose",
     .flags = flags,
     .notes =
-        "Compares the files with the checksums in SHA256SUMS, where the folder has them (cir model pull "
-        "notes "
-        "them), else\n"
+        "Compares the files with the checksums in SHA256SUMS, where the folder has them (cir model pull notes them), else\n"
         "with those that are known for the folder's name; and bf16's and int8's features of a few drawn "
-        "pictures "
-        "and fixed\n"
+        "pictures and fixed\n"
         "texts with f32's: how much is lost depends on the weights. Says which precision is the default here, and why.\n",
     .run = run,
 };

@@ -83,10 +83,10 @@ static int make_folders(char *path)
     for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; *slash++ = '/') {
         *slash = '\0';
         if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            return cir__model_say("%s: cannot be made: %s", path, strerror(errno));
+            return cir__model_say("%s: cannot be created: %s", path, strerror(errno));
     }
     if (mkdir(path, 0777) != 0 && errno != EEXIST)
-        return cir__model_say("%s: cannot be made: %s", path, strerror(errno));
+        return cir__model_say("%s: cannot be created: %s", path, strerror(errno));
     return CIR__DONE;
 }
 
@@ -179,7 +179,7 @@ static int note_sum(pull *self, const char *name, const char *sha256)
 {
     cir__model_sum *grown = realloc(self->sums, (self->n_sums + 1) * sizeof *grown);
     if (grown == NULL)
-        return cir__model_say("%s: memory could not be had", name);
+        return cir__model_say("%s: out of memory", name);
     self->sums = grown;
     (void)snprintf(grown[self->n_sums].name, MAX_FILE_NAME, "%s", name);
     (void)snprintf(grown[self->n_sums].sha256, CIR__DIGEST_TEXT_SIZE, "%s", sha256);
@@ -263,8 +263,8 @@ static int fetch_shards(pull *self, const char *index)
             continue;
         if (name == NULL || !is_plain_name(name) || ++n > MAX_SHARDS)
             status =
-                cir__model_say("%s/%s: \"%.80s\" is said to be in \"%.80s\", which is no file of a model, or "
-                               "the thousandth; take another revision",
+                cir__model_say("%s/%s: \"%.80s\" is said to be in \"%.80s\", which is not a file of a model, "
+                               "or the thousandth; take another revision",
                                self->folder_url, index, tensor, name != NULL ? name : "");
         else
             status = fetch_one(self, &(cir__known_file){.name = name}, NULL, NULL);
@@ -452,22 +452,17 @@ const cir__command cir__command_model_pull = {
     .flags = flags,
     .notes =
         "Files come from URL/REPOSITORY/resolve/REVISION/FILE. Each download is verified against the "
-        "checksum "
-        "that is known\n"
+        "checksum that is known\n"
         "for it (cir model list), else against the hub's, from its headers or from SHA256SUMS beside the "
-        "file; "
-        "servers that\n"
-        "publish no checksum are refused. The hub's checksum detects damage, not a dishonest hub. HF_TOKEN "
-        "is "
-        "sent to the\n"
-        "hub's host alone. Weights come as one safetensors file where the hub has it, else as several, else as "
-        "PyTorch\n"
-        "checkpoints, of which nothing is run. Interrupt it as you like, it continues. The model gets its name when all of it is "
-        "there and\n"
-        "opens. Prints its folder.\n\n"
+        "file; servers that\n"
+        "publish no checksum are refused. The hub's checksum detects damage, not a dishonest hub. HF_TOKEN is sent to the\n"
+        "hub's host alone. Weights come as one safetensors file where the hub has it, else as several, else as PyTorch\n"
+        "checkpoints, of which nothing is run. Interrupt it as you like, it continues. The model gets its "
+        "name when all of it is there and\n"
+        "opens. Prints its folder.\n"
+        "\n"
         "This program was made and tested without reach of a real hub, against an emulation of one: the "
-        "first "
-        "pull of each\n"
+        "first pull of each\n"
         "name is its first test. Should an address be wrong, put the files into a folder and name that.\n",
     .run = run,
 };

@@ -213,7 +213,7 @@ static bool watch(void *context)
 
 static bool fail_stopped(transfer *self)
 {
-    return fail(self->download, "%s/%s: stopped after %lld bytes; run it again to go on",
+    return fail(self->download, "%s/%s: stopped after %lld bytes; run it again to continue",
                 self->download->folder_url, self->download->name, self->n_bytes);
 }
 
@@ -332,7 +332,7 @@ static bool check_there(cir__download *self, const char *url, const char *path, 
     if (lstat(path, &facts) != 0)
         return errno == ENOENT || fail(self, "%s: cannot be examined: %s", path, strerror(errno));
     if (!S_ISREG(facts.st_mode))
-        return fail(self, "%s: is no plain file; remove it and run it again", path);
+        return fail(self, "%s: is not a plain file; remove it and run it again", path);
     transfer asked = {.download = self, .proof = wanted, .fd = -1};
     for (int i = 0; i < N_TRIES && !cir__checksums_are_known(wanted) && !is_final; i++) {
         if (i > 0 && !wait_before(&asked, i))
@@ -361,7 +361,7 @@ static bool open_part(transfer *self, const char *part)
     if (self->fd < 0 || fstat(self->fd, &facts) != 0)
         return fail(self->download, "%s: cannot be written: %s", part, strerror(errno));
     if (!S_ISREG(facts.st_mode))
-        return fail(self->download, "%s: is no plain file; remove it and run it again", part);
+        return fail(self->download, "%s: is not a plain file; remove it and run it again", part);
     if (facts.st_nlink > 1) /* what is written to it would change another's */
         return fail(self->download, "%s: has another name too (a hard link); remove it and run it again",
                     part);
@@ -406,8 +406,8 @@ static bool fetch_part(cir__download *self, const char *url, const char *part, c
     *is_stale_out = under_way.was_resumed;
     return fail(
         self,
-        "%s/%s: %sits checksum is %s, %s %s: it was damaged or changed on the way, and is thrown away; run "
-        "it again",
+        "%s/%s: %sits checksum is %s, %s %s: it was damaged or changed in transit, and is discarded; run it "
+        "again",
         self->folder_url, self->name,
         is_page(&under_way) ? "came as a web page (is there a login in between?); " : "", self->sha256,
         self->wanted != NULL ? "the known one is" : "the server says",

@@ -72,10 +72,11 @@ static bool copy_token(cir__hub *hub, const char *from, const char *text, char e
     size_t n = strcspn(text, " \t\r\n");
     for (size_t i = 0; i < n; i++)
         if (text[i] < '!' || text[i] > '~')
-            return fail(error, "%s: holds characters that no token has; set it to the token alone", from);
+            return fail(error, "%s: has characters that a token cannot have; set it to the token alone",
+                        from);
     if (n >= sizeof hub->token || text[n + strspn(text + n, " \t\r\n")] != '\0')
-        return fail(error, "%s: is no token: it is too long or has blanks in it; set it to the token alone",
-                    from);
+        return fail(
+            error, "%s: is not a token: it is too long or has blanks in it; set it to the token alone", from);
     memcpy(hub->token, text, n);
     hub->token[n] = '\0';
     return true;
@@ -114,7 +115,8 @@ static bool set_up(cir__hub *hub, const char *url, char error[CIR__HUB_ERROR_SIZ
         n--;
     cir__hub_copy_text(url, strcspn(url, "@") < n ? 0 : n, shown); /* never a password */
     if (strpbrk(url, "?#") != NULL || n >= sizeof hub->url || !cir__hub_address_parse(url, &hub->address))
-        return fail(error, "%s: is no http:// or https:// address of a hub (without user, ? and #)", shown);
+        return fail(error, "%s: is not an http:// or https:// address of a hub (without user, ? and #)",
+                    shown);
     (void)snprintf(hub->url, sizeof hub->url, "%.*s", (int)n, url);
     if (!read_token(hub, error))
         return false;
@@ -135,7 +137,7 @@ cir__hub *cir__hub_new(const char *url, char error[CIR__HUB_ERROR_SIZE])
     cir__hub *hub = calloc(1, sizeof *hub);
     error[0] = '\0';
     if (hub == NULL) {
-        (void)fail(error, "memory could not be had");
+        (void)fail(error, "out of memory");
         return NULL;
     }
     if (!set_up(hub, choose_url(url), error)) {
@@ -338,7 +340,7 @@ static bool fail_status(hop *self)
 {
     cir__hub_request *request = self->request;
     const cir__hub_headers *headers = &request->headers;
-    const char *who = self->is_from_hub ? "the hub" : "the store that the hub sends on to";
+    const char *who = self->is_from_hub ? "the hub" : "the store that the hub redirects to";
     char words[CIR__HUB_TEXT_SIZE];
     char said[2 * CIR__HUB_TEXT_SIZE + 64];
     const char *next = "check the name and the connection, then run it again";
@@ -353,7 +355,7 @@ static bool fail_status(hop *self)
     if ((status == 401 || status == 403) && self->is_from_hub)
         next =
             strcasecmp(headers->error_code, "RepoNotFound") == 0 && self->hub->token[0] != '\0'
-                ? "the repository is not there, or not for the owner of HF_TOKEN"
+                ? "the repository does not exist, or not for the owner of HF_TOKEN"
             : self->hub->token[0] != '\0'
                 ? "HF_TOKEN was sent: accept the model's terms on its page, or take a token that may read it"
                 : "set HF_TOKEN to a token that may read it (and accept the model's terms on its page)";
@@ -375,10 +377,10 @@ static bool fail_transfer(hop *self, CURLcode code, const char *curl_error)
     request->is_final = true;
     if (self->was_private)
         return fail(request->error,
-                    "%s: the hub sends on to an address of this network, which is refused; take another hub",
+                    "%s: the hub redirects to an address of this network, which is refused; take another hub",
                     request->url);
     if (self->n_header_bytes > MAX_HEADER_BYTES || self->n_aside_bytes > MAX_ASIDE_BYTES)
-        return fail(request->error, "%s: the answer has no end; take another hub", request->url);
+        return fail(request->error, "%s: the response does not end; take another hub", request->url);
     request->is_final = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
     return fail(request->error, "%s: %s; check the name and the connection, then run it again", request->url,
                 why);
@@ -396,7 +398,7 @@ static bool find_next(hop *self, cir__hub_address *at, char url[CIR__HUB_URL_SIZ
     curl_easy_getinfo(self->hub->curl, CURLINFO_REDIRECT_URL, &next);
     request->is_final = true;
     if (next == NULL || strlen(next) >= CIR__HUB_URL_SIZE)
-        return fail(request->error, "%s: is sent on without a usable address (%ld); take another hub",
+        return fail(request->error, "%s: redirects without a usable address (%ld); take another hub",
                     request->url, request->headers.status);
     (void)snprintf(url, CIR__HUB_URL_SIZE, "%s", next);
     if (!cir__hub_address_may_follow(&from, url, self->hub->is_public, at, &why))
@@ -415,7 +417,7 @@ bool cir__hub_get(cir__hub *hub, cir__hub_request *request)
     request->error[0] = '\0';
     request->is_final = true;
     if (snprintf(url, sizeof url, "%s", request->url) >= (int)sizeof url || !cir__hub_address_parse(url, &at))
-        return fail(request->error, "%.1000s: is no address", request->url);
+        return fail(request->error, "%.1000s: is not an address", request->url);
     for (int i = 0; i <= MAX_HOPS; i++) {
         char curl_error[CURL_ERROR_SIZE] = "";
         hop self = {
@@ -444,6 +446,5 @@ bool cir__hub_get(cir__hub *hub, cir__hub_request *request)
             return false;
     }
     request->is_final = true;
-    return fail(request->error, "%s: is sent on more than %d times; take another hub", request->url,
-                MAX_HOPS);
+    return fail(request->error, "%s: redirects more than %d times; take another hub", request->url, MAX_HOPS);
 }

@@ -54,11 +54,11 @@ bool cir__hub_address_may_follow(const cir__hub_address *from, const char *url, 
 {
     *why_out = NULL;
     if (!cir__hub_address_parse(url, to))
-        *why_out = "is sent on to what is no http:// or https:// address";
+        *why_out = "redirects to something other than an http:// or https:// address";
     else if (from->is_https && !to->is_https)
-        *why_out = "is sent on to an address without encryption";
+        *why_out = "redirects to an unencrypted address";
     else if (is_public && cir__hub_is_private_host(to->host))
-        *why_out = "is sent on to a host of this network";
+        *why_out = "redirects to a host of this network";
     return *why_out == NULL;
 }
 

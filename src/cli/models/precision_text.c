@@ -4,8 +4,7 @@
 
 void cir__precision_print(const cir_precision_choice *choice)
 {
-    printf("precision    %s here unless told otherwise: %s\n", cir_precision_name(choice->chosen),
-           choice->reason);
+    printf("precision    %s by default: %s\n", cir_precision_name(choice->chosen), choice->reason);
     if (!(choice->facts[0].gops > 0))
         return;
     printf("rates       ");

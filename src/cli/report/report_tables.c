@@ -82,10 +82,11 @@ static void put_methods(FILE *file, const json_t *document, bool of_steps)
     if (n == 0)
         return;
     fprintf(file,
-            "<section id=\"%s\"><h2>%s</h2>\n<p class=\"note\">Means over queries (mAP) and over instances "
-            "(mmAP), with 95 %% bootstrap intervals over instances. The bars go from 0 to %g.</p>\n<div "
-            "class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">%s</th><th "
-            "scope=\"col\">mmAP</th><th></th><th "
+            "<section id=\"%s\"><h2>%s</h2>\n"
+            "<p class=\"note\">Means over queries (mAP) and over instances (mmAP), with 95 %% bootstrap "
+            "intervals over instances. The bars go from 0 to %g.</p>\n"
+            "<div class=\"scroll\"><table>\n"
+            "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\">mmAP</th><th></th><th "
             "scope=\"col\">mAP</th><th scope=\"col\">minmAP</th>",
             of_steps ? "ablation" : "methods", of_steps ? "BASIC's steps, added one by one" : "Methods", high,
             of_steps ? "step" : "method");
@@ -220,10 +221,11 @@ void cir__report_protocol(FILE *file, const cir__report *report)
 {
     const json_t *method;
     size_t i;
-    fputs(
-        "<section id=\"protocol\"><h2>Protocol</h2>\n<p class=\"muted\">Metrics can be compared where all of "
-        "this is the same; <code>cir eval compare</code> looks.</p>\n<div class=\"scroll\"><table><tbody>\n",
-        file);
+    fputs("<section id=\"protocol\"><h2>Protocol</h2>\n"
+          "<p class=\"muted\">Metrics can be compared where all of this is the same; <code>cir eval "
+          "compare</code> looks.</p>\n"
+          "<div class=\"scroll\"><table><tbody>\n",
+          file);
     put_members(file, json_object_get(report->document, "protocol"));
     fputs("</tbody></table></div>\n", file);
     json_array_foreach(json_object_get(report->document, "methods"), i, method)

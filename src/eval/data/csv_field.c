@@ -138,9 +138,10 @@ cir_status cir_eval_write_csv(const cir_dataset *dataset, const cir_eval_result 
 
     cir__error_clear(err);
     if (*name == '\0' || strchr(name, '/') != NULL)
-        return cir__fail(err, CIR_ARGUMENT, "\"%s\": is no name of a file; give one without a slash", name);
+        return cir__fail(err, CIR_ARGUMENT, "\"%s\": is not a name of a file; give one without a slash",
+                         name);
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return cir__fail_errno(err, errno, "%s: cannot be made", folder);
+        return cir__fail_errno(err, errno, "%s: cannot be created", folder);
     const size_t n_instances = count_instances(dataset);
     instance_sum *sums = cir__new(n_instances, sizeof *sums);
     if (sums == NULL)

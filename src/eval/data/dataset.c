@@ -125,8 +125,8 @@ cir_status cir_dataset_check(const cir_dataset *dataset, cir_method method, cir_
     cir__error_clear(err);
     if (info->needs_composed && dataset->query_composed == NULL)
         return cir__fail(err, CIR_ARGUMENT,
-                         "%s: query_composed.npy is not there, which method %s ranks by; put it into "
-                         "a folder for cir eval --features",
+                         "%s: query_composed.npy is missing, which method %s ranks by; put it into a folder "
+                         "for cir eval --features",
                          dataset->name, info->name);
     if (info->words_need_photo && dataset->model == NULL)
         return cir__fail(err, CIR_ARGUMENT,

@@ -174,7 +174,7 @@ static void test_what_a_setting_needs_is_named(void **state)
     (void)state;
     assert_int_equal(unlink(path_of("corpus_styles.npy")), 0);
     cir_dataset *dataset = open_copy();
-    expect_run(dataset, CIR_METHOD_BASIC, NULL, CIR_ARGUMENT, "corpus_styles.npy is not there");
+    expect_run(dataset, CIR_METHOD_BASIC, NULL, CIR_ARGUMENT, "corpus_styles.npy is missing");
     expect_run(dataset, CIR_METHOD_BASIC, "project=0", CIR_OK, NULL);
     expect_run(dataset, CIR_METHOD_PRODUCT, NULL, CIR_OK, NULL);
     expect_run(dataset, CIR_METHOD_BASIC, "corpus_styles=styles.txt", CIR_ARGUMENT, "without a model");
@@ -182,7 +182,7 @@ static void test_what_a_setting_needs_is_named(void **state)
     cir_dataset_close(dataset);
     assert_int_equal(unlink(path_of("corpus_objects.npy")), 0);
     dataset = open_copy();
-    expect_run(dataset, CIR_METHOD_BASIC_MINUS, NULL, CIR_ARGUMENT, "corpus_objects.npy is not there");
+    expect_run(dataset, CIR_METHOD_BASIC_MINUS, NULL, CIR_ARGUMENT, "corpus_objects.npy is missing");
     cir_dataset_close(dataset);
 }
 

@@ -35,8 +35,8 @@ cir_status cir_distract_check(const cir_dataset *dataset, cir_method method, con
                          dataset->name);
     if (info->expansion == CIR_EXPANSION_WORDS && settings->expand)
         return cir__fail(err, CIR_ARGUMENT,
-                         "method %s: its words come from the images that a query ranks, other ones for "
-                         "every pool; choose freedom-",
+                         "method %s: its words come from the ranked images, which differ from pool to pool; "
+                         "choose freedom-",
                          cir_method_name(method));
     if (info->needs_composed && dataset->composed.rows.n_rows > 0)
         return cir__fail(err, CIR_ARGUMENT,

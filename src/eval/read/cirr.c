@@ -36,7 +36,7 @@ static cir_status members_read(cir__triplet_reader *reader, const json_t *member
     for (size_t m = 0; m < json_array_size(members) && status == CIR_OK; m++) {
         const char *const name = json_string_value(json_array_get(members, m));
         if (name == NULL)
-            return cir__triplet_reader_refuse(reader, "a member of its image set is no name");
+            return cir__triplet_reader_refuse(reader, "a member of its image set is not a name");
         status = cir__triplet_reader_find(reader, "member", name, &row);
         if (status == CIR_OK && row != reference)
             status = cir__triplet_reader_push(reader, &triplets->members, "member", row);

@@ -103,7 +103,7 @@ cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *nam
     (void)options;
     (void)facts_out;
     if (size_bytes == 0 || size_bytes >= TENSOR_ITEMS)
-        return cir__fail(err, CIR_FORMAT, "%s: is no picture; give another", name);
+        return cir__fail(err, CIR_FORMAT, "%s: is not a picture; give another", name);
     *image_out = (cir_image){.width_px = size_bytes, .height_px = 1, .rgb = calloc(size_bytes + 1, 1)};
     assert_non_null(image_out->rgb);
     memcpy(image_out->rgb, bytes, size_bytes);
@@ -474,9 +474,9 @@ static void test_a_damaged_cache_is_made_anew(void **state)
     change_cache("DROP TABLE features; CREATE TABLE features(id, other)");
     assert_int_equal(encode_cached(&model, &report, again), N_INSTANCES * 13);
     snprintf(name, sizeof name, "cache/features-0123-2-%s.sqlite", cir_version());
-    write_picture(
-        name, "this is no database, and long enough to be seen as none by who reads its first bytes, which "
-              "are one hundred of them");
+    write_picture(name,
+                  "this is not a database, and long enough to be seen as none by who reads its first bytes, "
+                  "which are one hundred of them");
     assert_int_equal(encode_cached(&model, &report, again), N_INSTANCES * 13);
     assert_string_equal(first, again);
     assert_int_equal(encode_cached(&model, &report, again), 0);

@@ -187,7 +187,7 @@ cir_status cir__encode_pictures(const cir_model *model, cir_pool *pool, const ci
         if (status == CIR_OK && watch != NULL && !watch(context, i + n_group, n_wanted))
             status =
                 cir__fail(err, CIR_INTERRUPTED, "encoding: stopped after %zu of %zu pictures%s", i + n_group,
-                          n_wanted, cache != NULL ? "; the next run goes on from there" : "");
+                          n_wanted, cache != NULL ? "; the next run continues from there" : "");
     }
 exit:
     free(wanted);

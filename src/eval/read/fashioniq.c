@@ -69,7 +69,7 @@ static cir_status items_read(cir__triplet_reader *reader, const json_t *split)
     for (; reader->entry < json_array_size(split) && status == CIR_OK; reader->entry++) {
         const char *const name = json_string_value(json_array_get(split, reader->entry));
         if (name == NULL || (size_t)snprintf(path, sizeof path, "%s.jpg", name) >= sizeof path)
-            return cir__triplet_reader_refuse(reader, "is no name of an image");
+            return cir__triplet_reader_refuse(reader, "is not a name of an image");
         status = cir__triplet_reader_add_item(reader, name, path);
     }
     return status;
@@ -98,7 +98,7 @@ static cir_status captions_join(cir__triplet_reader *reader, const json_t *capti
         return cir__triplet_reader_refuse(reader, "has no list \"captions\"");
     for (size_t i = 0; i < json_array_size(captions); i++) {
         if (!json_is_string(json_array_get(captions, i)))
-            return cir__triplet_reader_refuse(reader, "a caption is no text");
+            return cir__triplet_reader_refuse(reader, "a caption is not a text");
         size += json_string_length(json_array_get(captions, i)) + sizeof joint;
     }
     char *const text = *text_out = cir__new(size, 1);

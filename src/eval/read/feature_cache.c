@@ -227,7 +227,7 @@ cir_status cir__feature_cache_open(const char *folder, const cir_model_info *mod
     if (cache->path == NULL)
         status = cir__fail_memory(err, "a cache");
     else if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        status = cir__fail_errno(err, errno, "%s: cannot be made", folder);
+        status = cir__fail_errno(err, errno, "%s: cannot be created", folder);
     if (status != CIR_OK)
         goto exit;
     make_room(folder, cache->path, max_bytes);

@@ -148,7 +148,7 @@ static cir_status sample_finish(reading *from)
     status = cir__json_parse((cir__bytes_view){done->json, done->json_size, done->key}, MAX_JSON_BYTES,
                              &facts, from->err);
     if (status != CIR_OK) {
-        status = refuse(from, "has a .json that is no object in JSON");
+        status = refuse(from, "has a .json that is not a JSON object");
         goto exit;
     }
     for (size_t i = 0; i < 3; i++)

@@ -78,14 +78,12 @@ static cir_status row_read(reading *from, const cir__csv *csv, cir_error *err)
     }
     if (!cir__intern_find(info->are_of_texts ? &from->texts : &from->instances, key, &number))
         return cir__fail(err, CIR_FORMAT,
-                         "%s: line %zu: no query has the %s \"%.200s\"; mend the name, or take "
-                         "the line out",
+                         "%s: line %zu: no query has the %s \"%.200s\"; correct the name, or remove the line",
                          from->path, csv->line, info->are_of_texts ? "text" : "instance", key);
     if (csv->fields[1].size_bytes == 0 || strcmp(csv->fields[1].text, NONE) == 0)
         return cir__fail(err, CIR_FORMAT,
-                         "%s: line %zu: \"%.200s\" has no category; name one, or take the "
-                         "line out",
-                         from->path, csv->line, key);
+                         "%s: line %zu: \"%.200s\" has no category; name one, or remove the line", from->path,
+                         csv->line, key);
     const cir_status status = cir__intern_put(&from->categories->names, csv->fields[1].text, &category, err);
     if (status != CIR_OK)
         return status;
@@ -285,7 +283,8 @@ cir_status cir_categories_write_csv(const cir_categories *const *taxonomies, siz
 
     cir__error_clear(err);
     if (*name == '\0' || strchr(name, '/') != NULL)
-        return cir__fail(err, CIR_ARGUMENT, "\"%s\": is no name of a file; give one without a slash", name);
+        return cir__fail(err, CIR_ARGUMENT, "\"%s\": is not a name of a file; give one without a slash",
+                         name);
     if (asprintf(&file_name, "%s.categories.csv", name) < 0)
         file_name = NULL;
     path = file_name != NULL ? cir__path_join(folder, file_name) : NULL;

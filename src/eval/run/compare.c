@@ -83,8 +83,8 @@ static cir_status check_protocols(const cir_results *a, const cir_results *b, ci
                           json_dumps(other, JSON_ENCODE_ANY | JSON_COMPACT)};
         const cir_status status = cir__fail(
             err, CIR_MISMATCH,
-            "%s and %s: protocol \"%s\" differs: %.100s and %.100s; evaluate both alike, or compare "
-            "them all the same with --force",
+            "%s and %s: protocol \"%s\" differs: %.100s and %.100s; evaluate both alike, or compare them "
+            "anyway with --force",
             a->name, b->name, key, texts[0] != NULL ? texts[0] : "", texts[1] != NULL ? texts[1] : "");
         free(texts[0]);
         free(texts[1]);

@@ -61,17 +61,17 @@ static cir_status check_given(const cir_dataset *dataset, const cir_settings *se
                          dataset->name);
     if (dataset->objects == NULL && (settings->centre || projects))
         return cir__fail(err, CIR_ARGUMENT,
-                         "%s: corpus_objects.npy is not there, which centring and projecting need; add it or "
+                         "%s: corpus_objects.npy is missing, which centring and projecting need; add it or "
                          "set centre=0 project=0%s",
                          dataset->name, off);
     if (dataset->styles == NULL && projects)
         return cir__fail(
             err, CIR_ARGUMENT,
-            "%s: corpus_styles.npy is not there, which projecting needs; add it or set project=0%s",
+            "%s: corpus_styles.npy is missing, which projecting needs; add it or set project=0%s",
             dataset->name, off);
     if (dataset->objects == NULL && estimates)
         return cir__fail(err, CIR_ARGUMENT,
-                         "%s: corpus_objects.npy is not there, which estimating the minima needs; add it, or "
+                         "%s: corpus_objects.npy is missing, which estimating the minima needs; add it, or "
                          "give min_image and min_text as numbers",
                          dataset->name);
     return CIR_OK;

@@ -50,7 +50,7 @@ static cir_status check_method(const cir_results *results, size_t i, cir_error *
         const double number = json_number_value(value);
         if (!json_is_number(value) || !(number >= 0 && number <= 1))
             return cir__fail(err, CIR_FORMAT,
-                             "%s: %s: the AP of query %zu is no number from 0 to 1; write the file again",
+                             "%s: %s: the AP of query %zu is not a number from 0 to 1; write the file again",
                              results->name, cir_results_get_method(results, i), q);
     }
     return CIR_OK;

@@ -65,9 +65,10 @@ cir_status cir_eval_write_submission(const cir_dataset *dataset, const cir_eval_
         return cir__fail(err, CIR_ARGUMENT, "%s: no server takes submissions for it; cirr and circo have one",
                          dataset->name);
     if (*name == '\0' || strchr(name, '/') != NULL)
-        return cir__fail(err, CIR_ARGUMENT, "\"%s\": is no name of a file; give one without a slash", name);
+        return cir__fail(err, CIR_ARGUMENT, "\"%s\": is not a name of a file; give one without a slash",
+                         name);
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return cir__fail_errno(err, errno, "%s: cannot be made", folder);
+        return cir__fail_errno(err, errno, "%s: cannot be created", folder);
     if (triplets->set == &cir__circo)
         return write_rows(triplets, result->best, CIR_N_BEST, json_object(), folder, name, "", err);
     const cir_status status = write_rows(triplets, result->best, CIR_N_BEST,

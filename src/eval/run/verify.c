@@ -81,7 +81,7 @@ static cir_status line_parse(verifying *all, const char *file, size_t number, co
     if (length < DIGITS + 3 || text[DIGITS] != ' ' || (text[DIGITS + 1] != ' ' && text[DIGITS + 1] != '*') ||
         memchr(line, '\0', size) != NULL || !digest_parse(text, next.digest))
         return cir__fail(err, CIR_FORMAT,
-                         "%s: line %zu is no \"SHA256  path\"; take the file as it is published", file,
+                         "%s: line %zu is not a \"SHA256  path\"; take the file as it is published", file,
                          number);
     void *entries = all->entries;
     const bool has_room = cir__grow(&entries, &all->capacity, all->n + 1, sizeof *all->entries);

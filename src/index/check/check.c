@@ -126,7 +126,7 @@ static void check_name(check *c, const cir__folder *folder, const char *name, co
         is_repaired = is_repaired && cir__folder_unshare(folder, name, NULL) == CIR_OK;
     else
         is_repaired = is_repaired && cir__folder_remove(folder, name);
-    cir__findings_add(&c->findings, is_repaired, "%s/%s: %s, and a plain file of its own is to be there",
+    cir__findings_add(&c->findings, is_repaired, "%s/%s: %s, not a plain file of its own",
                       cir__folder_name(folder), name, fault);
 }
 
@@ -275,7 +275,7 @@ static void visit_model_folder(void *context, const cir__folder *features, const
     cir__findings_add(&c->findings, is_repaired,
                       is_folder
                           ? "%s/%s: belongs to no model of the catalogue; delete it if nothing is missed"
-                          : "%s/%s: is no file of an index; delete it",
+                          : "%s/%s: is not a file of an index; delete it",
                       cir__folder_name(features), name);
 }
 

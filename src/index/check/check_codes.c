@@ -138,7 +138,7 @@ static void report(const check *c, const cir_error *why, cir__findings *findings
         cir__findings_add(findings, is_repaired, "%s: row %zu %s",
                           c->verdicts[id] == WRONG_CODE ? c->pair.bin_path : c->pair.sums_path, id,
                           c->verdicts[id] == WRONG_CODE ? "is not the code of its feature"
-                                                        : "has another checksum than the catalogue tells");
+                                                        : "has another checksum than the catalogue says");
     }
     if (n > n_named)
         cir__findings_add(findings, is_repaired, "%s: %zu more rows are damaged", c->pair.bin_path,

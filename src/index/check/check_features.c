@@ -72,7 +72,7 @@ static cir_status check_file(check *c, bool *is_readable_out, cir_error *err)
         return cir__fail(err, status, "%s", why.message);
     /* While another process updates, the file may well be ahead of the catalogue. */
     if (finding == NULL && has_left_over && (c->repair || !cir__lock_is_held(c->place->folder)))
-        finding = "it is longer than the catalogue tells, as an interrupted update leaves it";
+        finding = "it is longer than the catalogue says, as an interrupted update leaves it";
     if (finding == NULL)
         return CIR_OK;
     if (c->repair) {
@@ -133,7 +133,7 @@ static cir_status report_rows(check *c, size_t *n_wrong_out, cir_error *err)
         if (n++ < MAX_ROWS_NAMED)
             cir__findings_add(c->findings, c->repair, "%s: row %zu %s", c->path, id,
                               c->verdicts[id] == NOT_UNIT ? "is not of unit length, or no number"
-                                                          : "contradicts its checksum");
+                                                          : "does not match its checksum");
         if (c->repair && !cir__checksums_set(&c->checksums, id, 0))
             return cir__fail_memory(err, c->path);
     }

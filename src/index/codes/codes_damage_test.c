@@ -282,14 +282,15 @@ static void test_damage(void **state)
         {be_of_another_model, "is of another model", "is of another model", false, false},
         {be_empty, "has 0 bytes", "has 0 bytes", false, false},
         {be_short_of_a_header, "has 5000 bytes", "has 5000 bytes", false, false},
-        {be_short_of_blocks, "before blocks that its header tells of", "ends before codes", false, false},
-        {have_no_header, "its header contradicts its checksum", "contradicts its checksum", false, false},
+        {be_short_of_blocks, "before blocks that its header lists", "ends before codes", false, false},
+        {have_no_header, "its header does not match its checksum", "does not match its checksum", false,
+         false},
         {have_one_header, NULL, "one of its two headers is damaged", false, true},
         {have_a_flipped_bit, NULL, "row 17 is not the code", true, true},
         {have_a_flipped_factor, NULL, "row 18 is not the code", true, true},
         {have_a_flipped_spread, NULL, "row 19 is not the code", true, true},
         {have_a_flipped_checksum, NULL, "row 20 has another checksum", false, true},
-        {have_flipped_checksums_header, NULL, "contradicts its checksum", false, true},
+        {have_flipped_checksums_header, NULL, "does not match its checksum", false, true},
         {have_short_checksums, NULL, "ends before codes", false, true},
         {have_checksums_of_an_earlier_life, NULL, "belongs to other codes", false, true},
         {have_another_index_codes, "belongs to other codes", "belongs to other codes", false, false},
@@ -324,7 +325,7 @@ static void test_damaged_checksums_that_count(void **state)
     } cases[] = {{CIR__CODES_SUMS_START + 8 * 50, 0, NULL},
                  {3, 0, "holds no checksums"},
                  {8, 0, "is of version 5"},
-                 {24, 0, "contradicts its checksum"},
+                 {24, 0, "does not match its checksum"},
                  {100, 700, "ends before rows"},
                  {0, 40, "holds no checksums"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -361,7 +362,7 @@ static void test_folder_in_its_place(void **state)
     const damage folder = {.problem = "is a folder"};
     assert_opens(&t, &folder);
     assert_int_equal(check(&t, false, findings).n_findings, 1);
-    assert_non_null(strstr(findings, "is a folder, and a plain file of its own is to be there"));
+    assert_non_null(strstr(findings, "is a folder, not a plain file of its own"));
     assert_int_equal(check(&t, true, findings).n_repaired, 0);
     cir_update_options options = {.min_coded = 1};
     cir_error err;
@@ -394,7 +395,7 @@ static void test_damaged_feature(void **state)
     testing_assert_codes(index, false);
     cir_index_close(index);
     assert_int_equal(check(&t, false, findings).n_findings, 1);
-    assert_non_null(strstr(findings, "row 33 contradicts its checksum"));
+    assert_non_null(strstr(findings, "row 33 does not match its checksum"));
     assert_int_equal(check(&t, true, findings).n_repaired, 1);
     assert_int_equal(testing_update(&t, CIR_OK).n_coded, 1);
     assert_whole(&t);

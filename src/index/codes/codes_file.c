@@ -94,7 +94,7 @@ static cir_status parse_one(const uint8_t *bytes, size_t dim, const char *finger
         return cir__fail(err, CIR_SHAPE, "%s: is of dimension %zu, the features have %zu", name,
                          get32(bytes + 12), dim);
     if (get64(bytes + CENTRE + n_centre) != cir__hash64(bytes, CENTRE + n_centre))
-        return cir__fail(err, CIR_DAMAGED, "%s: its header contradicts its checksum", name);
+        return cir__fail(err, CIR_DAMAGED, "%s: its header does not match its checksum", name);
     *header_out = (cir__codes_header){.dim = dim,
                                       .seed = get64(bytes + 16),
                                       .id = get64(bytes + 24),
@@ -172,7 +172,7 @@ cir_status cir__codes_parse_sums(const uint8_t *bytes, size_t size, const cir__c
                          "%s: is of version %llu, this version of cir makes version %d", name,
                          (unsigned long long)get64(bytes + 8), CIR__CODES_VERSION);
     if (get64(bytes + 32) != cir__hash64(bytes, 32))
-        return cir__fail(err, CIR_DAMAGED, "%s: its header contradicts its checksum", name);
+        return cir__fail(err, CIR_DAMAGED, "%s: its header does not match its checksum", name);
     uint64_t serial = get64(bytes + 24);
     if (get64(bytes + 16) != header->id || (serial != header->serial && serial + 1 != header->serial))
         return cir__fail(err, CIR_MISMATCH, "%s: belongs to other codes than " CIR__CODES_NAME " beside it",

@@ -138,8 +138,8 @@ static cir_status open_bin(const cir__codes_reader *reader, const char *path, ci
         return cir__fail(err, CIR_FORMAT, "%s: its blocks have %zu bytes, not %zu", path,
                          header_out->block_bytes, cir__coder_block_bytes(view->coder));
     if (!cir__codes_sizes(header_out, view->codes.n_rows, &bin_size, &sums_size) || view->bin.size < bin_size)
-        return cir__fail(err, CIR_DAMAGED, "%s: ends at byte %zu, before blocks that its header tells of",
-                         path, view->bin.size);
+        return cir__fail(err, CIR_DAMAGED, "%s: ends at byte %zu, before blocks that its header lists", path,
+                         view->bin.size);
     return CIR_OK;
 }
 

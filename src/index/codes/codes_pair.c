@@ -13,7 +13,7 @@
 
 static cir_status sync_file(int fd, const char *path, cir_error *err)
 {
-    return fdatasync(fd) == 0 ? CIR_OK : cir__fail_errno(err, errno, "%s: cannot be made durable", path);
+    return fdatasync(fd) == 0 ? CIR_OK : cir__fail_errno(err, errno, "%s: cannot be synced to disk", path);
 }
 
 static cir_status read_at(int fd, const char *path, void *bytes_out, size_t size, uint64_t offset,
@@ -23,7 +23,7 @@ static cir_status read_at(int fd, const char *path, void *bytes_out, size_t size
     while (size > 0) {
         ssize_t n = pread(fd, next, size, (off_t)offset);
         if (n == 0)
-            return cir__fail(err, CIR_FORMAT, "%s: ends at byte %llu, before codes that it tells of", path,
+            return cir__fail(err, CIR_FORMAT, "%s: ends at byte %llu, before codes that it lists", path,
                              (unsigned long long)offset);
         if (n < 0 && errno != EINTR)
             return cir__fail_errno(err, errno, "%s: cannot be read at byte %llu", path,
@@ -73,7 +73,7 @@ static cir_status read_headers(cir__codes_pair *pair, const cir_index_model *mod
     if (status == CIR_OK &&
         (!cir__codes_sizes(&pair->header, pair->header.n_rows, &bin_needed, &sums_needed) ||
          bin_size < bin_needed || sums_size < sums_needed))
-        status = cir__fail(err, CIR_FORMAT, "%s: ends before codes that its header tells of", pair->bin_path);
+        status = cir__fail(err, CIR_FORMAT, "%s: ends before codes that its header lists", pair->bin_path);
     free(bytes);
     return status;
 }

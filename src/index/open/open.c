@@ -55,7 +55,7 @@ static cir_status choose_model(cir_index *index, const char *fingerprint, size_t
     if (info->n_models == 0)
         return cir__fail(
             err, CIR_FORMAT,
-            "%s: holds no features: its making was interrupted; go on with: cir index FOLDER -o %s",
+            "%s: holds no features: creating it was interrupted; continue with: cir index FOLDER -o %s",
             info->path, info->path);
     for (size_t i = 0; i < info->n_models; i++)
         if (fingerprint == NULL || strcmp(fingerprint, info->models[i].fingerprint) == 0) {

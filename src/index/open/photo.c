@@ -33,8 +33,8 @@ static char *find_real_path(int fd, const char *path, const struct stat *facts)
 static cir_status fail_outside(const cir_index *index, const char *path, cir_error *err)
 {
     return cir__fail(err, CIR_PERMISSION,
-                     "%s: is named by %s, but lies below no folder that you have given to it; if it is to be "
-                     "shown, say so once: cir index FOLDER -o %s",
+                     "%s: is named by %s, but lies outside the folders that you added to it; to show it, add "
+                     "its folder once: cir index FOLDER -o %s",
                      path, index->info.path, index->info.path);
 }
 
@@ -73,7 +73,7 @@ cir_status cir_index_open_photo(const cir_index *index, const cir_image_record *
     if (fstat(fd, &facts) != 0)
         status = cir__fail_errno(err, errno, "%s: cannot be examined", record->path);
     else if (!S_ISREG(facts.st_mode))
-        status = cir__fail(err, CIR_FORMAT, "%s: is no file any more; update the index", record->path);
+        status = cir__fail(err, CIR_FORMAT, "%s: is not a file any more; update the index", record->path);
     if (status == CIR_OK) {
         real = find_real_path(fd, record->path, &facts);
         if (!is_covered(index, record, real))

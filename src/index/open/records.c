@@ -15,8 +15,8 @@ static cir_status check_id(const cir_index *index, size_t id, cir_error *err)
 {
     if (id < index->info.n_rows)
         return CIR_OK;
-    return cir__fail(err, CIR_NOT_FOUND, "%s: has no image %zu; ids lie below %zu", index->info.path, id,
-                     index->info.n_rows);
+    return cir__fail(err, CIR_NOT_FOUND, "%s: has no image %zu; valid ids are below %zu", index->info.path,
+                     id, index->info.n_rows);
 }
 
 cir_status cir_index_get_image(const cir_index *index, size_t id, cir_image_record *record_out,

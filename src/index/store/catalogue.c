@@ -123,9 +123,9 @@ static cir_status check_kind(const cir__place *place, cir__store *store, bool cr
     if (status != CIR_OK)
         return status;
     if (application == 0 && format == 0 && n_objects == 0)
-        return creates
-                   ? create_tables(store, err)
-                   : fail_not_index(place, "its catalogue is empty, as when its making was interrupted", err);
+        return creates ? create_tables(store, err)
+                       : fail_not_index(place, "its catalogue is empty, as when creating it was interrupted",
+                                        err);
     if (application != APPLICATION_ID)
         return fail_not_index(place, "its catalogue was made by another program", err);
     if (format > CIR__CATALOGUE_FORMAT)
@@ -151,7 +151,8 @@ cir_status cir__catalogue_open(const cir__place *place, cir__catalogue_mode mode
             S_ISREG(facts.st_mode)
                 ? CIR_OK
                 : cir__fail(err, CIR_FORMAT,
-                            "%s: is not an index: its catalogue is no file: %s %s; put the file itself there",
+                            "%s: is not an index: its catalogue is not a file: %s %s; put the file itself "
+                            "there",
                             place->index, CIR__CATALOGUE_NAME,
                             cir__folder_find_fault(place->folder, CIR__CATALOGUE_NAME));
     else if (why != ENOENT)
@@ -402,7 +403,7 @@ cir_status cir__catalogue_check(cir__store *store, cir__catalogue_visit_finding 
         "PRAGMA integrity_check",
         "SELECT 'image ' || id || ': its state contradicts its error' FROM image WHERE " BAD_STATE
         " LIMIT 20",
-        "SELECT 'image ' || id || ': its hash is none' FROM image WHERE " BAD_HASH " LIMIT 20",
+        "SELECT 'image ' || id || ': its hash is invalid' FROM image WHERE " BAD_HASH " LIMIT 20",
         "SELECT 'image ' || id || ': a number or its path is out of range' FROM image WHERE length(path) = 0 "
         "OR instr(path, x'00') > 0 OR size < 0 OR width < 0 OR height < 0 OR id < 0 LIMIT 20",
         "SELECT 'ids have gaps: ' || count(*) || ' rows, the last is ' || max(id) FROM image "

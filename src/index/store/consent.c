@@ -35,8 +35,8 @@ cir_status cir__consent_check_owner(const cir__folder *index, cir_error *err)
         return CIR_OK;
     return cir__fail(
         err, CIR_PERMISSION,
-        "%s: belongs to another user (number %lu), who could have made it to read or show files of "
-        "yours; if you trust whoever made it, say --trust",
+        "%s: belongs to another user (uid %lu), who could have made it to read or show your files; if you "
+        "trust that user, give --trust",
         cir__folder_name(index), (unsigned long)owner);
 }
 
@@ -222,11 +222,11 @@ cir_status cir__consent_add(cir__store *store, const char *path, cir_error *err)
         status = cir__fail_memory(err, store->name);
     else if (folder == NULL || file == NULL)
         status = cir__fail(err, CIR_NOT_FOUND,
-                           "%s: there is no home to note in that its folders are yours to show; set HOME or "
-                           "XDG_CONFIG_HOME",
+                           "%s: there is no home directory to record that you may show its folders; set HOME "
+                           "or XDG_CONFIG_HOME",
                            store->name);
     else if (!make_folders(folder))
-        status = cir__fail_errno(err, errno, "%s: cannot be made", folder);
+        status = cir__fail_errno(err, errno, "%s: cannot be created", folder);
     else
         status = append(file, line, err);
     free(line);

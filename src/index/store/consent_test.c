@@ -87,14 +87,14 @@ static void test_roots(void **state)
     cir_index_close(index);
     /* A file that others could have written counts for nothing. */
     assert_int_equal(chmod(file, 0620), 0);
-    assert_int_equal(try_photo(&t, 1, false, "given to it"), CIR_PERMISSION);
+    assert_int_equal(try_photo(&t, 1, false, "that you added"), CIR_PERMISSION);
     assert_int_equal(chmod(file, 0600), 0);
     /* Another user's copy. */
     char config[512];
     testing_path(&t, "config2", config);
     setenv("XDG_CONFIG_HOME", config, 1);
     assert_int_equal(try_photo(&t, 0, false, "PIC a"), CIR_OK);
-    assert_int_equal(try_photo(&t, 1, false, "given to it"), CIR_PERMISSION);
+    assert_int_equal(try_photo(&t, 1, false, "that you added"), CIR_PERMISSION);
     assert_int_equal(try_photo(&t, 1, true, "PIC b"), CIR_OK);
     index = testing_open(&t);
     assert_false(cir_index_is_confirmed(index, elsewhere));
@@ -102,7 +102,7 @@ static void test_roots(void **state)
     /* Taking it at its word notes nothing; giving a folder to it does. */
     const cir_update_options trusting = {.is_trusted = true};
     testing_update_with(&t, elsewhere, &trusting, CIR_OK);
-    assert_int_equal(try_photo(&t, 1, false, "given to it"), CIR_PERMISSION);
+    assert_int_equal(try_photo(&t, 1, false, "that you added"), CIR_PERMISSION);
     assert_int_equal(testing_update_with(&t, elsewhere, NULL, CIR_OK).n_unconfirmed, 0);
     assert_int_equal(try_photo(&t, 1, false, "PIC b"), CIR_OK);
     /* Nowhere to note it is no failure, but told. */
@@ -144,16 +144,16 @@ static void test_forged(void **state)
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         snprintf(sql, sizeof sql, "UPDATE image SET path = CAST('%s' AS BLOB) WHERE id = 1", paths[i]);
         run_sql(&t, sql);
-        assert_int_equal(try_photo(&t, 1, false, "given to it"), CIR_PERMISSION);
+        assert_int_equal(try_photo(&t, 1, false, "that you added"), CIR_PERMISSION);
     }
     /* Beside the index, and yet leading elsewhere: by a link, or by a folder that is one. */
     testing_link(&t, "../../elsewhere/b.jpg", "below/photos/link.jpg");
     testing_link(&t, "../../elsewhere", "below/photos/folder");
     testing_link(&t, "a.jpg", "below/photos/twin.jpg");
     run_sql(&t, "UPDATE image SET path = CAST('photos/link.jpg' AS BLOB) WHERE id = 1");
-    assert_int_equal(try_photo(&t, 1, false, "given to it"), CIR_PERMISSION);
+    assert_int_equal(try_photo(&t, 1, false, "that you added"), CIR_PERMISSION);
     run_sql(&t, "UPDATE image SET path = CAST('photos/folder/b.jpg' AS BLOB) WHERE id = 1");
-    assert_int_equal(try_photo(&t, 1, false, "given to it"), CIR_PERMISSION);
+    assert_int_equal(try_photo(&t, 1, false, "that you added"), CIR_PERMISSION);
     run_sql(&t, "UPDATE image SET path = CAST('photos/twin.jpg' AS BLOB) WHERE id = 0");
     assert_int_equal(try_photo(&t, 0, false, "PIC a"), CIR_OK);
     testing_done(&t);
@@ -171,7 +171,7 @@ static void test_changed(void **state)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(try_photo(&t, 0, false, "a.jpg"), CIR_NOT_FOUND);
     assert_int_equal(mkfifo(path, 0600), 0); /* waits for nobody */
-    assert_int_equal(try_photo(&t, 0, false, "no file"), CIR_FORMAT);
+    assert_int_equal(try_photo(&t, 0, false, "not a file"), CIR_FORMAT);
     testing_done(&t);
 }
 

@@ -32,10 +32,10 @@ cir_status cir__layout_make(const char *path, cir_error *err)
     if (mkdir(path, 0777) == 0)
         return cir__folder_sync(path, err);
     if (errno == ENOENT)
-        return cir__fail(err, CIR_NOT_FOUND, "%s: cannot be made: its folder is not there; make that first",
+        return cir__fail(err, CIR_NOT_FOUND, "%s: cannot be created: its folder is missing; create it first",
                          path);
     if (errno != EEXIST)
-        return cir__fail_errno(err, errno, "%s: cannot be made", path);
+        return cir__fail_errno(err, errno, "%s: cannot be created", path);
     struct stat facts;
     if (stat(path, &facts) != 0)
         return cir__fail_errno(err, errno, "%s: cannot be opened", path);

@@ -35,7 +35,7 @@ cir_status cir__lock_take(const cir__folder *index, int *fd_out, cir_error *err)
         return CIR_OK;
     }
     status = errno == EWOULDBLOCK
-                 ? cir__fail(err, CIR_BUSY, "%s: another process is updating it; wait until that has ended",
+                 ? cir__fail(err, CIR_BUSY, "%s: another process is updating it; wait until it ends",
                              cir__folder_name(index))
                  : cir__lock_fail(cir__folder_name(index), errno, err);
     close(fd);

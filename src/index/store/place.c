@@ -56,7 +56,7 @@ cir_status cir__place_init(cir__place *place, const char *index_path, cir_error 
     status = cir__folder_open(index_path, &place->folder, err);
     if (status == CIR_FORMAT)
         cir__fail(err, status,
-                  "%s: is not an index: it is no folder; make one with: cir index FOLDER -o NAME.cir",
+                  "%s: is not an index: it is not a folder; make one with: cir index FOLDER -o NAME.cir",
                   index_path);
     if (status != CIR_OK)
         goto done;

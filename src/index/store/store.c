@@ -59,9 +59,9 @@ static cir_status fail(const cir__store *store, int code, cir_error *err)
         return cir__fail(
             err, CIR_PERMISSION,
             code == SQLITE_READONLY_ROLLBACK
-                ? "%s: an update of its %s was interrupted and the system does not allow to heal it "
-                  "here; open it once where it can be written"
-                : "%s: the system does not allow to write its %s",
+                ? "%s: an update of its %s was interrupted and cannot be rolled back without permission to "
+                  "write; open it once where it can be written"
+                : "%s: no permission to write its %s",
             store->name, store->kind->noun);
     case SQLITE_CANTOPEN: /* of a file that was opened: it wants a write-ahead log beside it */
         if (system_errno == 0)
@@ -118,8 +118,7 @@ cir_status cir__store_open(const cir__folder *folder, const cir__store_kind *kin
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     if (writes && sqlite3_db_readonly(store->db, "main") == 1) {
-        status =
-            cir__fail(err, CIR_PERMISSION, "%s: the system does not allow to write its %s", name, kind->noun);
+        status = cir__fail(err, CIR_PERMISSION, "%s: no permission to write its %s", name, kind->noun);
         goto done;
     }
     /* EXTRA: a commit is durable, and not only whole, before what depends on it is overwritten. */

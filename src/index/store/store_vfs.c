@@ -375,7 +375,7 @@ static int access_name(sqlite3_vfs *base, const char *name, int flags, int *resu
     const char *fault = cir__folder_find_fault(self->folder, self->journal_name);
     if (fault != NULL) {
         (void)cir__fail(
-            &self->why, CIR_FORMAT, "%s/%s: %s, and no file of an index; run: cir check --repair %s",
+            &self->why, CIR_FORMAT, "%s/%s: %s, not a file of an index; run: cir check --repair %s",
             cir__folder_name(self->folder), self->journal_name, fault, cir__folder_name(self->folder));
         return SQLITE_IOERR_ACCESS;
     }

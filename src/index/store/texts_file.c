@@ -273,7 +273,7 @@ const char *cir__texts_file_examine(const cir__folder *folder, size_t dim)
         !read_at(fd, list, sizeof *list, 0))
         goto done;
     if (!has_right_header(list, dim))
-        finding = "is no file of recent texts";
+        finding = "is not a file of recent texts";
     for (size_t i = 0; finding == NULL && i < CIR__TEXTS_ENTRIES; i++) {
         const entry *e = &list->entries[i];
         if (e->used >= MAX_USED)
@@ -281,7 +281,7 @@ const char *cir__texts_file_examine(const cir__folder *folder, size_t dim)
         /* A slot with another key is what a process leaves that was killed before it could tell of it. */
         if (e->used != 0 && read_at(fd, one, slot_bytes(dim), slot_offset(dim, i)) &&
             (one->sum != slot_sum(one, dim) || !is_unit(one->feature, dim)))
-            finding = "has entries that contradict their checksums";
+            finding = "has entries that do not match their checksums";
     }
 done:
     free(one);

@@ -77,9 +77,9 @@ cir_status cir__vectors_examine(const cir__folder *folder, size_t dim, size_t n_
     if (status != CIR_OK)
         return status;
     if (!size_of_file(n_needed, dim, &size_needed) || !size_of_file(n_rows, dim, &size_whole))
-        *finding_out = "the catalogue tells of more rows than a file can hold";
+        *finding_out = "the catalogue lists more rows than a file can hold";
     else if (size < size_needed)
-        *finding_out = "it ends before rows that the catalogue tells of";
+        *finding_out = "it ends before rows that the catalogue lists";
     else if (n_read < (ssize_t)sizeof header || !parse_header(header, dim, &n_counted))
         *finding_out = "its header is not as it must be";
     else if (n_counted < n_needed)
@@ -118,7 +118,7 @@ static cir_status write_header(int fd, const char *path, size_t dim, size_t n_ro
 
 static cir_status sync_file(int fd, const char *path, cir_error *err)
 {
-    return fdatasync(fd) == 0 ? CIR_OK : cir__fail_errno(err, errno, "%s: cannot be made durable", path);
+    return fdatasync(fd) == 0 ? CIR_OK : cir__fail_errno(err, errno, "%s: cannot be synced to disk", path);
 }
 
 static cir_status resize(int fd, const char *path, size_t dim, size_t n_rows, cir_error *err)
@@ -128,7 +128,7 @@ static cir_status resize(int fd, const char *path, size_t dim, size_t n_rows, ci
         return cir__fail(err, CIR_LIMIT, "%s: %zu rows are more than a file can hold", path, n_rows);
     return ftruncate(fd, (off_t)size) == 0
                ? CIR_OK
-               : cir__fail_errno(err, errno, "%s: cannot be made %zu bytes long", path, size);
+               : cir__fail_errno(err, errno, "%s: cannot be resized to %zu bytes", path, size);
 }
 
 /* Header and length for n_rows rows. The header is durable before the file shrinks, and follows when it has
@@ -226,7 +226,7 @@ cir_status cir__vectors_read_run(const cir__vectors *vectors, size_t first, size
         ssize_t n_read = pread(vectors->fd, (char *)rows_out + at, size - at,
                                (off_t)(offset_of_row(first, vectors->dim) + at));
         if (n_read == 0)
-            return fail_damaged(vectors->path, "it ends before rows that the catalogue tells of", err);
+            return fail_damaged(vectors->path, "it ends before rows that the catalogue lists", err);
         if (n_read < 0 && errno != EINTR)
             return cir__fail_errno(err, errno, "%s: row %zu cannot be read", vectors->path,
                                    first + at / (vectors->dim * sizeof *rows_out));
@@ -333,7 +333,7 @@ cir_status cir__vectors_map_open(const cir__folder *folder, size_t dim, size_t n
     if (status == CIR_OK)
         status = check_file(folder, path, dim, n_rows, n_needed, err);
     if (status == CIR_OK && (!size_of_file(n_rows, dim, &size) || !size_of_file(n_needed, dim, &size_needed)))
-        status = fail_damaged(path, "the catalogue tells of more rows than a file can hold", err);
+        status = fail_damaged(path, "the catalogue lists more rows than a file can hold", err);
     if (status == CIR_OK)
         status = cir__folder_open_file(folder, CIR__VECTORS_NAME, O_RDONLY, 0, &fd, NULL, err);
     if (status == CIR_OK)

@@ -51,7 +51,7 @@ static void ignore_left_overs(void *context, const char *finding, bool was_repai
 {
     (void)context;
     (void)was_repaired;
-    if (strstr(finding, "longer than the catalogue tells") == NULL &&
+    if (strstr(finding, "longer than the catalogue says") == NULL &&
         strstr(finding, "belongs to no model") == NULL &&
         /* Of two new files of codes there is but the first. */
         strstr(finding, "codes.bin: cannot be opened: No such file") == NULL &&

@@ -52,7 +52,7 @@ static cir_status read_picture(const void *context, const void *bytes, size_t si
     (void)options;
     testing *t = (testing *)(uintptr_t)context;
     if (size_bytes < 3 || memcmp(bytes, "PIC", 3) != 0)
-        return cir__fail(err, CIR_FORMAT, "%s: is no picture", name);
+        return cir__fail(err, CIR_FORMAT, "%s: is not a picture", name);
     uint8_t *copy = malloc(size_bytes);
     if (copy == NULL)
         return cir__fail_memory(err, name);

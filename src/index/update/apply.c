@@ -276,8 +276,7 @@ static cir_status put_one(cir__apply *apply, cir__job *job, cir__row *row, size_
     if (!is_found && !cir__vectors_format_row(feature, encoder->dim, apply->row)) {
         cir__fail(
             &job->why, CIR_FORMAT,
-            "%s: its feature holds no numbers or is not of unit length; check the model with: cir model "
-            "check %s",
+            "%s: its feature is not finite or not of unit length; check the model with: cir model check %s",
             job->path, encoder->path);
         return CIR_OK;
     }

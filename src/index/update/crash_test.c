@@ -59,7 +59,7 @@ static void ignore_finding(void *context, const char *finding, bool was_repaired
 {
     (void)was_repaired;
     /* Left-overs behind the committed rows are what a killed process may leave; nothing else. */
-    if (strstr(finding, "longer than the catalogue tells") == NULL &&
+    if (strstr(finding, "longer than the catalogue says") == NULL &&
         strstr(finding, "belongs to no model") == NULL &&
         /* Of two new files of codes there is but the first. */
         strstr(finding, "codes.bin: cannot be opened: No such file") == NULL &&

@@ -423,8 +423,8 @@ static cir_status update_codes(update *u, const char *index_path, cir_error *err
     }
     if (status == CIR_OK || status == CIR_INTERRUPTED)
         return CIR_OK; /* interruptions are told of below */
-    return cir__fail(err, status, "%s: the photos are in, but not all of their compact codes: %s", index_path,
-                     why.message);
+    return cir__fail(err, status, "%s: the photos are indexed, but not all of their compact codes: %s",
+                     index_path, why.message);
 }
 
 cir_status cir__index_update(const char *index_path, const char *const *paths, size_t n_paths,
@@ -468,7 +468,7 @@ cir_status cir__index_update(const char *index_path, const char *const *paths, s
         call_watch(&u);
         if (was_stopped)
             status = cir__fail(err, CIR_INTERRUPTED,
-                               "%s: stopped on request; what was committed is kept; run it again to go on",
+                               "%s: stopped on request; what was committed is kept; run it again to continue",
                                index_path);
     }
     if (progress_out != NULL)

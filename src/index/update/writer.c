@@ -215,8 +215,7 @@ cir_status cir__writer_open(const char *index_path, const cir__encoders *encoder
         writer->owns[i].vectors.fd = -1;
     status = cir__place_init(&writer->place, index_path, err);
     if (status == CIR_OK && only != NULL && !cir__folder_is_same(writer->place.folder, only_folder))
-        status = cir__fail(err, CIR_GONE,
-                           "%s: is another index than the one that is open; open it again and repeat that",
+        status = cir__fail(err, CIR_GONE, "%s: was replaced by another index; open it again and retry",
                            writer->place.index);
     if (status == CIR_OK && (options == NULL || !options->is_trusted))
         status = cir__consent_check_owner(writer->place.folder, err);

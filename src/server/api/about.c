@@ -184,7 +184,7 @@ void cir__about_get_metrics(cir__request *request)
     char *text = cir__metrics_format(context->metrics, others, sizeof others / sizeof others[0], &size);
     cir__snapshot_drop(snapshot);
     if (text == NULL) {
-        cir__reply_error(request, 503, "server: memory could not be had; try again later");
+        cir__reply_error(request, 503, "server: out of memory; try again later");
         return;
     }
     cir__reply_response(request, MHD_HTTP_OK,

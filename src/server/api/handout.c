@@ -50,5 +50,5 @@ cir_status cir__handout_open(const cir_index *index, const cir_image_record *rec
     if (fd >= 0)
         close(fd);
     return cir__refuse(err, CIR_NOT_FOUND,
-                       "photo: its file is gone or is no picture any more; update the index");
+                       "photo: its file is gone or is not a picture any more; update the index");
 }

@@ -36,7 +36,7 @@ static cir_status read_image(const json_t *value, cir__search_request *request, 
     }
     if (strlen(upload) != CIR__UPLOAD_NAME_SIZE - 1 ||
         strspn(upload, "0123456789abcdef") != CIR__UPLOAD_NAME_SIZE - 1)
-        return cir__refuse(err, CIR_ARGUMENT, "image.upload: is not what a search with an upload answered");
+        return cir__refuse(err, CIR_ARGUMENT, "image.upload: is not an upload's key, as a search answers it");
     memcpy(request->upload, upload, CIR__UPLOAD_NAME_SIZE);
     return CIR_OK;
 }
@@ -83,7 +83,7 @@ static cir_status read_setting(const char *key, const json_t *value, cir_setting
     /* A key is a name alone: with "=" in it, it would be read as another one. */
     if (size < 0 || size >= (int)sizeof text || strlen(key) > 100 ||
         strspn(key, "abcdefghijklmnopqrstuvwxyz_") != strlen(key))
-        return cir__refuse(err, CIR_ARGUMENT, "settings: %.100s is no key, or its value is too long", key);
+        return cir__refuse(err, CIR_ARGUMENT, "settings: %.100s is not a key, or its value is too long", key);
     /* No path of a request reaches the file system. */
     if (cir_setting_names_file(key, text))
         return cir__refuse(err, CIR_ARGUMENT,

@@ -160,7 +160,7 @@ static cir_status run_update(cir__update *self, cir_update_progress *result, cir
     n = keep_existing(cir__snapshot_index(snapshot), roots, n);
     if (status == CIR_OK && n == 0)
         status = cir__refuse(err, CIR_NOT_FOUND,
-                             "%s: none of the folders it was made of is there, or you never gave them to it; "
+                             "%s: none of the folders it was made from exists, or you never added them; "
                              "update it with: cir index FOLDER -o %s",
                              context->index_path, context->index_path);
     /* Never another index that lies there meanwhile, nor a new one where a drive is not mounted. */

@@ -20,5 +20,5 @@ cir_status cir__refuse(cir_error *err, cir_status status, const char *format, ..
 
 cir_status cir__refuse_memory(cir_error *err)
 {
-    return cir__refuse(err, CIR_NO_MEMORY, "server: memory could not be had; try again later");
+    return cir__refuse(err, CIR_NO_MEMORY, "server: out of memory; try again later");
 }

@@ -26,10 +26,10 @@
 
 /* Left out: MobileCLIP and PE-Core, whose towers are not read.
  *
- * LAION's and DFN's in open_clip's layout, as the hub has them: LAION's larger one has its safetensors under a name of
- * its own, DFN's only PyTorch checkpoints. SigLIP 2's tokenizers are what makes them larger than they seem. The main
- * branches of the two small CLIP models have only pytorch_model.bin: their commits here are those of
- * the hub's own conversion to safetensors. */
+ * LAION's and DFN's in open_clip's layout, as the hub has them: LAION's larger one has its safetensors under
+ * a name of its own, DFN's only PyTorch checkpoints. SigLIP 2's tokenizers are what makes them larger than
+ * they seem. The main branches of the two small CLIP models have only pytorch_model.bin: their commits here
+ * are those of the hub's own conversion to safetensors. */
 const cir__known_model cir__known_models[] = {
     {.name = "clip-vit-base-patch32",
      .repository = "openai/clip-vit-base-patch32",
@@ -306,7 +306,7 @@ cir_status cir__known_model_open(const char *path, const cir_model_options *opti
     if (known == NULL && slash != NULL)
         known = cir__known_model_find(slash + 1);
     if (known != NULL && is_begun(known))
-        return cir__refuse(err, status, "%s: is not wholly fetched; go on with: cir model pull %s", path,
+        return cir__refuse(err, status, "%s: is not wholly fetched; continue with: cir model pull %s", path,
                            known->name);
     if (known != NULL)
         return cir__refuse(err, status,
@@ -332,5 +332,5 @@ cir_status cir__known_model_open_for_index(void *is_named, const char *path, con
     return cir__refuse(err, status, "%.900s%s", why.message,
                        *(const bool *)is_named
                            ? ""
-                           : "; the index was made with that model: say where it lies now with --model DIR");
+                           : "; the index was made with that model: give its folder with --model DIR");
 }

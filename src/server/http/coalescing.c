@@ -69,8 +69,7 @@ static void do_work(void *context)
             cir__queue_push(outcome.onward, do_work, self);
             return;
         }
-        outcome.status =
-            cir__refuse(&outcome.err, CIR_NO_MEMORY, "server: has too much to do; try again later");
+        outcome.status = cir__refuse(&outcome.err, CIR_NO_MEMORY, "server: is overloaded; try again later");
     }
     pthread_mutex_lock(&self->all->lock);
     g_hash_table_remove(self->all->by_key, self->key);
@@ -108,7 +107,7 @@ static void suspend(cir__request *request, shared_work *self)
 
 static void refuse(cir__request *request, unsigned seconds)
 {
-    cir__reply_error(request, 503, "server: has too much to do; try again a little later");
+    cir__reply_error(request, 503, "server: is overloaded; try again a little later");
     cir__reply_retry_after(request, seconds);
 }
 

@@ -67,7 +67,7 @@ unsigned cir__framing_check(const cir__framing *framing, cir_error *err)
     else if (framing->n_lengths > 1)
         why = "Content-Length is there twice; send one";
     else if (framing->has_bad_length)
-        why = "Content-Length is no number of bytes";
+        why = "Content-Length is not a number of bytes";
     else if (framing->n_lengths > 0 && framing->n_codings > 0)
         why = "Content-Length and Transfer-Encoding are there together; send one of them";
     else if (framing->n_codings > 1)

@@ -268,8 +268,7 @@ void cir__reply_json(cir__request *request, unsigned status, json_t *document)
     json_decref(document);
     if (text == NULL) {
         static const char short_of_memory[] =
-            "{\"error\": {\"code\": \"OVERLOADED\", \"message\": \"server: memory could not be had; try "
-            "again later\"}}";
+            "{\"error\": {\"code\": \"OVERLOADED\", \"message\": \"server: out of memory; try again later\"}}";
         cir__reply_static(request, 503, "application/json", short_of_memory, sizeof short_of_memory - 1);
         cir__reply_retry_after(request, 5);
         return;

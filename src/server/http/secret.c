@@ -77,7 +77,7 @@ static cir_status check_token(const char *path, const char *text, size_t n, cir_
     size_t n_distinct = count_distinct(text, n);
     if (n < MIN_SIZE || n >= CIR__TOKEN_SIZE)
         return cir__refuse(err, CIR_ARGUMENT,
-                           "%s: its word has %zu bytes; a token has %d to %d: openssl rand -hex 32", path, n,
+                           "%s: its token has %zu bytes; a token has %d to %d: openssl rand -hex 32", path, n,
                            MIN_SIZE, CIR__TOKEN_SIZE - 1);
     if (n_distinct < MIN_DISTINCT)
         return cir__refuse(
@@ -106,9 +106,9 @@ cir_status cir__secret_read_token(const char *path, char token_out[CIR__TOKEN_SI
     const char *word = text + strspn(text, blanks);
     size_t n = strcspn(word, blanks);
     if (word[n + strspn(word + n, blanks)] != '\0')
-        status = cir__refuse(
-            err, CIR_ARGUMENT,
-            "%s: holds more than one word; a token is one, without blanks: openssl rand -hex 32", path);
+        status =
+            cir__refuse(err, CIR_ARGUMENT,
+                        "%s: holds more than one token; a token has no blanks: openssl rand -hex 32", path);
     if (status == CIR_OK)
         status = check_token(path, word, n, err);
     if (status == CIR_OK) {

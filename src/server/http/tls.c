@@ -63,14 +63,14 @@ cir_status cir__tls_check(const char *certificate_file, const char *certificate,
     }
     int code = gnutls_x509_crt_import(first, &of_certificate, GNUTLS_X509_FMT_PEM);
     if (code != 0) {
-        status = cir__refuse(err, CIR_ARGUMENT, "%s: is no certificate in PEM form: %s", certificate_file,
+        status = cir__refuse(err, CIR_ARGUMENT, "%s: is not a certificate in PEM form: %s", certificate_file,
                              gnutls_strerror(code));
         goto done;
     }
     code = gnutls_x509_privkey_import2(secret, &of_key, GNUTLS_X509_FMT_PEM, NULL, 0);
     if (code != 0) {
-        status = cir__refuse(err, CIR_ARGUMENT, "%s: is no key in PEM form without a password: %s", key_file,
-                             gnutls_strerror(code));
+        status = cir__refuse(err, CIR_ARGUMENT, "%s: is not a key in PEM form without a password: %s",
+                             key_file, gnutls_strerror(code));
         goto done;
     }
     unsigned n_bits = 0;
