@@ -4,7 +4,7 @@ import os
 import pathlib
 import subprocess
 
-from conftest import CIR, draw_photo
+from conftest import CIR, SOURCE, draw_photo
 
 
 def update(cir, photos, index, *options):
@@ -15,20 +15,34 @@ def update(cir, photos, index, *options):
 def test_kinds_that_are_not_read_are_counted_and_said(cir, photos, tmp_path):
     index = tmp_path / "kinds.cir"
     draw_photo(3).save(photos / "true.bmp")
-    (photos / "a.cr2").write_bytes(b"II*\0\x10\0\0\0CR\2\0")
-    (photos / "b.CR2").write_bytes(b"II*\0\x10\0\0\0CR\2\0")
+    (photos / "a.orf").write_bytes(b"IIRO\x08\0\0\0")
+    (photos / "b.ORF").write_bytes(b"IIRO\x08\0\0\0")
     (photos / "film").write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0")
     (photos / "notes.txt").write_text("BMW")
     for name in ("without", "wrong.bmp", "wrong.txt"):
         draw_photo(50 + len(name)).save(photos / name, format="JPEG")
     told = cir("index", photos, "-o", index).out
     assert told.startswith(f"{index}: 15 new, 0 changed, 0 moved, 0 unchanged, 0 failed, 0 gone, 4 skipped; 15 encoded in ")
-    assert "\n4 files of kinds that are not read: cr2 2, bmp 1, mp4 1\n" in told
+    assert "\n4 files of kinds that are not read: orf 2, bmp 1, mp4 1\n" in told
     again = cir("index", index, "--json").json
-    assert again["skipped"] == 4 and again["skipped_kinds"] == {"cr2": 2, "bmp": 1, "mp4": 1}
+    assert again["skipped"] == 4 and again["skipped_kinds"] == {"orf": 2, "bmp": 1, "mp4": 1}
     assert again["kept"] == 15 and again["new"] == again["encoded"] == 0
-    assert cir("info", index, "--json").json["skipped"] == {"cr2": 2, "bmp": 1, "mp4": 1}
-    assert "4 files of kinds that are not read: cr2 2, bmp 1, mp4 1" in cir("info", index).out
+    assert cir("info", index, "--json").json["skipped"] == {"orf": 2, "bmp": 1, "mp4": 1}
+    assert "4 files of kinds that are not read: orf 2, bmp 1, mp4 1" in cir("info", index).out
+
+
+def test_raw_photos_are_read_by_their_jpegs(cir, tmp_path):
+    """Also without an ending; a raw photo without one is told as failed, not silently left out."""
+    raw = SOURCE / "test/data/raw"
+    folder = tmp_path / "camera"
+    folder.mkdir()
+    for name in ("canon.cr2", "canon.cr3", "nikon.nef", "sony.arw", "google.dng"):
+        (folder / name.upper()).write_bytes((raw / name).read_bytes())
+    (folder / "noending").write_bytes((raw / "canon.cr3").read_bytes())
+    (folder / "bare.dng").write_bytes((raw / "bare.dng").read_bytes())
+    result = cir("index", folder, "-o", tmp_path / "camera.cir", "--json")
+    assert result.json["new"] == 6 and result.json["failed"] == 1 and result.json["skipped"] == 0
+    assert "is a raw photo (dng) without a JPEG" in result.err + result.out
 
 
 def test_what_programs_put_beside_photos_is_left_out(cir, photos, tmp_path):

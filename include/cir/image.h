@@ -87,13 +87,15 @@ typedef struct cir_image_facts {
 } cir_image_facts;
 
 /* What a file says about its picture, from its first 64 KiB and without decoding a pixel: a fraction of a
- * millisecond. Kinds that keep it elsewhere in the file are an error here, CIR_FORMAT. options: may be NULL.
+ * millisecond (of a raw photo, from all of it). Kinds that keep it elsewhere in the file are an error here,
+ * CIR_FORMAT. options: may be NULL.
  * Errors: those of cir_image_read. */
 CIR_MUST_CHECK CIR_API cir_status cir_image_read_facts(const char *path, const cir_image_options *options,
                                                        cir_image_facts *facts_out, cir_error *err);
 
 /* Decodes a file's first picture to RGB, once there is memory for it (decoder.h): JPEG, PNG, WebP, TIFF, GIF,
- * and HEIC and AVIF where libvips has them. The kind is recognised from the bytes, never from the name; grey,
+ * and HEIC and AVIF where libvips has them; of a raw photo (CR2, CR3, NEF, ARW, DNG) the largest JPEG that lies
+ * beside its raw pixels, which are never read. The kind is recognised from the bytes, never from the name; grey,
  * palette, CMYK, 16-bit colour and alpha become RGB exactly as Pillow's convert("RGB") makes them; deep grey
  * is scaled (see follow_pillow); all eight EXIF orientations are applied, wherever the file names one (EXIF,
  * a PNG's text chunks, XMP). options, facts_out: may be NULL. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,

@@ -32,6 +32,7 @@
 #include "image/orient.h"
 #include "image/orientation.h"
 #include "image/own_mode.h"
+#include "image/raw_preview.h"
 #include "image/rgb.h"
 #include "image/tiff.h"
 #include "image/vips.h"
@@ -61,8 +62,9 @@ typedef struct source {
     const char *name; /* for messages */
     cir__kind kind;
     const char *kind_name;
-    VipsImage *image; /* owned */
-    size_t width_px;  /* as stored, that is, before orientation */
+    cir__raw_preview raw; /* kind NULL: the picture itself is read */
+    VipsImage *image;     /* owned */
+    size_t width_px;      /* as stored, that is, before orientation */
     size_t height_px;
     size_t decoded_width_px; /* of what libvips gives: for a GIF it may be less, or more, than the picture */
     size_t decoded_height_px;
@@ -72,6 +74,22 @@ typedef struct source {
     cir__own_mode mode;   /* CIR__OWN_RGB unless it is to be resized before it is made RGB */
 } source;
 
+/* Of a raw photo the JPEG beside its raw pixels is read. */
+static cir_status take_preview(source *src, cir_error *err)
+{
+    if (!cir__raw_preview_find(src->bytes, src->size, &src->raw))
+        return CIR_OK;
+    if (src->raw.jpeg == NULL)
+        return cir__fail(
+            err, CIR_UNSUPPORTED,
+            "%s: is a raw photo (%s) without a JPEG beside its raw pixels, which are not read, or cut "
+            "short; convert it to JPEG",
+            src->name, src->raw.kind);
+    src->bytes = src->raw.jpeg;
+    src->size = src->raw.size;
+    return CIR_OK;
+}
+
 static cir_status find_kind(source *src, cir_error *err)
 {
     if (src->size == 0)
@@ -80,9 +98,10 @@ static cir_status find_kind(source *src, cir_error *err)
     if (src->kind == CIR__KIND_UNKNOWN)
         return cir__fail(
             err, CIR_UNSUPPORTED,
-            "%s: is not a picture of a known kind; JPEG, PNG, WebP, TIFF, GIF, HEIC and AVIF are read",
+            "%s: is not a picture of a known kind; JPEG, PNG, WebP, TIFF, GIF, HEIC and AVIF are read, "
+            "and raw photos (CR2, CR3, NEF, ARW, DNG) by their JPEG",
             src->name);
-    if (src->kind == CIR__KIND_OTHER)
+    if (src->kind == CIR__KIND_OTHER || src->kind == CIR__KIND_RAW)
         return cir__fail(err, CIR_UNSUPPORTED, "%s: is %s, which is not read; convert it to JPEG or PNG",
                          src->name, src->kind_name);
     if (vips_type_find("VipsOperation", loaders[src->kind].operation) == 0)
@@ -216,9 +235,13 @@ static cir_status ask(const source *src, size_t shrink, const asking *asked, cir
 static cir_status open_source(source *src, const cir_image_options *options, const asking *asked,
                               cir_error *err)
 {
-    cir_status status = find_kind(src, err);
+    cir_status status = take_preview(src, err);
+    if (status == CIR_OK)
+        status = find_kind(src, err);
     if (status != CIR_OK)
         return status;
+    if (src->raw.kind != NULL)
+        src->kind_name = src->raw.kind;
     if (src->kind == CIR__KIND_WEBP) {
         cir__kind_read_webp_size(src->bytes, src->size, &src->width_px, &src->height_px);
         status = check_budget(src, src->width_px, src->height_px, options, err);
@@ -238,6 +261,8 @@ static cir_status open_source(source *src, const cir_image_options *options, con
         src->orientation = cir__orientation_find(src->bytes, src->size, src->kind, src->image);
     else /* in a TIFF it is the format's own and not EXIF's: Pillow applies it always */
         src->orientation = src->kind == CIR__KIND_TIFF ? vips_image_get_orientation(src->image) : 1;
+    if (src->raw.orientation != 0 && (options == NULL || !options->ignore_exif_rotation))
+        src->orientation = src->raw.orientation;
     status = check_budget(src, src->decoded_width_px, src->decoded_height_px, options, err);
     if (status == CIR_OK && src->kind == CIR__KIND_GIF) {
         if (!cir__gif_find_frame(src->bytes, src->size, &src->frame))
@@ -369,6 +394,8 @@ static void find_facts(const source *src, cir_image_facts *facts)
     facts->height_px = swaps ? src->width_px : src->height_px;
     (void)snprintf(facts->kind, sizeof facts->kind, "%s", src->kind_name);
     cir__exif_find(src->image, facts);
+    if (src->raw.kind != NULL)
+        cir__exif_take(src->raw.maker, src->raw.model, src->raw.taken, facts);
 }
 
 /* By how much a JPEG may be reduced: 1, 2, 4 or 8. */

@@ -1,5 +1,6 @@
 #include "image/exif.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -41,11 +42,8 @@ static void find_text(VipsImage *image, const char *field, char out[64])
 }
 
 /* Most models bear their maker's name already. */
-static void find_camera(VipsImage *image, char out[96])
+static void name_camera(const char *maker, const char *model, char out[96])
 {
-    char maker[64], model[64];
-    find_text(image, "exif-ifd0-Make", maker);
-    find_text(image, "exif-ifd0-Model", model);
     size_t first_word = strcspn(maker, " ");
     bool is_named = first_word == 0 || strncasecmp(maker, model, first_word) == 0;
     (void)snprintf(out, 96, "%.45s%s%.45s", is_named ? "" : maker, is_named || model[0] == '\0' ? "" : " ",
@@ -55,9 +53,20 @@ static void find_camera(VipsImage *image, char out[96])
 void cir__exif_find(VipsImage *image, cir_image_facts *facts_out)
 {
     const char *taken;
+    char maker[64], model[64];
     facts_out->taken_at = INT64_MIN;
     if (vips_image_get_typeof(image, "exif-ifd2-DateTimeOriginal") != 0 &&
         vips_image_get_string(image, "exif-ifd2-DateTimeOriginal", &taken) == 0)
         facts_out->taken_at = parse_time(taken);
-    find_camera(image, facts_out->camera);
+    find_text(image, "exif-ifd0-Make", maker);
+    find_text(image, "exif-ifd0-Model", model);
+    name_camera(maker, model, facts_out->camera);
+}
+
+void cir__exif_take(const char *maker, const char *model, const char *taken, cir_image_facts *facts_out)
+{
+    if (maker[0] != '\0' || model[0] != '\0')
+        name_camera(maker, model, facts_out->camera);
+    if (taken[0] != '\0')
+        facts_out->taken_at = parse_time(taken);
 }

@@ -9,4 +9,7 @@
 /* Sets taken_at and camera. */
 void cir__exif_find(VipsImage *image, cir_image_facts *facts_out);
 
+/* The same from what a raw photo says; "" says nothing and leaves it. */
+void cir__exif_take(const char *maker, const char *model, const char *taken, cir_image_facts *facts_out);
+
 #endif

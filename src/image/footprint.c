@@ -98,6 +98,7 @@ size_t cir__footprint_estimate(const cir__weighed *picture)
         break;
     }
     case CIR__KIND_UNKNOWN:
+    case CIR__KIND_RAW: /* by its JPEG */
     case CIR__KIND_OTHER:
         break;
     }

@@ -30,6 +30,7 @@ static const struct {
     {MAGIC(4, "JXL \r\n\x87\n"), CIR__KIND_OTHER, "a JPEG XL picture", "jxl"},
     {MAGIC(4, "jP  \r\n\x87\n"), CIR__KIND_OTHER, "a JPEG 2000 picture", "jp2"},
     {MAGIC(0, "\xff\x4f\xff\x51"), CIR__KIND_OTHER, "a JPEG 2000 picture", "jp2"},
+    {MAGIC(4, "ftypcrx "), CIR__KIND_RAW, "cr3", NULL},
     {MAGIC(4, "ftyp"), CIR__KIND_OTHER, "a film or a raw photo", "mp4"},
     {MAGIC(0, "\x1a\x45\xdf\xa3"), CIR__KIND_OTHER, "a film", "mkv"},
     {MAGIC(0, "8BPS"), CIR__KIND_OTHER, "a Photoshop document", "psd"},
@@ -67,7 +68,6 @@ const char *cir__kind_find_ending(const uint8_t *bytes, size_t size)
         size_t offset, size;
         const char *bytes, *ending;
     } finer[] = {
-        {MAGIC(8, "CR\2"), "cr2"},       {MAGIC(4, "ftypcrx "), "cr3"},
         {MAGIC(0, "IIRO"), "orf"},       {MAGIC(0, "IIRS"), "orf"},
         {MAGIC(0, "IIU\0"), "rw2"},      {MAGIC(0, "FUJIFILMCCD-RAW"), "raf"},
         {MAGIC(0, "FOVb"), "x3f"},       {MAGIC(0, "\0MRM"), "mrw"},

@@ -15,6 +15,7 @@ typedef enum cir__kind {
     CIR__KIND_GIF,
     CIR__KIND_HEIF, /* HEVC inside: HEIC */
     CIR__KIND_AVIF,
+    CIR__KIND_RAW,  /* CR3; other raw photos are TIFF: raw_preview.h */
     CIR__KIND_OTHER /* known by name, not handled */
 } cir__kind;
 

@@ -8,14 +8,15 @@
 #include "image/kind.h"
 
 static const char *const pictures[] = {"jpg",  "jpeg", "jpe",  "jfif", "png", "webp", "tif",
-                                       "tiff", "gif",  "heic", "heif", "hif", "avif", NULL};
+                                       "tiff", "gif",  "heic", "heif", "hif", "avif", "arw",
+                                       "cr2",  "cr3",  "dng",  "nef",  NULL};
 
-/* Raw photos and films. */
-static const char *const heavy[] = {"3fr", "arq", "arw",  "cap", "cr2", "cr3",  "crw",  "dcr",  "dng", "erf",
-                                    "fff", "gpr", "iiq",  "k25", "kdc", "mef",  "mos",  "mrw",  "nef", "nrw",
-                                    "orf", "ori", "pef",  "raf", "raw", "rw2",  "rwl",  "sr2",  "srf", "srw",
-                                    "x3f", "3g2", "3gp",  "avi", "flv", "insv", "m2ts", "m4v",  "mkv", "mov",
-                                    "mp4", "mpe", "mpeg", "mpg", "mts", "ogv",  "vob",  "webm", "wmv", NULL};
+/* Raw photos that are not read, and films. */
+static const char *const heavy[] = {"3fr", "arq",  "cap", "crw",  "dcr",  "erf", "fff",  "gpr", "iiq",
+                                    "k25", "kdc",  "mef", "mos",  "mrw",  "nrw", "orf",  "ori", "pef",
+                                    "raf", "raw",  "rw2", "rwl",  "sr2",  "srf", "srw",  "x3f", "3g2",
+                                    "3gp", "avi",  "flv", "insv", "m2ts", "m4v", "mkv",  "mov", "mp4",
+                                    "mpe", "mpeg", "mpg", "mts",  "ogv",  "vob", "webm", "wmv", NULL};
 
 /* Pictures that are not read: their bytes may yet tell otherwise. */
 static const char *const light[] = {"ai",  "bmp", "dds", "dib", "eps", "exr", "hdr", "ico", "j2c",

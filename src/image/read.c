@@ -1,6 +1,7 @@
 /* Pictures from files and from memory, whole and small. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/memory.h"
 #include "cir/image.h"
 #include "image/parse_image.h"
+#include "image/raw_preview.h"
 
 #define MAX_FILE_BYTES ((size_t)1 << 30)
 
@@ -62,6 +64,13 @@ static cir_status read_head(const char *path, uint8_t *bytes_out, size_t size, s
     return status;
 }
 
+/* A raw photo's JPEG lies anywhere. */
+static bool is_raw(const uint8_t *bytes, size_t size)
+{
+    cir__raw_preview preview;
+    return cir__raw_preview_find(bytes, size, &preview);
+}
+
 cir_status cir_image_read_facts(const char *path, const cir_image_options *options,
                                 cir_image_facts *facts_out, cir_error *err)
 {
@@ -73,6 +82,11 @@ cir_status cir_image_read_facts(const char *path, const cir_image_options *optio
         return cir__fail_memory(err, path);
     size_t n;
     cir_status status = read_head(path, bytes, HEAD_BYTES, &n, err);
+    if (status == CIR_OK && n == HEAD_BYTES && is_raw(bytes, n)) {
+        free(bytes);
+        bytes = NULL;
+        status = cir__file_read(path, MAX_FILE_BYTES, &bytes, &n, err);
+    }
     if (status == CIR_OK)
         status = cir__parse_image(bytes, n, path, options, NULL, facts_out, err);
     free(bytes);

@@ -1,5 +1,7 @@
 #include "image/tiff.h"
 
+#include <string.h>
+
 #define TAG_BITS 258
 #define TAG_COMPRESSION 259
 #define TAG_PHOTOMETRIC 262
@@ -17,12 +19,7 @@
 #define FORMAT_FLOAT 3
 #define FORMAT_COMPLEX_INT 5
 
-typedef struct reader {
-    const uint8_t *bytes;
-    size_t size;
-    bool is_big_endian;
-    bool is_big; /* BigTIFF: 8-byte offsets, 20-byte entries */
-} reader;
+typedef cir__tiff reader;
 
 /* A tag's values: numbers of value_bytes each. */
 typedef struct entry {
@@ -49,23 +46,48 @@ static reader reader_make(const uint8_t *bytes, size_t size)
     return in;
 }
 
-/* Finds a tag of whole numbers; false where there is none, or the directory lies beyond the end. */
-static bool find_entry(const reader *in, uint64_t tag, entry *found)
+uint64_t cir__tiff_first_directory(const cir__tiff *in)
 {
-    /* BYTE, SHORT, LONG, signed ones, IFD, and BigTIFF's three of 8 bytes. */
-    static const uint8_t value_bytes[19] = {
-        [1] = 1, [3] = 2, [4] = 4, [6] = 1, [8] = 2, [9] = 4, [13] = 4, [16] = 8, [17] = 8, [18] = 8};
-    const size_t n_count = in->is_big ? 8 : 4;
-    const size_t entry_bytes = in->is_big ? 20 : 12;
-    uint64_t directory = in->is_big ? read_number(in, 8, 8) : read_number(in, 4, 4);
+    return in->is_big ? read_number(in, 8, 8) : read_number(in, 4, 4);
+}
+
+static size_t entry_size(const reader *in)
+{
+    return in->is_big ? 20 : 12;
+}
+
+/* The place of a directory's first entry, and how many it has; false beyond the end. */
+static bool open_directory(const reader *in, uint64_t directory, uint64_t *at_out, uint64_t *n_out)
+{
     if (directory < (in->is_big ? 16U : 8U) || directory >= in->size)
         return false;
-    uint64_t n_entries = read_number(in, directory, in->is_big ? 8 : 2);
-    uint64_t at = directory + (in->is_big ? 8 : 2);
+    *n_out = read_number(in, directory, in->is_big ? 8 : 2);
+    *at_out = directory + (in->is_big ? 8 : 2);
+    return true;
+}
+
+uint64_t cir__tiff_next_directory(const cir__tiff *in, uint64_t directory)
+{
+    uint64_t at, n;
+    if (!open_directory(in, directory, &at, &n) || n > in->size / entry_size(in))
+        return 0;
+    return read_number(in, at + n * entry_size(in), in->is_big ? 8 : 4);
+}
+
+/* Finds a tag of values of these sizes, by their types; false where there is none, or the directory lies beyond
+ * the end. */
+static bool find_entry_in(const reader *in, uint64_t directory, uint64_t tag, const uint8_t *value_bytes,
+                          size_t n_types, entry *found)
+{
+    const size_t n_count = in->is_big ? 8 : 4;
+    const size_t entry_bytes = entry_size(in);
+    uint64_t at, n_entries;
+    if (!open_directory(in, directory, &at, &n_entries))
+        return false;
     for (uint64_t i = 0; i < n_entries && at <= in->size && in->size - at >= entry_bytes;
          i++, at += entry_bytes) {
         uint64_t type = read_number(in, at + 2, 2);
-        if (read_number(in, at, 2) != tag || type >= sizeof value_bytes || value_bytes[type] == 0)
+        if (read_number(in, at, 2) != tag || type >= n_types || value_bytes[type] == 0)
             continue;
         *found = (entry){read_number(in, at + 4, n_count), value_bytes[type], at + 4 + n_count};
         if (found->n_values == 0)
@@ -75,6 +97,52 @@ static bool find_entry(const reader *in, uint64_t tag, entry *found)
         return true;
     }
     return false;
+}
+
+/* BYTE, SHORT, LONG, signed ones, IFD, and BigTIFF's three of 8 bytes. */
+static const uint8_t whole_numbers[19] = {
+    [1] = 1, [3] = 2, [4] = 4, [6] = 1, [8] = 2, [9] = 4, [13] = 4, [16] = 8, [17] = 8, [18] = 8};
+
+/* The same in the first directory. */
+static bool find_entry(const reader *in, uint64_t tag, entry *found)
+{
+    return find_entry_in(in, cir__tiff_first_directory(in), tag, whole_numbers, sizeof whole_numbers, found);
+}
+
+bool cir__tiff_open(const uint8_t *bytes, size_t size, cir__tiff *out)
+{
+    *out = (cir__tiff){0};
+    if (size < 8 || !((bytes[0] == 'I' && bytes[1] == 'I') || (bytes[0] == 'M' && bytes[1] == 'M')))
+        return false;
+    *out = reader_make(bytes, size);
+    return true;
+}
+
+size_t cir__tiff_get_numbers(const cir__tiff *in, uint64_t directory, uint16_t tag, uint64_t *values_out,
+                             size_t max_n)
+{
+    entry found;
+    if (!find_entry_in(in, directory, tag, whole_numbers, sizeof whole_numbers, &found) ||
+        found.at > in->size || found.n_values > (in->size - found.at) / found.value_bytes)
+        return 0;
+    for (size_t i = 0; i < max_n && i < found.n_values; i++)
+        values_out[i] = read_number(in, found.at + i * found.value_bytes, found.value_bytes);
+    return (size_t)found.n_values;
+}
+
+void cir__tiff_get_text(const cir__tiff *in, uint64_t directory, uint16_t tag, char *out, size_t size)
+{
+    static const uint8_t texts[3] = {[2] = 1};
+    entry found;
+    out[0] = '\0';
+    if (!find_entry_in(in, directory, tag, texts, sizeof texts, &found) || found.at > in->size ||
+        found.n_values > in->size - found.at)
+        return;
+    size_t n = found.n_values < size - 1 ? (size_t)found.n_values : size - 1;
+    memcpy(out, in->bytes + found.at, n);
+    out[n] = '\0';
+    for (n = strlen(out); n > 0 && out[n - 1] == ' '; n--)
+        out[n - 1] = '\0';
 }
 
 static uint64_t get_number(const reader *in, uint64_t tag, uint64_t otherwise)

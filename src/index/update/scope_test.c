@@ -21,7 +21,8 @@ static void test_names(void **state)
     assert_int_equal(name_media("x/.hidden.JPEG"), CIR__MEDIA_PICTURE);
     assert_int_equal(name_media("a.b.HeIc"), CIR__MEDIA_PICTURE);
     assert_int_equal(name_media("a.avif"), CIR__MEDIA_PICTURE);
-    assert_int_equal(name_media("a.NEF"), CIR__MEDIA_SKIPPED);
+    assert_int_equal(name_media("a.NEF"), CIR__MEDIA_PICTURE);
+    assert_int_equal(name_media("a.ORF"), CIR__MEDIA_SKIPPED);
     assert_int_equal(name_media("a.xmp"), CIR__MEDIA_NONE);
     assert_int_equal(name_media("a.txt"), CIR__MEDIA_UNKNOWN);
     assert_int_equal(name_media("jpg"), CIR__MEDIA_UNKNOWN);
@@ -47,11 +48,12 @@ static void test_bytes(void **state)
     ASSERT_BYTES("x", "\xff\xd8\xff\xe0", CIR__MEDIA_PICTURE, "");
     ASSERT_BYTES("x.bmp", "\x89PNG\r\n\x1a\n", CIR__MEDIA_PICTURE, "");
     ASSERT_BYTES("x", "II*\0\x08\0\0\0\1\0\0\0", CIR__MEDIA_PICTURE, "");
-    ASSERT_BYTES("x", "II*\0\x10\0\0\0CR\2\0", CIR__MEDIA_SKIPPED, "cr2");
+    ASSERT_BYTES("x", "II*\0\x10\0\0\0CR\2\0", CIR__MEDIA_PICTURE, "");
+    ASSERT_BYTES("x", "IIRO\x08\0\0\0", CIR__MEDIA_SKIPPED, "orf");
     ASSERT_BYTES("x",
                  "\0\0\0\x18"
                  "ftypcrx \0\0",
-                 CIR__MEDIA_SKIPPED, "cr3");
+                 CIR__MEDIA_PICTURE, "");
     ASSERT_BYTES("x",
                  "\0\0\0\x18"
                  "ftypheic\0\0",
@@ -97,8 +99,8 @@ static void test_kinds(void **state)
     testing t;
     testing_init(&t, 1);
     testing_write(&t, "photos/a.jpg", "PIC a");
-    testing_write(&t, "photos/a.cr2", "raw");
-    testing_write(&t, "photos/b.CR2", "raw");
+    testing_write(&t, "photos/a.orf", "raw");
+    testing_write(&t, "photos/b.ORF", "raw");
     testing_write(&t, "photos/sub/c.MOV", "film");
     testing_write(&t, "photos/d", "8BPS");
     testing_write(&t, "photos/notes.txt", "words");
@@ -112,25 +114,25 @@ static void test_kinds(void **state)
     assert_int_equal(progress.n_failed, 3);
     assert_int_equal(progress.n_skipped, 4);
     assert_int_equal(progress.n_kinds, 3);
-    assert_int_equal(count_kind(progress.skipped, progress.n_kinds, "cr2"), 2);
+    assert_int_equal(count_kind(progress.skipped, progress.n_kinds, "orf"), 2);
     cir_skipped kinds[CIR_MAX_SKIPPED];
     size_t n;
     cir_index *index = testing_open(&t);
     assert_int_equal(cir_index_list_skipped(index, kinds, &n, NULL), CIR_OK);
     assert_int_equal(n, 3);
-    assert_string_equal(kinds[0].kind, "cr2"); /* the most first */
+    assert_string_equal(kinds[0].kind, "orf"); /* the most first */
     assert_int_equal(count_kind(kinds, n, "mov"), 1);
     assert_int_equal(count_kind(kinds, n, "psd"), 1);
     cir_index_close(index);
     /* What failed before is told apart from what is as it was. */
-    testing_remove(&t, "photos/a.cr2");
+    testing_remove(&t, "photos/a.orf");
     progress = testing_update(&t, CIR_OK);
     assert_int_equal(progress.n_failed_before, 3);
     assert_int_equal(progress.n_kept, 1);
     assert_int_equal(progress.n_unchanged, 4);
     index = testing_open(&t);
     assert_int_equal(cir_index_list_skipped(index, kinds, &n, NULL), CIR_OK);
-    assert_int_equal(count_kind(kinds, n, "cr2"), 1);
+    assert_int_equal(count_kind(kinds, n, "orf"), 1);
     cir_index_close(index);
     testing_done(&t);
 }
