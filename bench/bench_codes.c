@@ -20,6 +20,7 @@
 #include "index/codes/coder.h"
 #include "kernels/kernels.h"
 #include "measure.h"
+#include "shared/clock.h"
 
 #define TASK_BLOCKS 128
 #define MAX_SIDES 32
@@ -90,9 +91,9 @@ static double pass_ms(job *j, size_t n_sides, bool is_one, cir_pool *pool)
 {
     j->n_sides = n_sides;
     j->is_one = is_one;
-    const double begin = cir__now_ms();
+    const double begin = cir__clock_ms();
     cir__pool_run(pool, (j->n_blocks + TASK_BLOCKS - 1) / TASK_BLOCKS, pass_task, j);
-    return cir__now_ms() - begin;
+    return cir__clock_ms() - begin;
 }
 
 enum { READ, TWO, TWO_CACHED, EIGHT, MANY, MANY_CACHED, CODING, N_FIGURES };
@@ -190,9 +191,9 @@ static int run(setting *s)
 
     for (size_t r = 0; r < s->n_repeats + 1; r++) { /* the first round warms up and is overwritten */
         const size_t i = r == 0 ? 0 : r - 1;
-        const double begin = cir__now_ms();
+        const double begin = cir__clock_ms();
         cir__pool_run(pool, N_CODED / CIR__CODE_ROWS, code_task, &j);
-        times[CODING][i] = cir__now_ms() - begin;
+        times[CODING][i] = cir__clock_ms() - begin;
         if (r == 0)
             cir__pool_run(pool, n_tasks, fill_task, &j);
         for (size_t f = 0; f < CODING; f++)

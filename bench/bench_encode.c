@@ -17,13 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "model/forward.h"
 #include "model/model_internal.h"
 #include "model/synthetic_model.h"
+#include "shared/clock.h"
 
 #define TEXT_TOKENS 9 /* of a few words, start and end included: as the terms of a corpus */
 #define ALONE_ROWS 2048
@@ -50,13 +50,6 @@ typedef struct setting {
     const char *json_path;   /* or NULL */
     cir_precision precision; /* AUTO: all, one after another */
 } setting;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void stop(const char *what)
 {
@@ -161,9 +154,9 @@ static void alone_task(void *context, size_t i_task, size_t i_thread)
 
 static double alone_seconds(alone *self, cir_pool *pool)
 {
-    double start = now();
+    double start = cir__clock_seconds();
     cir__pool_run(pool, ALONE_ROWS / cir__product_block_rows[0], alone_task, self);
-    return now() - start;
+    return cir__clock_seconds() - start;
 }
 
 /* A tower's four products, alone. */
@@ -247,12 +240,12 @@ static void measure(const setting *set, const cir_model *model, cir_pool *pool, 
     size_t *starts = take(set->n_texts + 1, sizeof *starts);
     cir__synthetic_draw("image.input", set->n_images * n_items, 2, tensors);
     make_ids(config, set->n_texts, ids, starts);
-    double start = now();
+    double start = cir__clock_seconds();
     check(cir__model_encode_ids(model, pool, ids, starts, 1, features, NULL, NULL, &err), &err);
-    out->first_text_seconds = now() - start;
-    start = now();
+    out->first_text_seconds = cir__clock_seconds() - start;
+    start = cir__clock_seconds();
     check(cir_model_encode_tensors(model, pool, tensors, 1, features, &err), &err);
-    out->first_image_seconds = now() - start;
+    out->first_image_seconds = cir__clock_seconds() - start;
 
     struct dnnl_engine *engine;
     alone_tower image;
@@ -262,21 +255,21 @@ static void measure(const setting *set, const cir_model *model, cir_pool *pool, 
     alone_tower_init(&text, engine, &config->text, cir_pool_n_threads(pool));
     out->images_seconds = out->image_seconds = out->texts_seconds = out->text_seconds = 1e9;
     for (size_t i = 0; i < set->n_repeats; i++) {
-        start = now();
+        start = cir__clock_seconds();
         check(cir_model_encode_tensors(model, pool, tensors, set->n_images, out->images, &err), &err);
-        out->images_seconds = least(out->images_seconds, now() - start);
+        out->images_seconds = least(out->images_seconds, cir__clock_seconds() - start);
         alone_tower_measure(&image, pool);
-        start = now();
+        start = cir__clock_seconds();
         check(cir__model_encode_ids(model, pool, ids, starts, set->n_texts, out->texts, NULL, NULL, &err),
               &err);
-        out->texts_seconds = least(out->texts_seconds, now() - start);
+        out->texts_seconds = least(out->texts_seconds, cir__clock_seconds() - start);
         alone_tower_measure(&text, pool);
-        start = now();
+        start = cir__clock_seconds();
         check(cir_model_encode_tensors(model, pool, tensors, 1, features, &err), &err);
-        out->image_seconds = least(out->image_seconds, now() - start);
-        start = now();
+        out->image_seconds = least(out->image_seconds, cir__clock_seconds() - start);
+        start = cir__clock_seconds();
         check(cir__model_encode_ids(model, pool, ids, starts, 1, features, NULL, NULL, &err), &err);
-        out->text_seconds = least(out->text_seconds, now() - start);
+        out->text_seconds = least(out->text_seconds, cir__clock_seconds() - start);
     }
     out->image_alone = alone_tower_rate(&image);
     out->text_alone = alone_tower_rate(&text);
@@ -347,17 +340,17 @@ static context_result measure_context(const setting *set, const cir_model *model
     check(cir__model_get_text_tower(model, &tower, &err), &err);
     for (size_t i = 0; i <= set->n_repeats; i++) {
         make_context(config, n_terms, i, ids, starts, terms, term_starts);
-        double start = now();
+        double start = cir__clock_seconds();
         check(cir__model_encode_ids(model, pool, ids, starts, 2 * n_terms, features, ignore, NULL, &err),
               &err);
-        out.plain = least(out.plain, now() - start);
-        start = now();
+        out.plain = least(out.plain, cir__clock_seconds() - start);
+        start = cir__clock_seconds();
         check(cir__text_tower_cache_prefixes(tower, pool, terms, term_starts, n_terms, "terms", &err), &err);
         check(cir__model_encode_ids(model, pool, ids, starts, 2 * n_terms, features, NULL, NULL, &err), &err);
         if (i == 0)
-            out.first = now() - start;
+            out.first = cir__clock_seconds() - start;
         else
-            out.later = least(out.later, now() - start);
+            out.later = least(out.later, cir__clock_seconds() - start);
     }
     free(ids);
     free(terms);
@@ -409,9 +402,9 @@ static void run(const setting *set, const shape *made, const char *folder, cir_p
     cir_error err = {0};
     cir_model *model;
     result found;
-    double start = now();
+    double start = cir__clock_seconds();
     cir_status status = cir_model_open_with(folder, &(cir_model_options){precision}, &model, &err);
-    found.open_seconds = now() - start;
+    found.open_seconds = cir__clock_seconds() - start;
     if (status == CIR_UNSUPPORTED) {
         (void)printf("%-8s  %s\n", made->name, err.message);
         return;

@@ -25,6 +25,7 @@
 #include "base/thread_pool.h"
 #include "format/npy.h"
 #include "measure.h"
+#include "shared/clock.h"
 
 extern char **environ;
 
@@ -297,11 +298,11 @@ static taken command_run(const char *const *argv)
     int status = 0;
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    const double begin = cir__now_ms();
+    const double begin = cir__clock_ms();
     errno = posix_spawn(&child, argv[0], &actions, NULL, (char *const *)argv, environ);
     if (errno != 0 || wait4(child, &status, 0, &usage) != child)
         stop(argv[0]);
-    const double ms = cir__now_ms() - begin;
+    const double ms = cir__clock_ms() - begin;
     (void)posix_spawn_file_actions_destroy(&actions);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         (void)fprintf(stderr, "bench_eval: %s failed\n", argv[0]);

@@ -34,6 +34,7 @@
 #include "measure.h"
 #include "method/expand.h"
 #include "scale_queries.h"
+#include "shared/clock.h"
 
 enum { SEED = 0, N_COLD = 7, N_BATCH_TRIES = 3, PATH_SIZE = 4096 };
 
@@ -117,9 +118,9 @@ static double quantile(const double *values, size_t n, double share)
 static bool watch(void *context, const cir_update_progress *now)
 {
     double *told_ms = context;
-    if (cir__now_ms() - *told_ms < 10000)
+    if (cir__clock_ms() - *told_ms < 10000)
         return true;
-    *told_ms = cir__now_ms();
+    *told_ms = cir__clock_ms();
     if (now->n_to_code > 0)
         fprintf(stderr, "bench_scale: %zu of %zu rows coded\n", now->n_coded, now->n_to_code);
     else
@@ -131,7 +132,7 @@ static void make_index(const bench *b)
 {
     struct stat facts;
     cir_error err;
-    double told_ms = cir__now_ms();
+    double told_ms = cir__clock_ms();
     const cir_update_options options = {.watch = watch, .watch_context = &told_ms};
     if (stat(b->set.index_path, &facts) != 0) {
         fprintf(stderr, "bench_scale: making %s\n", b->set.index_path);
@@ -145,9 +146,9 @@ static void make_index(const bench *b)
 static void open_index(bench *b)
 {
     cir_error err;
-    const double begin = cir__now_ms();
+    const double begin = cir__clock_ms();
     must(cir_index_open(b->set.index_path, NULL, &b->index, &err), &err);
-    b->open_ms = cir__now_ms() - begin;
+    b->open_ms = cir__clock_ms() - begin;
     b->rows = cir_rows_of_index(b->index);
     if (b->rows.n_rows != b->set.n_rows || b->rows.dim != b->set.dim)
         stop("%s has %zu rows of %zu dimensions, not %zu of %zu; name another with --index",
@@ -188,13 +189,13 @@ static void ask(bench *b, const answers *to, size_t i, cir_hit *hits, size_t *n_
     const size_t dim = b->set.dim;
     double *photo = b->queries.photos + i * dim;
     cir_error err;
-    const double begin = cir__now_ms();
+    const double begin = cir__clock_ms();
     if (to->expands) {
         memcpy(b->expanded, photo, dim * sizeof *photo);
         photo = b->expanded;
         must(cir__expand(NULL, b->queries.image_mean, &b->settings, &b->rows, b->pool, photo, 1, &err), &err);
     }
-    *expand_ms_out = cir__now_ms() - begin;
+    *expand_ms_out = cir__clock_ms() - begin;
     const cir_query query = bench__query(&b->queries, i, photo, b->weights);
     must(cir_search_find(&b->rows, &query, 1, b->set.k, &options, b->pool, hits, n_hits, report, &err), &err);
 }
@@ -256,9 +257,9 @@ static void time_queries(bench *b, answers *a, double *ms, double *read_ms)
         cir_search_report report;
         if (b->rows.codes != NULL)
             read_ms[i] = cir__read_ms(b->rows.codes->blocks, codes_bytes(b), b->pool);
-        const double begin = cir__now_ms();
+        const double begin = cir__clock_ms();
         ask(b, a, i, a->hits + i * b->set.k, &a->n_hits[i], &a->expand_ms[i], &report);
-        ms[i] = cir__now_ms() - begin;
+        ms[i] = cir__clock_ms() - begin;
         a->codes_ms[i] = report.codes_ms;
         a->rescore_ms[i] = report.rescore_ms;
         a->candidates[i] = (double)report.n_candidates;
@@ -317,9 +318,9 @@ static void measure_cold(bench *b, const answers *method)
         free(folder);
         open_index(b);
         open_ms[i] = b->open_ms;
-        const double begin = cir__now_ms();
+        const double begin = cir__clock_ms();
         ask(b, method, b->set.n_queries - 1 - i % b->set.n_queries, hits, &n_hits, &expand_ms, &report);
-        ms[i] = cir__now_ms() - begin;
+        ms[i] = cir__clock_ms() - begin;
         codes_ms[i] = report.codes_ms;
         rescore_ms[i] = report.rescore_ms;
     }
@@ -399,13 +400,13 @@ static void measure_batches(bench *b)
         const double n = (double)sizes[i];
         for (size_t r = 0; r < N_BATCH_TRIES; r++) {
             const double limit = cir__product_flops(b->pool);
-            double begin = cir__now_ms();
+            double begin = cir__clock_ms();
             must(cir_search_find(&b->rows, queries, sizes[i], k, &options, b->pool, hits, n_hits, NULL, &err),
                  &err);
-            by_codes[r] = n / (cir__now_ms() - begin) * 1e3;
-            begin = cir__now_ms();
+            by_codes[r] = n / (cir__clock_ms() - begin) * 1e3;
+            begin = cir__clock_ms();
             must(cir_search_top_batch(&b->rows, queries, sizes[i], k, b->pool, hits, n_hits, &err), &err);
-            exact[r] = n / (cir__now_ms() - begin) * 1e3;
+            exact[r] = n / (cir__clock_ms() - begin) * 1e3;
             fractions[r] = exact[r] * 4.0 * (double)b->set.n_rows * (double)b->set.dim / limit;
         }
         printf("  %-30zu %12.1f %12.1f %11.0f%%\n", sizes[i], quantile(by_codes, N_BATCH_TRIES, 0.5),

@@ -19,6 +19,7 @@
 #include "cir/search.h"
 #include "kernels/kernels.h"
 #include "measure.h"
+#include "shared/clock.h"
 
 typedef struct setting {
     size_t n_rows, dim, k, n_repeats, n_threads;
@@ -153,12 +154,12 @@ static int run(setting *s)
     for (size_t r = 0; r < s->n_repeats + 1; r++) { /* the first round warms up and is overwritten */
         size_t i = r == 0 ? 0 : r - 1, n;
         double read_ms = cir__read_ms(rows, n_bytes, pool);
-        double read = cir__now_ms();
+        double read = cir__clock_ms();
         cir_status failed = cir_search_top(&searched, &fused, s->k, pool, hits, &n, &err);
-        double both = cir__now_ms();
+        double both = cir__clock_ms();
         if (failed == CIR_OK)
             failed = cir_search_top(&searched, &image, s->k, pool, hits, &n, &err);
-        double single = cir__now_ms();
+        double single = cir__clock_ms();
         if (failed != CIR_OK) {
             fprintf(stderr, "bench_scan: %s\n", err.message);
             goto done;

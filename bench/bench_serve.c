@@ -20,12 +20,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/embedded_folder.h"
 #include "cir/cir.h"
 #include "serve_index.h"
+#include "shared/clock.h"
 
 enum { MAX_CONNECTIONS = 64, MAX_SAMPLES = 1 << 20, N_PHOTOS = 500 };
 
@@ -39,13 +38,6 @@ typedef struct server {
     pid_t pid;
     unsigned port;
 } server;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void stop(const char *what)
 {
@@ -204,14 +196,14 @@ static void *run_client(void *context)
     int fd = connect_to(self->to);
     for (;;) {
         size_t number = atomic_fetch_add(&self->next, 1);
-        if (self->n_requests > 0 ? number >= self->n_requests : now() > self->until)
+        if (self->n_requests > 0 ? number >= self->n_requests : cir__clock_seconds() > self->until)
             break;
         format_request(self, number, request, sizeof request);
-        double start = now();
+        double start = cir__clock_seconds();
         int status = ask(fd, request);
         size_t i = atomic_fetch_add(&self->n_samples, 1);
         if (i < MAX_SAMPLES)
-            self->samples[i] = (float)(now() - start);
+            self->samples[i] = (float)(cir__clock_seconds() - start);
         if (status == 503)
             atomic_fetch_add(&self->n_busy, 1);
         else if (status != 200)
@@ -231,20 +223,24 @@ static void run_load(const setting *s, const server *to, kind what, size_t n_con
                      FILE *json)
 {
     static atomic_size_t n_before = 1; /* so that later loads ask for what is new too */
-    load self = {.setting = s, .to = to, .what = what, .until = now() + s->seconds, .n_requests = n_requests};
+    load self = {.setting = s,
+                 .to = to,
+                 .what = what,
+                 .until = cir__clock_seconds() + s->seconds,
+                 .n_requests = n_requests};
     pthread_t clients[MAX_CONNECTIONS];
     self.samples = calloc(MAX_SAMPLES, sizeof *self.samples);
     if (self.samples == NULL)
         stop("memory is short");
     if (n_requests == 0)
         atomic_store(&self.next, n_before);
-    double start = now();
+    double start = cir__clock_seconds();
     for (size_t i = 0; i < n_connections; i++)
         if (pthread_create(&clients[i], NULL, run_client, &self) != 0)
             stop("a thread cannot be started");
     for (size_t i = 0; i < n_connections; i++)
         pthread_join(clients[i], NULL);
-    double seconds = now() - start;
+    double seconds = cir__clock_seconds() - start;
     n_before = atomic_load(&self.next);
     size_t n = self.n_samples < MAX_SAMPLES ? self.n_samples : MAX_SAMPLES;
     qsort(self.samples, n, sizeof *self.samples, compare);
@@ -291,11 +287,11 @@ static double scan_milliseconds(const setting *s)
     for (size_t i = 0; i < N_WARM + N; i++) {
         cir_hit hits[20];
         size_t n_hits;
-        double start = now();
+        double start = cir__clock_seconds();
         if (cir_search_top(&rows, &query, 20, pool, hits, &n_hits, &err) != CIR_OK)
             stop(err.message);
         if (i >= N_WARM)
-            times[i - N_WARM] = (float)(now() - start);
+            times[i - N_WARM] = (float)(cir__clock_seconds() - start);
     }
     qsort(times, N, sizeof *times, compare);
     free(feature);
@@ -371,7 +367,7 @@ int main(int argc, char **argv)
     bool is_temporary = s.folder == NULL;
     if (is_temporary && (s.folder = mkdtemp(folder)) == NULL)
         stop("no temporary folder");
-    if (bench__index_make(s.folder, CIR__SOURCE_FOLDER, s.n_rows, s.dim, N_PHOTOS))
+    if (bench__index_make(s.folder, CIR_SOURCE, s.n_rows, s.dim, N_PHOTOS))
         run(&s);
     if (is_temporary) {
         char command[1100];

@@ -19,6 +19,7 @@
 #include "cir/index.h"
 #include "measure.h"
 #include "model/model_internal.h"
+#include "shared/clock.h"
 
 #define GROUP 16
 
@@ -81,7 +82,7 @@ static double encode(bench *self, size_t n)
 {
     const size_t dim = cir_model_get_info(self->model)->dim;
     float *features = self->features[self->i_margin] + self->first * dim;
-    const double begin = cir__now_ms();
+    const double begin = cir__clock_ms();
     cir_error err;
     if (self->i_margin == 0)
         check(cir_model_encode_tensors(self->model, self->pool, self->tensors, n, features, &err), &err);
@@ -94,7 +95,7 @@ static double encode(bench *self, size_t n)
                                            1, features + i * dim, &err),
                   &err);
     }
-    return cir__now_ms() - begin;
+    return cir__clock_ms() - begin;
 }
 
 /* Decodes all photos at a margin; returns milliseconds, and adds those of encoding, where that is asked for.
@@ -109,9 +110,9 @@ static double run(bench *self, size_t i_margin, double *encode_ms)
     self->i_margin = i_margin;
     for (self->first = 0; self->first < self->n_files; self->first += GROUP) {
         size_t n = self->n_files - self->first < GROUP ? self->n_files - self->first : GROUP;
-        double begin = cir__now_ms();
+        double begin = cir__clock_ms();
         cir__pool_run(self->pool, n, decode_task, self);
-        decode_ms += cir__now_ms() - begin;
+        decode_ms += cir__clock_ms() - begin;
         if (encode_ms != NULL)
             *encode_ms += encode(self, n);
     }

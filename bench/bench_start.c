@@ -26,6 +26,7 @@
 #include "measure.h"
 #include "model/synthetic_model.h"
 #include "serve_index.h"
+#include "shared/clock.h"
 
 extern char **environ;
 
@@ -134,19 +135,19 @@ static json_t *run(char *const *words, double *answered_ms_out, double *all_ms_o
         posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO) != 0 ||
         posix_spawn_file_actions_addclose(&actions, ends[0]) != 0)
         stop("a pipe cannot be created");
-    const double begin = cir__now_ms();
+    const double begin = cir__clock_ms();
     if (posix_spawn(&child, words[0], &actions, NULL, words, environ) != 0)
         stop("the program cannot be started; build it, or name it with --program");
     (void)close(ends[1]);
     size_t n = 0;
     for (ssize_t got; n < sizeof answer && (got = read(ends[0], answer + n, sizeof answer - n)) > 0;) {
         n += (size_t)got;
-        *answered_ms_out = cir__now_ms() - begin;
+        *answered_ms_out = cir__clock_ms() - begin;
     }
     int status;
     if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
         stop("the search fails");
-    *all_ms_out = cir__now_ms() - begin;
+    *all_ms_out = cir__clock_ms() - begin;
     (void)close(ends[0]);
     (void)posix_spawn_file_actions_destroy(&actions);
     json_t *document = json_loadb(answer, n, 0, NULL);

@@ -3,22 +3,15 @@
 #include <dnnl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "kernels/tables.h"
 #include "model/product.h"
+#include "shared/clock.h"
 
 #define READ_BYTES ((size_t)1 << 20) /* a task of the reading: as the scan's blocks */
 #define LANES 32
-
-double cir__now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 static int compare(const void *x, const void *y)
 {
@@ -82,9 +75,9 @@ double cir__read_ms(const void *bytes, size_t n_bytes, cir_pool *pool)
     read_job job = {bytes, n_bytes / 8, cir__new(n_tasks, sizeof(uint64_t))};
     if (job.sums == NULL)
         abort();
-    const double begin = cir__now_ms();
+    const double begin = cir__clock_ms();
     cir__pool_run(pool, n_tasks, read_task, &job);
-    const double ms = cir__now_ms() - begin;
+    const double ms = cir__clock_ms() - begin;
     free(job.sums);
     return ms;
 }
@@ -114,9 +107,9 @@ double cir__product_flops(cir_pool *pool)
         abort();
     cir__random_fill(&state, n_threads * n_floats, 0.05f, matrices);
     for (size_t i = 0; i < N_TRIES; i++) {
-        const double begin = cir__now_ms();
+        const double begin = cir__clock_ms();
         cir__pool_run(pool, n_tasks, product_task, matrices);
-        times[i] = cir__now_ms() - begin;
+        times[i] = cir__clock_ms() - begin;
     }
     free(matrices);
     return 2.0 * SIDE * SIDE * DEPTH * (double)n_tasks / (cir__median(times, N_TRIES) * 1e-3);

@@ -1,4 +1,4 @@
-/* What benchmarks share: time, chance, medians, and the limits of the machine that figures are given as
+/* What benchmarks share: chance, medians, and the limits of the machine that figures are given as
  * fractions of. */
 #ifndef CIR_BENCH_MEASURE_H
 #define CIR_BENCH_MEASURE_H
@@ -7,9 +7,6 @@
 #include <stdint.h>
 
 #include "cir/pool.h"
-
-/* Milliseconds of a clock that only goes forward. */
-double cir__now_ms(void);
 
 /* The median of times [n], which are sorted. */
 double cir__median(double *times, size_t n);

@@ -30,6 +30,9 @@ typedef enum cir_fusion_kind {
     CIR_FUSE_GAUSS /* (1 − weight)·Φ(v) + weight·Φ(t), Φ the Gaussian distribution function (WeiCom) */
 } cir_fusion_kind;
 
+/* Its name, as in "harris"; static. */
+CIR_API const char *cir_fusion_name(cir_fusion_kind kind);
+
 typedef struct cir_fusion {
     cir_fusion_kind kind;
     bool clamp;   /* v and t below 0 count as 0 before they are fused */

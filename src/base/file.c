@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/destination.h"
 #include "base/error.h"
 #include "base/mapped.h"
 #include "base/memory.h"
+#include "shared/replacement.h"
 
 static cir_status open_regular(const char *path, int *fd_out, size_t *size_out, cir_error *err)
 {
@@ -197,25 +197,12 @@ cir_status cir__folder_sync(const char *path, cir_error *err)
 
 cir_status cir__file_replace(const char *path, const void *bytes, size_t size, cir_error *err)
 {
-    char *temporary;
-    int fd = cir__temporary_open(path, &temporary);
-    if (fd < 0)
+    cir__replacement made;
+    if (!cir__replacement_open(&made, AT_FDCWD, path, 0666))
         return cir__fail_errno(err, errno, "%s: cannot be written", path);
-    cir_status status = cir__file_write_at(fd, bytes, size, 0, path, err);
-    if (status == CIR_OK && fsync(fd) != 0)
-        status = cir__fail_errno(err, errno, "%s: cannot be written", path);
-    if (close(fd) != 0 && status == CIR_OK)
-        status = cir__fail_errno(err, errno, "%s: cannot be written", path);
-    if (status == CIR_OK && rename(temporary, path) != 0)
-        status = errno == EISDIR
-                     ? cir__fail(err, CIR_IO, "%s: is a folder where a file is expected; delete it", path)
-                     : cir__fail_errno(err, errno, "%s: cannot be replaced", path);
-    if (status != CIR_OK)
-        unlink(temporary);
-    else
-        status = cir__folder_sync(path, err);
-    free(temporary);
-    return status;
+    cir_status status = cir__file_write_at(made.fd, bytes, size, 0, path, err);
+    status = cir__replacement_commit(&made, status, path, err);
+    return status == CIR_OK ? cir__folder_sync(path, err) : status;
 }
 
 char *cir__path_join(const char *folder, const char *name)

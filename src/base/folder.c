@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "shared/replacement.h"
 
 #define COPY_BYTES ((size_t)1 << 20)
 
@@ -255,65 +255,22 @@ cir_status cir__folder_read(const cir__folder *folder, const char *name, size_t 
     return status;
 }
 
-/* A new file under a name of its own beside name: "name.a1B2c3". */
-static int create_beside(const cir__folder *folder, const char *name, mode_t mode, char *temporary_out,
-                         size_t size)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    static atomic_uint counter;
-    for (int i = 0; i < 100; i++) {
-        struct timespec now;
-        clock_gettime(CLOCK_REALTIME, &now);
-        uint64_t random = ((uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)getpid() << 40) +
-                          atomic_fetch_add(&counter, 1);
-        char ending[7] = {0};
-        for (size_t c = 0; c < 6; c++) {
-            random = random * 6364136223846793005u + 1442695040888963407u;
-            ending[c] = letters[(random >> 40) % (sizeof letters - 1)];
-        }
-        if (snprintf(temporary_out, size, "%s.%s", name, ending) >= (int)size) {
-            errno = ENAMETOOLONG;
-            return -1;
-        }
-        int fd = openat(folder->fd, temporary_out, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                        limit_mode(folder, mode));
-        if (fd >= 0 || errno != EEXIST)
-            return fd;
-    }
-    return -1;
-}
-
-/* Gives what was written to fd its name, or takes it away. */
-static cir_status finish(const cir__folder *folder, const char *name, const char *temporary, int fd,
-                         cir_status status, cir_error *err)
-{
-    if (status == CIR_OK && fsync(fd) != 0)
-        status = cir__fail_errno(err, errno, "%s/%s: cannot be written", folder->name, name);
-    if (close(fd) != 0 && status == CIR_OK)
-        status = cir__fail_errno(err, errno, "%s/%s: cannot be written", folder->name, name);
-    if (status == CIR_OK && renameat(folder->fd, temporary, folder->fd, name) != 0)
-        status = errno == EISDIR
-                     ? cir__fail(err, CIR_IO, "%s/%s: is a folder where a file is expected; delete it",
-                                 folder->name, name)
-                     : cir__fail_errno(err, errno, "%s/%s: cannot be replaced", folder->name, name);
-    if (status == CIR_OK)
-        return cir__folder_sync_names(folder, err);
-    (void)unlinkat(folder->fd, temporary, 0);
-    return status;
-}
-
 cir_status cir__folder_replace(const cir__folder *folder, const char *name, mode_t mode, const void *bytes,
                                size_t size, cir_error *err)
 {
-    char temporary[NAME_MAX + 1];
-    int fd = create_beside(folder, name, mode, temporary, sizeof temporary);
-    if (fd < 0)
-        return cir__fail_errno(err, errno, "%s/%s: cannot be written", folder->name, name);
+    cir__replacement made;
     char *shown = cir__folder_join(folder, name);
-    cir_status status = shown != NULL ? cir__file_write_at(fd, bytes, size, 0, shown, err)
-                                      : cir__fail_memory(err, folder->name);
+    cir_status status = CIR_OK;
+    if (shown == NULL)
+        return cir__fail_memory(err, folder->name);
+    if (cir__replacement_open(&made, folder->fd, name, limit_mode(folder, mode))) {
+        status = cir__file_write_at(made.fd, bytes, size, 0, shown, err);
+        status = cir__replacement_commit(&made, status, shown, err);
+    } else {
+        status = cir__fail_errno(err, errno, "%s: cannot be written", shown);
+    }
     free(shown);
-    return finish(folder, name, temporary, fd, status, err);
+    return status == CIR_OK ? cir__folder_sync_names(folder, err) : status;
 }
 
 static cir_status copy_bytes(int from, int to, const char *shown, cir_error *err)
@@ -337,22 +294,22 @@ static cir_status copy_bytes(int from, int to, const char *shown, cir_error *err
 
 cir_status cir__folder_unshare(const cir__folder *folder, const char *name, cir_error *err)
 {
-    char temporary[NAME_MAX + 1];
+    cir__replacement made;
     struct stat facts;
     int from;
     cir_status status = cir__folder_open_file(folder, name, O_RDONLY, 0, &from, &facts, err);
     if (status != CIR_OK)
         return status;
     char *shown = cir__folder_join(folder, name);
-    int to = create_beside(folder, name, facts.st_mode & 0777, temporary, sizeof temporary);
-    if (to < 0)
-        status = cir__fail_errno(err, errno, "%s/%s: cannot be written", folder->name, name);
+    if (shown == NULL)
+        status = cir__fail_memory(err, folder->name);
+    else if (!cir__replacement_open(&made, folder->fd, name, limit_mode(folder, facts.st_mode & 0777)))
+        status = cir__fail_errno(err, errno, "%s: cannot be written", shown);
     else
-        status = finish(folder, name, temporary, to,
-                        shown != NULL ? copy_bytes(from, to, shown, err) : cir__fail_memory(err, name), err);
+        status = cir__replacement_commit(&made, copy_bytes(from, made.fd, shown, err), shown, err);
     free(shown);
     close(from);
-    return status;
+    return status == CIR_OK ? cir__folder_sync_names(folder, err) : status;
 }
 
 bool cir__folder_remove(const cir__folder *folder, const char *name)

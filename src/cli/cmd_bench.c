@@ -4,6 +4,7 @@
 #include "cir/synthetic.h"
 #include "cli/common/commands.h"
 #include "cli/common/session.h"
+#include "shared/clock.h"
 
 static const cir__flag no_flags[] = {{0}};
 
@@ -63,7 +64,7 @@ static int run_make_index(const cir__arguments *arguments)
     const cir_update_options options = {.watch = watch, .watch_context = &progress};
     cir_error err;
     cir_status made = cir_index_make_synthetic(path, n_rows, dim, seed, pool, &options, &err);
-    const double seconds = cir__session_seconds() - progress.started;
+    const double seconds = cir__clock_seconds() - progress.started;
     cir__progress_clear(&progress);
     cir__progress_init(&progress, arguments, "coding");
     if (made == CIR_OK)
@@ -74,7 +75,7 @@ static int run_make_index(const cir__arguments *arguments)
     } else {
         char count[32];
         printf("%s: %s synthetic features of dimension %zu in %.1f s, compact codes in %.1f s\n", path,
-               cir__count_text(n_rows, count), dim, seconds, cir__session_seconds() - progress.started);
+               cir__count_text(n_rows, count), dim, seconds, cir__clock_seconds() - progress.started);
     }
     cir_pool_free(pool);
     return status;

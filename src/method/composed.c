@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -40,11 +39,4 @@ void cir_composed_done(cir_composed *composed)
 {
     free(composed->memory);
     memset(composed, 0, sizeof *composed);
-}
-
-double cir__composed_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }

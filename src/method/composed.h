@@ -10,7 +10,4 @@ CIR_MUST_CHECK cir_status cir__composed_new(size_t dim, const cir__linear_form *
                                             const cir__linear_form *text, cir_fusion fusion,
                                             cir_composed *composed_out, cir_error *err);
 
-/* A clock that only goes forwards, for encode_seconds. */
-double cir__composed_seconds(void);
-
 #endif

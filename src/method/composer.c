@@ -12,6 +12,7 @@
 #include "method/composed.h"
 #include "method/families.h"
 #include "method/fit_index.h"
+#include "shared/clock.h"
 
 struct cir_composer {
     cir_method method;
@@ -215,7 +216,7 @@ static cir_status refuse_words(const cir_composer *composer, cir_error *err)
 cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, const float *image_feature,
                                 const char *text, cir_composed *composed_out, cir_error *err)
 {
-    const double begin = cir__composed_seconds();
+    const double begin = cir__clock_seconds();
     float *text_feature = NULL;
     size_t n_cut = 0;
     cir_status status = CIR_OK;
@@ -236,7 +237,7 @@ cir_status cir_composer_compose(const cir_composer *composer, cir_pool *pool, co
             return cir__fail_memory(err, "a query");
         status = cir_composer_encode_text(composer, pool, text, text_feature, &n_cut, err);
     }
-    const double encode_seconds = text_feature != NULL ? cir__composed_seconds() - begin : 0.0;
+    const double encode_seconds = text_feature != NULL ? cir__clock_seconds() - begin : 0.0;
     if (status == CIR_OK)
         status = compose_one(composer, pool, image_feature, text_feature, NULL, NULL, composed_out, err);
     free(text_feature);

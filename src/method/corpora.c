@@ -1,12 +1,11 @@
 #include "method/corpora.h"
 
-#include "base/embed.h"
+#include "shared/embedded.h"
 
-CIR__EMBED(cir__corpora_objects, "share/objects.txt");
-CIR__EMBED(cir__corpora_styles, "share/styles.txt");
+extern const cir__embedded_file cir__corpora_files[]; /* objects, styles */
 
 cir__bytes_view cir__corpora_get(cir__corpus corpus)
 {
-    return corpus == CIR__CORPUS_OBJECTS ? CIR__EMBEDDED(cir__corpora_objects, "share/objects.txt")
-                                         : CIR__EMBEDDED(cir__corpora_styles, "share/styles.txt");
+    const cir__embedded_file *file = &cir__corpora_files[corpus == CIR__CORPUS_OBJECTS ? 0 : 1];
+    return (cir__bytes_view){file->bytes, file->size, file->name};
 }

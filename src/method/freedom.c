@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "method/composed.h"
 #include "method/row.h"
+#include "shared/clock.h"
 
 /* A photo in words. */
 typedef struct described {
@@ -130,7 +131,7 @@ static cir_status join(const cir__compose_context *context, const cir__vocabular
                        const described *photo, const char *text, cir_composed *composed_out, cir_error *err)
 {
     const size_t dim = vocabulary->dim;
-    const double begin = cir__composed_seconds();
+    const double begin = cir__clock_seconds();
     char *texts[CIR_MAX_FREEDOM] = {0};
     float *features = cir__new(photo->n, dim * sizeof *features);
     double *sum = cir__new(dim, sizeof *sum);
@@ -158,7 +159,7 @@ static cir_status join(const cir__compose_context *context, const cir__vocabular
     const cir_fusion fusion = {.kind = CIR_FUSE_TEXT, .weight = 0.5f};
     status = cir__composed_new(dim, NULL, &form, fusion, composed_out, err);
     composed_out->n_cut = n_cut;
-    composed_out->encode_seconds = cir__composed_seconds() - begin;
+    composed_out->encode_seconds = cir__clock_seconds() - begin;
 exit:
     for (size_t i = 0; i < photo->n; i++)
         free(texts[i]);

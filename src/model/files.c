@@ -2,13 +2,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "base/destination.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "cir/model.h"
 #include "format/npy.h"
 #include "model/model_internal.h"
+#include "shared/destination.h"
 
 /* Pictures decoded and encoded together: enough that no thread waits long for the last one. */
 #define GROUP 32

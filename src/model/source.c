@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "cir/model.h"
 #include "format/sniff.h"
-#include "model/embedded_model.h"
+#include "shared/embedded.h"
 
 static const char *const file_names[CIR__N_FILES] = {
     [CIR__FILE_CONFIG] = "config.json",       [CIR__FILE_WEIGHTS] = "model.safetensors",
@@ -240,16 +240,20 @@ static cir_status open_directory(const char *path, cir__source *source, cir_erro
     return status;
 }
 
+extern const cir__embedded_file cir__demo_files[]; /* as demo/model has them */
+
 static cir_status open_embedded(cir__source *source, cir_error *err)
 {
     source->path = cir__copy_text(CIR_MODEL_DEMO);
     source->name = cir__copy_text(CIR_MODEL_DEMO);
     if (source->path == NULL || source->name == NULL)
         return cir__fail_memory(err, CIR_MODEL_DEMO);
-    source->files[CIR__FILE_CONFIG] = cir__embedded_model_config();
-    source->files[CIR__FILE_WEIGHTS] = cir__embedded_model_weights();
-    source->files[CIR__FILE_TOKENIZER] = cir__embedded_model_tokenizer();
-    source->files[CIR__FILE_PREPROCESSING] = cir__embedded_model_preprocessing();
+    static const size_t places[] = {CIR__FILE_CONFIG, CIR__FILE_WEIGHTS, CIR__FILE_TOKENIZER,
+                                    CIR__FILE_PREPROCESSING};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const cir__embedded_file *file = &cir__demo_files[i];
+        source->files[places[i]] = (cir__bytes_view){file->bytes, file->size, file->name};
+    }
     return CIR_OK;
 }
 

@@ -2,11 +2,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/growable.h"
 #include "base/memory.h"
+#include "shared/clock.h"
 
 enum { MAX_COMPOSERS = 8, MAX_TEXTS = 512, MAX_MASKS = 16, MASK_BYTES = 32 << 20 };
 
@@ -16,13 +16,6 @@ void cir_collection_options_init(cir_collection_options *options, size_t size)
 {
     const cir_collection_options usual = {0};
     cir__growable_init(options, size, &usual, sizeof usual);
-}
-
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
 }
 
 static void shared_drop(cir__shared *self)
@@ -81,11 +74,11 @@ static cir_status open_index(cir_collection *self, const cir_model *model, cir_e
 {
     const cir_index_options how = {model != NULL ? cir_model_get_info(model)->fingerprint : NULL,
                                    self->common->options.is_trusted};
-    const double begin = now_ms();
+    const double begin = cir__clock_ms();
     cir_index_close(self->index);
     self->index = NULL;
     const cir_status status = cir_index_open_with(self->common->path, &how, &self->index, err);
-    self->info.open_index_ms += now_ms() - begin;
+    self->info.open_index_ms += cir__clock_ms() - begin;
     return status;
 }
 
@@ -104,7 +97,7 @@ static cir_status open_model(cir_collection *self, cir_error *err)
     const cir_collection_options *options = &common->options;
     const cir_index_info *info = cir_index_get_info(self->index);
     const cir_model_options how = {options->precision};
-    const double begin = now_ms();
+    const double begin = cir__clock_ms();
 
     if (is_synthetic(info))
         return cir__fail(
@@ -118,7 +111,7 @@ static cir_status open_model(cir_collection *self, cir_error *err)
             ? options->open_model(options->open_model_context, path, &how, &common->own_model, err)
             : cir_model_open_with(path, &how, &common->own_model, err);
     common->model = common->own_model;
-    self->info.open_model_ms = now_ms() - begin;
+    self->info.open_model_ms = cir__clock_ms() - begin;
     if (status != CIR_OK ||
         strcmp(cir_model_get_info(common->model)->fingerprint, info->model->fingerprint) == 0)
         return status;

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -12,6 +11,7 @@
 #include "retrieval/found.h"
 #include "retrieval/photo_filter.h"
 #include "retrieval/query_image.h"
+#include "shared/clock.h"
 
 enum {
     MAX_FOLDED = 4096,        /* candidates for folding: where each further one costs more than it tells */
@@ -34,18 +34,11 @@ typedef struct retrieval {
     double mark; /* when the last stage ended */
 } retrieval;
 
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
-}
-
 /* Milliseconds since this was last asked for. */
 static double pass(retrieval *self)
 {
     const double begin = self->mark;
-    self->mark = now_ms();
+    self->mark = cir__clock_ms();
     return self->mark - begin;
 }
 
@@ -336,7 +329,7 @@ static cir_status retrieve(retrieval *self, cir_error *err)
 cir_status cir_collection_search(cir_collection *collection, const cir_search_request *request,
                                  cir_answer **answer_out, cir_error *err)
 {
-    const double begin = now_ms();
+    const double begin = cir__clock_ms();
     cir_request_fault fault;
 
     cir__error_clear(err);
@@ -358,7 +351,7 @@ cir_status cir_collection_search(cir_collection *collection, const cir_search_re
         status = retrieve(self, err);
     retrieval_done(self);
     free(self);
-    answer->info.total_ms = now_ms() - begin;
+    answer->info.total_ms = cir__clock_ms() - begin;
     if (status != CIR_OK) {
         cir_answer_free(answer);
         return status;

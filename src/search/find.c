@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/mapped.h"
@@ -21,6 +20,7 @@
 #include "search/rescore.h"
 #include "search/scan.h"
 #include "search/top.h"
+#include "shared/clock.h"
 
 /* Candidates that are worth scoring one by one: so large a part of the rows, or so few. More are read faster
  * with all others, one after another. */
@@ -61,13 +61,6 @@ typedef struct finding {
     bool is_last; /* pass */
     cir_search_report report;
 } finding;
-
-static double ms_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
-}
 
 /* Scores of a query alone are those of cir_search_top, to the bit. */
 static cir_status scan(const cir_rows *rows, const cir_query *queries, size_t n_queries, size_t k,
@@ -127,16 +120,16 @@ static void sift(finding *self, size_t n_queries)
     const size_t first = cir__candidate_filter_first_stride(&self->filter, n_first);
 
     for (size_t stride = first; stride > 0; stride /= CIR__CANDIDATE_FILTER_GROWTH) {
-        const double begin = ms_now();
+        const double begin = cir__clock_ms();
         cir__candidate_filter_run(&self->filter, stride, stride == first, self->pool);
-        const double middle = ms_now();
+        const double middle = cir__clock_ms();
         self->is_last = stride == 1;
         if (n_queries == 1)
             settle_task(self, 0, 0); /* whose own tasks then have all threads */
         else
             cir__pool_run(self->pool, n_queries, settle_task, self);
         self->report.codes_ms += middle - begin;
-        self->report.rescore_ms += ms_now() - middle;
+        self->report.rescore_ms += cir__clock_ms() - middle;
     }
 }
 
@@ -144,7 +137,7 @@ static void sift(finding *self, size_t n_queries)
 static cir_status answer(finding *self, const cir_query *queries, size_t n_queries, cir_hit *hits_out,
                          size_t *n_hits_out, cir_error *err)
 {
-    const double begin = ms_now();
+    const double begin = cir__clock_ms();
     self->asked = cir__new(n_queries, sizeof *self->asked);
     cir_status status = self->asked == NULL ? cir__fail_memory(err, "search") : CIR_OK;
     const bool has_filter = cir__candidate_filter_init(&self->filter, self->rows, queries, n_queries,
@@ -155,7 +148,7 @@ static cir_status answer(finding *self, const cir_query *queries, size_t n_queri
         self->asked[q].top = (cir__top){.k = self->k, .hits = hits_out + q * self->k};
         self->asked[q].is_given_up = !has_filter;
     }
-    self->report.codes_ms += ms_now() - begin;
+    self->report.codes_ms += cir__clock_ms() - begin;
     if (status == CIR_OK && has_filter)
         sift(self, n_queries);
     for (size_t q = 0; q < n_queries && status == CIR_OK; q++) {

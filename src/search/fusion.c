@@ -83,3 +83,12 @@ cir_status cir__fusion_check(const cir_fusion *fusion, cir_error *err)
     }
     return cir__fail(err, CIR_ARGUMENT, "fusion: kind %d is unknown", (int)fusion->kind);
 }
+
+const char *cir_fusion_name(cir_fusion_kind kind)
+{
+    static const char *const names[] = {
+        [CIR_FUSE_IMAGE] = "image",     [CIR_FUSE_TEXT] = "text",     [CIR_FUSE_SUM] = "sum",
+        [CIR_FUSE_PRODUCT] = "product", [CIR_FUSE_HARRIS] = "harris", [CIR_FUSE_GAUSS] = "gauss",
+    };
+    return names[kind];
+}

@@ -13,13 +13,13 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "server/common/clock.h"
 #include "server/common/fail.h"
 #include "server/http/framing.h"
 #include "server/http/request.h"
 #include "server/http/throttle.h"
 #include "server/http/tls.h"
 #include "server/route.h"
+#include "shared/clock.h"
 
 enum {
     N_THREADS = 2,
@@ -105,18 +105,18 @@ static unsigned check_head(cir__request *request, const char *method, const char
     /* Where chunks end is for the library to say: nothing that follows them is taken for a request. */
     request->closes = self.framing.n_codings > 0;
     if (request->n_target > CIR__MAX_TARGET) {
-        (void)cir__refuse(err, CIR_LIMIT, "request: its target has %zu bytes, more than %d; send less",
-                          request->n_target, CIR__MAX_TARGET);
+        (void)cir__fail(err, CIR_LIMIT, "request: its target has %zu bytes, more than %d; send less",
+                        request->n_target, CIR__MAX_TARGET);
         return 414;
     }
     if (n_head > CIR__MAX_HEAD) {
-        (void)cir__refuse(err, CIR_LIMIT, "request: its head has %zu bytes, more than %d; send less", n_head,
-                          CIR__MAX_HEAD);
+        (void)cir__fail(err, CIR_LIMIT, "request: its head has %zu bytes, more than %d; send less", n_head,
+                        CIR__MAX_HEAD);
         return 431;
     }
     unsigned verdict = cir__framing_check(&self.framing, err);
     if (verdict == 0 && keeps_layout() && !cir__layout_is_plain(&self.layout, method, n_head)) {
-        (void)cir__refuse(
+        (void)cir__fail(
             err, CIR_ARGUMENT,
             "request: its lines are folded, end with no CR LF, or hold a zero or blanks where none "
             "may be");
@@ -133,9 +133,8 @@ static unsigned check_visitor(cir__request *request, const cir__visitor *visitor
     bool is_guess = cir__guard_is_guess(&context->guard, visitor);
     uint64_t address = is_guess ? address_of(request->connection) : 0;
     if (is_guess && !cir__throttle_allows(context->throttle, address, now)) {
-        (void)cir__refuse(err, CIR_PERMISSION,
-                          "token: too many wrong ones from this address; try again in %d s",
-                          CIR__HOLD_SECONDS);
+        (void)cir__fail(err, CIR_PERMISSION,
+                        "token: too many wrong ones from this address; try again in %d s", CIR__HOLD_SECONDS);
         return 429;
     }
     unsigned verdict = cir__guard_check(&context->guard, visitor, err);
@@ -304,10 +303,10 @@ static cir_status parse_address(const char *address, uint16_t port, struct socka
         v6->sin6_port = htons(port);
         *size_out = sizeof *v6;
     } else {
-        return cir__refuse(err, CIR_ARGUMENT,
-                           "--address %.100s: is not an IPv4 or IPv6 address; use "
-                           "127.0.0.1",
-                           address);
+        return cir__fail(err, CIR_ARGUMENT,
+                         "--address %.100s: is not an IPv4 or IPv6 address; use "
+                         "127.0.0.1",
+                         address);
     }
     return CIR_OK;
 }
@@ -337,7 +336,7 @@ static cir_status listen_at(cir__http *self, const char *address, uint16_t port,
                               ? "cannot be used: this machine has no such address; choose another "
                                 "with --address"
                               : strerror(why);
-    return cir__refuse(err, kind, "port %u at %s: %s", port, address, meaning);
+    return cir__fail(err, kind, "port %u at %s: %s", port, address, meaning);
 }
 
 /* A connection takes a file. */
@@ -393,8 +392,8 @@ cir_status cir__http_start(cir__context *context, const char *address, uint16_t 
                          context, MHD_OPTION_NOTIFY_CONNECTION, on_connection, context, MHD_OPTION_END);
     if (self->daemon == NULL) {
         cir__http_stop(self);
-        return cir__refuse(err, CIR_IO, "%s port %u: the server does not start%s", address, port,
-                           certificate != NULL ? "; can certificate and key be used together?" : "");
+        return cir__fail(err, CIR_IO, "%s port %u: the server does not start%s", address, port,
+                         certificate != NULL ? "; can certificate and key be used together?" : "");
     }
     self->socket = -1; /* the daemon's now */
     *http_out = self;

@@ -11,7 +11,6 @@
 #include "server/api/camera_scan.h"
 #include "server/api/events.h"
 #include "server/api/run_update.h"
-#include "server/common/clock.h"
 #include "server/common/fail.h"
 #include "server/common/known_models.h"
 #include "server/http.h"
@@ -21,6 +20,7 @@
 #include "server/http/tls.h"
 #include "server/route.h"
 #include "server/state/context.h"
+#include "shared/clock.h"
 
 struct cir__server {
     cir__context context;
@@ -78,7 +78,7 @@ static cir_status read_base_path(const char *given, char out[static 256], cir_er
     g_free(framed);
     out[0] = '\0';
     if (!is_good)
-        return cir__refuse(
+        return cir__fail(
             err, CIR_ARGUMENT,
             "--base-path %.100s: is not a path; use letters, digits, - . _ ~ and /, as in /photos", given);
     if (n > 0)
@@ -96,16 +96,16 @@ static cir_status set_up_guard(cir__server *self, const cir__serve_options *opti
     guard->hosts = options->hosts;
     guard->n_hosts = options->n_hosts;
     if (!cir__guard_draw(N_BYTES, guard->session))
-        return cir__refuse(err, CIR_IO, "server: the system provides no random numbers");
+        return cir__fail(err, CIR_IO, "server: the system provides no random numbers");
     if (options->token_file != NULL)
         return cir__secret_read_token(options->token_file, guard->token, err);
     if (guard->is_loopback)
         return CIR_OK;
     self->made_token = cir__guard_draw(N_BYTES, guard->token);
     return self->made_token ? CIR_OK
-                            : cir__refuse(err, CIR_IO,
-                                          "server: the system provides no random "
-                                          "numbers");
+                            : cir__fail(err, CIR_IO,
+                                        "server: the system provides no random "
+                                        "numbers");
 }
 
 /* ---- the parts ---- */
@@ -158,9 +158,7 @@ static cir_status make_parts(cir__context *context, cir_error *err)
 /* Waits a second, or until the server ends, which it tells. Under the lock. */
 static bool wait_second(cir__server *self)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += 1;
+    const struct timespec until = cir__clock_after(1000);
     if (!self->is_ending)
         (void)pthread_cond_timedwait(&self->ended, &self->lock, &until);
     return !self->is_ending;
@@ -264,7 +262,7 @@ cir_status cir__server_start(const cir__serve_options *options, cir_pool *pool, 
         self->has_follower = pthread_create(&self->follower, NULL, follow, self) == 0;
         self->camera_scan = cir__camera_scan_start(context);
         if (!self->has_keeper || !self->has_follower || self->camera_scan == NULL)
-            status = cir__refuse(err, CIR_NO_MEMORY, "server: a thread cannot be started");
+            status = cir__fail(err, CIR_NO_MEMORY, "server: a thread cannot be started");
     }
     if (status != CIR_OK) {
         cir__server_stop(self);

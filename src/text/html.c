@@ -3,10 +3,10 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#include "base/embed.h"
+#include "shared/embedded.h"
 #include "text/charmaps.h"
 
-CIR__EMBED(cir__html_entities, "src/text/html_entities.txt");
+extern const cir__embedded_file cir__html_files[]; /* html_entities.txt alone: its lines sorted by name */
 
 /* Longest name that is looked at, without "&" and with ";": HTML's longest has 32. */
 #define MAX_NAME 32
@@ -27,7 +27,7 @@ static int compare(const char *name, size_t n, const char *line)
 /* What a name stands for, as it is written in the list up to its line's end; NULL: nothing. */
 static const char *find(const char *name, size_t n)
 {
-    const char *low = (const char *)cir__html_entities, *high = (const char *)cir__html_entities_end;
+    const char *low = (const char *)cir__html_files[0].bytes, *high = low + cir__html_files[0].size;
     while (low < high) {
         const char *line = low + (high - low) / 2;
         while (line > low && line[-1] != '\n')
@@ -45,9 +45,7 @@ static const char *find(const char *name, size_t n)
 
 static void push_meaning(cir__characters *out, const char *meaning)
 {
-    size_t n = (size_t)((const char *)memchr(meaning, '\n',
-                                             (size_t)((const char *)cir__html_entities_end - meaning)) -
-                        meaning);
+    const size_t n = strcspn(meaning, "\n"); /* a zero byte stands behind the last line */
     if (n == 2 && meaning[0] == '\\')
         cir__characters_push(out, meaning[1] == 'n' ? '\n' : '\t');
     else

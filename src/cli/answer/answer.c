@@ -6,7 +6,7 @@
 
 #include "cli/common/output.h"
 #include "cli/common/session.h"
-#include "server/common/json_values.h"
+#include "shared/json.h"
 
 /* How the answers were found. */
 static void print_report(const cir__answer *answer)

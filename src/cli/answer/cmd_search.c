@@ -9,6 +9,7 @@
 #include "cli/common/method_help.h"
 #include "cli/common/session.h"
 #include "server/common/known_models.h"
+#include "shared/clock.h"
 
 static const cir__flag flags[] = {
     {"image", 'i', "FILE|ID", "the photo of the thing: a file, or the id of an indexed photo"},
@@ -259,7 +260,7 @@ static int print(searching *self, double started)
     answer->is_folded = self->request.fold_duplicates;
     answer->stages = stages;
     answer->n_stages = N_STAGES;
-    answer->total_ms = 1e3 * (cir__session_seconds() - started);
+    answer->total_ms = 1e3 * (cir__clock_seconds() - started);
     if (cir__arguments_has(self->arguments, "json"))
         cir__answer_print_json(answer);
     else
@@ -275,7 +276,7 @@ static int print(searching *self, double started)
 static int run(const cir__arguments *arguments)
 {
     searching self = {.arguments = arguments};
-    double started = cir__session_seconds();
+    double started = cir__clock_seconds();
     if (cir__arguments_n_operands(arguments) != 1)
         return cir__arguments_refuse(arguments, "name one index");
     int status = read_request(&self);

@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/destination.h"
 #include "cli/answer/answer.h"
 #include "cli/answer/page_data.h"
-#include "server/common/embedded.h"
+#include "shared/destination.h"
+#include "shared/embedded.h"
+#include "shared/failure.h"
 
 extern const cir__embedded_file cir__page_files[]; /* page.html alone */
 
@@ -51,14 +52,8 @@ cir_status cir__answer_write_page(const cir__answer *answer, cir_pool *pool, con
     if (status != CIR_OK)
         return status;
     json_t *data = cir__page_data_new(answer, pool);
-    if (data == NULL) {
-        err->status = CIR_NO_MEMORY;
-        (void)snprintf(err->message, sizeof err->message,
-                       "%s: out of memory for the page; ask for fewer "
-                       "results",
-                       path);
-        return CIR_NO_MEMORY;
-    }
+    if (data == NULL)
+        return cir__fail(err, CIR_NO_MEMORY, "%s: out of memory for the page; ask for fewer results", path);
     status = cir__destination_write(path, what, fill, data, err);
     json_decref(data);
     return status;

@@ -29,16 +29,6 @@ static void put(json_t *object, const char *key, json_t *value, bool *is_whole)
         *is_whole = false;
 }
 
-static json_t *number_new(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *size_new(size_t value)
-{
-    return json_integer((json_int_t)value);
-}
-
 static json_t *range_new(float low, float high)
 {
     return json_pack("[f, f]", (double)low, (double)high);
@@ -104,10 +94,10 @@ static void take_thumbnail(void *context, size_t i, const cir__thumbnail *thumbn
         return;
     }
     put(to->object, "thumb", data_address_new(bytes, size), &to->is_whole);
-    put(to->object, "width", size_new(thumbnail->image->width_px), &to->is_whole);
-    put(to->object, "height", size_new(thumbnail->image->height_px), &to->is_whole);
-    put(to->object, "photo_width", size_new(thumbnail->photo_width_px), &to->is_whole);
-    put(to->object, "photo_height", size_new(thumbnail->photo_height_px), &to->is_whole);
+    put(to->object, "width", cir__json_size(thumbnail->image->width_px), &to->is_whole);
+    put(to->object, "height", cir__json_size(thumbnail->image->height_px), &to->is_whole);
+    put(to->object, "photo_width", cir__json_size(thumbnail->photo_width_px), &to->is_whole);
+    put(to->object, "photo_height", cir__json_size(thumbnail->photo_height_px), &to->is_whole);
     cir_bytes_free(bytes);
 }
 
@@ -150,15 +140,15 @@ static json_t *hit_new(const cir__answer *answer, size_t i)
     const cir_answer_hit *from = &answer->hits[i];
     bool is_whole = true;
     json_t *made = json_object();
-    put(made, "rank", size_new(i + 1), &is_whole);
-    put(made, "id", size_new(from->id), &is_whole);
-    put(made, "score", number_new((double)from->score), &is_whole);
-    put(made, "image_score", number_new((double)from->image_score), &is_whole);
-    put(made, "text_score", number_new((double)from->text_score), &is_whole);
+    put(made, "rank", cir__json_size(i + 1), &is_whole);
+    put(made, "id", cir__json_size(from->id), &is_whole);
+    put(made, "score", cir__json_number((double)from->score), &is_whole);
+    put(made, "image_score", cir__json_number((double)from->image_score), &is_whole);
+    put(made, "text_score", cir__json_number((double)from->text_score), &is_whole);
     put(made, "taken", taken_new(from->record->taken_at), &is_whole);
     if (answer->has_ranks) {
-        put(made, "image_rank", size_new(from->image_rank), &is_whole);
-        put(made, "text_rank", size_new(from->text_rank), &is_whole);
+        put(made, "image_rank", cir__json_size(from->image_rank), &is_whole);
+        put(made, "text_rank", cir__json_size(from->text_rank), &is_whole);
     }
     if (is_whole)
         return made;
@@ -183,7 +173,7 @@ static bool put_photos(json_t *data, const cir__answer *answer, const cir_pool *
         goto done;
     }
     put(query, "text", cir__json_text(answer->query_text), &is_whole);
-    put(query, "n_cut", size_new(answer->n_cut), &is_whole);
+    put(query, "n_cut", cir__json_size(answer->n_cut), &is_whole);
     put(query, "image", has_image ? json_object() : json_null(), &is_whole);
     size_t at = 0;
     if (has_image) {
@@ -329,24 +319,6 @@ static json_t *scatter_new(const cir__answer *answer)
 
 /* ---- the whole ---- */
 
-static const char *fusion_name(cir_fusion_kind kind)
-{
-    switch (kind) {
-    case CIR_FUSE_IMAGE:
-        return "image";
-    case CIR_FUSE_TEXT:
-        return "text";
-    case CIR_FUSE_SUM:
-        return "sum";
-    case CIR_FUSE_PRODUCT:
-        return "product";
-    case CIR_FUSE_GAUSS:
-        return "gauss";
-    default:
-        return "harris";
-    }
-}
-
 static void put_setting(void *context, const cir_setting_info *setting, const char *value)
 {
     filling *to = context;
@@ -368,16 +340,12 @@ json_t *cir__page_data_new(const cir__answer *answer, const cir_pool *pool)
         cir_settings_list(answer->settings, put_setting, &settings);
     is_whole = is_whole && settings.is_whole;
     put(data, "settings", settings.object, &is_whole);
-    put(data, "n_images", size_new(answer->n_images), &is_whole);
+    put(data, "n_images", cir__json_size(answer->n_images), &is_whole);
     put(data, "ms",
         json_pack("{s:f, s:f, s:f}", "encode", answer->encode_ms, "search", answer->search_ms, "total",
                   answer->total_ms),
         &is_whole);
-    put(data, "fusion",
-        json_pack("{s:s, s:b, s:f, s:f}", "kind", fusion_name(answer->fusion.kind), "clamps",
-                  answer->fusion.clamp, "lambda", (double)answer->fusion.lambda, "weight",
-                  (double)answer->fusion.weight),
-        &is_whole);
+    put(data, "fusion", cir__fusion_json(&answer->fusion), &is_whole);
     put(data, "has_ranks", json_boolean(answer->has_ranks), &is_whole);
     put(data, "scatter", scatter_new(answer), &is_whole);
     if (is_whole && put_photos(data, answer, pool))

@@ -16,6 +16,7 @@
 #include "cli/answer/answer.h"
 #include "cli/common/terminal_text.h"
 #include "cli/common/thumbnails.h"
+#include "shared/failure.h"
 
 enum {
     GAP = 2,          /* columns between pictures */
@@ -221,12 +222,8 @@ static void paint(const row *of, uint8_t *rgba, size_t width_px, size_t height_p
 
 static cir_status no_memory(cir_error *err)
 {
-    if (err != NULL) {
-        err->status = CIR_NO_MEMORY;
-        (void)snprintf(err->message, sizeof err->message,
-                       "pictures for the terminal: out of memory for a row of them; ask for fewer results");
-    }
-    return CIR_NO_MEMORY;
+    return cir__fail(err, CIR_NO_MEMORY,
+                     "pictures for the terminal: out of memory for a row of them; ask for fewer results");
 }
 
 static cir_status print_pictures(const row *of, cir_error *err)

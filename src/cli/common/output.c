@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/destination.h"
 #include "cli/common/terminal_text.h"
+#include "shared/destination.h"
 
 void cir__put_text(FILE *file, const char *bytes)
 {

@@ -3,12 +3,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sys/ioctl.h>
 
 #include "server/common/known_models.h"
+#include "shared/clock.h"
 
 int cir__session_fail(const cir_error *err)
 {
@@ -145,20 +145,13 @@ bool cir__session_is_interrupted(void)
     return is_interrupted != 0;
 }
 
-double cir__session_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 void cir__progress_init(cir__progress *progress, const cir__arguments *arguments, const char *verb)
 {
     *progress = (cir__progress){
         .verb = verb,
         .is_quiet = cir__arguments_has(arguments, "quiet"),
         .is_terminal = isatty(STDERR_FILENO) == 1,
-        .started = cir__session_seconds(),
+        .started = cir__clock_seconds(),
     };
     progress->drawn = progress->is_terminal ? 0 : progress->started;
 }
@@ -209,7 +202,7 @@ static void draw_bar(double share)
 void cir__progress_draw(cir__progress *progress, size_t n_done, size_t n_total, size_t n_worked,
                         const char *note)
 {
-    double now = cir__session_seconds();
+    double now = cir__clock_seconds();
     if (!is_due(progress, now))
         return;
     progress->drawn = now;

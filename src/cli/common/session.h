@@ -50,9 +50,6 @@ int cir__session_init_settings(const cir__arguments *arguments, cir_method metho
 void cir__session_catch_interrupts(void);
 bool cir__session_is_interrupted(void);
 
-/* Seconds of a clock that never jumps. */
-double cir__session_seconds(void);
-
 /* A line that shows how far the work is: redrawn in place on a terminal, now and then when piped, silent with
  * --quiet. */
 typedef struct cir__progress {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "server/common/json_values.h"
+#include "shared/json.h"
 
 /* Enough for the small things of a computation that has begun; the next one is refused by the library. */
 #define N_PIECES 16

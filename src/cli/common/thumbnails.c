@@ -4,6 +4,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "shared/photo_thumbnail.h"
+
 typedef struct work {
     const cir__thumbnail_photo *photos;
     size_t n;
@@ -17,17 +19,11 @@ static cir_status read_photo(const work *all, size_t i, cir_image *image_out, ci
                              cir_error *err)
 {
     const cir__thumbnail_photo *photo = &all->photos[i];
-    uint8_t *bytes;
-    size_t size;
     if (photo->record == NULL || photo->index == NULL)
         return cir_image_read_thumbnail(photo->path, all->max_width_px, all->max_height_px, NULL, image_out,
                                         facts_out, err);
-    cir_status status = cir_index_read_photo(photo->index, photo->record, &bytes, &size, err);
-    if (status == CIR_OK)
-        status = cir_image_parse_thumbnail(bytes, size, photo->path, all->max_width_px, all->max_height_px,
-                                           NULL, image_out, facts_out, err);
-    cir_bytes_free(bytes);
-    return status;
+    return cir__photo_thumbnail_read(photo->index, photo->record, all->max_width_px, all->max_height_px, NULL,
+                                     image_out, facts_out, err);
 }
 
 static void make_one(const work *all, size_t i)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/decode/decode_message.h"
+#include "shared/clock.h"
 
 #define FIRST_CAPACITY ((size_t)1 << 20)
 
@@ -78,21 +80,11 @@ int cir__decode_process_end(cir__decode_process *self)
     return status;
 }
 
-/* Milliseconds until then, at least 0. */
-static int remaining_ms(const struct timespec *until)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t ms = (until->tv_sec - now.tv_sec) * (int64_t)1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
-    return ms < 0 ? 0 : ms < INT32_MAX ? (int)ms : INT32_MAX;
-}
-
-bool cir__decode_process_hear(const cir__decode_process *self, void *message, size_t size,
-                              const struct timespec *until)
+bool cir__decode_process_hear(const cir__decode_process *self, void *message, size_t size, double until)
 {
     for (;;) {
         struct pollfd file = {.fd = self->socket, .events = POLLIN};
-        int n = poll(&file, 1, remaining_ms(until));
+        int n = poll(&file, 1, (int)fmin(fmax(1e3 * (until - cir__clock_seconds()), 0), INT32_MAX));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -111,14 +103,6 @@ bool cir__decode_process_say(const cir__decode_process *self, const void *messag
         n = send(self->socket, message, size, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return n == (ssize_t)size;
-}
-
-struct timespec cir__decode_process_after(size_t n_seconds)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)n_seconds;
-    return until;
 }
 
 /* Of the environment a worker gets what loading the program takes: no secrets. And libraries are to start no
@@ -212,8 +196,8 @@ cir__decode_process *cir__decode_process_start(size_t n_seconds, int *isolation_
     is_made = is_made && ends[1] >= 0 && spawn(self, n_seconds, ends[1]);
     if (ends[1] >= 0)
         close(ends[1]);
-    const struct timespec until = cir__decode_process_after(START_SECONDS);
-    if (!is_made || !cir__decode_process_hear(self, &hello, sizeof hello, &until)) {
+    if (!is_made ||
+        !cir__decode_process_hear(self, &hello, sizeof hello, cir__clock_seconds() + START_SECONDS)) {
         (void)cir__decode_process_end(self);
         return NULL;
     }

@@ -39,9 +39,6 @@ bool cir__shared_grow(cir__shared *memory, size_t n_bytes);
 
 /* A whole message, heard in time. false: the process is gone, silent or out of step: end it. */
 bool cir__decode_process_say(const cir__decode_process *process, const void *message, size_t size);
-bool cir__decode_process_hear(const cir__decode_process *process, void *message, size_t size,
-                              const struct timespec *until);
-/* The time so many seconds from now. */
-struct timespec cir__decode_process_after(size_t n_seconds);
+bool cir__decode_process_hear(const cir__decode_process *process, void *message, size_t size, double until);
 
 #endif

@@ -9,7 +9,8 @@
 
 #include "cli/decode/decode_message.h"
 #include "cli/decode/decode_process.h"
-#include "server/common/fail.h"
+#include "shared/clock.h"
+#include "shared/failure.h"
 
 /* Small pictures, most of them, need not ask for memory. */
 #define ADMITTED_BYTES ((size_t)16 << 20)
@@ -173,7 +174,7 @@ typedef struct conversation {
     cir_status refused; /* by admit, whose message is in err */
     bool is_lost;       /* the worker ended before it said a word, having waited: perhaps long ago */
     bool has_heard;
-    struct timespec until;
+    double until;
 } conversation;
 
 /* Ends the worker, and says how it ended. */
@@ -187,23 +188,23 @@ static cir_status refuse_death(conversation *self, cir_error *err)
         is_gone && has_waited && !self->has_heard && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU);
     /* No picture does that, but whoever looks after the system's memory. */
     if (is_gone && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-        return cir__refuse(
-            err, CIR_NO_MEMORY,
-            "%s: the decoder was killed (signal 9: the system may be out of memory); try again", name);
+        return cir__fail(err, CIR_NO_MEMORY,
+                         "%s: the decoder was killed (signal 9: the system may be out of memory); try again",
+                         name);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
-        return cir__refuse(err, CIR_LIMIT,
-                           "%s: takes more than %zu s to decode; save it again as JPEG or PNG, or raise the "
-                           "limit (--max-decode-seconds)",
-                           name, self->workers->limits.n_seconds);
+        return cir__fail(err, CIR_LIMIT,
+                         "%s: takes more than %zu s to decode; save it again as JPEG or PNG, or raise the "
+                         "limit (--max-decode-seconds)",
+                         name, self->workers->limits.n_seconds);
     if (WIFSIGNALED(status))
-        return cir__refuse(err, CIR_FORMAT,
-                           "%s: the decoder crashed (signal %d, %s): the picture is damaged or malicious; "
-                           "save it again as JPEG or PNG if you trust it",
-                           name, WTERMSIG(status), sigdescr_np(WTERMSIG(status)));
-    return cir__refuse(err, CIR_FORMAT,
-                       "%s: the decoder failed (exit status %d): the picture is damaged or malicious; save "
-                       "it again as JPEG or PNG if you trust it",
-                       name, WEXITSTATUS(status));
+        return cir__fail(err, CIR_FORMAT,
+                         "%s: the decoder crashed (signal %d, %s): the picture is damaged or malicious; "
+                         "save it again as JPEG or PNG if you trust it",
+                         name, WTERMSIG(status), sigdescr_np(WTERMSIG(status)));
+    return cir__fail(err, CIR_FORMAT,
+                     "%s: the decoder failed (exit status %d): the picture is damaged or malicious; save "
+                     "it again as JPEG or PNG if you trust it",
+                     name, WEXITSTATUS(status));
 }
 
 /* Answers what the worker asks; false: it is not to be trusted with more. */
@@ -221,7 +222,7 @@ static bool grant(conversation *self, const cir__decode_reply *asked, cir_error 
         return false;
     }
     /* Time that was spent waiting for room is not the picture's. */
-    self->until = cir__decode_process_after(10 * self->workers->limits.n_seconds + 60);
+    self->until = cir__clock_seconds() + 10 * (double)self->workers->limits.n_seconds + 60;
     return cir__decode_process_say(self->worker, &answer, sizeof answer);
 }
 
@@ -245,7 +246,7 @@ static cir_status take_picture(const conversation *self, const cir__decode_reply
     const size_t n_bytes = reply->width_px * reply->height_px * 3;
     uint8_t *rgb = malloc(n_bytes);
     if (rgb == NULL)
-        return cir__refuse(err, CIR_NO_MEMORY, "%s: out of memory for its pixels", self->name);
+        return cir__fail(err, CIR_NO_MEMORY, "%s: out of memory for its pixels", self->name);
     memcpy(rgb, self->worker->pixels.at, n_bytes);
     *image_out = (cir_image){.width_px = reply->width_px, .height_px = reply->height_px, .rgb = rgb};
     return CIR_OK;
@@ -257,11 +258,11 @@ static cir_status pass_on(const conversation *self, const cir__decode_reply *rep
     if (self->refused != CIR_OK)
         return self->refused;
     if (reply->status == CIR_NO_MEMORY)
-        return cir__refuse(err, CIR_LIMIT,
-                           "%s: takes more memory to decode than a picture of its size should; save it again "
-                           "as JPEG or PNG",
-                           self->name);
-    return cir__refuse(err, reply->status, "%s", reply->err.message);
+        return cir__fail(err, CIR_LIMIT,
+                         "%s: takes more memory to decode than a picture of its size should; save it again "
+                         "as JPEG or PNG",
+                         self->name);
+    return cir__fail(err, reply->status, "%s", reply->err.message);
 }
 
 /* true: the worker said all it had to say, in *reply. */
@@ -270,7 +271,7 @@ static bool converse(conversation *self, const cir__decode_request *request, cir
 {
     if (!cir__decode_process_say(self->worker, request, sizeof *request))
         return false;
-    while (cir__decode_process_hear(self->worker, reply, sizeof *reply, &self->until)) {
+    while (cir__decode_process_hear(self->worker, reply, sizeof *reply, self->until)) {
         self->has_heard = true;
         if (reply->word == CIR__DECODED)
             return is_sound(self, reply, request->wants_pixels);
@@ -288,13 +289,13 @@ static cir_status decode_with(cir__decode_workers *workers, conversation *self, 
     cir__decode_request request = {.size_bytes = self->size_bytes, .wants_pixels = image_out != NULL};
     cir__decode_reply reply;
     cir_status status = CIR_OK;
-    self->until = cir__decode_process_after(10 * workers->limits.n_seconds + 60);
+    self->until = cir__clock_seconds() + 10 * (double)workers->limits.n_seconds + 60;
     if (image_out != NULL) {
         status = self->admit(self->admit_context, ADMITTED_BYTES, err);
         request.admitted_bytes = self->admitted_bytes = ADMITTED_BYTES;
     }
     if (status == CIR_OK && !cir__shared_grow(&worker->bytes, self->size_bytes))
-        status = cir__refuse(err, CIR_NO_MEMORY, "%s: out of memory for its file", self->name);
+        status = cir__fail(err, CIR_NO_MEMORY, "%s: out of memory for its file", self->name);
     if (status != CIR_OK) {
         (void)cir__decode_process_end(worker);
         return status;
@@ -343,8 +344,8 @@ cir_status cir__decode_workers_decode(void *context, const void *bytes, size_t s
             return cir_decode_here(NULL, bytes, size_bytes, name, options, admit, admit_context, image_out,
                                    facts_out, err);
         if (talk.worker == NULL)
-            return cir__refuse(err, CIR_NO_MEMORY, "%s: no process can be started to decode it; try again",
-                               name);
+            return cir__fail(err, CIR_NO_MEMORY, "%s: no process can be started to decode it; try again",
+                             name);
         talk.is_lost = false;
         cir_status status = decode_with(self, &talk, image_out, facts_out, err);
         if (!talk.is_lost)

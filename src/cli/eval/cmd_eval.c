@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/destination.h"
 #include "cli/common/commands.h"
 #include "cli/common/method_help.h"
 #include "cli/common/output.h"
@@ -16,6 +15,8 @@
 #include "cli/eval/taxonomies.h"
 #include "cli/report/report.h"
 #include "server/common/known_models.h"
+#include "shared/clock.h"
+#include "shared/destination.h"
 
 static const cir__flag flags[] = {
     {"features", 0, "DIR", "features that were computed elsewhere, instead of a data set"},
@@ -342,7 +343,7 @@ static int measure(evaluating *self, const cir_method *methods, size_t n_methods
     status = cir__experiments_sweep(&experiment, self->experiments);
     if (status == CIR__DONE)
         status = cir__experiments_distract(&experiment, self->methods, self->experiments);
-    const int written = write_results(self, cir__session_seconds() - started);
+    const int written = write_results(self, cir__clock_seconds() - started);
     return status != CIR__DONE ? status : written;
 }
 
@@ -391,7 +392,7 @@ static int run(const cir__arguments *arguments)
                        .experiments = json_object(),
                        .ap = ap,
                        .prints_table = json == NULL || strcmp(json, "-") != 0};
-    double started = cir__session_seconds();
+    double started = cir__clock_seconds();
     const char *as_search = cir__arguments_get(arguments, "as-search");
     cir_model *model = NULL;
     cir_collection *searched = NULL;

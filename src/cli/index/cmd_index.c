@@ -14,6 +14,7 @@
 #include "cli/common/terminal_text.h"
 #include "cli/decode/decoding.h"
 #include "server/common/thumbnail_store.h"
+#include "shared/clock.h"
 
 static const cir__flag flags[] = {
     {"output", 'o', "INDEX", "the index to create or update, a folder NAME.cir"},
@@ -46,7 +47,7 @@ static bool watch(void *context, const cir_update_progress *now)
     if (now->n_to_code > 0) {
         if (strcmp(progress->verb, "coding") != 0) {
             progress->verb = "coding";
-            progress->started = cir__session_seconds();
+            progress->started = cir__clock_seconds();
         }
         cir__progress_draw(progress, now->n_coded, now->n_to_code, now->n_coded, NULL);
         return !cir__session_is_interrupted();
@@ -280,7 +281,7 @@ static int update(indexing *self, const cir_update_options *options)
     cir__progress_clear(&progress);
     if (updated != CIR_OK)
         return cir__session_fail(&err);
-    double seconds = cir__session_seconds() - started;
+    double seconds = cir__clock_seconds() - started;
     for (size_t i = 0; i < self->n_models; i++)
         prepare_search(self, self->models[i]);
     if (result.n_unconfirmed > 0)

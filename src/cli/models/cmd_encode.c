@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/destination.h"
 #include "cli/common/commands.h"
 #include "cli/common/session.h"
+#include "shared/destination.h"
 
 static const cir__flag flags[] = {
     {"model", 0, "MODEL", "a model folder, or \"demo\" (default)"},

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/destination.h"
 #include "cli/common/markup.h"
 #include "cli/report/report_parts.h"
-#include "server/common/embedded.h"
+#include "shared/destination.h"
+#include "shared/embedded.h"
 
 extern const cir__embedded_file cir__report_files[]; /* report.html alone */
 

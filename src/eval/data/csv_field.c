@@ -6,12 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/destination.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "eval/data/csv_field.h"
 #include "eval/data/dataset.h"
+#include "shared/destination.h"
 
 void cir__csv_field_put(FILE *file, const char *text)
 {

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/destination.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "eval/data/csv_field.h"
 #include "eval/data/dataset.h"
 #include "eval/metrics/metrics.h"
 #include "format/csv.h"
+#include "shared/destination.h"
 
 #define NONE "(none)" /* the category of queries that the table leaves out */
 

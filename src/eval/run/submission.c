@@ -7,11 +7,11 @@
 
 #include <jansson.h>
 
-#include "base/destination.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "eval/data/dataset.h"
+#include "shared/destination.h"
 
 /* The names of rows, as texts or as the whole numbers that they are. */
 static json_t *rows_json(const cir__triplets *triplets, const size_t *rows, size_t n, bool as_numbers)

@@ -1,6 +1,6 @@
 #include "index/update/event.h"
 
-#include <time.h>
+#include "shared/clock.h"
 
 void cir__event_init(cir__event *event)
 {
@@ -37,14 +37,7 @@ unsigned long cir__event_count(cir__event *event)
 
 void cir__event_wait(cir__event *event, unsigned long n_seen, unsigned timeout_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    const struct timespec until = cir__clock_after(timeout_ms);
     pthread_mutex_lock(&event->lock);
     while (event->n_signals == n_seen)
         if (pthread_cond_timedwait(&event->signalled, &event->lock, &until) != 0)

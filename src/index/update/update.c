@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -18,6 +17,7 @@
 #include "index/update/secrecy.h"
 #include "index/update/update.h"
 #include "index/update/writer.h"
+#include "shared/clock.h"
 
 #define DEFAULT_BATCH 16
 #define COMMIT_CHANGES 512
@@ -49,18 +49,11 @@ typedef struct update {
     float *tensors;                     /* [batch, largest tensor_floats] */
     float *features[CIR__MAX_ENCODERS]; /* [batch, dim] each */
     const float **found;                /* [batch, n_encoders]: each decoded job's features */
-    int64_t committed_ms;
-    int64_t watched_ms;
+    double committed_ms;
+    double watched_ms;
     size_t n_coded_before; /* codes of the models before the one that is being coded */
-    int64_t idle_ms;       /* since when what is decoded waits for a full batch; 0: nothing waits */
+    double idle_ms;        /* since when what is decoded waits for a full batch; 0: nothing waits */
 } update;
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void call_watch(update *u)
 {
@@ -69,7 +62,7 @@ static void call_watch(update *u)
         u->progress.n_found = state.n_files;
         u->progress.is_walking = state.is_walking;
     }
-    u->watched_ms = now_ms();
+    u->watched_ms = cir__clock_ms();
     if (u->options->watch != NULL && !u->options->watch(u->options->watch_context, &u->progress))
         u->is_stopped = true;
 }
@@ -272,13 +265,13 @@ static cir_status collect(update *u, bool *has_moved_out, cir_error *err)
         return CIR_OK;
     }
     if (u->idle_ms == 0)
-        u->idle_ms = now_ms();
+        u->idle_ms = cir__clock_ms();
     cir__feed_state state = cir__feed_get_state(u->feed);
     bool no_more_can_come =
         n == cir__pipeline_n_jobs(u->pipeline) &&
         (cir__pipeline_get_free(u->pipeline) == NULL || (!state.is_walking && state.is_empty));
     if (n_decoded > 0 && n_decoded < u->batch && !no_more_can_come &&
-        now_ms() - u->idle_ms < PARTIAL_BATCH_MS)
+        cir__clock_ms() - u->idle_ms < PARTIAL_BATCH_MS)
         return CIR_OK;
     u->idle_ms = 0;
     *has_moved_out = true;
@@ -290,7 +283,7 @@ static cir_status commit(update *u, cir_error *err)
     pthread_mutex_lock(&u->lock);
     cir_status status = cir__apply_commit(&u->apply, err);
     pthread_mutex_unlock(&u->lock);
-    u->committed_ms = now_ms();
+    u->committed_ms = cir__clock_ms();
     return status;
 }
 
@@ -303,7 +296,7 @@ static bool is_over(update *u)
 static cir_status run(update *u, cir_error *err)
 {
     cir_status status = CIR_OK;
-    u->committed_ms = now_ms();
+    u->committed_ms = cir__clock_ms();
     call_watch(u);
     while (status == CIR_OK && !is_over(u)) {
         unsigned long n_signals = cir__event_count(&u->event);
@@ -311,10 +304,10 @@ static cir_status run(update *u, cir_error *err)
         status = plan(u, &has_moved, err);
         if (status == CIR_OK && !u->is_stopped)
             status = collect(u, &has_moved, err);
-        if (status == CIR_OK && now_ms() - u->watched_ms >= WATCH_MS)
+        if (status == CIR_OK && cir__clock_ms() - u->watched_ms >= WATCH_MS)
             call_watch(u);
         if (status == CIR_OK &&
-            (u->apply.n_changes >= u->commit_changes || now_ms() - u->committed_ms >= COMMIT_MS))
+            (u->apply.n_changes >= u->commit_changes || cir__clock_ms() - u->committed_ms >= COMMIT_MS))
             status = commit(u, err);
         if (status == CIR_OK && !has_moved)
             cir__event_wait(&u->event, n_signals, WATCH_MS);
@@ -407,7 +400,7 @@ static bool watch_codes(void *context, size_t n_coded, size_t n_to_code)
     update *u = context;
     u->progress.n_coded = u->n_coded_before + n_coded;
     u->progress.n_to_code = u->n_coded_before + n_to_code;
-    if (now_ms() - u->watched_ms >= WATCH_MS || n_coded == 0 || n_coded == n_to_code)
+    if (cir__clock_ms() - u->watched_ms >= WATCH_MS || n_coded == 0 || n_coded == n_to_code)
         call_watch(u);
     return !u->is_stopped;
 }

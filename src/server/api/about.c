@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "server/api/run_update.h"
-#include "server/common/json_values.h"
 #include "server/state/context.h"
+#include "shared/json.h"
 
 static json_t *methods_json(void)
 {

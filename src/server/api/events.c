@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/common/clock.h"
 #include "server/state/context.h"
+#include "shared/clock.h"
 
 enum { EVENT_SIZE = 2048, PING_SECONDS = 15 };
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "server/common/fail.h"
+#include "shared/failure.h"
 
 enum { MAX_TEXT = 4096 };
 
@@ -11,17 +11,17 @@ cir_status cir__filter_set(cir_photo_filter *filter, const char *key, const char
 {
     cir_error why;
     if (strlen(value) > MAX_TEXT)
-        return cir__refuse(err, CIR_ARGUMENT, "filters.%.100s: is not a text of at most %d bytes", key,
-                           MAX_TEXT);
+        return cir__fail(err, CIR_ARGUMENT, "filters.%.100s: is not a text of at most %d bytes", key,
+                         MAX_TEXT);
     const cir_status status = cir_photo_filter_set(filter, key, value, &why);
-    return status == CIR_OK ? status : cir__refuse(err, status, "filters.%s", why.message);
+    return status == CIR_OK ? status : cir__fail(err, status, "filters.%s", why.message);
 }
 
 cir_status cir__filter_parse(const json_t *object, cir_photo_filter *filter_out, cir_error *err)
 {
     cir_photo_filter_init(filter_out, sizeof *filter_out);
     if (!json_is_object(object))
-        return cir__refuse(err, CIR_ARGUMENT, "filters: is not an object");
+        return cir__fail(err, CIR_ARGUMENT, "filters: is not an object");
     cir_status status = CIR_OK;
     const char *key;
     json_t *value;
@@ -31,7 +31,7 @@ cir_status cir__filter_parse(const json_t *object, cir_photo_filter *filter_out,
         if (status != CIR_OK || json_is_null(value))
             continue;
         if (text == NULL || strlen(text) != json_string_length(value))
-            status = cir__refuse(err, CIR_ARGUMENT, "filters.%.100s: is not a text", key);
+            status = cir__fail(err, CIR_ARGUMENT, "filters.%.100s: is not a text", key);
         else
             status = cir__filter_set(filter_out, key, text, err);
     }

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "server/common/answer_json.h"
-#include "server/common/clock.h"
 #include "server/common/fail.h"
-#include "server/common/json_values.h"
+#include "shared/clock.h"
+#include "shared/json.h"
 
 enum { KEY_SIZE = 256 };
 
@@ -92,7 +92,7 @@ static cir_status search(finding *self, cir__blob *upload, cir_error *err)
         asked.image_size_bytes = upload->size;
         asked.image_name = "the uploaded picture";
     } else if (self->request->upload[0] != '\0') {
-        status = cir__refuse(err, CIR_NOT_FOUND, "upload: is no longer kept; send the picture again");
+        status = cir__fail(err, CIR_NOT_FOUND, "upload: is no longer kept; send the picture again");
     }
     cir_error why;
     if (status == CIR_OK) {
@@ -176,16 +176,6 @@ static cir_status add_scatter(const finding *self, json_t *document, cir_error *
     return status;
 }
 
-static json_t *fusion_json(const cir_fusion *fusion)
-{
-    static const char *const names[] = {
-        [CIR_FUSE_IMAGE] = "image",     [CIR_FUSE_TEXT] = "text",     [CIR_FUSE_SUM] = "sum",
-        [CIR_FUSE_PRODUCT] = "product", [CIR_FUSE_HARRIS] = "harris", [CIR_FUSE_GAUSS] = "gauss",
-    };
-    return json_pack("{s:s, s:b, s:f, s:f}", "kind", names[fusion->kind], "clamps", (int)fusion->clamp,
-                     "lambda", (double)fusion->lambda, "weight", (double)fusion->weight);
-}
-
 static void add_to_hits(const finding *self, json_t *document)
 {
     json_t *hits = json_object_get(document, "hits");
@@ -228,7 +218,7 @@ static json_t *describe(finding *self, double started)
     json_object_set_new(document, "offset", cir__json_size(self->request->asked.offset));
     json_object_set_new(document, "n_cut", cir__json_size(info->n_cut));
     json_object_set_new(document, "model_hint", cir__model_hint_json(of_index->model->path));
-    json_object_set_new(document, "fusion", fusion_json(&answer->fusion));
+    json_object_set_new(document, "fusion", cir__fusion_json(&answer->fusion));
     json_object_set_new(document, "upload", upload[0] != '\0' ? json_string(upload) : json_null());
     add_to_hits(self, document);
     return document;

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/common/fail.h"
+#include "shared/failure.h"
 
 /* The type of a picture by its first bytes; NULL: it is none that an index holds. A file may have become
  * something else since it was indexed, and only pictures are handed out. */
@@ -39,7 +39,7 @@ cir_status cir__handout_open(const cir_index *index, const cir_image_record *rec
     cir_error why;
     cir_status status = cir_index_open_photo(index, record, &fd, &why);
     if (status == CIR_MISMATCH || status == CIR_PERMISSION)
-        return cir__refuse(err, CIR_NOT_FOUND, "%s", why.message);
+        return cir__fail(err, CIR_NOT_FOUND, "%s", why.message);
     if (fd >= 0 && fstat(fd, &out->facts) == 0)
         n = pread(fd, head, sizeof head, 0);
     out->type = n > 0 ? type_of_picture(head, (size_t)n) : NULL;
@@ -49,6 +49,6 @@ cir_status cir__handout_open(const cir_index *index, const cir_image_record *rec
     }
     if (fd >= 0)
         close(fd);
-    return cir__refuse(err, CIR_NOT_FOUND,
-                       "photo: its file is gone or is not a picture any more; update the index");
+    return cir__fail(err, CIR_NOT_FOUND,
+                     "photo: its file is gone or is not a picture any more; update the index");
 }

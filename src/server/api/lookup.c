@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "server/common/fail.h"
-#include "server/common/json_values.h"
 #include "server/http/coalescing.h"
 #include "server/state/context.h"
+#include "shared/json.h"
 
 typedef struct lookup {
     cir__context *context;

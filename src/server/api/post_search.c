@@ -65,9 +65,9 @@ static const cir__work_kind kind = {work, deliver, free_search};
 static cir_status take_upload(cir__request *request, search *self, cir_error *err)
 {
     if (self->request->asked.image_id != CIR_NO_ID || self->request->upload[0] != '\0')
-        return cir__refuse(err, CIR_ARGUMENT, "image: is uploaded and also named; do only one");
+        return cir__fail(err, CIR_ARGUMENT, "image: is uploaded and also named; do only one");
     if (request->image.size == 0)
-        return cir__refuse(err, CIR_ARGUMENT, "image: the uploaded picture is empty");
+        return cir__fail(err, CIR_ARGUMENT, "image: the uploaded picture is empty");
     gchar *name = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)request->image.data,
                                               request->image.size);
     (void)snprintf(self->request->upload, sizeof self->request->upload, "%s", name);

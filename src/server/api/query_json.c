@@ -6,14 +6,14 @@
 
 #include "server/api/filter_json.h"
 #include "server/common/fail.h"
-#include "server/common/json_values.h"
+#include "shared/json.h"
 
 static cir_status read_count(const char *key, const json_t *value, size_t least, size_t most, size_t *out,
                              cir_error *err)
 {
     json_int_t number = json_integer_value(value);
     if (!json_is_integer(value) || number < (json_int_t)least || number > (json_int_t)most)
-        return cir__refuse(err, CIR_ARGUMENT, "%s: is not a whole number from %zu to %zu", key, least, most);
+        return cir__fail(err, CIR_ARGUMENT, "%s: is not a whole number from %zu to %zu", key, least, most);
     *out = (size_t)number;
     return CIR_OK;
 }
@@ -22,7 +22,7 @@ static cir_status read_switch(const char *key, const json_t *value, bool *out, c
 {
     *out = json_is_true(value);
     return json_is_boolean(value) ? CIR_OK
-                                  : cir__refuse(err, CIR_ARGUMENT, "%s: is neither true nor false", key);
+                                  : cir__fail(err, CIR_ARGUMENT, "%s: is neither true nor false", key);
 }
 
 static cir_status read_image(const json_t *value, cir__search_request *request, cir_error *err)
@@ -30,13 +30,13 @@ static cir_status read_image(const json_t *value, cir__search_request *request, 
     const json_t *id = json_object_get(value, "id");
     const char *upload = json_string_value(json_object_get(value, "upload"));
     if (json_object_size(value) != 1 || (id == NULL) == (upload == NULL))
-        return cir__refuse(err, CIR_ARGUMENT, "image: is neither {\"id\": 17} nor {\"upload\": \"…\"}");
+        return cir__fail(err, CIR_ARGUMENT, "image: is neither {\"id\": 17} nor {\"upload\": \"…\"}");
     if (id != NULL) {
         return read_count("image.id", id, 0, 999999999999999, &request->asked.image_id, err);
     }
     if (strlen(upload) != CIR__UPLOAD_NAME_SIZE - 1 ||
         strspn(upload, "0123456789abcdef") != CIR__UPLOAD_NAME_SIZE - 1)
-        return cir__refuse(err, CIR_ARGUMENT, "image.upload: is not an upload's key, as a search answers it");
+        return cir__fail(err, CIR_ARGUMENT, "image.upload: is not an upload's key, as a search answers it");
     memcpy(request->upload, upload, CIR__UPLOAD_NAME_SIZE);
     return CIR_OK;
 }
@@ -52,15 +52,15 @@ static cir_status read_crop(const json_t *value, cir_region *region_out, cir_err
     *region_out = (cir_region){parts[0], parts[1], parts[2], parts[3]};
     return is_right && parts[2] > 0 && parts[3] > 0
                ? CIR_OK
-               : cir__refuse(err, CIR_ARGUMENT,
-                             "crop: is not [x, y, width, height] in fractions of the picture");
+               : cir__fail(err, CIR_ARGUMENT,
+                           "crop: is not [x, y, width, height] in fractions of the picture");
 }
 
 static cir_status read_text(const json_t *value, const char **text_out, cir_error *err)
 {
     const char *text = json_string_value(value);
     if (text == NULL || strlen(text) != json_string_length(value) || strlen(text) > CIR__MAX_QUERY_TEXT)
-        return cir__refuse(err, CIR_ARGUMENT, "text: is not a text of at most %d bytes", CIR__MAX_QUERY_TEXT);
+        return cir__fail(err, CIR_ARGUMENT, "text: is not a text of at most %d bytes", CIR__MAX_QUERY_TEXT);
     *text_out = cir_text_is_blank(text) ? NULL : text; /* an empty field */
     return CIR_OK;
 }
@@ -79,27 +79,27 @@ static cir_status read_setting(const char *key, const json_t *value, cir_setting
     else if (json_is_boolean(value))
         size = snprintf(text, sizeof text, "%d", json_is_true(value));
     else
-        return cir__refuse(err, CIR_ARGUMENT, "settings: %.100s is neither a number nor a text", key);
+        return cir__fail(err, CIR_ARGUMENT, "settings: %.100s is neither a number nor a text", key);
     /* A key is a name alone: with "=" in it, it would be read as another one. */
     if (size < 0 || size >= (int)sizeof text || strlen(key) > 100 ||
         strspn(key, "abcdefghijklmnopqrstuvwxyz_") != strlen(key))
-        return cir__refuse(err, CIR_ARGUMENT, "settings: %.100s is not a key, or its value is too long", key);
+        return cir__fail(err, CIR_ARGUMENT, "settings: %.100s is not a key, or its value is too long", key);
     /* No path of a request reaches the file system. */
     if (cir_setting_names_file(key, text))
-        return cir__refuse(err, CIR_ARGUMENT,
-                           "settings: %s names a file, which a request may not; leave it out", key);
+        return cir__fail(err, CIR_ARGUMENT,
+                         "settings: %s names a file, which a request may not; leave it out", key);
     (void)snprintf(pair, sizeof pair, "%s=%s", key, text);
     cir_status status = cir_settings_set(settings, pair, err);
     if (status == CIR_OK && settings->context > CIR__MAX_CONTEXT)
-        return cir__refuse(err, CIR_ARGUMENT, "settings: context is %zu; here it is at most %d",
-                           settings->context, CIR__MAX_CONTEXT);
+        return cir__fail(err, CIR_ARGUMENT, "settings: context is %zu; here it is at most %d",
+                         settings->context, CIR__MAX_CONTEXT);
     return status;
 }
 
 static cir_status read_settings(const json_t *value, cir_settings *settings, cir_error *err)
 {
     if (!json_is_object(value))
-        return cir__refuse(err, CIR_ARGUMENT, "settings: is not an object");
+        return cir__fail(err, CIR_ARGUMENT, "settings: is not an object");
     cir_status status = CIR_OK;
     const char *key;
     json_t *one;
@@ -118,7 +118,7 @@ static cir_status read_method(const json_t *document, cir__search_request *reque
         return CIR_OK;
     const char *name = json_string_value(value);
     if (name == NULL)
-        return cir__refuse(err, CIR_ARGUMENT, "method: is not a text");
+        return cir__fail(err, CIR_ARGUMENT, "method: is not a text");
     return cir_method_parse_of_search(name, &request->asked.method, err);
 }
 
@@ -148,7 +148,7 @@ static cir_status read_member(const char *key, const json_t *value, cir__search_
         return read_switch(key, value, &asked->fold_duplicates, err);
     if (strcmp(key, "scatter") == 0)
         return read_count(key, value, 0, CIR__MAX_SCATTER, &request->scatter, err);
-    return cir__refuse(err, CIR_ARGUMENT, "request: \"%.100s\" is not known here; see /v1/openapi.json", key);
+    return cir__fail(err, CIR_ARGUMENT, "request: \"%.100s\" is not known here; see /v1/openapi.json", key);
 }
 
 cir_status cir__search_request_parse(const char *bytes, size_t size, cir__search_request **request_out,
@@ -159,9 +159,9 @@ cir_status cir__search_request_parse(const char *bytes, size_t size, cir__search
     json_t *document = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &why);
     if (!json_is_object(document)) {
         json_decref(document);
-        return cir__refuse(err, CIR_ARGUMENT, "request: is not a JSON object: %s, line %d, column %d",
-                           document == NULL ? why.text : "another value", document == NULL ? why.line : 1,
-                           document == NULL ? why.column : 1);
+        return cir__fail(err, CIR_ARGUMENT, "request: is not a JSON object: %s, line %d, column %d",
+                         document == NULL ? why.text : "another value", document == NULL ? why.line : 1,
+                         document == NULL ? why.column : 1);
     }
     cir__search_request *request = calloc(1, sizeof *request);
     if (request == NULL) {
@@ -211,7 +211,7 @@ cir_status cir__search_request_check(const cir__search_request *request, cir_err
     if (request->upload[0] != '\0')
         asked.image_bytes = request->upload; /* will be there */
     const cir_status status = cir_search_request_check(&asked, &fault, &why);
-    return status == CIR_OK ? status : cir__refuse(err, status, "%s: %s", members[fault], why.message);
+    return status == CIR_OK ? status : cir__fail(err, status, "%s: %s", members[fault], why.message);
 }
 
 static void add_value(void *context, const cir_setting_info *setting, const char *value)

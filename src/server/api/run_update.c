@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "server/api/events.h"
-#include "server/common/clock.h"
 #include "server/common/fail.h"
-#include "server/common/json_values.h"
 #include "server/http/coalescing.h"
 #include "server/state/context.h"
+#include "shared/clock.h"
+#include "shared/json.h"
 
 enum { FOLLOW_SECONDS = 5 };
 #define PROGRESS_SECONDS 0.2
@@ -159,10 +159,10 @@ static cir_status run_update(cir__update *self, cir_update_progress *result, cir
     }
     n = keep_existing(cir__snapshot_index(snapshot), roots, n);
     if (status == CIR_OK && n == 0)
-        status = cir__refuse(err, CIR_NOT_FOUND,
-                             "%s: none of the folders it was made from exists, or you never added them; "
-                             "update it with: cir index FOLDER -o %s",
-                             context->index_path, context->index_path);
+        status = cir__fail(err, CIR_NOT_FOUND,
+                           "%s: none of the folders it was made from exists, or you never added them; "
+                           "update it with: cir index FOLDER -o %s",
+                           context->index_path, context->index_path);
     /* Never another index that lies there meanwhile, nor a new one where a drive is not mounted. */
     const cir_update_options options = {.image = {.allow_shrinking = true, .decoder = context->decoder},
                                         .only = cir__snapshot_index(snapshot),
@@ -236,11 +236,11 @@ static void work(void *subject, double waited, cir__outcome *outcome)
             json_pack("{s:i, s:i, s:i, s:s}", "done", 0, "total", 0, "failed", 0, "stage", "listing"), false);
     pthread_mutex_unlock(&self->lock);
     if (was_running)
-        outcome->status = cir__refuse(&outcome->err, CIR_BUSY,
-                                      "update: one is running already; follow it at /v1/index/events");
+        outcome->status = cir__fail(&outcome->err, CIR_BUSY,
+                                    "update: one is running already; follow it at /v1/index/events");
     else if (!is_started)
         outcome->status =
-            cir__refuse(&outcome->err, CIR_IO, "update: its thread cannot be started; try again later");
+            cir__fail(&outcome->err, CIR_IO, "update: its thread cannot be started; try again later");
 }
 
 static void deliver(cir__request *request, const void *subject, const cir__outcome *outcome)

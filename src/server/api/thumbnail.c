@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/common/clock.h"
 #include "server/common/fail.h"
 #include "server/http/coalescing.h"
 #include "server/state/context.h"
+#include "shared/clock.h"
+#include "shared/photo_thumbnail.h"
 
 enum { MIN_PX = 64, MAX_PX = 1024, DEFAULT_PX = 256, QUALITY = 82, KEY_SIZE = 120 };
 
@@ -50,14 +51,8 @@ static cir_status make(const thumbnail *self, cir__blob **blob_out, cir_error *e
     cir_image image = {0};
     uint8_t *bytes = NULL;
     size_t size = 0;
-    uint8_t *photo;
-    size_t photo_size;
-    cir_status status =
-        cir_index_read_photo(cir__snapshot_index(self->snapshot), &self->record, &photo, &photo_size, err);
-    if (status == CIR_OK)
-        status = cir_image_parse_thumbnail(photo, photo_size, self->record.path, self->size_px, self->size_px,
-                                           &options, &image, NULL, err);
-    cir_bytes_free(photo);
+    cir_status status = cir__photo_thumbnail_read(cir__snapshot_index(self->snapshot), &self->record,
+                                                  self->size_px, self->size_px, &options, &image, NULL, err);
     if (status == CIR_OK)
         status = cir_image_format_jpeg(&image, QUALITY, &bytes, &size, err);
     if (status == CIR_OK) {
@@ -176,7 +171,7 @@ void cir__thumbnail_get(cir__request *request)
         status = cir__params_count(&request->params, "size", MIN_PX, MAX_PX, &size_px, &err);
     if (status == CIR_OK &&
         cir_collection_get_facts(cir__snapshot_collection(snapshot), request->id, &facts, NULL) != CIR_OK)
-        status = cir__refuse(&err, CIR_NOT_FOUND, "photo: there is none with id %zu", request->id);
+        status = cir__fail(&err, CIR_NOT_FOUND, "photo: there is none with id %zu", request->id);
     if (status == CIR_OK) {
         answer(request, snapshot, &facts, round_size(size_px));
         return;

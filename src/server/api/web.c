@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/common/embedded.h"
+#include "shared/embedded.h"
 
 extern const cir__embedded_file cir__web_files[];
 extern const cir__embedded_file cir__openapi_files[];

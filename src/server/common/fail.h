@@ -1,13 +1,12 @@
-/* Refusals in the library's form: a status and "WHAT: WHY; NEXT STEP". */
-#ifndef CIR_SERVER_FAIL_H
-#define CIR_SERVER_FAIL_H
+/* What the server says where memory is short: who asks can do nothing about it but wait. */
+#ifndef CIR_SERVER_COMMON_FAIL_H
+#define CIR_SERVER_COMMON_FAIL_H
 
-#include "cir/status.h"
+#include "shared/failure.h"
 
-/* Fills err, which may be NULL, and returns status. Control characters, which may come from a request, become
- * question marks. */
-cir_status cir__refuse(cir_error *err, cir_status status, const char *format, ...) CIR_PRINTF(3, 4);
-
-cir_status cir__refuse_memory(cir_error *err);
+static inline cir_status cir__refuse_memory(cir_error *err)
+{
+    return cir__fail(err, CIR_NO_MEMORY, "server: out of memory; try again later");
+}
 
 #endif

@@ -6,7 +6,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "server/common/fail.h"
+#include "shared/failure.h"
 
 #define PATH_SIZE 4096
 #define MAX_NAME 63
@@ -306,17 +306,16 @@ cir_status cir__known_model_open(const char *path, const cir_model_options *opti
     if (known == NULL && slash != NULL)
         known = cir__known_model_find(slash + 1);
     if (known != NULL && is_begun(known))
-        return cir__refuse(err, status, "%s: is not wholly fetched; continue with: cir model pull %s", path,
-                           known->name);
+        return cir__fail(err, status, "%s: is not wholly fetched; continue with: cir model pull %s", path,
+                         known->name);
     if (known != NULL)
-        return cir__refuse(err, status,
-                           "%s: is not installed yet; fetch it (%.1f GB) with: cir model pull %s", path,
-                           (double)known->approximate_bytes / 1e9, known->name);
+        return cir__fail(err, status, "%s: is not installed yet; fetch it (%.1f GB) with: cir model pull %s",
+                         path, (double)known->approximate_bytes / 1e9, known->name);
     known = cir__known_model_guess(path);
     if (known != NULL)
-        return cir__refuse(err, status,
-                           "%s: no such folder or installed model; did you mean %s? (cir model list)", path,
-                           known->name);
+        return cir__fail(err, status,
+                         "%s: no such folder or installed model; did you mean %s? (cir model list)", path,
+                         known->name);
     if (err != NULL)
         *err = why;
     return status;
@@ -329,8 +328,8 @@ cir_status cir__known_model_open_for_index(void *is_named, const char *path, con
     const cir_status status = cir__known_model_open(path, options, model_out, &why);
     if (status == CIR_OK)
         return CIR_OK;
-    return cir__refuse(err, status, "%.900s%s", why.message,
-                       *(const bool *)is_named
-                           ? ""
-                           : "; the index was made with that model: give its folder with --model DIR");
+    return cir__fail(err, status, "%.900s%s", why.message,
+                     *(const bool *)is_named
+                         ? ""
+                         : "; the index was made with that model: give its folder with --model DIR");
 }

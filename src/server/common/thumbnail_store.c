@@ -12,7 +12,7 @@
 #include <glib.h>
 #include <sqlite3.h>
 
-#include "server/common/clock.h"
+#include "shared/clock.h"
 
 enum {
     FORMAT = 1,

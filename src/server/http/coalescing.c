@@ -6,9 +6,9 @@
 
 #include <glib.h>
 
-#include "server/common/clock.h"
-#include "server/common/fail.h"
 #include "server/http/request.h"
+#include "shared/clock.h"
+#include "shared/failure.h"
 
 struct cir__coalescing {
     pthread_mutex_t lock;
@@ -69,7 +69,7 @@ static void do_work(void *context)
             cir__queue_push(outcome.onward, do_work, self);
             return;
         }
-        outcome.status = cir__refuse(&outcome.err, CIR_NO_MEMORY, "server: is overloaded; try again later");
+        outcome.status = cir__fail(&outcome.err, CIR_NO_MEMORY, "server: is overloaded; try again later");
     }
     pthread_mutex_lock(&self->all->lock);
     g_hash_table_remove(self->all->by_key, self->key);
@@ -90,9 +90,8 @@ bool cir__work_is_late(double waited, cir__outcome *outcome)
 {
     if (waited <= CIR__MAX_WAIT_SECONDS)
         return false;
-    outcome->status =
-        cir__refuse(&outcome->err, CIR_NO_MEMORY, "server: this waited more than %d s; try again later",
-                    CIR__MAX_WAIT_SECONDS);
+    outcome->status = cir__fail(&outcome->err, CIR_NO_MEMORY,
+                                "server: this waited more than %d s; try again later", CIR__MAX_WAIT_SECONDS);
     return true;
 }
 

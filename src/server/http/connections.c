@@ -6,7 +6,7 @@
 
 #include <sys/socket.h>
 
-#include "server/common/clock.h"
+#include "shared/clock.h"
 
 struct cir__connection {
     int fd;

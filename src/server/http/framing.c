@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "server/common/fail.h"
+#include "shared/failure.h"
 
 /* A token of RFC 9110. */
 static bool is_name(const char *name)
@@ -77,13 +77,12 @@ unsigned cir__framing_check(const cir__framing *framing, cir_error *err)
     else if (framing->n_codings > 0 && !framing->is_chunked && !framing->ends_chunked)
         why = "Transfer-Encoding does not end with chunked; send a Content-Length";
     if (why != NULL) {
-        (void)cir__refuse(err, CIR_ARGUMENT, "request: %s", why);
+        (void)cir__fail(err, CIR_ARGUMENT, "request: %s", why);
         return 400;
     }
     if (framing->n_codings > 0 && !framing->is_chunked) {
-        (void)cir__refuse(
-            err, CIR_UNSUPPORTED,
-            "request: Transfer-Encoding: no coding but chunked is taken; send a Content-Length");
+        (void)cir__fail(err, CIR_UNSUPPORTED,
+                        "request: Transfer-Encoding: no coding but chunked is taken; send a Content-Length");
         return 501;
     }
     return 0;

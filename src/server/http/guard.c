@@ -8,7 +8,7 @@
 #include <arpa/inet.h>
 #include <sys/random.h>
 
-#include "server/common/fail.h"
+#include "shared/failure.h"
 
 /* The name in a Host header, without port and brackets. false: it is malformed. */
 static bool parse_host(const char *host, char name_out[256])
@@ -133,15 +133,15 @@ static unsigned check_browser(const cir__guard *guard, const cir__visitor *visit
     bool is_visit = visitor->is_page && visitor->fetch_mode != NULL &&
                     strcmp(visitor->fetch_mode, "navigate") == 0 && strcmp(visitor->method, "GET") == 0;
     if (visitor->origin != NULL && !is_same_origin(guard, visitor->origin, visitor->host)) {
-        (void)cir__refuse(err, CIR_PERMISSION,
-                          "Origin: \"%.200s\" is another site than this server; only its own page may ask",
-                          visitor->origin);
+        (void)cir__fail(err, CIR_PERMISSION,
+                        "Origin: \"%.200s\" is another site than this server; only its own page may ask",
+                        visitor->origin);
         return 403;
     }
     if (is_foreign && !is_visit) {
-        (void)cir__refuse(err, CIR_PERMISSION,
-                          "Sec-Fetch-Site: \"%.40s\": another site asks; only this server's own page may",
-                          site);
+        (void)cir__fail(err, CIR_PERMISSION,
+                        "Sec-Fetch-Site: \"%.40s\": another site asks; only this server's own page may",
+                        site);
         return 403;
     }
     return 0;
@@ -151,14 +151,14 @@ unsigned cir__guard_check(const cir__guard *guard, const cir__visitor *visitor, 
 {
     char name[256];
     if (visitor->host == NULL || !parse_host(visitor->host, name)) {
-        (void)cir__refuse(err, CIR_ARGUMENT, "Host: is missing or malformed; send one");
+        (void)cir__fail(err, CIR_ARGUMENT, "Host: is missing or malformed; send one");
         return 400;
     }
     if (!is_host_allowed(guard, name)) {
-        (void)cir__refuse(err, CIR_PERMISSION,
-                          "Host: \"%.200s\" is not this server's name; use its address, or start it with "
-                          "--host %.200s",
-                          name, name);
+        (void)cir__fail(err, CIR_PERMISSION,
+                        "Host: \"%.200s\" is not this server's name; use its address, or start it with "
+                        "--host %.200s",
+                        name, name);
         return 403;
     }
     unsigned verdict = check_browser(guard, visitor, err);
@@ -166,9 +166,9 @@ unsigned cir__guard_check(const cir__guard *guard, const cir__visitor *visitor, 
         return verdict;
     if (cir__guard_has_token(guard, visitor->authorization) || has_session(guard, visitor->cookie))
         return 0;
-    (void)cir__refuse(err, CIR_PERMISSION,
-                      "token: is missing or wrong; send \"Authorization: Bearer TOKEN\", or open the address "
-                      "that the server printed");
+    (void)cir__fail(err, CIR_PERMISSION,
+                    "token: is missing or wrong; send \"Authorization: Bearer TOKEN\", or open the address "
+                    "that the server printed");
     return 401;
 }
 

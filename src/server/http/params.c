@@ -40,17 +40,17 @@ static bool decode(char *text)
 static cir_status add_pair(cir__params *params, char *pair, cir_error *err)
 {
     if (params->n == CIR__MAX_PARAMS)
-        return cir__refuse(err, CIR_ARGUMENT, "request: has more than %d parameters; leave some out",
-                           CIR__MAX_PARAMS);
+        return cir__fail(err, CIR_ARGUMENT, "request: has more than %d parameters; leave some out",
+                         CIR__MAX_PARAMS);
     char *equals = strchr(pair, '=');
     char *value = equals != NULL ? equals + 1 : pair + strlen(pair);
     if (equals != NULL)
         *equals = '\0';
     if (!decode(pair) || !decode(value))
-        return cir__refuse(err, CIR_ARGUMENT,
-                           "request: a parameter has a bad escape or a zero; encode it as %%XX");
+        return cir__fail(err, CIR_ARGUMENT,
+                         "request: a parameter has a bad escape or a zero; encode it as %%XX");
     if (cir__params_get(params, pair) != NULL)
-        return cir__refuse(err, CIR_ARGUMENT, "request: parameter %.100s comes twice; give it once", pair);
+        return cir__fail(err, CIR_ARGUMENT, "request: parameter %.100s comes twice; give it once", pair);
     params->pairs[params->n].name = pair;
     params->pairs[params->n++].value = value;
     return CIR_OK;
@@ -66,7 +66,7 @@ cir_status cir__params_parse(const char *target, cir__params *params_out, cir_er
     params_out->path = memory;
     for (const char *c = memory; *c != '\0'; c++)
         if ((unsigned char)*c <= 0x20 || *c == 0x7f)
-            return cir__refuse(err, CIR_ARGUMENT, "request: its target holds a space or a control character");
+            return cir__fail(err, CIR_ARGUMENT, "request: its target holds a space or a control character");
     char *at = strchr(memory, '?');
     cir_status status = CIR_OK;
     while (at != NULL && status == CIR_OK) {
@@ -116,8 +116,8 @@ cir_status cir__params_count(const cir__params *params, const char *name, size_t
     if (text == NULL)
         return CIR_OK;
     if (!cir__digits_parse(text, strlen(text), &number) || number < least || number > most)
-        return cir__refuse(err, CIR_ARGUMENT, "%s: \"%.100s\" is not a whole number from %zu to %zu", name,
-                           text, least, most);
+        return cir__fail(err, CIR_ARGUMENT, "%s: \"%.100s\" is not a whole number from %zu to %zu", name,
+                         text, least, most);
     *value = number;
     return CIR_OK;
 }
@@ -129,9 +129,9 @@ cir_status cir__params_check(const cir__params *params, const char *const *known
         while (known[j] != NULL && strcmp(known[j], params->pairs[i].name) != 0)
             j++;
         if (known[j] == NULL)
-            return cir__refuse(err, CIR_ARGUMENT,
-                               "request: parameter \"%.100s\" is not known here; see /v1/openapi.json",
-                               params->pairs[i].name);
+            return cir__fail(err, CIR_ARGUMENT,
+                             "request: parameter \"%.100s\" is not known here; see /v1/openapi.json",
+                             params->pairs[i].name);
     }
     return CIR_OK;
 }

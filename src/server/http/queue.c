@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "server/common/clock.h"
+#include "shared/clock.h"
 
 typedef struct place {
     cir__queue_work *work;

@@ -5,8 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "server/common/fail.h"
-#include "server/common/json_values.h"
+#include "shared/json.h"
 
 /* A proxy may leave its part of the path or take it away: both are understood. */
 static void strip_base(cir__request *request, const char *target)

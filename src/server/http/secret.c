@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "server/common/fail.h"
+#include "shared/failure.h"
 
 /* A pipe, as of a password store, has no other readers. */
 static cir_status check_mode(const char *path, int fd, cir_error *err)
@@ -20,17 +20,17 @@ static cir_status check_mode(const char *path, int fd, cir_error *err)
     mode_t forbidden = facts.st_uid == geteuid() ? 077 : 007; /* another owner's group may be us */
     if ((facts.st_mode & forbidden) == 0)
         return CIR_OK;
-    return cir__refuse(err, CIR_PERMISSION,
-                       "%s: others can read this secret (mode %04o); make it yours alone: chmod 600 %s", path,
-                       (unsigned)(facts.st_mode & 07777), path);
+    return cir__fail(err, CIR_PERMISSION,
+                     "%s: others can read this secret (mode %04o); make it yours alone: chmod 600 %s", path,
+                     (unsigned)(facts.st_mode & 07777), path);
 }
 
 char *cir__secret_read(const char *path, size_t max, bool is_secret, cir_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0) {
-        (void)cir__refuse(err, errno == ENOENT ? CIR_NOT_FOUND : CIR_IO, "%s: cannot be opened: %s", path,
-                          strerror(errno));
+        (void)cir__fail(err, errno == ENOENT ? CIR_NOT_FOUND : CIR_IO, "%s: cannot be opened: %s", path,
+                        strerror(errno));
         return NULL;
     }
     char *text = NULL;
@@ -43,8 +43,8 @@ char *cir__secret_read(const char *path, size_t max, bool is_secret, cir_error *
             n += more > 0 ? (size_t)more : 0;
         }
         if (text == NULL || more < 0 || n == 0 || n > max || strlen(text) != n) {
-            (void)cir__refuse(err, text == NULL ? CIR_NO_MEMORY : CIR_IO,
-                              "%s: cannot be read, is empty, larger than %zu bytes or no text", path, max);
+            (void)cir__fail(err, text == NULL ? CIR_NO_MEMORY : CIR_IO,
+                            "%s: cannot be read, is empty, larger than %zu bytes or no text", path, max);
             cir__secret_free(text);
             text = NULL;
         }
@@ -76,18 +76,18 @@ static cir_status check_token(const char *path, const char *text, size_t n, cir_
     enum { MIN_SIZE = 16, MIN_DISTINCT = 8 };
     size_t n_distinct = count_distinct(text, n);
     if (n < MIN_SIZE || n >= CIR__TOKEN_SIZE)
-        return cir__refuse(err, CIR_ARGUMENT,
-                           "%s: its token has %zu bytes; a token has %d to %d: openssl rand -hex 32", path, n,
-                           MIN_SIZE, CIR__TOKEN_SIZE - 1);
+        return cir__fail(err, CIR_ARGUMENT,
+                         "%s: its token has %zu bytes; a token has %d to %d: openssl rand -hex 32", path, n,
+                         MIN_SIZE, CIR__TOKEN_SIZE - 1);
     if (n_distinct < MIN_DISTINCT)
-        return cir__refuse(
+        return cir__fail(
             err, CIR_ARGUMENT,
             "%s: its token has %zu different characters and is soon guessed; it needs %d: openssl "
             "rand -hex 32",
             path, n_distinct, MIN_DISTINCT);
     for (size_t i = 0; i < n; i++)
         if (text[i] <= ' ' || text[i] > '~')
-            return cir__refuse(
+            return cir__fail(
                 err, CIR_ARGUMENT,
                 "%s: its token holds a character that no header can; use letters and digits: openssl "
                 "rand -hex 32",
@@ -107,8 +107,8 @@ cir_status cir__secret_read_token(const char *path, char token_out[CIR__TOKEN_SI
     size_t n = strcspn(word, blanks);
     if (word[n + strspn(word + n, blanks)] != '\0')
         status =
-            cir__refuse(err, CIR_ARGUMENT,
-                        "%s: holds more than one token; a token has no blanks: openssl rand -hex 32", path);
+            cir__fail(err, CIR_ARGUMENT,
+                      "%s: holds more than one token; a token has no blanks: openssl rand -hex 32", path);
     if (status == CIR_OK)
         status = check_token(path, word, n, err);
     if (status == CIR_OK) {

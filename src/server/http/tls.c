@@ -20,17 +20,17 @@ static cir_status check_strength(const char *file, int algorithm, unsigned n_bit
 {
     if (gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)algorithm, n_bits) >= GNUTLS_SEC_PARAM_MEDIUM)
         return CIR_OK;
-    return cir__refuse(err, CIR_ARGUMENT,
-                       "%s: its key, %s of %u bits, is too weak; take RSA of 2048 or more, or "
-                       "P-256",
-                       file, gnutls_pk_algorithm_get_name((gnutls_pk_algorithm_t)algorithm), n_bits);
+    return cir__fail(err, CIR_ARGUMENT,
+                     "%s: its key, %s of %u bits, is too weak; take RSA of 2048 or more, or "
+                     "P-256",
+                     file, gnutls_pk_algorithm_get_name((gnutls_pk_algorithm_t)algorithm), n_bits);
 }
 
 static cir_status check_dates(const char *file, gnutls_x509_crt_t certificate, cir_error *err)
 {
     time_t now = time(NULL);
     if (now > gnutls_x509_crt_get_expiration_time(certificate))
-        return cir__refuse(err, CIR_ARGUMENT, "%s: the certificate is no longer valid; renew it", file);
+        return cir__fail(err, CIR_ARGUMENT, "%s: the certificate is no longer valid; renew it", file);
     return CIR_OK;
 }
 
@@ -44,8 +44,8 @@ static cir_status check_pair(const char *certificate_file, gnutls_x509_crt_t cer
     if (gnutls_x509_crt_get_key_id(certificate, 0, of_certificate, &n_certificate) != 0 ||
         gnutls_x509_privkey_get_key_id(key, 0, of_key, &n_key) != 0 || n_key != n_certificate ||
         memcmp(of_key, of_certificate, n_key) != 0)
-        return cir__refuse(err, CIR_ARGUMENT, "%s: is not the key of the certificate in %s", key_file,
-                           certificate_file);
+        return cir__fail(err, CIR_ARGUMENT, "%s: is not the key of the certificate in %s", key_file,
+                         certificate_file);
     return CIR_OK;
 }
 
@@ -63,14 +63,14 @@ cir_status cir__tls_check(const char *certificate_file, const char *certificate,
     }
     int code = gnutls_x509_crt_import(first, &of_certificate, GNUTLS_X509_FMT_PEM);
     if (code != 0) {
-        status = cir__refuse(err, CIR_ARGUMENT, "%s: is not a certificate in PEM form: %s", certificate_file,
-                             gnutls_strerror(code));
+        status = cir__fail(err, CIR_ARGUMENT, "%s: is not a certificate in PEM form: %s", certificate_file,
+                           gnutls_strerror(code));
         goto done;
     }
     code = gnutls_x509_privkey_import2(secret, &of_key, GNUTLS_X509_FMT_PEM, NULL, 0);
     if (code != 0) {
-        status = cir__refuse(err, CIR_ARGUMENT, "%s: is not a key in PEM form without a password: %s",
-                             key_file, gnutls_strerror(code));
+        status = cir__fail(err, CIR_ARGUMENT, "%s: is not a key in PEM form without a password: %s", key_file,
+                           gnutls_strerror(code));
         goto done;
     }
     unsigned n_bits = 0;

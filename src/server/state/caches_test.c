@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "server/common/cache.h"
-#include "server/common/clock.h"
 #include "server/common/thumbnail_store.h"
 #include "server/http/connections.h"
 #include "server/http/queue.h"
+#include "shared/clock.h"
 
 /* ---- cache ---- */
 

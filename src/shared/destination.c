@@ -1,26 +1,14 @@
-#include "base/destination.h"
+#include "shared/destination.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static cir_status fail(cir_error *err, cir_status status, const char *format, ...) CIR_PRINTF(3, 4);
-static cir_status fail(cir_error *err, cir_status status, const char *format, ...)
-{
-    if (err != NULL) {
-        va_list arguments;
-        va_start(arguments, format);
-        err->status = status;
-        (void)vsnprintf(err->message, sizeof err->message, format, arguments);
-        va_end(arguments);
-    }
-    return status;
-}
+#include "shared/failure.h"
+#include "shared/replacement.h"
 
 static cir_status fail_to_write(cir_error *err, int errno_value, const char *path, const char *what)
 {
@@ -49,7 +37,8 @@ static cir_status fail_to_write(cir_error *err, int errno_value, const char *pat
     default:
         break;
     }
-    return fail(err, status, "%s: %s cannot be written: %s; %s", path, what, strerror(errno_value), next);
+    return cir__fail(err, status, "%s: %s cannot be written: %s; %s", path, what, strerror(errno_value),
+                     next);
 }
 
 /* Where to write: what is there now, if anything, and the plain file to replace. */
@@ -99,7 +88,7 @@ static cir_status place_find(const char *path, const char *what, place *at, cir_
     if (!at->is_there && errno == ENOENT && lstat(path, &link) == 0)
         return CIR_OK;
     if (at->is_there && S_ISDIR(at->facts.st_mode))
-        return fail(err, CIR_ARGUMENT, "%s: is a folder, %s is a file; name a file", path, what);
+        return cir__fail(err, CIR_ARGUMENT, "%s: is a folder, %s is a file; name a file", path, what);
     if (at->is_there && !S_ISREG(at->facts.st_mode))
         return CIR_OK;
     /* A folder's right to rename is no right to a file that is protected. */
@@ -107,35 +96,6 @@ static cir_status place_find(const char *path, const char *what, place *at, cir_
         return fail_to_write(err, errno, path, what);
     at->target = at->is_there ? realpath(path, NULL) : strdup(path);
     return at->target != NULL ? CIR_OK : fail_to_write(err, errno, path, what);
-}
-
-/* Opened and not made by mkstemp, so that the system gives it the mode that files get here: to ask for the
- * umask is to change it, for all threads. */
-int cir__temporary_open(const char *target, char **name_out)
-{
-    enum { MOST_OF_NAME = 200 }; /* so that a long name leaves room for the ending */
-    static atomic_uint counter;
-    const char *slash = strrchr(target, '/');
-    const size_t n_folder = slash != NULL ? (size_t)(slash + 1 - target) : 0;
-    const size_t n_name = strnlen(target + n_folder, MOST_OF_NAME);
-    for (;;) {
-        *name_out = NULL;
-        if (asprintf(name_out, "%.*s.%ld-%u", (int)(n_folder + n_name), target, (long)getpid(),
-                     atomic_fetch_add(&counter, 1)) < 0) {
-            *name_out = NULL;
-            errno = ENOMEM;
-            return -1;
-        }
-        const int fd = open(*name_out, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-        if (fd >= 0)
-            return fd;
-        const int failure = errno;
-        free(*name_out);
-        *name_out = NULL;
-        errno = failure;
-        if (failure != EEXIST)
-            return -1;
-    }
 }
 
 /* Whether a file that is there has to be written in its place: its folder may not be written. */
@@ -147,18 +107,12 @@ static bool is_fixed(const place *at, int errno_value)
 /* Tries a file beside target that is gone at once. at: of target; NULL: nothing is there. */
 static cir_status try(const place *at, const char *target, const char *path, const char *what, cir_error *err)
 {
-    char *temporary = NULL;
-    cir_status status = CIR_OK;
-    const int fd = cir__temporary_open(target, &temporary);
-    if (fd < 0) {
-        if (at == NULL || !is_fixed(at, errno))
-            status = fail_to_write(err, errno, path, what);
-    } else {
-        close(fd);
-        unlink(temporary);
+    cir__replacement made;
+    if (cir__replacement_open(&made, AT_FDCWD, target, 0666)) {
+        cir__replacement_done(&made);
+        return CIR_OK;
     }
-    free(temporary);
-    return status;
+    return at != NULL && is_fixed(at, errno) ? CIR_OK : fail_to_write(err, errno, path, what);
 }
 
 cir_status cir__destination_check(const char *path, const char *what, cir_error *err)
@@ -180,7 +134,7 @@ cir_status cir__destination_check_folder(const char *path, const char *what, cir
     if (stat(path, &facts) != 0)
         return fail_to_write(err, errno, path, what);
     if (!S_ISDIR(facts.st_mode))
-        return fail(err, CIR_ARGUMENT, "%s: is a file, %s go into a folder; name a folder", path, what);
+        return cir__fail(err, CIR_ARGUMENT, "%s: is a file, %s go into a folder; name a folder", path, what);
     if (asprintf(&inside, "%s/", path) < 0)
         return fail_to_write(err, ENOMEM, path, what);
     const cir_status status = try(NULL, inside, path, what, err);
@@ -231,31 +185,27 @@ static cir_status copy_into(const place *at, const char *temporary, cir_error *e
 
 static cir_status replace(const place *at, cir__destination_fill *fill, void *context, cir_error *err)
 {
-    cir_status status = CIR_OK;
-    char *temporary = NULL;
-    const int fd = cir__temporary_open(at->target, &temporary);
-    if (fd < 0) {
-        status = is_fixed(at, errno) ? write_through(at, fill, context, err)
-                                     : fail_to_write(err, errno, at->path, at->what);
-        free(temporary);
-        return status;
-    }
+    cir__replacement made;
+    if (!cir__replacement_open(&made, AT_FDCWD, at->target, 0666))
+        return is_fixed(at, errno) ? write_through(at, fill, context, err)
+                                   : fail_to_write(err, errno, at->path, at->what);
     /* Whose it was it stays, where the system lets us. */
     if (at->is_there && (at->facts.st_uid != geteuid() || at->facts.st_gid != getegid()))
-        (void)!fchown(fd, at->facts.st_uid, at->facts.st_gid);
+        (void)!fchown(made.fd, at->facts.st_uid, at->facts.st_gid);
     FILE *file = NULL;
-    if ((at->is_there && fchmod(fd, at->facts.st_mode & 0777) != 0) || (file = fdopen(fd, "w")) == NULL ||
-        !fill(file, context) || fflush(file) != 0 || fsync(fd) != 0)
-        status = fail_to_write(err, errno, at->path, at->what);
-    if ((file != NULL ? fclose(file) : close(fd)) != 0 && status == CIR_OK)
-        status = fail_to_write(err, errno, at->path, at->what);
-    bool is_renamed = status == CIR_OK && rename(temporary, at->target) == 0;
-    if (status == CIR_OK && !is_renamed)
-        status = errno == EBUSY || is_fixed(at, errno) ? copy_into(at, temporary, err)
+    bool is_written = (!at->is_there || fchmod(made.fd, at->facts.st_mode & 0777) == 0) &&
+                      (file = fdopen(made.fd, "w")) != NULL && fill(file, context) && fflush(file) == 0 &&
+                      fsync(made.fd) == 0;
+    cir_status status = is_written ? CIR_OK : fail_to_write(err, errno, at->path, at->what);
+    if (file != NULL) {
+        made.fd = -1;
+        if (fclose(file) != 0 && status == CIR_OK)
+            status = fail_to_write(err, errno, at->path, at->what);
+    }
+    if (status == CIR_OK && !cir__replacement_rename(&made))
+        status = errno == EBUSY || is_fixed(at, errno) ? copy_into(at, made.temporary, err)
                                                        : fail_to_write(err, errno, at->path, at->what);
-    if (!is_renamed)
-        unlink(temporary);
-    free(temporary);
+    cir__replacement_done(&made);
     return status;
 }
 

@@ -1,4 +1,4 @@
-#include "server/common/json_values.h"
+#include "shared/json.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -88,6 +88,12 @@ json_t *cir__settings_json(const cir_settings *settings)
     json_t *object = json_object();
     cir_settings_list(settings, add_setting, object);
     return object;
+}
+
+json_t *cir__fusion_json(const cir_fusion *fusion)
+{
+    return json_pack("{s:s, s:b, s:f, s:f}", "kind", cir_fusion_name(fusion->kind), "clamps",
+                     (int)fusion->clamp, "lambda", (double)fusion->lambda, "weight", (double)fusion->weight);
 }
 
 json_t *cir__model_hint_json(const char *model_path)

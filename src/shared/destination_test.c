@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "base/destination.h"
+#include "shared/destination.h"
 
 static char folder[] = "/tmp/cir-destination-XXXXXX";
 
@@ -136,6 +136,9 @@ static void test_what_cannot_be_written_leaves_the_old(void **state)
     assert_holds(path_of("kept"), "kept");
     assert_int_equal(put(folder, "x"), CIR_ARGUMENT);
     assert_int_equal(put(path_of("nowhere/x"), "x"), CIR_NOT_FOUND);
+    cir_error err;
+    assert_int_equal(cir__destination_write_bytes(path_of("no\x1b[2J/x"), "it", "x", 1, &err), CIR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "no?[2J/x: it cannot be written"));
     /* Nothing temporary is left. */
     char command[128];
     (void)snprintf(command, sizeof command, "test $(ls %s | wc -l) = 5", folder);

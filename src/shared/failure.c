@@ -1,28 +1,9 @@
-#include "base/error.h"
+#include "shared/failure.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static const struct {
-    const char *name;
-    const char *meaning;
-} statuses[] = {
-#define CIR_STATUS_TEXT(symbol, name, meaning) [symbol] = {name, meaning},
-    CIR_STATUS_LIST(CIR_STATUS_TEXT)
-#undef CIR_STATUS_TEXT
-};
-
-const char *cir_status_name(cir_status status)
-{
-    return (unsigned)status < CIR_N_STATUSES ? statuses[status].name : "unknown";
-}
-
-const char *cir_status_meaning(cir_status status)
-{
-    return (unsigned)status < CIR_N_STATUSES ? statuses[status].meaning : "a status of another version";
-}
 
 /* What a name from a file may do to a terminal: control characters of one byte, those of two (U+0080 to
  * U+009F) and the marks that turn the direction of writing (U+202A to U+202E, U+2066 to U+2069). */

@@ -1,9 +1,7 @@
 /* Files that a person names for results: checked before the work begins, written whole or not at all.
- *
- * Every result goes this way, the library's and the program's: it needs nothing but the C library, so that
- * the program, which sees no hidden part of the library, has it compiled in, too. */
-#ifndef CIR_BASE_DESTINATION_H
-#define CIR_BASE_DESTINATION_H
+ * Every result goes this way, the library's and the program's. */
+#ifndef CIR_SHARED_DESTINATION_H
+#define CIR_SHARED_DESTINATION_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,10 +16,6 @@ CIR_MUST_CHECK cir_status cir__destination_check(const char *path, const char *w
 
 /* The same for a folder of files, which is made where it is missing; its parent is not. */
 CIR_MUST_CHECK cir_status cir__destination_check_folder(const char *path, const char *what, cir_error *err);
-
-/* Makes a new file beside the target, with the mode that new files get, for writing: its descriptor, or −1
- * with errno set and *name_out NULL. Free *name_out. */
-int cir__temporary_open(const char *target, char **name_out);
 
 /* Writes everything into file; false where that fails, with errno set. */
 typedef bool cir__destination_fill(FILE *file, void *context);

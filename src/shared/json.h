@@ -1,6 +1,6 @@
 /* The library's values as JSON. */
-#ifndef CIR_SERVER_JSON_VALUES_H
-#define CIR_SERVER_JSON_VALUES_H
+#ifndef CIR_SHARED_JSON_H
+#define CIR_SHARED_JSON_H
 
 #include <stddef.h>
 
@@ -37,6 +37,9 @@ json_t *cir__model_hint_json(const char *model_path);
 
 /* All settings as an object: numbers where they are numbers. */
 json_t *cir__settings_json(const cir_settings *settings);
+
+/* {kind: "harris", clamps, lambda, weight} */
+json_t *cir__fusion_json(const cir_fusion *fusion);
 
 /* How documents are written everywhere: numbers alike. */
 enum { CIR__JSON_STYLE = JSON_INDENT(1) | JSON_REAL_PRECISION(10) }; /* for people too */
