@@ -323,6 +323,16 @@ CIR_MUST_CHECK CIR_API cir_status cir_eval_write_submission(const cir_dataset *d
                                                             const cir_eval_result *result, const char *folder,
                                                             const char *name, cir_error *err);
 
+/* The document of `cir eval --json`, as text to be freed with cir_bytes_free: what was asked and of what, with an empty
+ * array "methods", whose elements cir_results_format_method makes. label, where not NULL, tells a method from another
+ * run of the same. Whoever writes may add members to both; cir_results_open reads the whole. Errors: CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_results_format(const cir_dataset *dataset, const cir_protocol *protocol,
+                                                     cir_ap_form ap, double seconds, char **json_out,
+                                                     cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_results_format_method(const cir_dataset *dataset,
+                                                            const cir_eval_result *result, const char *label,
+                                                            char **json_out, cir_error *err);
+
 /* A file that `cir eval --json` wrote. Immutable. */
 typedef struct cir_results cir_results;
 

@@ -11,7 +11,6 @@
 #include "cli/eval/eval_data.h"
 #include "cli/eval/eval_table.h"
 #include "cli/eval/experiments.h"
-#include "cli/eval/results_json.h"
 #include "cli/eval/taxonomies.h"
 #include "cli/report/report.h"
 #include "server/common/known_models.h"
@@ -121,7 +120,11 @@ static int show_result(evaluating *self, cir_eval_result *result, const char *la
         cir__eval_table_print_result(cir_dataset_get_info(self->dataset), result,
                                      label != NULL ? label : cir_method_name(result->method),
                                      json_array_size(self->methods) == 0);
-    json_t *metrics = cir__results_json_method(self->dataset, result, label);
+    char *json;
+    if (cir_results_format_method(self->dataset, result, label, &json, &err) != CIR_OK)
+        return cir__session_fail(&err);
+    json_t *metrics = json_loads(json, 0, NULL);
+    cir_bytes_free(json);
     const int status = cir__taxonomies_add(&self->taxonomies, self->dataset, result, metrics);
     json_array_append_new(self->methods, metrics);
     self->gaps = cir__eval_data_find_gaps(self->dataset, result);
@@ -299,10 +302,13 @@ static int write_results(const evaluating *self, double seconds)
         return CIR__DONE;
     cir_protocol protocol;
     cir_error err;
-    if (cir_dataset_get_protocol(self->dataset, self->pool, &protocol, &err) != CIR_OK)
+    char *json;
+    if (cir_dataset_get_protocol(self->dataset, self->pool, &protocol, &err) != CIR_OK ||
+        cir_results_format(self->dataset, &protocol, self->ap, seconds, &json, &err) != CIR_OK)
         return cir__session_fail(&err);
-    json_t *document =
-        cir__results_json(self->dataset, &protocol, self->ap, seconds, json_incref(self->methods));
+    json_t *document = json_loads(json, 0, NULL);
+    cir_bytes_free(json);
+    json_object_set(document, "methods", self->methods);
     json_object_update(document, self->experiments);
     json_object_set_new(document, "n_queries_without_relevant",
                         json_integer((json_int_t)self->gaps.n_without_relevant));

@@ -11,7 +11,7 @@
 
 /* What a report is made of; lends everything. */
 typedef struct cir__report {
-    const json_t *document; /* as cir__results_json makes it: every metric of the page is taken from there */
+    const json_t *document; /* as cir_results_format makes it: every metric of the page is taken from there */
     const cir_dataset *dataset;
     const char *folder; /* where its pictures are; NULL: there are none */
     const cir_pool *pool;
