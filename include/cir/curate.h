@@ -233,6 +233,46 @@ CIR_MUST_CHECK CIR_API cir_status cir_curation_list_status(cir_curation *curatio
                                                            cir_instance_status_visit *visit, void *context,
                                                            cir_error *err);
 
+/* i-CIR's layout cannot say that a picture is positive for two texts: one row would be a negative with the positive's own
+ * score. What is done with such pictures: */
+typedef enum cir_two_texts { CIR_TWO_TEXTS_REFUSE, CIR_TWO_TEXTS_DROP, CIR_TWO_TEXTS_FIRST } cir_two_texts;
+
+/* How a set is written. Strings are lent. */
+typedef struct cir_export_options {
+    const cir_index *index; /* where the pictures are read */
+    cir_pool *pool;
+    const char *version;     /* "1.0.0" */
+    const char *licence;     /* SPDX name or URL of the whole, for LICENSE and croissant.json */
+    const char *creator;     /* who made it; may be NULL */
+    const char *url;         /* where it is to be found; may be NULL */
+    const char *description; /* may be NULL */
+    cir_two_texts two_texts;
+    const cir_image_options *image;                              /* how pictures are decoded; may be NULL */
+    bool (*watch)(void *context, size_t n_done, size_t n_total); /* of pictures; false stops; may be NULL */
+    void *context;
+} cir_export_options;
+
+typedef struct cir_export_report {
+    size_t n_instances, n_queries, n_query_images, n_pictures, n_positives, n_negatives;
+    size_t n_unseen;    /* left out: in a pool, and not looked at for every text */
+    size_t n_two_texts; /* left out, or taken for the first text alone */
+    size_t
+        n_reencoded; /* pictures whose bytes had to be made anew: turned by their metadata, or of a rare kind */
+    bool is_again;   /* a version that was exported before, and is the same */
+} cir_export_report;
+
+/* Writes the set in i-CIR's layout into a folder that is not there, or empty: database_files.csv, query_files.csv,
+ * pictures without metadata, pictures.csv (source and judged type of every row), visual.csv, textual.csv (for cir eval
+ * --categories), VERSION.txt, LICENSE, DATASHEET.md, croissant.json, checksums.sha256. It appears whole or not at all,
+ * and is recorded in the project as a release: the same version again is the same bytes, or an error. Versions: a change
+ * to what an existing instance has needs a new first number, new instances a new second one, all else a new third.
+ * Seeds never leave. Errors: CIR_ARGUMENT (nothing to export, the version, pictures positive for two texts),
+ * CIR_MISMATCH (a release of this version has other content), CIR_NOT_FOUND, CIR_INTERRUPTED, those of reading and
+ * writing files. report_out: may be NULL. */
+CIR_MUST_CHECK CIR_API cir_status cir_curation_export(cir_curation *curation, const char *folder,
+                                                      const cir_export_options *options,
+                                                      cir_export_report *report_out, cir_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -335,7 +335,7 @@ static cir_status load_saying(reading *self, const char *key, group *to)
     if (status == CIR_OK)
         status = cir__candidates_load(self->curation, instance, false, &to->candidates, self->err);
     if (status == CIR_OK)
-        status = cir__labels_load(self->curation, &to->candidates, &labels, self->err);
+        status = cir__labels_load(self->curation, &to->candidates, INT64_MAX, &labels, self->err);
     status = cir__curation_end(self->curation, status, self->err);
     if (status == CIR_OK) {
         to->paths = cir__new(to->candidates.n, sizeof *to->paths);

@@ -104,17 +104,19 @@ static cir_status take_page(loading *self, sqlite3_stmt *statement, int64_t pers
     return status;
 }
 
-static cir_status take_all(loading *self)
+static cir_status take_all(loading *self, int64_t until)
 {
     static const char sql[] =
-        "SELECT w.kind, w.person, r.role = 'lead', coalesce(p.same_as, p.id), w.change, w.aspect, w.value, w.pictures FROM ("
-        "SELECT 0 AS kind, clock, uuid, person, picture, change, aspect, value, NULL AS pictures FROM judgement WHERE "
-        "instance = ?1 UNION ALL SELECT 1, clock, uuid, person, 0, 0, '', '', pictures FROM page WHERE instance = ?1) w "
-        "JOIN person r ON r.id = w.person LEFT JOIN picture p ON p.id = w.picture ORDER BY w.clock, w.uuid";
+        "SELECT w.kind, w.person, r.role = 'lead', coalesce(p.same_as, p.id), w.change, w.aspect, w.value, w.pictures "
+        "FROM (SELECT 0 AS kind, clock, uuid, person, picture, change, aspect, value, NULL AS pictures FROM judgement "
+        "WHERE instance = ?1 AND clock <= ?2 UNION ALL SELECT 1, clock, uuid, person, 0, 0, '', '', pictures FROM page "
+        "WHERE instance = ?1 AND clock <= ?2) w JOIN person r ON r.id = w.person LEFT JOIN picture p ON p.id = w.picture "
+        "ORDER BY w.clock, w.uuid";
     sqlite3_stmt *statement;
     bool has_row = false;
     cir__store *store = self->curation->store;
-    cir_status status = cir__sql_prepare(store, &statement, self->err, sql, "i", self->candidates->instance);
+    cir_status status =
+        cir__sql_prepare(store, &statement, self->err, sql, "ii", self->candidates->instance, until);
     while (status == CIR_OK && (status = cir__store_step(store, statement, &has_row, self->err)) == CIR_OK &&
            has_row) {
         const int64_t person = sqlite3_column_int64(statement, 1);
@@ -149,7 +151,7 @@ static cir__verdict decide(const loading *self, size_t i, size_t c)
     return n_yes > n_no ? CIR__VERDICT_YES : n_no > 0 ? CIR__VERDICT_NO : CIR__VERDICT_NONE;
 }
 
-cir_status cir__labels_load(cir_curation *curation, const cir__candidates *candidates,
+cir_status cir__labels_load(cir_curation *curation, const cir__candidates *candidates, int64_t until,
                             cir__labels *labels_out, cir_error *err)
 {
     *labels_out = (cir__labels){0};
@@ -167,7 +169,7 @@ cir_status cir__labels_load(cir_curation *curation, const cir__candidates *candi
             status = cir__fail_memory(err, curation->path);
     }
     if (status == CIR_OK)
-        status = take_all(&self);
+        status = take_all(&self, until);
     for (size_t i = 0; i < candidates->n && status == CIR_OK; i++) {
         cir__label *label = &labels_out->items[i];
         for (size_t c = 0; c < candidates->n_changes; c++) {

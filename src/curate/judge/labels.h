@@ -31,9 +31,10 @@ typedef struct cir__labels {
     size_t n;
 } cir__labels;
 
-/* Within a transaction. End with cir__labels_done, also where it failed. */
+/* Within a transaction. until: what was said after that clock does not count; INT64_MAX: all counts. End with
+ * cir__labels_done, also where it failed. */
 CIR_MUST_CHECK cir_status cir__labels_load(cir_curation *curation, const cir__candidates *candidates,
-                                           cir__labels *labels_out, cir_error *err);
+                                           int64_t until, cir__labels *labels_out, cir_error *err);
 void cir__labels_done(cir__labels *labels);
 
 /* The type that people gave a picture, for one change's queries: what object and text say; where nobody was asked, what

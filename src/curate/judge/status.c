@@ -19,13 +19,15 @@ static void count_candidate(const cir__candidates *candidates, const cir__candid
     for (size_t c = 0; c < candidates->n_changes; c++) {
         is_judged = is_judged || label->verdicts[c] != CIR__VERDICT_NONE;
         is_positive = is_positive || label->verdicts[c] == CIR__VERDICT_YES;
-        if (label->verdicts[c] != CIR__VERDICT_NO || label->is_removed || label->is_ambiguous ||
-            label->is_query)
+        if (!item->is_kept || label->verdicts[c] != CIR__VERDICT_NO || label->is_removed ||
+            label->is_ambiguous || label->is_query)
             continue;
         to->negatives_by_source[cir__candidate_type(item, c)]++;
         to->negatives_by_judged[cir__label_type(label, c)]++;
     }
     to->n_judged += is_judged;
+    if (!item->is_kept) /* seeds, copies and the like are never in the set */
+        return;
     to->n_positives += is_positive && !label->is_removed && !label->is_ambiguous;
     to->n_ambiguous += label->is_ambiguous;
     to->n_removed += label->is_removed;
@@ -41,7 +43,7 @@ static cir_status take_instance(cir_curation *curation, int64_t instance, cir_in
     int64_t n_gone = 0;
     cir_status status = cir__candidates_load(curation, instance, false, &candidates, err);
     if (status == CIR_OK)
-        status = cir__labels_load(curation, &candidates, &labels, err);
+        status = cir__labels_load(curation, &candidates, INT64_MAX, &labels, err);
     if (status == CIR_OK)
         status = cir__sql_get(curation->store, 0, &n_seeds, err,
                               "SELECT count(*) FROM seed WHERE instance = ?1", "i", instance);

@@ -215,6 +215,8 @@ static cir_status check_instance(reading *self, cir__plan_instance *instance)
     cir_status status = CIR_OK;
     for (size_t i = 0; i < instance->n_seeds + 2 && status == CIR_OK; i++) {
         const cir__plan_seed *seed = i < 2 ? &own[i] : &instance->seeds[i - 2];
+        if (seed->text[0] == '\0')
+            continue;
         char *folded = cir__wording_fold(seed->text);
         status = folded != NULL ? check_seed(self, instance, seed, folded)
                                 : cir__fail_memory(self->err, self->file);
