@@ -76,7 +76,7 @@ def test_every_command_has_help(cir, command):
 
 COMMANDS = ["index", "search", "info", "check", "encode", "eval", "eval compare", "serve", "model list", "model pull",
             "model check", "bench make-index", "curate new", "curate plan", "curate mine", "curate decide",
-            "curate status", "curate export"]
+            "curate status", "curate check", "curate export"]
 
 
 def test_the_manual_has_every_flag_and_no_other(cir):

@@ -18,6 +18,7 @@
 
 #include "cir/image.h"
 #include "cir/index.h"
+#include "cir/method.h"
 #include "cir/model.h"
 #include "cir/pool.h"
 #include "cir/status.h"
@@ -272,6 +273,75 @@ typedef struct cir_export_report {
 CIR_MUST_CHECK CIR_API cir_status cir_curation_export(cir_curation *curation, const char *folder,
                                                       const cir_export_options *options,
                                                       cir_export_report *report_out, cir_error *err);
+
+/* How hard a set is for a method: h of a negative for a query is the share of the query's positives that it outranks (half
+ * a place where they score the same), and H the sum of h over a query's negatives: how many stand above a positive, on
+ * average. Means over queries. */
+typedef struct cir_difficulty {
+    cir_method method;
+    size_t n_queries;
+    double mean_database; /* pictures that a query ranks */
+    double mAP;           /* percent */
+    double H, H_by_source[CIR_N_SOURCE_TYPES], H_by_judged[CIR_N_JUDGED_TYPES];
+    double n_by_source[CIR_N_SOURCE_TYPES], n_by_judged[CIR_N_JUDGED_TYPES]; /* negatives */
+    /* With the same positives among random photos of the index, the mAP falls to the set's at so many, between two sizes by
+     * a line over the size's logarithm; is_beyond: not even among all n_pool. Positives, query images
+     * and the same shots (cosine 0.97) are no distractors; others may be positives that nobody labelled, so that it is a lower bound. */
+    double equivalent;
+    bool is_beyond;
+    size_t n_pool;
+    double pool_mAP; /* among all of them, or where it fell below the set's; percent */
+} cir_difficulty;
+
+typedef struct cir_difficulty_options {
+    const cir_index *index; /* shows the model's features */
+    const cir_model *model;
+    cir_pool *pool;
+    cir_two_texts two_texts;
+    bool finds_equivalent; /* one pass over the index for each query and method */
+    uint64_t seed;         /* of the order of the distractors */
+} cir_difficulty_options;
+
+/* Measures the set as it would be exported, by each of methods [n_methods]; difficulties_out: [n_methods]. Errors:
+ * CIR_ARGUMENT (no query), CIR_NOT_FOUND (the index lacks a picture of the set), those of composing. */
+CIR_MUST_CHECK CIR_API cir_status cir_curation_measure(cir_curation *curation,
+                                                       const cir_difficulty_options *options,
+                                                       const cir_method *methods, size_t n_methods,
+                                                       cir_difficulty *difficulties_out, cir_error *err);
+
+/* Audits: what is to be looked at before a set is given away. */
+typedef enum cir_audit_level { CIR_AUDIT_INFO, CIR_AUDIT_WARNING, CIR_AUDIT_ERROR } cir_audit_level;
+typedef struct cir_audit_finding {
+    const char *rule; /* "A4" */
+    cir_audit_level level;
+    const char *subject;    /* "INSTANCE", "INSTANCE/TEXT", "INSTANCE/TEXT/QUERY" or a picture's path */
+    const char *message;    /* for people */
+    const char *waived_for; /* why somebody accepted it; NULL: nobody did */
+} cir_audit_finding;
+typedef void cir_audit_visit(void *context, const cir_audit_finding *finding);
+
+typedef struct cir_audit_options {
+    const cir_index *index; /* NULL: nothing by features and rankings */
+    const cir_model *model; /* NULL: nothing by rankings */
+    cir_pool *pool;
+} cir_audit_options;
+
+typedef struct cir_audit_counts {
+    size_t n_errors, n_warnings, n_waived; /* the first two without what was waived */
+} cir_audit_counts;
+
+/* Calls tell for every finding; what it is given is lent until it returns. Findings are no error. A1: shortcuts; A2: texts
+ * that are the thing's usual state; A3: negatives above the median positive by some method, which nobody looked at again;
+ * A4: query images and seeds in databases; A6: texts that name the thing; A7: pictures positive for two texts; A8: too few
+ * positives, negatives of a type, query images or people. Errors: those of cir_curation_measure. */
+CIR_MUST_CHECK CIR_API cir_status cir_curation_audit(cir_curation *curation, const cir_audit_options *options,
+                                                     cir_audit_visit *tell, void *context,
+                                                     cir_audit_counts *counts_out, cir_error *err);
+
+/* Accepts a finding, for a reason, which is published with the set. Errors: CIR_ARGUMENT (no reason). */
+CIR_MUST_CHECK CIR_API cir_status cir_curation_waive(cir_curation *curation, const char *rule,
+                                                     const char *subject, const char *person, const char *why,
+                                                     cir_error *err);
 
 #ifdef __cplusplus
 }

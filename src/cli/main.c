@@ -24,7 +24,8 @@ static const cir__command *const commands[] = {
     &cir__command_model_list,    &cir__command_model_pull,    &cir__command_model_check,
     &cir__command_bench,         &cir__command_make_index,    &cir__command_curate,
     &cir__command_curate_new,    &cir__command_curate_plan,   &cir__command_curate_mine,
-    &cir__command_curate_decide, &cir__command_curate_status, &cir__command_curate_export,
+    &cir__command_curate_decide, &cir__command_curate_status, &cir__command_curate_check,
+    &cir__command_curate_export,
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

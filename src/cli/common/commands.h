@@ -24,6 +24,7 @@ extern const cir__command cir__command_curate_plan;
 extern const cir__command cir__command_curate_mine;
 extern const cir__command cir__command_curate_decide; /* this and the next in cmd_curate_decide.c */
 extern const cir__command cir__command_curate_status;
+extern const cir__command cir__command_curate_check;
 extern const cir__command cir__command_curate_export;
 
 #endif

@@ -127,12 +127,13 @@ static const cir__flag no_flags[] = {{0}};
 
 static int run_curate(const cir__arguments *arguments)
 {
-    return cir__arguments_refuse(arguments, "say what to do: new, plan, mine, decide, status or export");
+    return cir__arguments_refuse(arguments,
+                                 "say what to do: new, plan, mine, decide, status, check or export");
 }
 
 const cir__command cir__command_curate = {
     .name = "curate",
-    .synopsis = "new | plan | mine | decide | status | export",
+    .synopsis = "new | plan | mine | decide | status | check | export",
     .summary = "evaluation sets of one's own: plan, mine, judge, check, export",
     .flags = no_flags,
     .notes = "More: cir curate new --help, and so on.\n",
