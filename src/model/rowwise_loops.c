@@ -89,21 +89,31 @@ static inline float exp_negative(float x)
     return p * power + (x - x);
 }
 
+/* A float's bits as a whole number that is in the floats' order, and back. */
+static inline int32_t order_of(float x)
+{
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ ((bits >> 31) & 0x7fffffff);
+}
+
+static inline float float_of(int32_t order)
+{
+    const int32_t bits = order ^ ((order >> 31) & 0x7fffffff);
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* At least −FLT_MAX. Whole numbers may be compared in any order: no comparison waits for the one before it. */
 static float largest(const float *row, size_t n)
 {
-    float lanes[N_LANES];
-    for (size_t j = 0; j < N_LANES; j++)
-        lanes[j] = -FLT_MAX;
-    size_t i = 0;
-    for (; i + N_LANES <= n; i += N_LANES)
-        for (size_t j = 0; j < N_LANES; j++)
-            lanes[j] = row[i + j] > lanes[j] ? row[i + j] : lanes[j];
-    for (; i < n; i++)
-        lanes[0] = row[i] > lanes[0] ? row[i] : lanes[0];
-    float max = lanes[0];
-    for (size_t j = 1; j < N_LANES; j++)
-        max = lanes[j] > max ? lanes[j] : max;
-    return max;
+    int32_t max = order_of(-FLT_MAX);
+    for (size_t i = 0; i < n; i++) {
+        const int32_t order = order_of(row[i]);
+        max = order > max ? order : max;
+    }
+    return float_of(max);
 }
 
 static void softmax(float *row, size_t n, float scale)
@@ -163,21 +173,22 @@ static void widen(const uint16_t *row, size_t n, float *out)
     }
 }
 
-static float smallest(const float *row, size_t n)
+/* What a row is narrowed by: its largest and smallest items; is_finite: all of them are numbers. */
+typedef struct range {
+    float max, min;
+    bool is_finite;
+} range;
+
+/* As whole numbers, too; what is no number lies beyond the infinities. */
+static range find_range(const float *row, size_t n)
 {
-    float lanes[N_LANES];
-    for (size_t j = 0; j < N_LANES; j++)
-        lanes[j] = FLT_MAX;
-    size_t i = 0;
-    for (; i + N_LANES <= n; i += N_LANES)
-        for (size_t j = 0; j < N_LANES; j++)
-            lanes[j] = row[i + j] < lanes[j] ? row[i + j] : lanes[j];
-    for (; i < n; i++)
-        lanes[0] = row[i] < lanes[0] ? row[i] : lanes[0];
-    float min = lanes[0];
-    for (size_t j = 1; j < N_LANES; j++)
-        min = lanes[j] < min ? lanes[j] : min;
-    return min;
+    int32_t max = order_of(-INFINITY), min = order_of(INFINITY);
+    for (size_t i = 0; i < n; i++) {
+        const int32_t order = order_of(row[i]);
+        max = order > max ? order : max;
+        min = order < min ? order : min;
+    }
+    return (range){float_of(max), float_of(min), max < order_of(INFINITY) && min > order_of(-INFINITY)};
 }
 
 /* Whole numbers in the low bits after 1.5·2^23 is added: rounds to nearest, a half to even. */
@@ -185,10 +196,13 @@ static float smallest(const float *row, size_t n)
 
 static cir__step quantise(const float *row, size_t n, uint8_t *out)
 {
-    float max = largest(row, n);
-    float min = smallest(row, n);
-    max = max > 0.0F ? max : 0.0F;
-    min = min < 0.0F ? min : 0.0F;
+    const range all = find_range(row, n);
+    if (!all.is_finite) {
+        memset(out, 0, n);
+        return (cir__step){NAN, 0};
+    }
+    float max = all.max > 0.0F ? all.max : 0.0F;
+    float min = all.min < 0.0F ? all.min : 0.0F;
     float scale = (max - min) / 255.0F;
     float factor = scale > 0.0F ? 1.0F / scale : 0.0F;
     /* A row so small that the factor overflows is as good as 0. */
@@ -204,16 +218,13 @@ static cir__step quantise(const float *row, size_t n, uint8_t *out)
         item = item > 255 ? 255 : item;
         out[i] = (uint8_t)item;
     }
-    float total = sum(row, n);
-    return (cir__step){scale + (total - total), (int32_t)zero};
+    return (cir__step){scale, (int32_t)zero};
 }
 
 static void shrink(const float *row, size_t n, int8_t *out, float *scale_out, int32_t *sum_out)
 {
-    float max = largest(row, n);
-    float min = smallest(row, n);
-    float most = max > -min ? max : -min;
-    float total = sum(row, n);
+    const range range_of_row = find_range(row, n);
+    float most = range_of_row.max > -range_of_row.min ? range_of_row.max : -range_of_row.min;
     float factor = most > 0.0F ? 127.0F / most : 0.0F;
     factor = factor <= FLT_MAX ? factor : 0.0F;
     int32_t all = 0;
@@ -231,7 +242,7 @@ static void shrink(const float *row, size_t n, int8_t *out, float *scale_out, in
             all += items[i];
         }
     }
-    *scale_out = most / 127.0F + (total - total);
+    *scale_out = range_of_row.is_finite ? most / 127.0F : NAN;
     *sum_out = all;
 }
 
