@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -274,9 +275,11 @@ static listed look_around(int folder)
 static bool make_room(int folder, uint64_t size)
 {
     struct statvfs disk;
+    struct rlimit files;
     listed all;
 
-    if (size > CIR__USER_CACHE_BYTES / 2)
+    /* Writing beyond what the process may would end it. */
+    if (size > CIR__USER_CACHE_BYTES / 2 || getrlimit(RLIMIT_FSIZE, &files) != 0 || size > files.rlim_cur)
         return false;
     while ((all = look_around(folder)).bytes + size > CIR__USER_CACHE_BYTES)
         if (all.oldest[0] == '\0' || unlinkat(folder, all.oldest, 0) != 0)

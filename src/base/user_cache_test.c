@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -233,6 +234,22 @@ static void test_the_whole_is_bounded(void **state)
     assert_true(is_there("x-1.cache"));
 }
 
+/* Where files may not be so large, nothing is written: the signal would end the process. */
+static void test_limits_of_files_are_kept(void **state)
+{
+    (void)state;
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 1000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_true(cir__user_cache_put("kind", "a", payload, 900, NULL));
+    assert_false(cir__user_cache_put("kind", "b", payload, 1000, NULL));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_true(is_found("a", 900));
+    assert_false(is_found("b", 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_another_users_files_are_a_miss, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_kept_where_it_is_switched_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_whole_is_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_limits_of_files_are_kept, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
