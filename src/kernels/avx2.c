@@ -180,4 +180,29 @@ static void code_estimates(const uint16_t *sums, const uint16_t *factors, const 
     }
 }
 
+/* 8 registers of sums. */
+#define COLUMNS_A 4
+#define COLUMNS_B 8
+
+static void columns_tile(const double *a, const double *b, size_t n_rows, double out[COLUMNS_A][COLUMNS_B])
+{
+    __m256d sums[COLUMNS_A][COLUMNS_B / 4];
+    for (size_t i = 0; i < COLUMNS_A; i++)
+        for (size_t j = 0; j < COLUMNS_B / 4; j++)
+            sums[i][j] = _mm256_setzero_pd();
+    for (size_t r = 0; r < n_rows; r++, a += COLUMNS_A, b += COLUMNS_B) {
+        __m256d items[COLUMNS_B / 4];
+        for (size_t j = 0; j < COLUMNS_B / 4; j++)
+            items[j] = _mm256_loadu_pd(b + 4 * j);
+        for (size_t i = 0; i < COLUMNS_A; i++)
+            for (size_t j = 0; j < COLUMNS_B / 4; j++)
+                sums[i][j] = _mm256_fmadd_pd(_mm256_set1_pd(a[i]), items[j], sums[i][j]);
+    }
+    for (size_t i = 0; i < COLUMNS_A; i++)
+        for (size_t j = 0; j < COLUMNS_B / 4; j++)
+            _mm256_storeu_pd(&out[i][4 * j], sums[i][j]);
+}
+
+#include "kernels/columns.h"
+
 CIR__DEFINE_KERNELS(avx2, CIR__AVX2)

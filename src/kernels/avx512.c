@@ -184,4 +184,29 @@ static void code_estimates(const uint16_t *sums, const uint16_t *factors, const 
     }
 }
 
+/* 16 registers of sums. */
+#define COLUMNS_A 8
+#define COLUMNS_B 16
+
+static void columns_tile(const double *a, const double *b, size_t n_rows, double out[COLUMNS_A][COLUMNS_B])
+{
+    __m512d sums[COLUMNS_A][COLUMNS_B / 8];
+    for (size_t i = 0; i < COLUMNS_A; i++)
+        for (size_t j = 0; j < COLUMNS_B / 8; j++)
+            sums[i][j] = _mm512_setzero_pd();
+    for (size_t r = 0; r < n_rows; r++, a += COLUMNS_A, b += COLUMNS_B) {
+        __m512d items[COLUMNS_B / 8];
+        for (size_t j = 0; j < COLUMNS_B / 8; j++)
+            items[j] = _mm512_loadu_pd(b + 8 * j);
+        for (size_t i = 0; i < COLUMNS_A; i++)
+            for (size_t j = 0; j < COLUMNS_B / 8; j++)
+                sums[i][j] = _mm512_fmadd_pd(_mm512_set1_pd(a[i]), items[j], sums[i][j]);
+    }
+    for (size_t i = 0; i < COLUMNS_A; i++)
+        for (size_t j = 0; j < COLUMNS_B / 8; j++)
+            _mm512_storeu_pd(&out[i][8 * j], sums[i][j]);
+}
+
+#include "kernels/columns.h"
+
 CIR__DEFINE_KERNELS(avx512, CIR__AVX512)

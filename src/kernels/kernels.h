@@ -46,6 +46,15 @@ typedef void cir__product_f32(const float *rows, size_t n_rows, size_t dim, size
                               const float *queries, size_t n_queries, size_t query_stride, float *out,
                               size_t out_stride);
 
+/* Sums over rows of products of columns, in double:  out[i, j] = scale · Σ_r a[r, i]·b[r, j],  i < n_a, j < n_b, at most
+ * CIR__COLUMNS_MAX each. Row r of a and b begins r·stride items after the first, row i of out i·out_stride. scratch:
+ * [CIR__COLUMNS_SCRATCH]. Each of out is summed row by row in chunks of 128, whatever lies beside it, so that it is
+ * the same however columns are cut. Error: at most n_rows·2⁻⁵²·Σ|a·b|. */
+#define CIR__COLUMNS_MAX 128
+#define CIR__COLUMNS_SCRATCH (2 * CIR__COLUMNS_MAX * 128)
+typedef void cir__columns_f64(const double *a, const double *b, size_t n_rows, size_t stride, size_t n_a,
+                              size_t n_b, double scale, double *scratch, double *out, size_t out_stride);
+
 /* Halves to floats, exactly; floats to halves, to nearest even. in and out: [n], not overlapping. The same
  * bits at every level. */
 typedef void cir__half_to_float_n(const uint16_t *in, size_t n, float *out);
@@ -107,6 +116,7 @@ typedef struct cir__kernels {
     cir__dot2_f32 *dot2_f32;
     cir__product_f16 *product_f16;
     cir__product_f32 *product_f32;
+    cir__columns_f64 *columns_f64;
     cir__half_to_float_n *half_to_float;
     cir__half_from_float_n *half_from_float;
     cir__code_sums *code_sums;

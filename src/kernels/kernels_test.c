@@ -403,6 +403,52 @@ static cir__level level_chosen(const char *wanted)
     return (cir__level)WEXITSTATUS(status);
 }
 
+/* Columns of every number around the tiles, of rows around the chunks, within larger matrices, against sums in long
+ * double; what lies outside stays. */
+static void test_columns_of_every_shape(void **state)
+{
+    (void)state;
+    enum { STRIDE = 300, MAX_ROWS = 300, OUT_STRIDE = 140 };
+    static const size_t n_columns[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 127, 128};
+    static const size_t n_rows[] = {1, 2, 127, 128, 129, 257, 300};
+    double *a = malloc(sizeof(double) * STRIDE * MAX_ROWS);
+    double *scratch = aligned_alloc(64, sizeof(double) * CIR__COLUMNS_SCRATCH);
+    double *out = malloc(sizeof(double) * OUT_STRIDE * CIR__COLUMNS_MAX);
+    uint64_t random = 5;
+    assert_true(a != NULL && scratch != NULL && out != NULL);
+    for (size_t i = 0; i < STRIDE * MAX_ROWS; i++)
+        a[i] = (double)random_float(&random);
+    for (cir__level level = CIR__SCALAR; level < CIR__N_LEVELS; level++)
+        for (size_t s = 0; s < 14 * 7 && cir__kernels_at(level) != NULL; s++) {
+            const size_t n_a = n_columns[s % 14], n_b = n_columns[(s * 5 + 3) % 14], n = n_rows[s / 14];
+            const double *b = a + (s % 3 == 0 ? 0 : 150); /* a with itself, and with others */
+            for (size_t i = 0; i < (size_t)OUT_STRIDE * CIR__COLUMNS_MAX; i++)
+                out[i] = 7;
+            cir__kernels_at(level)->columns_f64(a, b, n, STRIDE, n_a, n_b, 0.25, scratch, out, OUT_STRIDE);
+            for (size_t i = 0; i < CIR__COLUMNS_MAX; i++)
+                for (size_t j = 0; j < OUT_STRIDE; j++) {
+                    if (i >= n_a || j >= n_b) {
+                        assert_true(out[i * OUT_STRIDE + j] == 7);
+                        continue;
+                    }
+                    long double right = 0, size = 0;
+                    for (size_t r = 0; r < n; r++) {
+                        const long double item =
+                            (long double)a[r * STRIDE + i] * (long double)b[r * STRIDE + j];
+                        right += item;
+                        size += fabsl(item);
+                    }
+                    assert_true(fabsl((long double)out[i * OUT_STRIDE + j] - 0.25L * right) <=
+                                (long double)n * 0x1p-52L * size);
+                    if (b == a && i < n_b && j < n_a)
+                        assert_true(out[i * OUT_STRIDE + j] == out[j * OUT_STRIDE + i]);
+                }
+        }
+    free(a);
+    free(scratch);
+    free(out);
+}
+
 static void test_the_environment_lowers_only(void **state)
 {
     (void)state;
@@ -430,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_every_item_counts_once),
         cmocka_unit_test(test_nan_and_infinity_stay_in_their_row),
         cmocka_unit_test(test_products_of_every_shape),
+        cmocka_unit_test(test_columns_of_every_shape),
         cmocka_unit_test(test_the_environment_lowers_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "kernels/code_mask.h"
+#include "kernels/columns_plain.h"
 #include "kernels/half.h"
 #include "kernels/tables.h"
 

@@ -136,6 +136,7 @@ CIR__ALWAYS_INLINE void cir__product_rows(cir__tile *tile, size_t tile_queries, 
         .dot1_f32 = dot1_f32,                                                                                \
         .dot2_f32 = dot2_f32,                                                                                \
         .product_f16 = product_f16,                                                                          \
+        .columns_f64 = columns,                                                                              \
         .product_f32 = product_f32,                                                                          \
         .half_to_float = half_to_float,                                                                      \
         .half_from_float = half_from_float,                                                                  \

@@ -3,7 +3,6 @@
 #include "linalg/rows.h"
 
 #include <assert.h>
-#include <cblas.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
-#include "linalg/blas.h"
 
 size_t cir__rows_normalise(float *rows, size_t n_rows, size_t dim, size_t *first_out)
 {
@@ -123,12 +121,14 @@ done:
 }
 
 /* The product is cut into square tiles of the upper triangle: one task each, always the same arithmetic. */
-#define TILE 128
+#define TILE CIR__COLUMNS_MAX
 
 typedef struct moment_job {
     size_t n_rows, dim, n_tiles; /* tiles a side */
     const double *centred;       /* [n_rows, dim] */
     double *moment;              /* [dim, dim] */
+    const cir__kernels *kernels;
+    double *scratch; /* [n_threads, CIR__COLUMNS_SCRATCH] */
 } moment_job;
 
 static size_t tile_size(const moment_job *job, size_t i)
@@ -138,17 +138,14 @@ static size_t tile_size(const moment_job *job, size_t i)
 
 static void moment_task(void *context, size_t i_task, size_t i_thread)
 {
-    (void)i_thread;
     const moment_job *job = context;
     size_t i = i_task / job->n_tiles, j = i_task % job->n_tiles, dim = job->dim;
     if (j < i)
         return;
-    cir__blas_enter();
-    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)tile_size(job, i),
-                (blasint)tile_size(job, j), (blasint)job->n_rows, 1.0 / (double)(job->n_rows - 1),
-                job->centred + i * TILE, (blasint)dim, job->centred + j * TILE, (blasint)dim, 0,
-                job->moment + i * TILE * dim + j * TILE, (blasint)dim);
-    cir__blas_leave();
+    job->kernels->columns_f64(job->centred + i * TILE, job->centred + j * TILE, job->n_rows, dim,
+                              tile_size(job, i), tile_size(job, j), 1.0 / (double)(job->n_rows - 1),
+                              job->scratch + i_thread * CIR__COLUMNS_SCRATCH,
+                              job->moment + i * TILE * dim + j * TILE, dim);
 }
 
 cir_status cir__rows_moment(const float *rows, size_t n_rows, size_t dim, const float *mean, cir_pool *pool,
@@ -156,23 +153,22 @@ cir_status cir__rows_moment(const float *rows, size_t n_rows, size_t dim, const 
 {
     if (n_rows < 2)
         return cir__fail(err, CIR_ARGUMENT, "second moment: %zu rows given, at least 2 are needed", n_rows);
-    if (!cir__blas_fits(n_rows) || !cir__blas_fits(dim))
-        return cir__fail(err, CIR_LIMIT, "second moment: %zu rows of dimension %zu are too many", n_rows,
-                         dim);
-    cir_status status = cir__blas_init("second moment", err);
-    if (status != CIR_OK)
-        return status;
     double *centred = cir__new_unset(n_rows, dim * sizeof *centred);
-    if (centred == NULL)
+    double *scratch = cir__new_unset(cir_pool_n_threads(pool), CIR__COLUMNS_SCRATCH * sizeof *scratch);
+    if (centred == NULL || scratch == NULL) {
+        free(centred);
+        free(scratch);
         return cir__fail_memory(err, "second moment");
+    }
     for (size_t r = 0; r < n_rows; r++)
         for (size_t i = 0; i < dim; i++)
             centred[r * dim + i] = (double)rows[r * dim + i] - (double)mean[i];
-    moment_job job = {n_rows, dim, (dim + TILE - 1) / TILE, centred, moment_out};
+    moment_job job = {n_rows, dim, (dim + TILE - 1) / TILE, centred, moment_out, cir__kernels_get(), scratch};
     cir__pool_run(pool, job.n_tiles * job.n_tiles, moment_task, &job);
     for (size_t i = 0; i < dim; i++)
         for (size_t j = 0; j < i; j++)
             moment_out[i * dim + j] = moment_out[j * dim + i];
     free(centred);
+    free(scratch);
     return CIR_OK;
 }
