@@ -29,7 +29,7 @@
 
 extern char **environ;
 
-/* The shape of i-CIR (METHOD §3), and of the reference's corpora and synthetic pairs. */
+/* The shape of i-CIR, and of the reference's corpora and synthetic pairs. */
 enum {
     N_INSTANCES = 202,
     N_QUERIES = 1883,

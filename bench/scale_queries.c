@@ -32,7 +32,7 @@ static double smallest(const double *queries, size_t n, const float *others, siz
     return least;
 }
 
-/* A side's weights and offset: (⟨x − mean, query⟩ − m)/|m|, METHOD §1 steps 5 and 6. */
+/* A side's weights and offset: (⟨x − mean, query⟩ − m)/|m|, doc/method.md, steps 5 and 6. */
 static float fold(const double *query, const float *mean, double m, size_t dim, float *weights_out)
 {
     for (size_t i = 0; i < dim; i++)

@@ -1,4 +1,4 @@
-/* Composed queries for a synthetic index, in the shape of BASIC's (METHOD §1). */
+/* Composed queries for a synthetic index, in the shape of BASIC's (doc/method.md). */
 #ifndef CIR_BENCH_SCALE_QUERIES_H
 #define CIR_BENCH_SCALE_QUERIES_H
 

@@ -2,7 +2,7 @@
  *
  *   image score v = ⟨a, x⟩ + a0,   text score t = ⟨b, x⟩ + b0,   score = fuse(v, t)
  *
- * Every method is folded into this form (METHOD: "everything folds into the query"), so the rows hold plain
+ * Every method is folded into this form (doc/method.md, "All of it folds into the query"), so the rows hold plain
  * unit features and the search knows nothing of the method. Results do not depend on the number of threads.
  */
 #ifndef CIR_SEARCH_H

@@ -15,7 +15,7 @@ CIR_MUST_CHECK cir_status cir__eigen_top(const double *matrix, size_t dim, size_
                                          float *vectors_out, cir_error *err);
 
 /* The orthogonal projection of n vectors in [n, dim] onto the k orthonormal rows of vectors [k, dim]: out [n,
- * dim] = PPᵀ·in for each (METHOD §1.3), not overlapping in. Runs on the calling thread. Errors: CIR_LIMIT
+ * dim] = PPᵀ·in for each (doc/method.md, step 3), not overlapping in. Runs on the calling thread. Errors: CIR_LIMIT
  * (more than BLAS takes), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__project(const double *vectors, size_t k, size_t dim, const double *in,
                                        size_t n, double *out, cir_error *err);

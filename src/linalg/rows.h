@@ -32,7 +32,7 @@ CIR_MUST_CHECK cir_status cir__rows_mean(const cir__row_set *set, cir_pool *pool
                                          size_t *n_used_out, cir_error *err);
 
 /* The second moment of rows [n_rows, dim] around mean [dim]:  moment_out = Σ (x − mean)(x − mean)ᵀ / (n_rows
- * − 1), [dim, dim], exactly symmetric (METHOD §1.3: S₊ and S₋, both around μt). In double. Errors:
+ * − 1), [dim, dim], exactly symmetric (doc/method.md, step 3: S₊ and S₋, both around μt). In double. Errors:
  * CIR_ARGUMENT (fewer than 2 rows), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__rows_moment(const float *rows, size_t n_rows, size_t dim, const float *mean,
                                            cir_pool *pool, double *moment_out, cir_error *err);

@@ -1,4 +1,4 @@
-/* Centring (METHOD §1 step 1): features are taken relative to the mean feature of their kind. */
+/* Centring (doc/method.md, step 1): features are taken relative to the mean feature of their kind. */
 #ifndef CIR_METHOD_CENTRE_H
 #define CIR_METHOD_CENTRE_H
 

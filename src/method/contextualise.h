@@ -1,4 +1,4 @@
-/* Contextualised texts (METHOD §1 step 2): words as they read among things, not alone. */
+/* Contextualised texts (doc/method.md, step 2): words as they read among things, not alone. */
 #ifndef CIR_METHOD_CONTEXTUALISE_H
 #define CIR_METHOD_CONTEXTUALISE_H
 

@@ -1,4 +1,4 @@
-/* Query expansion (METHOD §1 step 4): the photo's feature becomes a weighted mean of itself and of its
+/* Query expansion (doc/method.md, step 4): the photo's feature becomes a weighted mean of itself and of its
  * nearest images. */
 #ifndef CIR_METHOD_EXPAND_H
 #define CIR_METHOD_EXPAND_H

@@ -1,4 +1,4 @@
-/* FREEDOM (METHOD §4; Efthymiadis et al., WACV 2025): the photo is put into words of a vocabulary, and each
+/* FREEDOM (doc/method.md, The other methods; Efthymiadis et al., WACV 2025): the photo is put into words of a vocabulary, and each
  * of these is joined with the query's text. */
 #ifndef CIR_METHOD_FREEDOM_H
 #define CIR_METHOD_FREEDOM_H

@@ -1,4 +1,4 @@
-/* Fusion (METHOD §1 step 7): how a query's two scores become one. The formulas themselves are the search's
+/* Fusion (doc/method.md, step 7): how a query's two scores become one. The formulas themselves are the search's
  * (cir/search.h), which computes them for every row. */
 #ifndef CIR_METHOD_FUSE_H
 #define CIR_METHOD_FUSE_H

@@ -1,4 +1,4 @@
-/* Min-normalisation (METHOD §1 step 6): s̃ = (s − m)/|m|, with m the smallest similarity over the pairs of a
+/* Min-normalisation (doc/method.md, step 6): s̃ = (s − m)/|m|, with m the smallest similarity over the pairs of a
  * sample. Being linear, it folds into the query's form; clamping at 0 is the fusion's. */
 #ifndef CIR_METHOD_NORMALISE_H
 #define CIR_METHOD_NORMALISE_H
@@ -28,7 +28,7 @@ CIR_MUST_CHECK cir_status cir__minima_fit(const float *images, size_t n_images, 
                                           cir_error *err);
 
 /* form = (form − minimum)/|scale|. scale is the same minimum, except that variant reference scales the text
- * form by the images' (METHOD, differences, no. 2). scale ≠ 0. */
+ * form by the images' (doc/method.md, deviation 2). scale ≠ 0. */
 void cir__normalise(cir__linear_form *form, double minimum, double scale);
 
 #endif

@@ -1,4 +1,4 @@
-/* The contrastive projection (METHOD §1 step 3, paper §4): keeps the directions in which objects differ from
+/* The contrastive projection (doc/method.md, step 3; paper §4): keeps the directions in which objects differ from
  * each other and styles do not. */
 #ifndef CIR_METHOD_PROJECT_H
 #define CIR_METHOD_PROJECT_H
@@ -23,8 +23,8 @@ typedef struct cir__projection {
  * the objects and of the styles, both centred with text_mean (NULL: not centred). Eigenvalues within rounding
  * of 0 (dim·ε·largest) count as 0: a text
  * tower narrower than its features has many such directions, and which of them came out positive would be
- * chance. Variant reference adds 1e-5 to every entry of C, as its code does (METHOD,
- * differences, no. 1). objects: [n_objects, dim], styles: [n_styles, dim] unit rows, at least 2 each. Cost:
+ * chance. Variant reference adds 1e-5 to every entry of C, as its code does (doc/method.md,
+ * deviation 1). objects: [n_objects, dim], styles: [n_styles, dim] unit rows, at least 2 each. Cost:
  * n·dim² + dim³. Errors: CIR_ARGUMENT (features that are no numbers), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__projection_fit(const float *objects, size_t n_objects, const float *styles,
                                               size_t n_styles, size_t dim, const float *text_mean,

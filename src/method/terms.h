@@ -26,7 +26,7 @@ CIR_MUST_CHECK cir_status cir__terms_read(cir__corpus corpus, const cir_settings
 /* The same from bytes. A name that ends in ".csv" makes them a table, whose first fields are the terms;
  * otherwise each line is one. Variant paper leaves out a first term that is a column's heading: a word with
  * an underscore ("object_name"), or one of the usual ones ("name", "term", "object", …); variant reference
- * keeps it, as its code does (METHOD, differences, no. 4). */
+ * keeps it, as its code does (doc/method.md, deviation 4). */
 CIR_MUST_CHECK cir_status cir__terms_parse(cir__bytes_view bytes, cir_variant variant, cir__terms *terms_out,
                                            cir_error *err);
 void cir__terms_done(cir__terms *terms); /* a zeroed list is allowed */

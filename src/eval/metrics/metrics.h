@@ -1,4 +1,4 @@
-/* Metrics of one query's ranking (METHOD §2), as their expected value over all orders of rows with equal
+/* Metrics of one query's ranking (doc/method.md, Metrics), as their expected value over all orders of rows with equal
  * scores. Knows places alone.
  *
  * In a group of t rows with r relevant ones (ties.h), each of its places holds a relevant row with

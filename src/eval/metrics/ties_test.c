@@ -47,7 +47,7 @@ static void list_fill(list *out, size_t n, size_t n_scores, size_t rarity, uint6
     }
 }
 
-/* All metrics of one order, from whether the row at each place is relevant: written from METHOD §2. */
+/* All metrics of one order, from whether the row at each place is relevant: written from doc/method.md, Metrics. */
 static void judge_order(const bool *places, size_t n, size_t n_relevant, double metrics[N_METRICS])
 {
     size_t n_seen = 0;

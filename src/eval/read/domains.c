@@ -12,7 +12,7 @@
 
 #define MAX_DOMAINS 6
 
-/* What METHOD §5 says of one benchmark. */
+/* What doc/method.md says of one benchmark. */
 typedef struct benchmark {
     const char *name;
     size_t n_domains;

@@ -1,4 +1,4 @@
-/* The lists of the four domain-conversion benchmarks (METHOD §5), as FREEDOM publishes them, and the queries
+/* The lists of the four domain-conversion benchmarks (doc/method.md, Metrics), as FREEDOM publishes them, and the queries
  * that they make: every listed image with the name of every domain but its own. Knows no features. */
 #ifndef CIR_EVAL_DOMAINS_H
 #define CIR_EVAL_DOMAINS_H
