@@ -66,9 +66,9 @@ static void test_projection_keeps_objects_and_drops_styles(void **state)
     cir__projection projection;
     cir_settings_init(&settings, CIR_METHOD_BASIC);
     settings.alpha = 0.5;
-    assert_int_equal(
-        cir__projection_fit(&objects[0][0], 4, &styles[0][0], 4, 3, mean, &settings, NULL, &projection, NULL),
-        CIR_OK);
+    assert_int_equal(cir__projection_fit(false, &objects[0][0], 4, &styles[0][0], 4, 3, mean, &settings, NULL,
+                                         &projection, NULL),
+                     CIR_OK);
     assert_int_equal(projection.n_directions, 1);
     double projected[3];
     const double query[3] = {3, 4, 5};
@@ -79,22 +79,22 @@ static void test_projection_keeps_objects_and_drops_styles(void **state)
     assert_memory_equal(projected, query, sizeof query);
 
     settings.alpha = 0; /* both axes of the objects are positive, axis 2 is exactly 0 and stays out */
-    assert_int_equal(
-        cir__projection_fit(&objects[0][0], 4, &styles[0][0], 4, 3, NULL, &settings, NULL, &projection, NULL),
-        CIR_OK);
+    assert_int_equal(cir__projection_fit(false, &objects[0][0], 4, &styles[0][0], 4, 3, NULL, &settings, NULL,
+                                         &projection, NULL),
+                     CIR_OK);
     assert_int_equal(projection.n_directions, 2);
     cir__projection_done(&projection);
     settings.components = 1;
-    assert_int_equal(
-        cir__projection_fit(&objects[0][0], 4, &styles[0][0], 4, 3, mean, &settings, NULL, &projection, NULL),
-        CIR_OK);
+    assert_int_equal(cir__projection_fit(false, &objects[0][0], 4, &styles[0][0], 4, 3, mean, &settings, NULL,
+                                         &projection, NULL),
+                     CIR_OK);
     assert_int_equal(projection.n_directions, 1);
     cir__projection_done(&projection);
 
     settings.alpha = 1; /* nothing is positive: everything goes to 0, and nothing breaks */
-    assert_int_equal(
-        cir__projection_fit(&objects[0][0], 4, &styles[0][0], 4, 3, mean, &settings, NULL, &projection, NULL),
-        CIR_OK);
+    assert_int_equal(cir__projection_fit(false, &objects[0][0], 4, &styles[0][0], 4, 3, mean, &settings, NULL,
+                                         &projection, NULL),
+                     CIR_OK);
     assert_int_equal(projection.n_directions, 0);
     assert_int_equal(cir__projection_apply(&projection, 3, query, 1, projected, NULL), CIR_OK);
     assert_true(projected[0] == 0.0 && projected[1] == 0.0 && projected[2] == 0.0);

@@ -2,7 +2,10 @@
 
 #include <assert.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "base/error.h"
+#include "base/memory.h"
 #include "method/baseline.h"
 #include "method/basic.h"
 #include "method/freedom.h"
@@ -62,13 +65,18 @@ cir_status cir__fit_new(const cir__fit_source *source, cir_method method, const 
                         cir_pool *pool, cir_fit **fit_out, cir_error *err)
 {
     const cir_family family = cir_method_get_info(method)->family;
-    const char *const model = source->model != NULL ? cir_model_get_info(source->model)->fingerprint : "";
+    cir_fit *const fit = *fit_out = cir__new(1, sizeof *fit);
+    cir_status status = CIR_OK;
 
-    cir_status status = cir__fit_begin(family, model, source->rows.dim, settings, fit_out, err);
-    if (status == CIR_OK && families[family].fit != NULL)
-        status = families[family].fit(*fit_out, source, pool, err);
+    if (fit == NULL)
+        return cir__fail_memory(err, "a fit");
+    *fit = (cir_fit){.family = family, .dim = source->rows.dim, .settings = *settings};
+    if (source->model != NULL)
+        strcpy(fit->model, cir_model_get_info(source->model)->fingerprint); /* of the same size */
+    if (families[family].fit != NULL)
+        status = families[family].fit(fit, source, pool, err);
     if (status != CIR_OK) {
-        cir_fit_free(*fit_out);
+        cir_fit_free(fit);
         *fit_out = NULL;
     }
     return status;

@@ -135,9 +135,9 @@ static cir_status projection_fit(fitting *self, bool is_of_text, cir__projection
     if (status == CIR_OK)
         status = corpus_need(self, &self->styles, err);
     if (status == CIR_OK)
-        status = (is_of_text ? cir__projection_fit_text : cir__projection_fit)(
-            self->objects.features, self->objects.n, self->styles.features, self->styles.n, fit->dim,
-            fit->text_mean, &fit->settings, self->pool, out, err);
+        status = cir__projection_fit(is_of_text, self->objects.features, self->objects.n,
+                                     self->styles.features, self->styles.n, fit->dim, fit->text_mean,
+                                     &fit->settings, self->pool, out, err);
     if (status == CIR_OK && source->write_rows != NULL && out->n_directions > 0)
         source->write_rows(source->context, kind, key, out->directions, out->n_directions);
     return status;
@@ -336,18 +336,6 @@ static cir_status galleries_fit(fitting *self, cir_error *err)
 }
 
 /* ---- the whole ---- */
-
-cir_status cir__fit_begin(cir_family family, const char *fingerprint, size_t dim,
-                          const cir_settings *settings, cir_fit **fit_out, cir_error *err)
-{
-    cir_fit *const fit = *fit_out = cir__new(1, sizeof *fit);
-
-    if (fit == NULL)
-        return cir__fail_memory(err, "a fit");
-    *fit = (cir_fit){.family = family, .dim = dim, .settings = *settings};
-    snprintf(fit->model, sizeof fit->model, "%s", fingerprint);
-    return CIR_OK;
-}
 
 cir_status cir__fit_basic(cir_fit *fit, const cir__fit_source *source, cir_pool *pool, cir_error *err)
 {

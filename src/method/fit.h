@@ -59,10 +59,6 @@ struct cir_fit {
     float *image_means; /* memory of galleries: [n_galleries, dim] */
 };
 
-/* A zeroed fit but for family, model, dim and settings; end with cir_fit_free. Errors: CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__fit_begin(cir_family family, const char *fingerprint, size_t dim,
-                                         const cir_settings *settings, cir_fit **fit_out, cir_error *err);
-
 /* Fills in what BASIC needs. Errors: those of the settings' files and of encoding, CIR_ARGUMENT (smallest
  * similarities of synthetic pairs that are not below 0), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__fit_basic(cir_fit *fit, const cir__fit_source *source, cir_pool *pool,

@@ -1,18 +1,17 @@
 /* A fit as bytes, to be kept in a file or a database, or handed over without the index it comes from.
  *
- *   8 bytes   "cirfit" and the version, little-endian as all numbers
+ *   8 bytes   "cirfit" and the version; numbers are little-endian
  *   uint64    bytes in all
- *   texts     each a uint32 length and so many bytes: the model's fingerprint; the settings in force, a
- *             zero-terminated "key=value" each
+ *   33 bytes  the model's fingerprint, zeros behind it
+ *   texts     a uint32 of bytes, then the settings in force, a zero-terminated "key=value" each
  *   uint32    family, dim, minima_source, presence (below), directions of both projections, terms
- *   text      the terms, each zero-terminated
+ *   texts     the terms, likewise
  *   double    the two minima
- *   float32   what is present: vocabulary [terms, dim], text mean, projections, image mean
+ *   float32   what is present: vocabulary [terms, dim], text mean, both projections, image mean
  *   uint64    XXH3 of all before
  *
- * Reading trusts nothing: lengths are checked before they are used, numbers must be finite, and what a method
- * needs must be there. */
-#include <limits.h>
+ * One function says this for both directions. Reading trusts nothing: lengths are checked before they are used,
+ * numbers must be finite, and what a method needs must be there. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,124 +29,179 @@
 enum { HEADER_SIZE = 16, HASH_SIZE = 8 };
 
 /* Presence. */
-enum {
-    HAS_VOCABULARY = 1,
-    HAS_TEXT_MEAN = 2,
-    HAS_PROJECTION = 4,
-    HAS_TEXT_PROJECTION = 8,
-    HAS_IMAGE_MEAN = 16,
-    HAS_MINIMA = 32
-};
+enum { VOCABULARY = 1, MEANS = 2, PROJECTION = 4, TEXT_PROJECTION = 8, MINIMA = 16 };
 
+/* Bytes that a fit is read from, written to, or counted in. */
+typedef struct archive {
+    const uint8_t *in; /* [size]; NULL: it is written */
+    uint8_t *out;      /* [size]; NULL: it is counted */
+    size_t size, at;
+    const char *problem; /* why it is no fit, or one of these; NULL so far */
+} archive;
+
+static const char out_of_memory[] = "out of memory", other_version[] = "it is of another version than 1";
+
+static void refuse(archive *a, const char *why)
+{
+    if (a->problem == NULL)
+        a->problem = why;
+}
+
+static void move(archive *a, void *data, size_t size)
+{
+    if (a->in != NULL && size > a->size - a->at)
+        refuse(a, "it ends early");
+    if (a->problem != NULL || size == 0)
+        return;
+    if (a->in != NULL)
+        memcpy(data, a->in + a->at, size);
+    else if (a->out != NULL)
+        memcpy(a->out + a->at, data, size);
+    a->at += size;
+}
+
+static void move_number(archive *a, size_t *number)
+{
+    uint32_t value = (uint32_t)*number;
+    move(a, &value, sizeof value);
+    *number = value;
+}
+
+/* Zero-terminated texts; those that are read are lent from the bytes. */
+static void move_texts(archive *a, const char **texts, size_t *size)
+{
+    move_number(a, size);
+    if (a->in == NULL) {
+        move(a, (void *)*texts, *size);
+        return;
+    }
+    *texts = (const char *)a->in + a->at;
+    if (*size > a->size - a->at || (*size > 0 && (*texts)[*size - 1] != '\0'))
+        refuse(a, "its texts end early");
+    *size = a->problem == NULL ? *size : 0;
+    a->at += *size;
+}
+
+/* Rows [n_rows, dim], made where they are read. */
+static void move_floats(archive *a, float **rows, size_t n_rows, size_t dim)
+{
+    size_t n, size;
+
+    if (!cir__size_mul(n_rows, dim, &n) || !cir__size_mul(n, sizeof **rows, &size) ||
+        (a->in != NULL && size > a->size - a->at))
+        refuse(a, "it ends early");
+    if (a->problem != NULL)
+        return;
+    if (a->in != NULL && (*rows = cir__new_unset(n, sizeof **rows)) == NULL)
+        refuse(a, out_of_memory);
+    move(a, *rows, size);
+    for (size_t i = 0; a->in != NULL && a->problem == NULL && i < n; i++)
+        if (!isfinite((*rows)[i]))
+            refuse(a, "it holds something that is not a number");
+}
+
+/* What a fit of its family and settings consists of. */
 static unsigned presence_of(const cir_fit *fit)
 {
-    const bool is_basic = fit->family == CIR_FAMILY_BASIC;
     const cir_settings *const settings = &fit->settings;
-    return (fit->family == CIR_FAMILY_FREEDOM ? HAS_VOCABULARY : 0U) |
-           (is_basic && settings->centre ? HAS_TEXT_MEAN | HAS_IMAGE_MEAN : 0U) |
-           (is_basic && settings->project ? HAS_PROJECTION : 0U) |
-           (is_basic && settings->project_text ? HAS_TEXT_PROJECTION : 0U) |
-           (is_basic && settings->normalise ? HAS_MINIMA : 0U);
+
+    if (fit->family != CIR_FAMILY_BASIC)
+        return fit->family == CIR_FAMILY_FREEDOM ? VOCABULARY : 0;
+    return (settings->centre ? MEANS : 0U) | (settings->project ? PROJECTION : 0U) |
+           (settings->project_text ? TEXT_PROJECTION : 0U) | (settings->normalise ? MINIMA : 0U);
+}
+
+static void take_settings(archive *a, const char *texts, size_t size, cir_settings *out)
+{
+    cir_settings_init(out, CIR_METHOD_DEFAULT);
+    for (const char *text = texts; a->problem == NULL && text < texts + size; text += strlen(text) + 1)
+        if (cir_settings_set(out, text, NULL) != CIR_OK)
+            refuse(a, "it has invalid settings");
+}
+
+static void take_terms(archive *a, const char *texts, size_t size, size_t n, cir__terms *out)
+{
+    size_t n_found = 0;
+
+    for (const char *text = texts; a->problem == NULL && text < texts + size;
+         text += strlen(text) + 1, n_found++)
+        if (text[0] == '\0')
+            refuse(a, "it has an empty term");
+    if (n_found != n)
+        refuse(a, "it has another number of terms than it says");
+    if (a->problem == NULL && n > 0 && cir__terms_list(texts, size, n, out, NULL) != CIR_OK)
+        refuse(a, out_of_memory);
+}
+
+/* The fit in its order. settings: [settings_size] to be written. */
+static void move_fit(archive *a, cir_fit *fit, const char *settings, size_t settings_size)
+{
+    const cir__terms *const list = &fit->terms;
+    const char *const last = list->n > 0 ? list->texts[list->n - 1] : NULL;
+    const char *terms = list->n > 0 ? list->texts[0] : NULL;
+    size_t terms_size = list->n > 0 ? (size_t)(last - terms) + strlen(last) + 1 : 0, n_terms = list->n;
+    size_t family = fit->family, minima_source = fit->settings.minima_source, has = presence_of(fit);
+    char magic[8] = MAGIC;
+    uint64_t size = a->size;
+
+    move(a, magic, sizeof magic);
+    move(a, &size, sizeof size);
+    move(a, fit->model, sizeof fit->model);
+    move_texts(a, &settings, &settings_size);
+    move_number(a, &family);
+    move_number(a, &fit->dim);
+    move_number(a, &minima_source);
+    move_number(a, &has);
+    move_number(a, &fit->projection.n_directions);
+    move_number(a, &fit->text_projection.n_directions);
+    move_number(a, &n_terms);
+    move_texts(a, &terms, &terms_size);
+    if (a->in != NULL) {
+        take_settings(a, settings, settings_size, &fit->settings);
+        take_terms(a, terms, terms_size, n_terms, &fit->terms);
+        if (family >= CIR_N_FAMILIES || fit->dim == 0 || fit->dim > MAX_DIM ||
+            minima_source > CIR_MINIMA_PAPER || fit->projection.n_directions > fit->dim ||
+            fit->text_projection.n_directions > fit->dim || fit->model[sizeof fit->model - 1] != '\0')
+            refuse(a, "its head is invalid");
+        fit->family = (cir_family)family;
+        fit->settings.minima_source = (cir_minima_source)minima_source;
+        fit->n_galleries = fit->family == CIR_FAMILY_BASIC;
+    }
+    const bool has_context = fit->n_galleries > 0 && fit->settings.contextualise;
+    if (has != presence_of(fit) || (fit->projection.n_directions > 0 && (has & PROJECTION) == 0) ||
+        (fit->text_projection.n_directions > 0 && (has & TEXT_PROJECTION) == 0) ||
+        (n_terms > 0) != (has_context || (has & VOCABULARY) != 0))
+        refuse(a, "it does not have what its settings need");
+    if ((has & MINIMA) != 0) {
+        move(a, &fit->galleries->minima.image, sizeof fit->galleries->minima.image);
+        move(a, &fit->galleries->minima.text, sizeof fit->galleries->minima.text);
+    }
+    if ((has & VOCABULARY) != 0)
+        move_floats(a, &fit->vocabulary, n_terms, fit->dim);
+    if ((has & MEANS) != 0)
+        move_floats(a, &fit->text_mean, 1, fit->dim);
+    if ((has & PROJECTION) != 0)
+        move_floats(a, &fit->projection.directions, fit->projection.n_directions, fit->dim);
+    if ((has & TEXT_PROJECTION) != 0)
+        move_floats(a, &fit->text_projection.directions, fit->text_projection.n_directions, fit->dim);
+    if ((has & MEANS) != 0)
+        move_floats(a, &fit->image_means, 1, fit->dim);
 }
 
 /* ---- writing ---- */
 
-/* Bytes that are counted (bytes NULL) or written. */
-typedef struct sink {
-    uint8_t *bytes;
-    size_t size;
-} sink;
-
-static void put(sink *out, const void *data, size_t size)
-{
-    if (out->bytes != NULL && size > 0)
-        memcpy(out->bytes + out->size, data, size);
-    out->size += size;
-}
-
-static void put_number(sink *out, size_t number)
-{
-    const uint32_t value = (uint32_t)number;
-    put(out, &value, sizeof value);
-}
-
-static void put_floats(sink *out, const float *floats, size_t n_rows, size_t dim)
-{
-    put(out, floats, n_rows * dim * sizeof *floats);
-}
-
-/* Behind what is there already, so that its length is known when it ends. */
-typedef struct settings_sink {
-    sink *out;
-    size_t size;
-} settings_sink;
-
 static void put_setting(void *context, const cir_setting_info *setting, const char *value)
 {
-    settings_sink *const to = context;
-    const size_t before = to->out->size;
-    put(to->out, setting->key, strlen(setting->key));
-    put(to->out, "=", 1);
-    put(to->out, value, strlen(value) + 1);
-    to->size += to->out->size - before;
-}
-
-static void put_settings(sink *out, const cir_settings *settings)
-{
-    sink nowhere = {0};
-    settings_sink counted = {.out = &nowhere}, written = {.out = out};
-
-    cir_settings_list(settings, put_setting, &counted);
-    put_number(out, counted.size);
-    cir_settings_list(settings, put_setting, &written);
-}
-
-static void put_terms(sink *out, const cir__terms *terms)
-{
-    size_t size = 0;
-
-    for (size_t i = 0; i < terms->n; i++)
-        size += strlen(terms->texts[i]) + 1;
-    put_number(out, size);
-    for (size_t i = 0; i < terms->n; i++)
-        put(out, terms->texts[i], strlen(terms->texts[i]) + 1);
-}
-
-static void put_fit(sink *out, const cir_fit *fit, uint64_t size)
-{
-    const unsigned has = presence_of(fit);
-    const cir__fit_gallery *const gallery = fit->galleries;
-
-    put(out, MAGIC, 8);
-    put(out, &size, sizeof size);
-    put_number(out, strlen(fit->model));
-    put(out, fit->model, strlen(fit->model));
-    put_settings(out, &fit->settings);
-    put_number(out, fit->family);
-    put_number(out, fit->dim);
-    put_number(out, fit->settings.minima_source);
-    put_number(out, has);
-    put_number(out, fit->projection.n_directions);
-    put_number(out, fit->text_projection.n_directions);
-    put_number(out, fit->terms.n);
-    put_terms(out, &fit->terms);
-    if ((has & HAS_MINIMA) != 0) {
-        put(out, &gallery->minima.image, sizeof gallery->minima.image);
-        put(out, &gallery->minima.text, sizeof gallery->minima.text);
-    }
-    if ((has & HAS_VOCABULARY) != 0)
-        put_floats(out, fit->vocabulary, fit->terms.n, fit->dim);
-    if ((has & HAS_TEXT_MEAN) != 0)
-        put_floats(out, fit->text_mean, 1, fit->dim);
-    put_floats(out, fit->projection.directions, fit->projection.n_directions, fit->dim);
-    put_floats(out, fit->text_projection.directions, fit->text_projection.n_directions, fit->dim);
-    if ((has & HAS_IMAGE_MEAN) != 0)
-        put_floats(out, gallery->image_mean, 1, fit->dim);
+    archive *const to = context;
+    move(to, (void *)setting->key, strlen(setting->key));
+    move(to, (void *)"=", 1);
+    move(to, (void *)value, strlen(value) + 1);
 }
 
 cir_status cir_fit_format(const cir_fit *fit, uint8_t **bytes_out, size_t *size_out, cir_error *err)
 {
-    sink out = {0};
+    archive settings = {0}, out = {0};
+    cir_status status = CIR_OK;
 
     cir__error_clear(err);
     *bytes_out = NULL;
@@ -156,20 +210,28 @@ cir_status cir_fit_format(const cir_fit *fit, uint8_t **bytes_out, size_t *size_
         return cir__fail(err, CIR_ARGUMENT,
                          "fit: has %zu galleries with statistics of their own; write that of one of them",
                          fit->n_galleries);
-    put_fit(&out, fit, 0);
-    const uint64_t size = out.size + HASH_SIZE;
-    if (size > MAX_BYTES)
-        return cir__fail(err, CIR_LIMIT, "fit: takes %zu bytes, more than the %zu that can be read",
-                         (size_t)size, MAX_BYTES);
-    out = (sink){.bytes = cir__new_unset(size, 1)};
-    if (out.bytes == NULL)
+    cir_settings_list(&fit->settings, put_setting, &settings);
+    uint8_t *const texts = cir__new_unset(settings.at, 1);
+    settings = (archive){.out = texts, .size = settings.at};
+    if (texts == NULL)
         return cir__fail_memory(err, "a fit");
-    put_fit(&out, fit, size);
-    const uint64_t hash = cir__hash64(out.bytes, out.size);
-    put(&out, &hash, sizeof hash);
-    *bytes_out = out.bytes;
-    *size_out = out.size;
-    return CIR_OK;
+    cir_settings_list(&fit->settings, put_setting, &settings);
+    move_fit(&out, (cir_fit *)fit, (const char *)texts, settings.at); /* writing changes nothing of it */
+    out = (archive){.size = out.at + HASH_SIZE};
+    if (out.size > MAX_BYTES)
+        status = cir__fail(err, CIR_LIMIT, "fit: takes %zu bytes, more than the %zu that can be read",
+                           out.size, MAX_BYTES);
+    else if ((out.out = cir__new_unset(out.size, 1)) == NULL)
+        status = cir__fail_memory(err, "a fit");
+    if (status == CIR_OK) {
+        move_fit(&out, (cir_fit *)fit, (const char *)texts, settings.at);
+        uint64_t hash = cir__hash64(out.out, out.at);
+        move(&out, &hash, sizeof hash);
+        *bytes_out = out.out;
+        *size_out = out.size;
+    }
+    free(texts);
+    return status;
 }
 
 cir_status cir_fit_write(const cir_fit *fit, const char *path, cir_error *err)
@@ -186,214 +248,73 @@ cir_status cir_fit_write(const cir_fit *fit, const char *path, cir_error *err)
 
 /* ---- reading ---- */
 
-typedef struct reading {
-    const uint8_t *at, *end;
-    const char *name;
-    cir_error *err;
-    cir_fit *fit;
-} reading;
-
-static cir_status refuse(const reading *from, const char *what)
+/* Whether the bytes are all there and as they were written. */
+static void check_whole(archive *a)
 {
-    return cir__fail(from->err, CIR_FORMAT, "%s: is not a fit that can be used: %s; fit again", from->name,
-                     what);
-}
+    uint64_t size, hash;
 
-/* The next bytes; NULL: there are fewer. */
-static const uint8_t *take(reading *from, size_t size)
-{
-    const uint8_t *const at = from->at;
-
-    if ((size_t)(from->end - at) < size)
-        return NULL;
-    from->at += size;
-    return at;
-}
-
-/* SIZE_MAX: there is none. */
-static size_t take_number(reading *from)
-{
-    const uint8_t *const at = take(from, sizeof(uint32_t));
-    uint32_t value;
-
-    if (at == NULL)
-        return SIZE_MAX;
-    memcpy(&value, at, sizeof value);
-    return value;
-}
-
-/* A length and so many bytes. */
-static const char *take_text(reading *from, size_t *size_out)
-{
-    *size_out = take_number(from);
-    return (const char *)take(from, *size_out);
-}
-
-/* Rows that must be finite, from cir__new. */
-static cir_status take_floats(reading *from, size_t n_rows, float **out)
-{
-    size_t n, size;
-    const uint8_t *const at =
-        cir__size_mul(n_rows, from->fit->dim, &n) && cir__size_mul(n, sizeof **out, &size) ? take(from, size)
-                                                                                           : NULL;
-
-    if (at == NULL)
-        return refuse(from, "it ends early");
-    float *const rows = *out = cir__new_unset(n, sizeof *rows);
-    if (rows == NULL)
-        return cir__fail_memory(from->err, "a fit");
-    memcpy(rows, at, size);
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(rows[i]))
-            return refuse(from, "it holds something that is not a number");
-    return CIR_OK;
-}
-
-static cir_status take_projection(reading *from, size_t n_directions, cir__projection *out)
-{
-    *out = (cir__projection){.dim = from->fit->dim, .n_directions = n_directions};
-    if (n_directions > from->fit->dim)
-        return refuse(from, "it has more directions than numbers");
-    const cir_status status = take_floats(from, n_directions, &out->directions);
-    return status == CIR_OK ? cir__projection_ready(out, from->err) : status;
-}
-
-static cir_status take_settings(reading *from, cir_settings *out)
-{
-    size_t size;
-    const char *text = take_text(from, &size), *const end = text + (text != NULL ? size : 0);
-
-    cir_settings_init(out, CIR_METHOD_DEFAULT);
-    if (text == NULL || size == 0 || end[-1] != '\0')
-        return refuse(from, "its settings end early");
-    for (; text < end; text += strlen(text) + 1) {
-        const cir_status status = cir_settings_set(out, text, from->err);
-        if (status != CIR_OK)
-            return status == CIR_ARGUMENT ? refuse(from, "it has invalid settings") : status;
+    if (a->size < HEADER_SIZE + HASH_SIZE || memcmp(a->in, MAGIC, 6) != 0) {
+        refuse(a, "it does not begin like one");
+        return;
     }
-    return CIR_OK;
+    memcpy(&size, a->in + 8, sizeof size);
+    memcpy(&hash, a->in + a->size - HASH_SIZE, sizeof hash);
+    if (size != a->size)
+        refuse(a, "it was cut short, or something was added");
+    else if (hash != cir__hash64(a->in, a->size - HASH_SIZE))
+        refuse(a, "its checksum is wrong");
+    else if (memcmp(a->in, MAGIC, 8) != 0)
+        refuse(a, other_version);
+    a->size -= HASH_SIZE;
 }
 
-static cir_status take_terms(reading *from, size_t n, cir__terms *out)
+/* What is left when all was read. */
+static void finish(archive *a, cir_fit *fit)
 {
-    size_t size, n_found = 0;
-    const char *const text = take_text(from, &size);
-
-    if (text == NULL || (size > 0 && text[size - 1] != '\0'))
-        return refuse(from, "its terms end early");
-    for (size_t i = 0; i < size; n_found++) {
-        const size_t length = strlen(text + i);
-        if (length == 0)
-            return refuse(from, "it has an empty term");
-        i += length + 1;
-    }
-    if (n_found != n)
-        return refuse(from, "it has another number of terms than it says");
-    return n > 0 ? cir__terms_list(text, size, n, out, from->err) : CIR_OK;
-}
-
-static cir_status take_gallery(reading *from, unsigned has)
-{
-    cir_fit *const fit = from->fit;
-    const uint8_t *at;
-
-    fit->n_galleries = 1;
-    fit->galleries = cir__new(1, sizeof *fit->galleries);
-    if (fit->galleries == NULL)
-        return cir__fail_memory(from->err, "a fit");
-    cir__minima *const minima = &fit->galleries->minima;
-    minima->source = fit->settings.minima_source;
-    if ((has & HAS_MINIMA) == 0)
-        return CIR_OK;
-    if ((at = take(from, 2 * sizeof minima->image)) == NULL)
-        return refuse(from, "it ends early");
-    memcpy(&minima->image, at, sizeof minima->image);
-    memcpy(&minima->text, at + sizeof minima->image, sizeof minima->text);
-    if (!isfinite(minima->image) || !isfinite(minima->text) || minima->image >= 0 || minima->text >= 0)
-        return refuse(from, "its minima are not below 0");
-    return CIR_OK;
-}
-
-/* Everything behind header and settings. */
-static cir_status take_rest(reading *from)
-{
-    cir_fit *const fit = from->fit;
-    const size_t family = take_number(from), dim = take_number(from), minima_source = take_number(from);
-    const size_t given = take_number(from), n_directions = take_number(from),
-                 n_text_directions = take_number(from), n_terms = take_number(from);
-
-    if (family >= CIR_N_FAMILIES || dim == 0 || dim > MAX_DIM || minima_source > CIR_MINIMA_PAPER)
-        return refuse(from, "its header is invalid");
-    fit->family = (cir_family)family;
-    fit->dim = dim;
-    fit->settings.minima_source = (cir_minima_source)minima_source;
+    cir__projection *const projections[] = {&fit->projection, &fit->text_projection};
+    cir__fit_gallery *const gallery = fit->galleries;
     const unsigned has = presence_of(fit);
-    const bool has_context = fit->family == CIR_FAMILY_BASIC && fit->settings.contextualise;
-    if (given != has || (n_directions > 0 && (has & HAS_PROJECTION) == 0) ||
-        (n_text_directions > 0 && (has & HAS_TEXT_PROJECTION) == 0) ||
-        (n_terms > 0) != (has_context || (has & HAS_VOCABULARY) != 0))
-        return refuse(from, "it has not what its settings need");
-    cir_status status = take_terms(from, n_terms, &fit->terms);
-    if (status == CIR_OK && fit->family == CIR_FAMILY_BASIC)
-        status = take_gallery(from, has);
-    if (status == CIR_OK && (has & HAS_VOCABULARY) != 0)
-        status = take_floats(from, n_terms, &fit->vocabulary);
-    if (status == CIR_OK && (has & HAS_TEXT_MEAN) != 0)
-        status = take_floats(from, 1, &fit->text_mean);
-    if (status == CIR_OK && (has & HAS_PROJECTION) != 0)
-        status = take_projection(from, n_directions, &fit->projection);
-    if (status == CIR_OK && (has & HAS_TEXT_PROJECTION) != 0)
-        status = take_projection(from, n_text_directions, &fit->text_projection);
-    if (status == CIR_OK && (has & HAS_IMAGE_MEAN) != 0) {
-        status = take_floats(from, 1, &fit->image_means);
-        fit->galleries->image_mean = fit->image_means;
+
+    gallery->image_mean = fit->image_means;
+    gallery->minima.source = fit->settings.minima_source;
+    if ((has & MINIMA) != 0 && !(isfinite(gallery->minima.image) && isfinite(gallery->minima.text) &&
+                                 gallery->minima.image < 0 && gallery->minima.text < 0))
+        refuse(a, "its minima are not below 0");
+    if (a->at != a->size)
+        refuse(a, "more follows its end");
+    for (size_t i = 0; i < 2 && a->problem == NULL; i++) {
+        projections[i]->dim = fit->dim;
+        if (projections[i]->directions != NULL && cir__projection_ready(projections[i], NULL) != CIR_OK)
+            refuse(a, out_of_memory);
     }
-    return status == CIR_OK && from->at != from->end ? refuse(from, "more follows its end") : status;
-}
-
-static cir_status take_fit(reading *from, size_t size)
-{
-    uint64_t size_said, hash;
-    size_t model_size;
-
-    if (size < HEADER_SIZE + HASH_SIZE || memcmp(from->at, MAGIC, 6) != 0)
-        return refuse(from, "it does not begin with a fit's magic number");
-    if (memcmp(from->at, MAGIC, 8) != 0)
-        return cir__fail(from->err, CIR_UNSUPPORTED,
-                         "%s: is a fit of version %u, this cir reads 1; fit again", from->name,
-                         (unsigned)from->at[7]);
-    memcpy(&size_said, from->at + 8, sizeof size_said);
-    memcpy(&hash, from->at + size - HASH_SIZE, sizeof hash);
-    if (size_said != size)
-        return refuse(from, "it was cut short, or something was added");
-    if (hash != cir__hash64(from->at, size - HASH_SIZE))
-        return refuse(from, "its checksum is wrong");
-    from->end = from->at + size - HASH_SIZE;
-    from->at += HEADER_SIZE;
-    const char *const model = take_text(from, &model_size);
-    if (model == NULL || model_size >= sizeof from->fit->model || memchr(model, '\0', model_size) != NULL)
-        return refuse(from, "its model's fingerprint is invalid");
-    memcpy(from->fit->model, model, model_size);
-    const cir_status status = take_settings(from, &from->fit->settings);
-    return status == CIR_OK ? take_rest(from) : status;
 }
 
 cir_status cir_fit_parse(const uint8_t *bytes, size_t size, const char *name, cir_fit **fit_out,
                          cir_error *err)
 {
-    reading from = {.at = bytes, .end = bytes + size, .name = name, .err = err};
+    archive from = {.in = bytes, .size = size};
+    cir_fit *const fit = cir__new(1, sizeof *fit);
 
     cir__error_clear(err);
     *fit_out = NULL;
-    from.fit = cir__new(1, sizeof *from.fit);
-    if (from.fit == NULL)
+    if (fit != NULL)
+        fit->galleries = cir__new(1, sizeof *fit->galleries);
+    if (fit == NULL || fit->galleries == NULL) {
+        cir_fit_free(fit);
         return cir__fail_memory(err, "a fit");
-    const cir_status status = take_fit(&from, size);
-    if (status == CIR_OK)
-        *fit_out = from.fit;
-    else
-        cir_fit_free(from.fit);
-    return status;
+    }
+    check_whole(&from); /* what follows reads nothing once there is a problem */
+    move_fit(&from, fit, NULL, 0);
+    finish(&from, fit);
+    if (from.problem == NULL) {
+        *fit_out = fit;
+        return CIR_OK;
+    }
+    cir_fit_free(fit);
+    return from.problem == out_of_memory
+               ? cir__fail_memory(err, "a fit")
+               : cir__fail(err, from.problem == other_version ? CIR_UNSUPPORTED : CIR_FORMAT,
+                           "%s: is not a fit that can be used: %s; fit again", name, from.problem);
 }
 
 cir_status cir_fit_read(const char *path, cir_fit **fit_out, cir_error *err)

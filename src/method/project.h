@@ -21,25 +21,19 @@ typedef struct cir__projection {
 /* Fits P: the eigenvectors of C = (1 − α)·S₊ − α·S₋ with the largest eigenvalues, at most
  * settings->components and only those with a positive one; S₊, S₋ are the second moments (divisor n − 1) of
  * the objects and of the styles, both centred with text_mean (NULL: not centred). Eigenvalues within rounding
- * of 0 (dim·ε·largest) count as 0: a text
- * tower narrower than its features has many such directions, and which of them came out positive would be
- * chance. Variant reference adds 1e-5 to every entry of C, as its code does (doc/method.md,
- * deviation 1). objects: [n_objects, dim], styles: [n_styles, dim] unit rows, at least 2 each. Cost:
- * n·dim² + dim³. Errors: CIR_ARGUMENT (features that are no numbers), CIR_NO_MEMORY. */
-CIR_MUST_CHECK cir_status cir__projection_fit(const float *objects, size_t n_objects, const float *styles,
-                                              size_t n_styles, size_t dim, const float *text_mean,
-                                              const cir_settings *settings, cir_pool *pool,
-                                              cir__projection *projection_out, cir_error *err);
-
-/* Fits the mirrored projection of the text, P′: the same with the corpora changed round, of
+ * of 0 (dim·ε·largest) count as 0: a text tower narrower than its features has many such directions, and
+ * which of them came out positive would be chance. Variant reference adds 1e-5 to every entry of C, as its
+ * code does (doc/method.md, deviation 1).
+ * is_of_text: the mirrored projection of the text, P′, with the corpora changed round, of
  * (1 − α′)·S₋ − α′·S₊, at most settings->text_components directions; α′: settings->text_alpha. Not in the
  * paper. Where no eigenvalue is positive there are no directions, and the text is not to be projected.
- * Errors: as above. */
-CIR_MUST_CHECK cir_status cir__projection_fit_text(const float *objects, size_t n_objects,
-                                                   const float *styles, size_t n_styles, size_t dim,
-                                                   const float *text_mean, const cir_settings *settings,
-                                                   cir_pool *pool, cir__projection *projection_out,
-                                                   cir_error *err);
+ * objects: [n_objects, dim], styles: [n_styles, dim] unit rows, at least 2 each. Cost: n·dim² + dim³. Errors:
+ * CIR_ARGUMENT (features that are no numbers), CIR_NO_MEMORY. */
+CIR_MUST_CHECK cir_status cir__projection_fit(bool is_of_text, const float *objects, size_t n_objects,
+                                              const float *styles, size_t n_styles, size_t dim,
+                                              const float *text_mean, const cir_settings *settings,
+                                              cir_pool *pool, cir__projection *projection_out,
+                                              cir_error *err);
 
 /* Names all settings that one of the two depends on, for keys of what is kept: 128 bytes suffice. */
 void cir__projection_describe(const cir_settings *settings, bool is_of_text, char *text_out, size_t size);

@@ -1,5 +1,6 @@
 #include "method/setting_values.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -58,38 +59,19 @@ static bool switch_parse(const char *text, bool *out)
 
 const char *cir__setting_describe_range(const cir__setting *entry, char *out, size_t size)
 {
-    switch (entry->kind) {
-    case CIR__SETTING_NUMBER:
-        snprintf(out, size, "a number from %g to %g", entry->low, entry->high);
-        break;
-    case CIR__SETTING_COUNT:
-        snprintf(out, size, "a whole number from %.0f to %.0f", entry->low, entry->high);
-        break;
-    case CIR__SETTING_SEED:
-        snprintf(out, size, "a whole number from 0 to 18446744073709551615");
-        break;
-    case CIR__SETTING_SWITCH:
-        snprintf(out, size, "1 (on) or 0 (off)");
-        break;
-    case CIR__SETTING_MINIMUM:
-        snprintf(out, size, "a number below 0, 'estimated' or 'auto'");
-        break;
-    case CIR__SETTING_FILE:
-        snprintf(out, size, "a path of at most %d bytes", CIR_SETTING_PATH_SIZE - 1);
-        break;
-    case CIR__SETTING_MEAN:
-        snprintf(out, size, "a .npy file, 'index' or 'auto'");
-        break;
-    case CIR__SETTING_VARIANT:
-        snprintf(out, size, "'paper' or 'reference'");
-        break;
-    case CIR__SETTING_FUSE:
-        snprintf(out, size, "'harris' or 'product'");
-        break;
-    case CIR__SETTING_RECALL:
-        snprintf(out, size, "a number from %g to %g, or 'exact'", entry->low, entry->high);
-        break;
-    }
+    static_assert(CIR_SETTING_PATH_SIZE == 4096, "the range of a path says so");
+    static const char *const ranges[] = {[CIR__SETTING_NUMBER] = "a number from %g to %g",
+                                         [CIR__SETTING_COUNT] = "a whole number from %.0f to %.0f",
+                                         [CIR__SETTING_SEED] =
+                                             "a whole number from 0 to 18446744073709551615",
+                                         [CIR__SETTING_SWITCH] = "1 (on) or 0 (off)",
+                                         [CIR__SETTING_MINIMUM] = "a number below 0, 'estimated' or 'auto'",
+                                         [CIR__SETTING_FILE] = "a path of at most 4095 bytes",
+                                         [CIR__SETTING_MEAN] = "a .npy file, 'index' or 'auto'",
+                                         [CIR__SETTING_VARIANT] = "'paper' or 'reference'",
+                                         [CIR__SETTING_FUSE] = "'harris' or 'product'",
+                                         [CIR__SETTING_RECALL] = "a number from %g to %g, or 'exact'"};
+    snprintf(out, size, ranges[entry->kind], entry->low, entry->high);
     return out;
 }
 

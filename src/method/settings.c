@@ -9,185 +9,89 @@
 #include "method/setting_values.h"
 
 #define MANY 1e6
-#define AT(field) .offset = offsetof(cir_settings, field)
+
+/* A row: key and member, kind, whether it is of a query or goes into the fit, the groups that read it, meaning,
+ * and what else is not 0. */
+enum { OF_FIT, OF_QUERY };
+#define SETTING(key, of_kind, of_what, of_groups, meaning, ...)                                              \
+    {                                                                                                        \
+        .info = {#key, meaning, of_groups, (of_what) == OF_QUERY,                                            \
+                 CIR__SETTING_##of_kind == CIR__SETTING_FILE ||                                              \
+                     CIR__SETTING_##of_kind == CIR__SETTING_MEAN},                                           \
+        .kind = CIR__SETTING_##of_kind, .offset = offsetof(cir_settings, key), __VA_ARGS__                   \
+    }
 
 static const cir__setting table[] = {
-    {.info = {"variant", "the paper's formulas, or those of its published code", CIR_SETTINGS_BASIC, false,
-              false},
-     .kind = CIR__SETTING_VARIANT,
-     AT(variant),
-     .by_default = CIR_VARIANT_PAPER},
-    {.info = {"alpha", "weight of the style corpus in the projection", CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_NUMBER,
-     AT(alpha),
-     .by_default = 0.2,
-     .low = 0,
-     .high = 1},
-    {.info = {"components", "directions that the projection keeps at most", CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_COUNT,
-     AT(components),
-     .by_default = 250,
-     .low = 1,
-     .high = MANY},
-    {.info = {"lambda", "of the Harris fusion; from 0.25 on no score is positive", CIR_SETTINGS_BASIC,
-              .is_of_query = true},
-     .kind = CIR__SETTING_NUMBER,
-     AT(lambda),
-     .by_default = 0.1,
-     .low = 0,
-     .high = MANY},
-    {.info = {"neighbours", "images that query expansion takes in", CIR_SETTINGS_BASIC, .is_of_query = true},
-     .kind = CIR__SETTING_COUNT,
-     AT(neighbours),
-     .by_default = 25,
-     .low = 1,
-     .high = MANY},
-    {.info = {"beta", "how much more query expansion trusts nearer images", CIR_SETTINGS_BASIC,
-              .is_of_query = true},
-     .kind = CIR__SETTING_NUMBER,
-     AT(beta),
-     .by_default = 0.1,
-     .low = 0,
-     .high = MANY},
-    {.info = {"context", "object terms that the words are joined with", CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_COUNT,
-     AT(context),
-     .by_default = 100,
-     .low = 1,
-     .high = MANY},
-    {.info = {"centre", "subtract the mean features", CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_SWITCH,
-     AT(centre),
-     .by_default = 1,
-     .low = 0,
-     .high = 1},
-    {.info = {"project", "keep what tells objects apart and styles do not", CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_SWITCH,
-     AT(project),
-     .by_default = 1,
-     .low = 0,
-     .high = 1},
-    {.info = {"project_text",
-              "keep of the words what tells styles apart and objects do not (not in the paper)",
-              CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_SWITCH,
-     AT(project_text),
-     .low = 0,
-     .high = 1},
-    {.info = {"text_components", "directions that the projection of the words keeps at most",
-              CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_COUNT,
-     AT(text_components),
-     .by_default = 64,
-     .low = 1,
-     .high = MANY},
-    {.info = {"text_alpha", "weight of the object corpus in the projection of the words", CIR_SETTINGS_BASIC,
-              false, false},
-     .kind = CIR__SETTING_NUMBER,
-     AT(text_alpha),
-     .by_default = 0.2,
-     .low = 0,
-     .high = 1},
-    {.info = {"expand", "add the nearest images to the photo (query expansion)",
-              CIR_SETTINGS_BASIC | CIR_SETTINGS_FREEDOM, .is_of_query = true},
-     .kind = CIR__SETTING_SWITCH,
-     AT(expand),
-     .low = 0,
-     .high = 1},
-    {.info = {"contextualise", "join the words with object terms", CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_SWITCH,
-     AT(contextualise),
-     .by_default = 1,
-     .low = 0,
-     .high = 1},
-    {.info = {"normalise", "scale both scores by their smallest value", CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_SWITCH,
-     AT(normalise),
-     .by_default = 1,
-     .low = 0,
-     .high = 1},
-    {.info = {"fuse", "how the two scores become one", CIR_SETTINGS_BASIC, .is_of_query = true},
-     .kind = CIR__SETTING_FUSE,
-     AT(fuse),
-     .by_default = CIR_FUSE_HARRIS},
-    {.info = {"image_mean",
-              "mean image feature: a .npy file, 'index' for that of the searched images, 'auto' for the "
-              "data's own where it comes with one",
-              CIR_SETTINGS_BASIC, .takes_file = true},
-     .kind = CIR__SETTING_MEAN,
-     AT(image_mean)},
-    {.info = {"corpus_objects", "file of object terms, one a line or CSV; empty for the built-in ones",
-              CIR_SETTINGS_BASIC | CIR_SETTINGS_FREEDOM, .takes_file = true},
-     .kind = CIR__SETTING_FILE,
-     AT(corpus_objects)},
-    {.info = {"corpus_styles", "file of style terms, one a line or CSV; empty for the built-in ones",
-              CIR_SETTINGS_BASIC, .takes_file = true},
-     .kind = CIR__SETTING_FILE,
-     AT(corpus_styles)},
-    {.info = {"min_image",
-              "smallest image score there is (-0.077 for CLIP ViT-L/14); 'estimated' from the searched "
-              "images; 'auto': that of the data where they come with one",
-              CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_MINIMUM,
-     AT(min_image),
-     .offset_given = offsetof(cir_settings, has_min_image),
-     .by_default = -0.077,
-     .low = -MANY,
-     .high = 0},
-    {.info = {"min_text",
-              "smallest text score there is (-0.117 for CLIP ViT-L/14); 'estimated' from the searched "
-              "images; 'auto': that of the data where they come with one",
-              CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_MINIMUM,
-     AT(min_text),
-     .offset_given = offsetof(cir_settings, has_min_text),
-     .by_default = -0.117,
-     .low = -MANY,
-     .high = 0},
-    {.info = {"weight", "of the words in the methods sum, product and weicom", CIR_SETTINGS_WEIGHT,
-              .is_of_query = true},
-     .kind = CIR__SETTING_NUMBER,
-     AT(weight),
-     .by_default = 0.5,
-     .low = 0,
-     .high = 1},
-    {.info = {"freedom_images", "of FREEDOM: the photo and its nearest images that are put into words",
-              CIR_SETTINGS_FREEDOM, false, false},
-     .kind = CIR__SETTING_COUNT,
-     AT(freedom_images),
-     .by_default = 20,
-     .low = 1,
-     .high = CIR_MAX_FREEDOM},
-    {.info = {"freedom_nearest", "of FREEDOM: words near each of them", CIR_SETTINGS_FREEDOM, false, false},
-     .kind = CIR__SETTING_COUNT,
-     AT(freedom_nearest),
-     .by_default = 7,
-     .low = 1,
-     .high = CIR_MAX_FREEDOM},
-    {.info = {"freedom_words", "of FREEDOM: the most frequent words, which are kept", CIR_SETTINGS_FREEDOM,
-              false, false},
-     .kind = CIR__SETTING_COUNT,
-     AT(freedom_words),
-     .by_default = 7,
-     .low = 1,
-     .high = CIR_MAX_FREEDOM},
-    {.info = {"recall", "fraction of the exact answers that a search by compact codes aims at, or 'exact'",
-              CIR_SETTINGS_SEARCH, .is_of_query = true},
-     .kind = CIR__SETTING_RECALL,
-     AT(recall),
-     .by_default = CIR_SEARCH_RECALL,
-     .low = 0.5,
-     .high = 1},
-    {.info = {"codes", "search by compact codes where the index has them", CIR_SETTINGS_SEARCH,
-              .is_of_query = true},
-     .kind = CIR__SETTING_SWITCH,
-     AT(codes),
-     .by_default = 1,
-     .low = 0,
-     .high = 1},
-    {.info = {"seed", "seed of everything that is drawn at random", CIR_SETTINGS_BASIC, false, false},
-     .kind = CIR__SETTING_SEED,
-     AT(seed)},
+    SETTING(variant, VARIANT, OF_FIT, CIR_SETTINGS_BASIC,
+            "the paper's formulas, or those of its published code", .by_default = CIR_VARIANT_PAPER),
+    SETTING(alpha, NUMBER, OF_FIT, CIR_SETTINGS_BASIC, "weight of the style corpus in the projection",
+            .by_default = 0.2, .low = 0, .high = 1),
+    SETTING(components, COUNT, OF_FIT, CIR_SETTINGS_BASIC, "directions that the projection keeps at most",
+            .by_default = 250, .low = 1, .high = MANY),
+    SETTING(lambda, NUMBER, OF_QUERY, CIR_SETTINGS_BASIC,
+            "of the Harris fusion; from 0.25 on no score is positive", .by_default = 0.1, .low = 0,
+            .high = MANY),
+    SETTING(neighbours, COUNT, OF_QUERY, CIR_SETTINGS_BASIC, "images that query expansion takes in",
+            .by_default = 25, .low = 1, .high = MANY),
+    SETTING(beta, NUMBER, OF_QUERY, CIR_SETTINGS_BASIC, "how much more query expansion trusts nearer images",
+            .by_default = 0.1, .low = 0, .high = MANY),
+    SETTING(context, COUNT, OF_FIT, CIR_SETTINGS_BASIC, "object terms that the words are joined with",
+            .by_default = 100, .low = 1, .high = MANY),
+    SETTING(centre, SWITCH, OF_FIT, CIR_SETTINGS_BASIC, "subtract the mean features", .by_default = 1,
+            .low = 0, .high = 1),
+    SETTING(project, SWITCH, OF_FIT, CIR_SETTINGS_BASIC, "keep what tells objects apart and styles do not",
+            .by_default = 1, .low = 0, .high = 1),
+    SETTING(project_text, SWITCH, OF_FIT, CIR_SETTINGS_BASIC,
+            "keep of the words what tells styles apart and objects do not (not in the paper)", .low = 0,
+            .high = 1),
+    SETTING(text_components, COUNT, OF_FIT, CIR_SETTINGS_BASIC,
+            "directions that the projection of the words keeps at most", .by_default = 64, .low = 1,
+            .high = MANY),
+    SETTING(text_alpha, NUMBER, OF_FIT, CIR_SETTINGS_BASIC,
+            "weight of the object corpus in the projection of the words", .by_default = 0.2, .low = 0,
+            .high = 1),
+    SETTING(expand, SWITCH, OF_QUERY, CIR_SETTINGS_BASIC | CIR_SETTINGS_FREEDOM,
+            "add the nearest images to the photo (query expansion)", .low = 0, .high = 1),
+    SETTING(contextualise, SWITCH, OF_FIT, CIR_SETTINGS_BASIC, "join the words with object terms",
+            .by_default = 1, .low = 0, .high = 1),
+    SETTING(normalise, SWITCH, OF_FIT, CIR_SETTINGS_BASIC, "scale both scores by their smallest value",
+            .by_default = 1, .low = 0, .high = 1),
+    SETTING(fuse, FUSE, OF_QUERY, CIR_SETTINGS_BASIC, "how the two scores become one",
+            .by_default = CIR_FUSE_HARRIS),
+    SETTING(image_mean, MEAN, OF_FIT, CIR_SETTINGS_BASIC,
+            "mean image feature: a .npy file, 'index' for that of the searched images, 'auto' for the "
+            "data's own where it comes with one",
+            .low = 0),
+    SETTING(corpus_objects, FILE, OF_FIT, CIR_SETTINGS_BASIC | CIR_SETTINGS_FREEDOM,
+            "file of object terms, one a line or CSV; empty for the built-in ones", .low = 0),
+    SETTING(corpus_styles, FILE, OF_FIT, CIR_SETTINGS_BASIC,
+            "file of style terms, one a line or CSV; empty for the built-in ones", .low = 0),
+    SETTING(min_image, MINIMUM, OF_FIT, CIR_SETTINGS_BASIC,
+            "smallest image score there is (-0.077 for CLIP ViT-L/14); 'estimated' from the searched "
+            "images; 'auto': that of the data where they come with one",
+            .offset_given = offsetof(cir_settings, has_min_image), .by_default = -0.077, .low = -MANY,
+            .high = 0),
+    SETTING(min_text, MINIMUM, OF_FIT, CIR_SETTINGS_BASIC,
+            "smallest text score there is (-0.117 for CLIP ViT-L/14); 'estimated' from the searched "
+            "images; 'auto': that of the data where they come with one",
+            .offset_given = offsetof(cir_settings, has_min_text), .by_default = -0.117, .low = -MANY,
+            .high = 0),
+    SETTING(weight, NUMBER, OF_QUERY, CIR_SETTINGS_WEIGHT,
+            "of the words in the methods sum, product and weicom", .by_default = 0.5, .low = 0, .high = 1),
+    SETTING(freedom_images, COUNT, OF_FIT, CIR_SETTINGS_FREEDOM,
+            "of FREEDOM: the photo and its nearest images that are put into words", .by_default = 20,
+            .low = 1, .high = CIR_MAX_FREEDOM),
+    SETTING(freedom_nearest, COUNT, OF_FIT, CIR_SETTINGS_FREEDOM, "of FREEDOM: words near each of them",
+            .by_default = 7, .low = 1, .high = CIR_MAX_FREEDOM),
+    SETTING(freedom_words, COUNT, OF_FIT, CIR_SETTINGS_FREEDOM,
+            "of FREEDOM: the most frequent words, which are kept", .by_default = 7, .low = 1,
+            .high = CIR_MAX_FREEDOM),
+    SETTING(recall, RECALL, OF_QUERY, CIR_SETTINGS_SEARCH,
+            "fraction of the exact answers that a search by compact codes aims at, or 'exact'",
+            .by_default = CIR_SEARCH_RECALL, .low = 0.5, .high = 1),
+    SETTING(codes, SWITCH, OF_QUERY, CIR_SETTINGS_SEARCH, "search by compact codes where the index has them",
+            .by_default = 1, .low = 0, .high = 1),
+    SETTING(seed, SEED, OF_FIT, CIR_SETTINGS_BASIC, "seed of everything that is drawn at random", .low = 0),
 };
 
 #define N_SETTINGS (sizeof table / sizeof table[0])
@@ -234,29 +138,12 @@ void cir_settings_init(cir_settings *settings, cir_method method)
     settings->expand = info != NULL && info->expands;
 }
 
-static size_t size_of(cir__setting_kind kind)
-{
-    switch (kind) {
-    case CIR__SETTING_NUMBER:
-    case CIR__SETTING_MINIMUM:
-    case CIR__SETTING_RECALL:
-        return sizeof(double);
-    case CIR__SETTING_COUNT:
-        return sizeof(size_t);
-    case CIR__SETTING_SEED:
-        return sizeof(uint64_t);
-    case CIR__SETTING_SWITCH:
-        return sizeof(bool);
-    case CIR__SETTING_VARIANT:
-        return sizeof(cir_variant);
-    case CIR__SETTING_FUSE:
-        return sizeof(cir_fusion_kind);
-    case CIR__SETTING_FILE:
-    case CIR__SETTING_MEAN:
-        return CIR_SETTING_PATH_SIZE;
-    }
-    return 0;
-}
+static const size_t sizes[] = {
+    [CIR__SETTING_NUMBER] = sizeof(double),        [CIR__SETTING_COUNT] = sizeof(size_t),
+    [CIR__SETTING_SEED] = sizeof(uint64_t),        [CIR__SETTING_SWITCH] = sizeof(bool),
+    [CIR__SETTING_MINIMUM] = sizeof(double),       [CIR__SETTING_FILE] = CIR_SETTING_PATH_SIZE,
+    [CIR__SETTING_MEAN] = CIR_SETTING_PATH_SIZE,   [CIR__SETTING_VARIANT] = sizeof(cir_variant),
+    [CIR__SETTING_FUSE] = sizeof(cir_fusion_kind), [CIR__SETTING_RECALL] = sizeof(double)};
 
 /* No minimum is of a query: whether it is given would have to go with it. */
 void cir_settings_copy_of_query(cir_settings *settings, const cir_settings *from)
@@ -264,8 +151,7 @@ void cir_settings_copy_of_query(cir_settings *settings, const cir_settings *from
     for (size_t i = 0; i < N_SETTINGS; i++) {
         const cir__setting *const entry = &table[i];
         if (entry->info.is_of_query)
-            memcpy(field_of(settings, entry->offset), (const char *)from + entry->offset,
-                   size_of(entry->kind));
+            memcpy(field_of(settings, entry->offset), (const char *)from + entry->offset, sizes[entry->kind]);
     }
 }
 

@@ -10,14 +10,19 @@
 #include "method/families.h"
 #include "method/freedom.h"
 
-/* The words of all queries as the composer encodes them, each text once; kept for later runs. */
-static cir_status texts_encode(cir__composing *composing, cir_pool *pool, cir_error *err)
+/* The words of all queries: given, or as the composer encodes them, each text once, and kept for later runs. */
+static cir_status texts_find(cir__composing *composing, cir_pool *pool, cir_error *err)
 {
     const cir_dataset *const dataset = composing->dataset;
+    const bool has_context =
+        cir_method_get_info(composing->method)->contextualises && composing->settings->contextualise;
     const size_t dim = dataset->info.dim, n_rows = dataset->n_text_rows;
     char key[96];
     size_t n;
 
+    composing->texts = has_context ? dataset->query_context : dataset->query_text;
+    if (!has_context || dataset->model == NULL)
+        return CIR_OK;
     snprintf(key, sizeof key, "texts %s", cir_composer_get_text_key(composing->composer));
     composing->texts = cir__run_cache_find(dataset->run_cache, key, &n);
     if (composing->texts != NULL)
@@ -45,18 +50,6 @@ static cir_status texts_encode(cir__composing *composing, cir_pool *pool, cir_er
     }
     composing->texts = features;
     return cir__run_cache_put(dataset->run_cache, key, features, n_rows, err);
-}
-
-static cir_status texts_find(cir__composing *composing, cir_pool *pool, cir_error *err)
-{
-    const cir_dataset *const dataset = composing->dataset;
-    const cir_method_info *const info = cir_method_get_info(composing->method);
-    const bool has_context = info->contextualises && composing->settings->contextualise;
-
-    if (has_context && dataset->model != NULL)
-        return texts_encode(composing, pool, err);
-    composing->texts = has_context ? dataset->query_context : dataset->query_text;
-    return CIR_OK;
 }
 
 /* Queries are inside their database if even the one that is least at home there is. */
@@ -160,19 +153,6 @@ typedef struct distinct {
     size_t *numbers; /* [n_queries] which one is a query's */
 } distinct;
 
-static bool distinct_new(distinct *self, size_t n_queries)
-{
-    self->items = cir__new(n_queries, sizeof *self->items);
-    self->numbers = cir__new(n_queries, sizeof *self->numbers);
-    return self->items != NULL && self->numbers != NULL;
-}
-
-static void distinct_done(distinct *self)
-{
-    free((void *)self->items);
-    free(self->numbers);
-}
-
 /* Items are the same by their bytes [size], and all others by their places. */
 static void distinct_push(distinct *self, size_t i_query, const void *item, size_t size)
 {
@@ -194,11 +174,14 @@ cir_status cir__compose_all(const cir__composing *composing, size_t begin, size_
     const cir_method_info *const info = cir_method_get_info(composing->method);
     const size_t n = end - begin, instance = dataset->queries[begin].instance;
     const size_t dim = info->needs_composed ? dataset->composed_dim : dataset->info.dim;
-    distinct photos = {0}, texts = {0};
+    const void **const items = cir__new(2 * n, sizeof *items);
+    size_t *const numbers = cir__new(2 * n, sizeof *numbers);
+    distinct photos = {.items = items, .numbers = numbers},
+             texts = {.items = items + n, .numbers = numbers + n};
     cir_status status = CIR_OK;
 
     memset(composed_out, 0, n * sizeof *composed_out);
-    if (!distinct_new(&photos, n) || !distinct_new(&texts, n)) {
+    if (items == NULL || numbers == NULL) {
         status = cir__fail_memory(err, "queries");
         goto exit;
     }
@@ -232,7 +215,7 @@ cir_status cir__compose_all(const cir__composing *composing, size_t begin, size_
                                           .now = now};
     status = cir__composer_compose(composing->composer, &set, &options, NULL, composed_out, err);
 exit:
-    distinct_done(&photos);
-    distinct_done(&texts);
+    free((void *)items);
+    free(numbers);
     return status;
 }
