@@ -162,7 +162,7 @@ static void move_fit(archive *a, cir_fit *fit, const char *settings, size_t sett
         if (family >= CIR_N_FAMILIES || fit->dim == 0 || fit->dim > MAX_DIM ||
             minima_source > CIR_MINIMA_PAPER || fit->projection.n_directions > fit->dim ||
             fit->text_projection.n_directions > fit->dim || fit->model[sizeof fit->model - 1] != '\0')
-            refuse(a, "its head is invalid");
+            refuse(a, "its header is invalid");
         fit->family = (cir_family)family;
         fit->settings.minima_source = (cir_minima_source)minima_source;
         fit->n_galleries = fit->family == CIR_FAMILY_BASIC;
@@ -254,7 +254,7 @@ static void check_whole(archive *a)
     uint64_t size, hash;
 
     if (a->size < HEADER_SIZE + HASH_SIZE || memcmp(a->in, MAGIC, 6) != 0) {
-        refuse(a, "it does not begin like one");
+        refuse(a, "it does not begin with a fit's magic number");
         return;
     }
     memcpy(&size, a->in + 8, sizeof size);
