@@ -13,20 +13,22 @@
  *
  * Without --precision, all that the processor has, and the least cosine of the features to those in f32.
  */
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "alone.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
+#include "measure.h"
 #include "model/forward.h"
 #include "model/model_internal.h"
 #include "model/synthetic_model.h"
 #include "shared/clock.h"
 
 #define TEXT_TOKENS 9 /* of a few words, start and end included: as the terms of a corpus */
-#define ALONE_ROWS 2048
 
 typedef struct shape {
     const char *name;
@@ -51,26 +53,6 @@ typedef struct setting {
     cir_precision precision; /* AUTO: all, one after another */
 } setting;
 
-static void stop(const char *what)
-{
-    (void)fprintf(stderr, "bench_encode: %s\n", what);
-    exit(1);
-}
-
-static void check(cir_status status, const cir_error *err)
-{
-    if (status != CIR_OK)
-        stop(err->message);
-}
-
-static void *take(size_t n_items, size_t item_bytes)
-{
-    void *memory = cir__new(n_items, item_bytes);
-    if (memory == NULL)
-        stop("memory is short");
-    return memory;
-}
-
 /* Operations (multiplications and additions) of one sequence: in products with weights, and all with
  * attention. */
 typedef struct operations {
@@ -87,126 +69,6 @@ static operations count_operations(const cir__tower_config *tower, size_t n_toke
     double products =
         2 * ((double)tower->n_layers * layer + tokens * width * (double)n_patch + width * (double)dim);
     return (operations){products, products + 4 * (double)tower->n_layers * tokens * tokens * width};
-}
-
-/* One product run by all threads on blocks of rows: what oneDNN does here without a model around it. */
-typedef struct alone {
-    cir__product product;
-    const cir__product *list;
-    cir__lane **lanes; /* [n_threads] */
-    float *rows;       /* [n_threads, block, n_in] */
-    float *out;        /* [n_threads, block, n_out] */
-    float *packed;
-    float *bias;
-    size_t n_threads;
-} alone;
-
-static void alone_init(alone *self, struct dnnl_engine *engine, size_t n_in, size_t n_out,
-                       cir__product_kind kind, size_t n_threads)
-{
-    cir_error err = {0};
-    size_t block = cir__product_block_rows[0];
-    check(cir__product_init(&self->product, engine, n_in, n_out, CIR__PRODUCT_PLAIN, kind, &err), &err);
-    self->list = &self->product;
-    self->n_threads = n_threads;
-    self->lanes = take(n_threads, sizeof(cir__lane *));
-    for (size_t i = 0; i < n_threads; i++)
-        check(cir__lane_new(engine, &self->list, 1, &self->lanes[i], &err), &err);
-    self->rows = take(n_threads * block * n_in, sizeof(float));
-    self->out = take(n_threads * block * n_out, sizeof(float));
-    self->packed = take(cir__product_packed_items(&self->product), sizeof(float));
-    self->bias = take(n_out, sizeof(float));
-    cir__synthetic_draw("rows", n_threads * block * n_in, 2, self->rows);
-    float *plain = take(n_in * n_out, sizeof(float));
-    cir__synthetic_draw("matrix", n_in * n_out, 0.0625F, plain);
-    float *scales = take(n_out, sizeof *scales);
-    int32_t *sums = take(n_out, sizeof *sums);
-    check(cir__product_pack(&self->product, engine, plain, self->packed, scales, sums, &err), &err);
-    free(scales);
-    free(sums);
-    free(plain);
-}
-
-static void alone_done(alone *self)
-{
-    for (size_t i = 0; i < self->n_threads; i++)
-        cir__lane_free(self->lanes[i]);
-    free(self->lanes);
-    free(self->rows);
-    free(self->out);
-    free(self->packed);
-    free(self->bias);
-    cir__product_done(&self->product);
-}
-
-static void alone_task(void *context, size_t i_task, size_t i_thread)
-{
-    (void)i_task;
-    alone *self = context;
-    size_t block = cir__product_block_rows[0];
-    int entered = cir__product_enter();
-    if (!cir__lane_run(self->lanes[i_thread], 0, 0, self->rows + i_thread * block * self->product.n_in,
-                       self->packed, self->product.kind == CIR__PRODUCT_INT8 ? NULL : self->bias,
-                       self->out + i_thread * block * self->product.n_out))
-        stop("oneDNN fails");
-    cir__product_leave(entered);
-}
-
-static double alone_seconds(alone *self, cir_pool *pool)
-{
-    double start = cir__clock_seconds();
-    cir__pool_run(pool, ALONE_ROWS / cir__product_block_rows[0], alone_task, self);
-    return cir__clock_seconds() - start;
-}
-
-/* A tower's four products, alone. */
-typedef struct alone_tower {
-    alone products[4];
-    double best[4]; /* seconds for ALONE_ROWS rows */
-} alone_tower;
-
-static void alone_tower_init(alone_tower *self, struct dnnl_engine *engine, const cir__tower_config *tower,
-                             size_t n_threads)
-{
-    const size_t sides[4][2] = {{tower->width, 3 * tower->width},
-                                {tower->width, tower->width},
-                                {tower->width, tower->mlp_width},
-                                {tower->mlp_width, tower->width}};
-    static const cir__product_kind kinds[] = {CIR__PRODUCT_F32, CIR__PRODUCT_BF16, CIR__PRODUCT_INT8};
-    for (size_t i = 0; i < 4; i++) {
-        alone_init(&self->products[i], engine, sides[i][0], sides[i][1], kinds[tower->precision], n_threads);
-        self->best[i] = 1e9;
-    }
-}
-
-static void alone_tower_done(alone_tower *self)
-{
-    for (size_t i = 0; i < 4; i++)
-        alone_done(&self->products[i]);
-}
-
-static double least(double a, double b)
-{
-    return a < b ? a : b;
-}
-
-static void alone_tower_measure(alone_tower *self, cir_pool *pool)
-{
-    for (size_t i = 0; i < 4; i++)
-        self->best[i] = least(self->best[i], alone_seconds(&self->products[i], pool));
-}
-
-/* Operations a second, the four weighted as a layer has them. */
-static double alone_tower_rate(const alone_tower *self)
-{
-    double seconds = 0;
-    double n_operations = 0;
-    for (size_t i = 0; i < 4; i++) {
-        seconds += self->best[i];
-        n_operations += 2.0 * ALONE_ROWS * (double)self->products[i].product.n_in *
-                        (double)self->products[i].product.n_out;
-    }
-    return n_operations / seconds;
 }
 
 typedef struct result {
@@ -231,50 +93,50 @@ static void measure(const setting *set, const cir_model *model, cir_pool *pool, 
     const cir__config *config = cir__model_get_config(model);
     size_t n_items = 3 * config->image_px * config->image_px;
     cir_error err = {0};
-    float *tensors = take(set->n_images * n_items, sizeof *tensors);
+    float *tensors = cir__take(set->n_images * n_items, sizeof *tensors);
     size_t n_most = set->n_images > set->n_texts ? set->n_images : set->n_texts;
-    float *features = take(n_most * config->dim, sizeof *features);
-    out->images = take(set->n_images * config->dim, sizeof *out->images);
-    out->texts = take(set->n_texts * config->dim, sizeof *out->texts);
-    int32_t *ids = take(set->n_texts * TEXT_TOKENS, sizeof *ids);
-    size_t *starts = take(set->n_texts + 1, sizeof *starts);
+    float *features = cir__take(n_most * config->dim, sizeof *features);
+    out->images = cir__take(set->n_images * config->dim, sizeof *out->images);
+    out->texts = cir__take(set->n_texts * config->dim, sizeof *out->texts);
+    int32_t *ids = cir__take(set->n_texts * TEXT_TOKENS, sizeof *ids);
+    size_t *starts = cir__take(set->n_texts + 1, sizeof *starts);
     cir__synthetic_draw("image.input", set->n_images * n_items, 2, tensors);
     make_ids(config, set->n_texts, ids, starts);
     double start = cir__clock_seconds();
-    check(cir__model_encode_ids(model, pool, ids, starts, 1, features, NULL, NULL, &err), &err);
+    cir__must(cir__model_encode_ids(model, pool, ids, starts, 1, features, NULL, NULL, &err), &err);
     out->first_text_seconds = cir__clock_seconds() - start;
     start = cir__clock_seconds();
-    check(cir_model_encode_tensors(model, pool, tensors, 1, features, &err), &err);
+    cir__must(cir_model_encode_tensors(model, pool, tensors, 1, features, &err), &err);
     out->first_image_seconds = cir__clock_seconds() - start;
 
     struct dnnl_engine *engine;
     alone_tower image;
     alone_tower text;
-    check(cir__engine_new(&engine, &err), &err);
-    alone_tower_init(&image, engine, &config->image, cir_pool_n_threads(pool));
-    alone_tower_init(&text, engine, &config->text, cir_pool_n_threads(pool));
+    cir__must(cir__engine_new(&engine, &err), &err);
+    cir__alone_tower_init(&image, engine, &config->image, cir_pool_n_threads(pool));
+    cir__alone_tower_init(&text, engine, &config->text, cir_pool_n_threads(pool));
     out->images_seconds = out->image_seconds = out->texts_seconds = out->text_seconds = 1e9;
     for (size_t i = 0; i < set->n_repeats; i++) {
         start = cir__clock_seconds();
-        check(cir_model_encode_tensors(model, pool, tensors, set->n_images, out->images, &err), &err);
-        out->images_seconds = least(out->images_seconds, cir__clock_seconds() - start);
-        alone_tower_measure(&image, pool);
+        cir__must(cir_model_encode_tensors(model, pool, tensors, set->n_images, out->images, &err), &err);
+        out->images_seconds = fmin(out->images_seconds, cir__clock_seconds() - start);
+        cir__alone_tower_measure(&image, pool);
         start = cir__clock_seconds();
-        check(cir__model_encode_ids(model, pool, ids, starts, set->n_texts, out->texts, NULL, NULL, &err),
-              &err);
-        out->texts_seconds = least(out->texts_seconds, cir__clock_seconds() - start);
-        alone_tower_measure(&text, pool);
+        cir__must(cir__model_encode_ids(model, pool, ids, starts, set->n_texts, out->texts, NULL, NULL, &err),
+                  &err);
+        out->texts_seconds = fmin(out->texts_seconds, cir__clock_seconds() - start);
+        cir__alone_tower_measure(&text, pool);
         start = cir__clock_seconds();
-        check(cir_model_encode_tensors(model, pool, tensors, 1, features, &err), &err);
-        out->image_seconds = least(out->image_seconds, cir__clock_seconds() - start);
+        cir__must(cir_model_encode_tensors(model, pool, tensors, 1, features, &err), &err);
+        out->image_seconds = fmin(out->image_seconds, cir__clock_seconds() - start);
         start = cir__clock_seconds();
-        check(cir__model_encode_ids(model, pool, ids, starts, 1, features, NULL, NULL, &err), &err);
-        out->text_seconds = least(out->text_seconds, cir__clock_seconds() - start);
+        cir__must(cir__model_encode_ids(model, pool, ids, starts, 1, features, NULL, NULL, &err), &err);
+        out->text_seconds = fmin(out->text_seconds, cir__clock_seconds() - start);
     }
-    out->image_alone = alone_tower_rate(&image);
-    out->text_alone = alone_tower_rate(&text);
-    alone_tower_done(&image);
-    alone_tower_done(&text);
+    out->image_alone = cir__alone_tower_rate(&image);
+    out->text_alone = cir__alone_tower_rate(&text);
+    cir__alone_tower_done(&image);
+    cir__alone_tower_done(&text);
     cir__engine_free(engine);
     free(tensors);
     free(features);
@@ -329,28 +191,30 @@ static context_result measure_context(const setting *set, const cir_model *model
 {
     const cir__config *config = cir__model_get_config(model);
     size_t n_terms = (set->n_texts + 1) / 2;
-    int32_t *ids = take(2 * n_terms * (2 + MAX_TERM_TOKENS + TEXT_OWN_TOKENS), sizeof *ids);
-    int32_t *terms = take(n_terms * (1 + MAX_TERM_TOKENS), sizeof *terms);
-    size_t *starts = take(2 * n_terms + 1, sizeof *starts);
-    size_t *term_starts = take(n_terms + 1, sizeof *term_starts);
-    float *features = take(2 * n_terms * config->dim, sizeof *features);
+    int32_t *ids = cir__take(2 * n_terms * (2 + MAX_TERM_TOKENS + TEXT_OWN_TOKENS), sizeof *ids);
+    int32_t *terms = cir__take(n_terms * (1 + MAX_TERM_TOKENS), sizeof *terms);
+    size_t *starts = cir__take(2 * n_terms + 1, sizeof *starts);
+    size_t *term_starts = cir__take(n_terms + 1, sizeof *term_starts);
+    float *features = cir__take(2 * n_terms * config->dim, sizeof *features);
     context_result out = {1e9, 0, 1e9};
     const cir__text_tower *tower;
     cir_error err = {0};
-    check(cir__model_get_text_tower(model, &tower, &err), &err);
+    cir__must(cir__model_get_text_tower(model, &tower, &err), &err);
     for (size_t i = 0; i <= set->n_repeats; i++) {
         make_context(config, n_terms, i, ids, starts, terms, term_starts);
         double start = cir__clock_seconds();
-        check(cir__model_encode_ids(model, pool, ids, starts, 2 * n_terms, features, ignore, NULL, &err),
-              &err);
-        out.plain = least(out.plain, cir__clock_seconds() - start);
+        cir__must(cir__model_encode_ids(model, pool, ids, starts, 2 * n_terms, features, ignore, NULL, &err),
+                  &err);
+        out.plain = fmin(out.plain, cir__clock_seconds() - start);
         start = cir__clock_seconds();
-        check(cir__text_tower_cache_prefixes(tower, pool, terms, term_starts, n_terms, "terms", &err), &err);
-        check(cir__model_encode_ids(model, pool, ids, starts, 2 * n_terms, features, NULL, NULL, &err), &err);
+        cir__must(cir__text_tower_cache_prefixes(tower, pool, terms, term_starts, n_terms, "terms", &err),
+                  &err);
+        cir__must(cir__model_encode_ids(model, pool, ids, starts, 2 * n_terms, features, NULL, NULL, &err),
+                  &err);
         if (i == 0)
             out.first = cir__clock_seconds() - start;
         else
-            out.later = least(out.later, cir__clock_seconds() - start);
+            out.later = fmin(out.later, cir__clock_seconds() - start);
     }
     free(ids);
     free(terms);
@@ -385,7 +249,7 @@ static void make_folder(const shape *made, char folder[CIR__MADE_PATH_SIZE])
         !cir__made_write(folder, "vocab.json",
                          "{\"a\": 0, \"a</w>\": 1, \"<|startoftext|>\": 2, \"<|endoftext|>\": 3}") ||
         !cir__made_weights_write(folder, false))
-        stop("/tmp: the model cannot be written");
+        cir__stop("/tmp: the model cannot be written");
 }
 
 static void print_row(const char *name, cir_precision precision, const char *what, double per_second,
@@ -409,7 +273,7 @@ static void run(const setting *set, const shape *made, const char *folder, cir_p
         (void)printf("%-8s  %s\n", made->name, err.message);
         return;
     }
-    check(status, &err);
+    cir__must(status, &err);
     measure(set, model, pool, &found);
     const cir__config *config = cir__model_get_config(model);
     size_t n_patch = 3 * config->patch_px * config->patch_px;
@@ -438,7 +302,7 @@ static void run(const setting *set, const shape *made, const char *folder, cir_p
         made->name, set->n_texts, context.plain * 1e3, context.first * 1e3, context.later * 1e3);
     FILE *json = set->json_path != NULL ? fopen(set->json_path, "a") : NULL;
     if (set->json_path != NULL && json == NULL)
-        stop("the file of --json cannot be opened");
+        cir__stop("the file of --json cannot be opened");
     if (json != NULL) {
         (void)fprintf(
             json,
@@ -482,7 +346,7 @@ static size_t read_number(const char *text)
     char *end;
     unsigned long long value = strtoull(text, &end, 10);
     if (*text < '0' || *text > '9' || *end != '\0' || value > 100000)
-        stop("a number is wanted");
+        cir__stop("a number is wanted");
     return (size_t)value;
 }
 
@@ -497,14 +361,15 @@ int main(int argc, char **argv)
     cir_error err = {0};
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc)
-            stop("usage: bench_encode [--shape NAME] [--images N] [--texts N] [--repeats R] [--threads T] "
-                 "[--json FILE] [--precision f32|bf16|int8]");
+            cir__stop(
+                "usage: bench_encode [--shape NAME] [--images N] [--texts N] [--repeats R] [--threads T] "
+                "[--json FILE] [--precision f32|bf16|int8]");
         if (strcmp(argv[i], "--shape") == 0)
             set.shape = argv[i + 1];
         else if (strcmp(argv[i], "--json") == 0)
             set.json_path = argv[i + 1];
         else if (strcmp(argv[i], "--precision") == 0)
-            check(cir_precision_parse(argv[i + 1], &set.precision, &err), &err);
+            cir__must(cir_precision_parse(argv[i + 1], &set.precision, &err), &err);
         else if (strcmp(argv[i], "--images") == 0)
             set.n_images = read_number(argv[i + 1]);
         else if (strcmp(argv[i], "--texts") == 0)
@@ -514,12 +379,12 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--threads") == 0)
             set.n_threads = read_number(argv[i + 1]);
         else
-            stop("unknown option");
+            cir__stop("unknown option");
     }
     if (set.n_images == 0 || set.n_texts == 0 || set.n_repeats == 0)
-        stop("counts must be at least 1");
+        cir__stop("counts must be at least 1");
     cir_pool *pool;
-    check(cir_pool_new(set.n_threads, &pool, &err), &err);
+    cir__must(cir_pool_new(set.n_threads, &pool, &err), &err);
     (void)printf("%zu threads, %zu images and %zu texts of %d tokens at once, best of %zu\n",
                  cir_pool_n_threads(pool), set.n_images, set.n_texts, TEXT_TOKENS, set.n_repeats);
     (void)printf("shape     in    what       per s    one ms    Gop/s    oneDNN  fraction\n");
@@ -531,6 +396,6 @@ int main(int argc, char **argv)
         }
     cir_pool_free(pool);
     if (!has_run)
-        stop("unknown shape");
+        cir__stop("unknown shape");
     return 0;
 }

@@ -69,50 +69,6 @@ typedef struct bench {
     size_t json_size;
 } bench;
 
-static void stop(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
-static void stop(const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("bench_scale: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    exit(1);
-}
-
-static void must(cir_status status, const cir_error *err)
-{
-    if (status != CIR_OK)
-        stop("%s", err->message);
-}
-
-static void *room(size_t n, size_t item_bytes)
-{
-    void *memory = cir__new(n, item_bytes);
-    if (memory == NULL)
-        stop("out of memory");
-    return memory;
-}
-
-static int compare(const void *x, const void *y)
-{
-    const double a = *(const double *)x, b = *(const double *)y;
-    return a < b ? -1 : a > b;
-}
-
-/* The share-th of values [n], which stay as they are; the nearest rank. */
-static double quantile(const double *values, size_t n, double share)
-{
-    double *sorted = room(n, sizeof *sorted);
-    memcpy(sorted, values, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare);
-    const size_t rank = (size_t)(share * (double)n);
-    const double value = sorted[rank < n ? rank : n - 1];
-    free(sorted);
-    return value;
-}
-
 /* ---- the index ---- */
 
 static bool watch(void *context, const cir_update_progress *now)
@@ -136,23 +92,23 @@ static void make_index(const bench *b)
     const cir_update_options options = {.watch = watch, .watch_context = &told_ms};
     if (stat(b->set.index_path, &facts) != 0) {
         fprintf(stderr, "bench_scale: making %s\n", b->set.index_path);
-        must(cir_index_make_synthetic(b->set.index_path, b->set.n_rows, b->set.dim, SEED, b->pool, &options,
-                                      &err),
-             &err);
+        cir__must(cir_index_make_synthetic(b->set.index_path, b->set.n_rows, b->set.dim, SEED, b->pool,
+                                           &options, &err),
+                  &err);
     }
-    must(cir_index_update_codes(b->set.index_path, b->pool, &options, &err), &err);
+    cir__must(cir_index_update_codes(b->set.index_path, b->pool, &options, &err), &err);
 }
 
 static void open_index(bench *b)
 {
     cir_error err;
     const double begin = cir__clock_ms();
-    must(cir_index_open(b->set.index_path, NULL, &b->index, &err), &err);
+    cir__must(cir_index_open(b->set.index_path, NULL, &b->index, &err), &err);
     b->open_ms = cir__clock_ms() - begin;
     b->rows = cir_rows_of_index(b->index);
     if (b->rows.n_rows != b->set.n_rows || b->rows.dim != b->set.dim)
-        stop("%s has %zu rows of %zu dimensions, not %zu of %zu; name another with --index",
-             b->set.index_path, b->rows.n_rows, b->rows.dim, b->set.n_rows, b->set.dim);
+        cir__stop("%s has %zu rows of %zu dimensions, not %zu of %zu; name another with --index",
+                  b->set.index_path, b->rows.n_rows, b->rows.dim, b->set.n_rows, b->set.dim);
 }
 
 static size_t codes_bytes(const bench *b)
@@ -168,7 +124,7 @@ static void drop_files(const char *folder)
 {
     DIR *files = opendir(folder);
     if (files == NULL)
-        stop("%s: cannot be listed", folder);
+        cir__stop("%s: cannot be listed", folder);
     for (struct dirent *entry; (entry = readdir(files)) != NULL;) {
         const int fd = openat(dirfd(files), entry->d_name, O_RDONLY);
         if (fd >= 0) {
@@ -193,11 +149,13 @@ static void ask(bench *b, const answers *to, size_t i, cir_hit *hits, size_t *n_
     if (to->expands) {
         memcpy(b->expanded, photo, dim * sizeof *photo);
         photo = b->expanded;
-        must(cir__expand(NULL, b->queries.image_mean, &b->settings, &b->rows, b->pool, photo, 1, &err), &err);
+        cir__must(cir__expand(NULL, b->queries.image_mean, &b->settings, &b->rows, b->pool, photo, 1, &err),
+                  &err);
     }
     *expand_ms_out = cir__clock_ms() - begin;
     const cir_query query = bench__query(&b->queries, i, photo, b->weights);
-    must(cir_search_find(&b->rows, &query, 1, b->set.k, &options, b->pool, hits, n_hits, report, &err), &err);
+    cir__must(cir_search_find(&b->rows, &query, 1, b->set.k, &options, b->pool, hits, n_hits, report, &err),
+              &err);
 }
 
 static void answers_init(const bench *b, answers *to)
@@ -206,9 +164,9 @@ static void answers_init(const bench *b, answers *to)
     double **const numbers[] = {&to->first_ms,   &to->ms,         &to->expand_ms, &to->codes_ms,
                                 &to->rescore_ms, &to->candidates, &to->rescored};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        *numbers[i] = room(n, sizeof(double));
-    to->hits = room(n, b->set.k * sizeof *to->hits);
-    to->n_hits = room(n, sizeof *to->n_hits);
+        *numbers[i] = cir__take(n, sizeof(double));
+    to->hits = cir__take(n, b->set.k * sizeof *to->hits);
+    to->n_hits = cir__take(n, sizeof *to->n_hits);
 }
 
 static void answers_done(answers *to)
@@ -240,15 +198,17 @@ static void print_answers(bench *b, const answers *a, const char *when, const do
 {
     const size_t n = b->set.n_queries;
     printf("  %-7s %-22s %8.2f %8.2f %8.2f %8.2f %8.2f %8.2f %10.0f %8.0f%s\n", a->name, when,
-           quantile(ms, n, 0.5), quantile(ms, n, 0.95), quantile(ms, n, 0.99), quantile(a->expand_ms, n, 0.5),
-           quantile(a->codes_ms, n, 0.5), quantile(a->rescore_ms, n, 0.5), quantile(a->candidates, n, 0.5),
-           quantile(a->rescored, n, 0.5), a->used_codes ? "" : "  (all rows read)");
+           cir__quantile(ms, n, 0.5), cir__quantile(ms, n, 0.95), cir__quantile(ms, n, 0.99),
+           cir__quantile(a->expand_ms, n, 0.5), cir__quantile(a->codes_ms, n, 0.5),
+           cir__quantile(a->rescore_ms, n, 0.5), cir__quantile(a->candidates, n, 0.5),
+           cir__quantile(a->rescored, n, 0.5), a->used_codes ? "" : "  (all rows read)");
     fprintf(b->json,
             ", \"%s_%s\": {\"p50_ms\": %.3f, \"p95_ms\": %.3f, \"p99_ms\": %.3f, \"expand_ms\": %.3f, "
             "\"codes_ms\": %.3f, \"rescore_ms\": %.3f, \"candidates\": %.0f, \"rescored\": %.0f}",
-            a->name, when[0] == 'w' ? "warm" : "first", quantile(ms, n, 0.5), quantile(ms, n, 0.95),
-            quantile(ms, n, 0.99), quantile(a->expand_ms, n, 0.5), quantile(a->codes_ms, n, 0.5),
-            quantile(a->rescore_ms, n, 0.5), quantile(a->candidates, n, 0.5), quantile(a->rescored, n, 0.5));
+            a->name, when[0] == 'w' ? "warm" : "first", cir__quantile(ms, n, 0.5), cir__quantile(ms, n, 0.95),
+            cir__quantile(ms, n, 0.99), cir__quantile(a->expand_ms, n, 0.5),
+            cir__quantile(a->codes_ms, n, 0.5), cir__quantile(a->rescore_ms, n, 0.5),
+            cir__quantile(a->candidates, n, 0.5), cir__quantile(a->rescored, n, 0.5));
 }
 
 static void time_queries(bench *b, answers *a, double *ms, double *read_ms)
@@ -272,7 +232,7 @@ static void time_queries(bench *b, answers *a, double *ms, double *read_ms)
 static void print_reading(bench *b, const answers *a, double read_ms)
 {
     const double gigabytes = (double)codes_bytes(b) * 1e-9;
-    const double codes_ms = quantile(a->codes_ms, b->set.n_queries, 0.5);
+    const double codes_ms = cir__quantile(a->codes_ms, b->set.n_queries, 0.5);
     printf("          %.3f GB of codes are read alone in %.2f ms (%.1f GB/s), estimated from at %.0f %% of "
            "that\n",
            gigabytes, read_ms, gigabytes / read_ms * 1e3, 100 * read_ms / codes_ms);
@@ -284,7 +244,7 @@ static void print_reading(bench *b, const answers *a, double read_ms)
 static void measure_single(bench *b, answers *methods, size_t n_methods)
 {
     const size_t n = b->set.n_queries;
-    double *read_ms = room(n, sizeof *read_ms);
+    double *read_ms = cir__take(n, sizeof *read_ms);
     printf("  %-7s %-22s %8s %8s %8s %8s %8s %8s %10s %8s\n", "", "one at a time, ms", "p50", "p95", "p99",
            "expand", "codes", "rescore", "candidates", "rescored");
     for (size_t m = 0; m < n_methods; m++) {
@@ -293,7 +253,7 @@ static void measure_single(bench *b, answers *methods, size_t n_methods)
         time_queries(b, &methods[m], methods[m].ms, read_ms);
         print_answers(b, &methods[m], "warm", methods[m].ms);
         if (b->rows.codes != NULL)
-            print_reading(b, &methods[m], quantile(read_ms, n, 0.5));
+            print_reading(b, &methods[m], cir__quantile(read_ms, n, 0.5));
     }
     const double peak = of_status("VmHWM"), anonymous = of_status("RssAnon"), files = of_status("RssFile");
     printf("  resident at most %.2f GB; now %.2f GB of memory and %.2f GB of mapped files\n", peak, anonymous,
@@ -305,7 +265,7 @@ static void measure_single(bench *b, answers *methods, size_t n_methods)
 static void measure_cold(bench *b, const answers *method)
 {
     double ms[N_COLD], open_ms[N_COLD], codes_ms[N_COLD], rescore_ms[N_COLD];
-    cir_hit *hits = room(b->set.k, sizeof *hits);
+    cir_hit *hits = cir__take(b->set.k, sizeof *hits);
     for (size_t i = 0; i < N_COLD; i++) {
         char *folder = strdup(cir_index_get_folder(b->index));
         size_t n_hits;
@@ -313,7 +273,7 @@ static void measure_cold(bench *b, const answers *method)
         cir_search_report report;
         cir_index_close(b->index);
         if (folder == NULL)
-            stop("out of memory");
+            cir__stop("out of memory");
         drop_files(folder);
         free(folder);
         open_index(b);
@@ -326,12 +286,12 @@ static void measure_cold(bench *b, const answers *method)
     }
     free(hits);
     printf("  %-7s %-22s %8.2f %26s %8.2f %8.2f   after opening in %.1f ms\n", method->name,
-           "files not in memory", quantile(ms, N_COLD, 0.5), "", quantile(codes_ms, N_COLD, 0.5),
-           quantile(rescore_ms, N_COLD, 0.5), quantile(open_ms, N_COLD, 0.5));
+           "files not in memory", cir__quantile(ms, N_COLD, 0.5), "", cir__quantile(codes_ms, N_COLD, 0.5),
+           cir__quantile(rescore_ms, N_COLD, 0.5), cir__quantile(open_ms, N_COLD, 0.5));
     fprintf(b->json,
             ", \"%s_cold\": {\"p50_ms\": %.1f, \"codes_ms\": %.1f, \"rescore_ms\": %.1f, \"open_ms\": %.1f}",
-            method->name, quantile(ms, N_COLD, 0.5), quantile(codes_ms, N_COLD, 0.5),
-            quantile(rescore_ms, N_COLD, 0.5), quantile(open_ms, N_COLD, 0.5));
+            method->name, cir__quantile(ms, N_COLD, 0.5), cir__quantile(codes_ms, N_COLD, 0.5),
+            cir__quantile(rescore_ms, N_COLD, 0.5), cir__quantile(open_ms, N_COLD, 0.5));
 }
 
 /* Queries 0 … n − 1 of a method, their photos' sides in b->weights; expanded exactly where it expands. */
@@ -343,8 +303,8 @@ static void make_queries(bench *b, bool expands, size_t n, cir_query *queries_ou
     cir_rows all = b->rows;
     all.codes = NULL;
     if (expands)
-        must(cir__expand(NULL, b->queries.image_mean, &b->settings, &all, b->pool, b->expanded, n, &err),
-             &err);
+        cir__must(cir__expand(NULL, b->queries.image_mean, &b->settings, &all, b->pool, b->expanded, n, &err),
+                  &err);
     for (size_t i = 0; i < n; i++)
         queries_out[i] = bench__query(&b->queries, i, b->expanded + i * dim, b->weights + i * dim);
 }
@@ -362,13 +322,13 @@ static double share_found(const cir_hit *found, size_t n_found, const cir_hit *e
 static void measure_recall(bench *b, const answers *a)
 {
     const size_t n = b->set.n_queries, k = b->set.k, ten = k < 10 ? k : 10;
-    cir_query *queries = room(n, sizeof *queries);
-    cir_hit *hits = room(n, k * sizeof *hits);
-    size_t *n_hits = room(n, sizeof *n_hits);
+    cir_query *queries = cir__take(n, sizeof *queries);
+    cir_hit *hits = cir__take(n, k * sizeof *hits);
+    size_t *n_hits = cir__take(n, sizeof *n_hits);
     double at_ten = 0, at_k = 0, least = 1;
     cir_error err;
     make_queries(b, a->expands, n, queries);
-    must(cir_search_top_batch(&b->rows, queries, n, k, b->pool, hits, n_hits, &err), &err);
+    cir__must(cir_search_top_batch(&b->rows, queries, n, k, b->pool, hits, n_hits, &err), &err);
     for (size_t i = 0; i < n; i++) {
         const double found = share_found(a->hits + i * k, a->n_hits[i], hits + i * k, n_hits[i]);
         at_ten += share_found(a->hits + i * k, a->n_hits[i], hits + i * k, ten) / (double)n;
@@ -388,9 +348,9 @@ static void measure_batches(bench *b)
 {
     static const size_t sizes[] = {1, 8, 64};
     const size_t most = sizes[2] < b->set.n_queries ? sizes[2] : b->set.n_queries, k = b->set.k;
-    cir_query *queries = room(most, sizeof *queries);
-    cir_hit *hits = room(most, k * sizeof *hits);
-    size_t *n_hits = room(most, sizeof *n_hits);
+    cir_query *queries = cir__take(most, sizeof *queries);
+    cir_hit *hits = cir__take(most, k * sizeof *hits);
+    size_t *n_hits = cir__take(most, sizeof *n_hits);
     const cir_search_options options = {.recall = b->set.recall};
     cir_error err;
     make_queries(b, false, most, queries);
@@ -401,20 +361,22 @@ static void measure_batches(bench *b)
         for (size_t r = 0; r < N_BATCH_TRIES; r++) {
             const double limit = cir__product_flops(b->pool);
             double begin = cir__clock_ms();
-            must(cir_search_find(&b->rows, queries, sizes[i], k, &options, b->pool, hits, n_hits, NULL, &err),
-                 &err);
+            cir__must(
+                cir_search_find(&b->rows, queries, sizes[i], k, &options, b->pool, hits, n_hits, NULL, &err),
+                &err);
             by_codes[r] = n / (cir__clock_ms() - begin) * 1e3;
             begin = cir__clock_ms();
-            must(cir_search_top_batch(&b->rows, queries, sizes[i], k, b->pool, hits, n_hits, &err), &err);
+            cir__must(cir_search_top_batch(&b->rows, queries, sizes[i], k, b->pool, hits, n_hits, &err),
+                      &err);
             exact[r] = n / (cir__clock_ms() - begin) * 1e3;
             fractions[r] = exact[r] * 4.0 * (double)b->set.n_rows * (double)b->set.dim / limit;
         }
-        printf("  %-30zu %12.1f %12.1f %11.0f%%\n", sizes[i], quantile(by_codes, N_BATCH_TRIES, 0.5),
-               quantile(exact, N_BATCH_TRIES, 0.5), 100 * quantile(fractions, N_BATCH_TRIES, 0.5));
+        printf("  %-30zu %12.1f %12.1f %11.0f%%\n", sizes[i], cir__quantile(by_codes, N_BATCH_TRIES, 0.5),
+               cir__quantile(exact, N_BATCH_TRIES, 0.5), 100 * cir__quantile(fractions, N_BATCH_TRIES, 0.5));
         fprintf(b->json,
                 ", \"batch_%zu\": {\"codes_q_s\": %.2f, \"exact_q_s\": %.2f, \"exact_fraction\": %.3f}",
-                sizes[i], quantile(by_codes, N_BATCH_TRIES, 0.5), quantile(exact, N_BATCH_TRIES, 0.5),
-                quantile(fractions, N_BATCH_TRIES, 0.5));
+                sizes[i], cir__quantile(by_codes, N_BATCH_TRIES, 0.5),
+                cir__quantile(exact, N_BATCH_TRIES, 0.5), cir__quantile(fractions, N_BATCH_TRIES, 0.5));
     }
     free(queries);
     free(hits);
@@ -431,7 +393,7 @@ static void run(bench *b)
     setting *s = &b->set;
     cir_error err;
     answers methods[] = {{.name = "basic-"}, {.name = "basic", .expands = true}};
-    must(cir_pool_new(s->n_threads, &b->pool, &err), &err);
+    cir__must(cir_pool_new(s->n_threads, &b->pool, &err), &err);
     s->n_threads = cir_pool_n_threads(b->pool);
     make_index(b);
     if (!bench__queries_make(s->n_queries, s->n_rows, s->dim, SEED, &b->queries))
@@ -439,11 +401,11 @@ static void run(bench *b)
     open_index(b);
     cir_settings_init(&b->settings, CIR_METHOD_BASIC);
     b->settings.recall = s->recall;
-    b->weights = room(s->n_queries, s->dim * sizeof *b->weights);
-    b->expanded = room(s->n_queries, s->dim * sizeof *b->expanded);
+    b->weights = cir__take(s->n_queries, s->dim * sizeof *b->weights);
+    b->expanded = cir__take(s->n_queries, s->dim * sizeof *b->expanded);
     b->json = open_memstream(&b->json_text, &b->json_size);
     if (b->json == NULL)
-        stop("out of memory");
+        cir__stop("out of memory");
     printf("%zu rows x %zu, %zu queries, best %zu, %s, threads: %zu; opened in %.0f ms%s\n", s->n_rows,
            s->dim, s->n_queries, s->k, cir__kernels_get()->name, s->n_threads, b->open_ms,
            b->rows.codes == NULL ? "; without codes" : "");
@@ -466,7 +428,7 @@ static void run(bench *b)
     fclose(b->json);
     FILE *file = s->json_path != NULL ? fopen(s->json_path, "a") : NULL;
     if (s->json_path != NULL && (file == NULL || fputs(b->json_text, file) < 0 || fclose(file) != 0))
-        stop("%s: cannot be written", s->json_path);
+        cir__stop("%s: cannot be written", s->json_path);
     for (size_t m = 0; m < 2; m++)
         answers_done(&methods[m]);
     free(b->json_text);

@@ -1,6 +1,9 @@
 #include "measure.h"
 
 #include <dnnl.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +16,31 @@
 #define READ_BYTES ((size_t)1 << 20) /* a task of the reading: as the scan's blocks */
 #define LANES 32
 
+void cir__stop(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    exit(1);
+}
+
+void cir__must(cir_status status, const cir_error *err)
+{
+    if (status != CIR_OK)
+        cir__stop("%s", err->message);
+}
+
+void *cir__take(size_t n, size_t item_bytes)
+{
+    void *memory = cir__new(n, item_bytes);
+    if (memory == NULL)
+        cir__stop("out of memory");
+    return memory;
+}
+
 static int compare(const void *x, const void *y)
 {
     const double a = *(const double *)x, b = *(const double *)y;
@@ -23,6 +51,17 @@ double cir__median(double *times, size_t n)
 {
     qsort(times, n, sizeof *times, compare);
     return times[n / 2];
+}
+
+double cir__quantile(const double *values, size_t n, double share)
+{
+    double *sorted = cir__take(n, sizeof *sorted);
+    memcpy(sorted, values, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare);
+    const size_t rank = (size_t)(share * (double)n);
+    const double value = sorted[rank < n ? rank : n - 1];
+    free(sorted);
+    return value;
 }
 
 uint64_t cir__random_bits(uint64_t *state)

@@ -7,6 +7,19 @@
 #include <stdint.h>
 
 #include "cir/pool.h"
+#include "cir/status.h"
+
+/* Prints the program's name and what is wrong, and leaves with 1. */
+void cir__stop(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* Leaves so where something failed. */
+void cir__must(cir_status status, const cir_error *err);
+
+/* Zeroed memory; free(). Leaves so where there is none. */
+void *cir__take(size_t n, size_t item_bytes);
+
+/* The share-th of values [n], which stay as they are; the nearest rank. */
+double cir__quantile(const double *values, size_t n, double share);
 
 /* The median of times [n], which are sorted. */
 double cir__median(double *times, size_t n);

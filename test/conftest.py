@@ -74,3 +74,15 @@ def index(cir, photos, tmp_path):
     made = cir("index", photos, "-o", path, "-q")
     assert made.status == 0, made.err
     return path
+
+
+def counts(result):
+    """What `cir index --json` counted."""
+    return {key: result.json[key] for key in ("encoded", "unchanged", "failed", "vanished")}
+
+
+def update(cir, photos, index, *more):
+    """Makes or updates an index; what was counted."""
+    result = cir("index", photos, "-o", index, "--json", "-q", *more)
+    assert result.status == 0, result.err
+    return counts(result)
