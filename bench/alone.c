@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "measure.h"
+#include "bench_measure.h"
 #include "model/synthetic_model.h"
 #include "shared/clock.h"
 

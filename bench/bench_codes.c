@@ -17,9 +17,9 @@
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
+#include "bench_measure.h"
 #include "index/codes/coder.h"
 #include "kernels/kernels.h"
-#include "measure.h"
 #include "shared/clock.h"
 
 #define TASK_BLOCKS 128

@@ -17,10 +17,10 @@
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
+#include "bench_measure.h"
 #include "cir/experiment.h"
 #include "format/npy.h"
 #include "kernels/kernels.h"
-#include "measure.h"
 #include "method/draw.h"
 #include "shared/clock.h"
 

@@ -22,7 +22,7 @@
 #include "alone.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
-#include "measure.h"
+#include "bench_measure.h"
 #include "model/forward.h"
 #include "model/model_internal.h"
 #include "model/synthetic_model.h"

@@ -23,8 +23,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
+#include "bench_measure.h"
 #include "format/npy.h"
-#include "measure.h"
 #include "shared/clock.h"
 
 extern char **environ;

@@ -27,11 +27,11 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "bench_measure.h"
 #include "cir/cir.h"
 #include "cir/synthetic.h"
 #include "index/codes/codes.h"
 #include "kernels/kernels.h"
-#include "measure.h"
 #include "method/expand.h"
 #include "scale_queries.h"
 #include "shared/clock.h"

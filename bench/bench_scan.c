@@ -16,9 +16,9 @@
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
+#include "bench_measure.h"
 #include "cir/search.h"
 #include "kernels/kernels.h"
-#include "measure.h"
 #include "shared/clock.h"
 
 typedef struct setting {

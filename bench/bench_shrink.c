@@ -16,8 +16,8 @@
 
 #include "base/memory.h"
 #include "base/thread_pool.h"
+#include "bench_measure.h"
 #include "cir/index.h"
-#include "measure.h"
 #include "model/model_internal.h"
 #include "shared/clock.h"
 

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "measure.h"
+#include "bench_measure.h"
 #include "model/synthetic_model.h"
 #include "serve_index.h"
 #include "shared/clock.h"

@@ -15,7 +15,7 @@
 #include "cli/common/shortage.h"
 #include "cli/decode/decode_message.h"
 #include "cli/decode/decode_worker.h"
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 static const cir__command *const commands[] = {
     &cir__command_index,         &cir__command_search,        &cir__command_info,

@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 
 #include "cir/collection.h"
-#include "retrieval/columns.h"
 #include "retrieval/lru.h"
+#include "retrieval/photo_columns.h"
 
 /* Rows that pass a filter. */
 typedef struct cir__mask {
@@ -39,12 +39,12 @@ struct cir_collection {
     _Atomic(cir__columns *) columns;
 };
 
-/* Names all that a composer is made of: methods and settings with the same key share one. free(); NULL where memory is
- * short. */
+/* Names all that a composer is made of: methods and settings with the same key share one. free(); NULL where
+ * memory is short. */
 char *cir__composer_key_new(cir_method method, const cir_settings *settings);
 
-/* A method made ready, as item->value: a cir_composer. Give it back with cir__collection_return_composer. Errors:
- * those of cir_composer_new. */
+/* A method made ready, as item->value: a cir_composer. Give it back with cir__collection_return_composer.
+ * Errors: those of cir_composer_new. */
 CIR_MUST_CHECK cir_status cir__collection_lend_composer(cir_collection *collection, cir_method method,
                                                         const cir_settings *settings,
                                                         cir__lru_item **item_out, cir_error *err);

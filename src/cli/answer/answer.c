@@ -6,7 +6,7 @@
 
 #include "cli/common/output.h"
 #include "cli/common/session.h"
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 /* How the answers were found. */
 static void print_report(const cir__answer *answer)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "cir/cir.h"
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 /* Names and whatever else came from a file, a catalogue or a network, made fit for a terminal: control,
  * formatting and direction characters and what is not UTF-8 stand as "\x1b" and the like. All output of such

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 /* Enough for the small things of a computation that has begun; the next one is refused by the library. */
 #define N_PIECES 16

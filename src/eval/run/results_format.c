@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "cir/experiment.h"
 #include "eval/run/results.h"
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 /* Takes value over; NULL (no memory) turns *is_whole off. */
 static void put(json_t *object, const char *key, json_t *value, bool *is_whole)

@@ -6,7 +6,7 @@
 
 #include "server/api/run_update.h"
 #include "server/state/context.h"
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 static json_t *methods_json(void)
 {

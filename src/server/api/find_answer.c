@@ -8,7 +8,7 @@
 #include "server/common/answer_json.h"
 #include "server/common/fail.h"
 #include "shared/clock.h"
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 enum { KEY_SIZE = 256 };
 
@@ -120,7 +120,8 @@ static void add_point(json_t *ids, json_t *images, json_t *texts, size_t id, con
     json_array_append_new(texts, cir__json_number((double)text_scores[id]));
 }
 
-/* At most n points: every so-manieth matching row, and the hits shown. Rows that do not match have no scores. */
+/* At most n points: every so-manieth matching row, and the hits shown. Rows that do not match have no
+ * scores. */
 static json_t *sample_points(const finding *self, size_t n_rows, const float *image_scores,
                              const float *text_scores)
 {
@@ -136,7 +137,8 @@ static json_t *sample_points(const finding *self, size_t n_rows, const float *im
         is_shown[id] = 1;
         add_point(ids, images, texts, id, image_scores, text_scores);
     }
-    /* Row j of the matching ones is taken where the whole part of j·n_left/n grows: n_left of them, evenly. */
+    /* Row j of the matching ones is taken where the whole part of j·n_left/n grows: n_left of them,
+     * evenly. */
     size_t n_others = n_matching > answer->n_hits ? n_matching - answer->n_hits : 0;
     size_t sum = 0;
     n_left = n_left < n_others ? n_left : n_others;

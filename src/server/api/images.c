@@ -5,7 +5,7 @@
 #include "server/api/filter_json.h"
 #include "server/api/lookup.h"
 #include "server/common/fail.h"
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 static json_t *record_json(const cir__snapshot *snapshot, const cir_image_record *record)
 {

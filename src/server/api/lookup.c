@@ -7,7 +7,7 @@
 #include "server/common/fail.h"
 #include "server/http/coalescing.h"
 #include "server/state/context.h"
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 typedef struct lookup {
     cir__context *context;

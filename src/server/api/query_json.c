@@ -6,7 +6,7 @@
 
 #include "server/api/filter_json.h"
 #include "server/common/fail.h"
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 static cir_status read_count(const char *key, const json_t *value, size_t least, size_t most, size_t *out,
                              cir_error *err)

@@ -12,7 +12,7 @@
 #include "server/http/coalescing.h"
 #include "server/state/context.h"
 #include "shared/clock.h"
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 enum { FOLLOW_SECONDS = 5 };
 #define PROGRESS_SECONDS 0.2

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 bool cir__answer_init(cir__answer *answer, const cir_collection *collection, const cir_answer *found)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 /* A proxy may leave its part of the path or take it away: both are understood. */
 static void strip_base(cir__request *request, const char *target)

@@ -1,4 +1,4 @@
-#include "retrieval/columns.h"
+#include "retrieval/photo_columns.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

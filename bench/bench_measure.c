@@ -1,4 +1,4 @@
-#include "measure.h"
+#include "bench_measure.h"
 
 #include <dnnl.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* The library's values as JSON. */
-#ifndef CIR_SHARED_JSON_H
-#define CIR_SHARED_JSON_H
+#ifndef CIR_SHARED_JSON_ENCODE_H
+#define CIR_SHARED_JSON_ENCODE_H
 
 #include <stddef.h>
 

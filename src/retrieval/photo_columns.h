@@ -1,6 +1,6 @@
 /* What the catalogue says of every row, in memory: for filters, lists and counts. */
-#ifndef CIR_RETRIEVAL_COLUMNS_H
-#define CIR_RETRIEVAL_COLUMNS_H
+#ifndef CIR_RETRIEVAL_PHOTO_COLUMNS_H
+#define CIR_RETRIEVAL_PHOTO_COLUMNS_H
 
 #include "cir/collection.h"
 
@@ -11,7 +11,8 @@ CIR_MUST_CHECK cir_status cir__columns_new(const cir_index *index, cir__columns 
                                            cir_error *err);
 void cir__columns_free(cir__columns *columns); /* NULL is allowed */
 
-/* One byte a row, mask_out [n_rows]: whether it is ready and passes; *n_out: how many. Errors: CIR_NO_MEMORY. */
+/* One byte a row, mask_out [n_rows]: whether it is ready and passes; *n_out: how many. Errors:
+ * CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__columns_mask(cir__columns *columns, const cir_photo_filter *filter,
                                             uint8_t *mask_out, size_t *n_out, cir_error *err);
 

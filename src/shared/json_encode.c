@@ -1,4 +1,4 @@
-#include "shared/json.h"
+#include "shared/json_encode.h"
 
 #include <math.h>
 #include <stdatomic.h>
