@@ -11,8 +11,7 @@
  *   bench_encode [--shape vit_b32|vit_l14] [--images N] [--texts N] [--repeats R] [--threads T] [--json FILE]
  *                [--precision f32|bf16|int8]
  *
- * Without --precision, all that the processor has, and the least cosine of the features to those in f32.
- */
+ * Without --precision, all that the processor has, and the least cosine of the features to those in f32. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -316,8 +316,8 @@ typedef struct limits {
     double read_ms, flops;
 } limits;
 
-/* Measured in a process of its own: what this one holds in memory counts as the peak of those that it starts.
- */
+/* Measured in a process of its own: what this one holds in memory counts as the peak of those that it
+ * starts. */
 static limits limits_measure(const char *path)
 {
     limits found = {0};

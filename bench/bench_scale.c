@@ -6,10 +6,10 @@
  * by its nearest images (cir__expand). Parts, all of them unless --parts names some:
  *
  *   single   one query at a time: first as the page cache has it, then again, when all that it reads is
- * there; between queries the codes are only read, which is the limit. Then the memory taken so far cold one
- * query after both files were dropped from the page cache recall   what both answered, compared with the
- * exact scan batch    1, 8 and 64 queries at once, by codes and exactly; the limit of the latter is oneDNN's
- * product
+ *            there; between queries the codes are only read, which is the limit; then the memory taken so far
+ *   cold     one query after both files were dropped from the page cache
+ *   recall   what both answered, compared with the exact scan
+ *   batch    1, 8 and 64 queries at once, by codes and exactly; the limit of the latter is oneDNN's product
  *
  * Prints a table; --json also appends one line of JSON to a file.
  *

@@ -6,8 +6,7 @@
  * quarter or an eighth. Photos that are too small to be reduced count for the rates and not for the cosines.
  *
  *   bench_shrink --photos FOLDER [--model MODEL] [--threads T] [--precision f32|bf16] [--repeats R] [--json
- * FILE]
- */
+ * FILE] */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -98,8 +97,8 @@ static double encode(bench *self, size_t n)
     return cir__clock_ms() - begin;
 }
 
-/* Decodes all photos at a margin; returns milliseconds, and adds those of encoding, where that is asked for.
- */
+/* Decodes all photos at a margin; returns milliseconds, and adds those of encoding, where that is asked
+ * for. */
 static double run(bench *self, size_t i_margin, double *encode_ms)
 {
     const cir_image_options whole = {0};

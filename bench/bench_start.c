@@ -11,8 +11,7 @@
  * where CLIP's own has one or two. --model DIR takes another model, such as test/make_model.py makes.
  *
  *   bench_start [--model DIR] [--precision NAME] [--rows N] [--repeats R] [--photo FILE] [--program PATH]
- * [--json FILE]
- */
+ * [--json FILE] */
 #include <fcntl.h>
 #include <jansson.h>
 #include <spawn.h>

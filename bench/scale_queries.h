@@ -20,7 +20,7 @@ typedef struct bench__queries {
     double min_image;    /* m, < 0 */
 } bench__queries;
 
-/* false, after a message on standard error, where memory is short. End with bench__queries_done. */
+/* false, after a message on standard error, when out of memory. End with bench__queries_done. */
 bool bench__queries_make(size_t n, size_t n_rows, size_t dim, uint64_t seed, bench__queries *queries_out);
 void bench__queries_done(bench__queries *queries);
 

@@ -191,8 +191,8 @@ static void *work_on(void *context)
             fail_msg("%s", err.message);                                                                     \
     } while (0)
 
-/* A damaged picture, pictures of all kinds, an index of them, a search by photo and words, a picture written.
- */
+/* A damaged picture, pictures of all kinds, an index of them, a search by photo and words, a picture
+ * written. */
 static void use_library(void)
 {
     static const char *const pictures[] = {"rgb420.jpg",   "rgba16.png",     "lossless.webp",

@@ -3,9 +3,9 @@
  *
  *   read FILE rotate|stored|pillow     → ok n_bytes width height kind taken_at, then RGB
  *   resize FILE WIDTH HEIGHT bilinear|bicubic      → ok n_bytes width height - 0, then RGB
- *   tensor FILE CONFIG|clip:SIDE|open_clip:SIDE[:squash]  → ok n_bytes width height - 0, then floats [3,
- * height, width] anything that fails           → fail status message
- */
+ *   tensor FILE CONFIG|clip:SIDE|open_clip:SIDE[:squash]  → ok n_bytes width height - 0, then floats
+ *                                                           [3, height, width]
+ *   anything that fails                → fail status message */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Evaluation: methods on data sets with known answers, by the paper's protocol.
  *
- * With experiment.h and synthetic.h this is libcir-eval, the research harness, which cir.h does not include. It is a
- * static library that goes with libcir.a of the same version (pkg-config cir-eval names both) and not with
- * libcir.so. Its structs may change with every version: build against the headers that it came with. */
+ * With experiment.h and synthetic.h this is libcir-eval, the research harness, which cir.h does not include.
+ * It is a static library that goes with libcir.a of the same version (pkg-config cir-eval names both) and not
+ * with libcir.so. Its structs may change with every version: build against the headers that it came with. */
 #ifndef CIR_EVAL_H
 #define CIR_EVAL_H
 
@@ -157,7 +157,7 @@ typedef struct cir_answer_view {
 CIR_API cir_answer_view cir_dataset_get_answer(const cir_dataset *dataset, size_t i_query, size_t row);
 
 /* Where a picture that a list of the data set names is to be opened; folder: the data set's. The picture need
- * not be there, as those of shards are not. Free with cir_bytes_free; NULL where memory is short. */
+ * not be there, as those of shards are not. Free with cir_bytes_free; NULL when out of memory. */
 CIR_API char *cir_dataset_find_picture(const cir_dataset *dataset, const char *folder, const char *listed);
 
 /* What became of one file that checksums.sha256 lists. */
@@ -251,8 +251,8 @@ typedef struct cir_eval_result {
      * for every result over the same instances. */
     cir_interval mAP_interval, mmAP_interval;
     /* Domain conversion: mean AP of each pair of domains, source by source ([n_domains, n_domains], 0 where a
-     * pair has no queries), of each source over its targets, and of all sources. Percent; NULL, 0 for others.
-     */
+     * pair has no queries), of each source over its targets, and of all sources. Percent; NULL, 0 for
+     * others. */
     double *pairs, *sources;
     double average, average_low, average_high;
     double recall[CIR_N_RECALLS], precision[CIR_N_RECALLS]; /* percent */
@@ -323,9 +323,10 @@ CIR_MUST_CHECK CIR_API cir_status cir_eval_write_submission(const cir_dataset *d
                                                             const cir_eval_result *result, const char *folder,
                                                             const char *name, cir_error *err);
 
-/* The document of `cir eval --json`, as text to be freed with cir_bytes_free: what was asked and of what, with an empty
- * array "methods", whose elements cir_results_format_method makes. label, where not NULL, tells a method from another
- * run of the same. Whoever writes may add members to both; cir_results_open reads the whole. Errors: CIR_NO_MEMORY. */
+/* The document of `cir eval --json`, as text to be freed with cir_bytes_free: what was asked and of what,
+ * with an empty array "methods", whose elements cir_results_format_method makes. label, where not NULL, tells
+ * a method from another run of the same. Whoever writes may add members to both; cir_results_open reads the
+ * whole. Errors: CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_results_format(const cir_dataset *dataset, const cir_protocol *protocol,
                                                      cir_ap_form ap, double seconds, char **json_out,
                                                      cir_error *err);

@@ -176,8 +176,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_list_roots(const cir_index *index, c
                                                        size_t *n_out, cir_error *err);
 
 /* Whether the index may look at a path: always beside the index; elsewhere where this user gave it, or what
- * it lies below, to an update. Of the index' roots, updates that nobody named folders for walk these alone.
- */
+ * it lies below, to an update. Of the index' roots, updates that nobody named folders for walk these
+ * alone. */
 CIR_API bool cir_index_is_confirmed(const cir_index *index, const char *path);
 
 /* Folders that the last update could not list, by path, with the reason, for people ("PATH: WHY"); stops
@@ -284,8 +284,7 @@ typedef struct cir_update_options {
  * comes when all else is committed. progress_out may be NULL. Errors: CIR_BUSY (another process updates this
  * index), CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND (a given path), CIR_MISMATCH, CIR_OTHER_VERSION,
  * CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY, CIR_GONE (the index was moved or replaced meanwhile; what was
- * committed is in it), CIR_UNSUPPORTED (its file system has no locks).
- */
+ * committed is in it), CIR_UNSUPPORTED (its file system has no locks). */
 CIR_MUST_CHECK CIR_API cir_status cir_index_update(const char *index_path, const char *const *paths,
                                                    size_t n_paths, const cir_model *model, cir_pool *pool,
                                                    const cir_update_options *options,

@@ -133,8 +133,8 @@ CIR_API void cir_method_list(cir_method methods_out[CIR_N_METHODS]);
 /* What min-normalisation divides by, where the settings do not give it. */
 typedef enum cir_minima_source {
     CIR_MINIMA_AUTO,      /* asked for: what the data come with, else estimated where a model is at hand */
-    CIR_MINIMA_ESTIMATED, /* asked for, or in force: estimated from the searched images and the object corpus
-                           */
+    CIR_MINIMA_ESTIMATED, /* asked for, or in force: estimated from the searched images and the object
+                           * corpus */
     CIR_MINIMA_SYNTHETIC, /* in force: the smallest similarities of a data set's synthetic pairs */
     CIR_MINIMA_PAPER      /* in force: the paper's −0.077 and −0.117, which are CLIP ViT-L/14's */
 } cir_minima_source;

@@ -21,10 +21,11 @@ typedef struct cir_model cir_model;
 /* The name under which cir_model_open finds the small encoder that is part of the library. */
 #define CIR_MODEL_DEMO "demo"
 
-/* How exactly the towers' layers multiply. Which is fastest depends on the processor, and how near bf16 and int8 come
- * to f32 on the weights: ones with a few channels that are much larger than the others lose in int8. On the demo
- * encoder the least cosine of 3,456 pictures' features to f32's is 0.99998 in bf16 and 0.9997 in int8; with channels
- * made fifty times larger behind every layer norm of a small model, int8's fell to 0.7. */
+/* How exactly the towers' layers multiply. Which is fastest depends on the processor, and how near bf16 and
+ * int8 come to f32 on the weights: ones with a few channels that are much larger than the others lose in
+ * int8. On the demo encoder the least cosine of 3,456 pictures' features to f32's is 0.99998 in bf16 and
+ * 0.9997 in int8; with channels made fifty times larger behind every layer norm of a small model, int8's fell
+ * to 0.7. */
 typedef enum cir_precision {
     CIR_PRECISION_AUTO, /* the fastest here that keeps these weights' features: cosines to f32's of 0.9995 or more */
     CIR_PRECISION_F32,  /* the same features on every machine, but for rounding */
@@ -65,10 +66,11 @@ typedef struct cir_precision_choice {
 
 /* How to open a model. Zeroed fields mean the defaults.
  *
- * AUTO and FAST measure: the rates of the precisions once for a processor and a version of oneDNN (a tenth of a
- * second), and a model's features once for each (seconds for a large one). Both are kept in the user's cache,
- * $CIR_CACHE, else $XDG_CACHE_HOME/cir/computed, else $HOME/.cache/cir/computed (CIR_CACHE set and empty: none).
- * Where nothing can be kept, and for models of less than CIR_MODEL_SMALL parameters, they are f32. */
+ * AUTO and FAST measure: the rates of the precisions once for a processor and a version of oneDNN (a tenth of
+ * a second), and a model's features once for each (seconds for a large one). Both are kept in the user's
+ * cache, $CIR_CACHE, else $XDG_CACHE_HOME/cir/computed, else $HOME/.cache/cir/computed (CIR_CACHE set and
+ * empty: none). Where nothing can be kept, and for models of less than CIR_MODEL_SMALL parameters, they are
+ * f32. */
 #define CIR_MODEL_SMALL 16000000
 typedef struct cir_model_options {
     cir_precision precision;
@@ -118,16 +120,16 @@ CIR_API const cir_model_info *cir_model_get_info(const cir_model *model);
 CIR_API const cir_precision_choice *cir_model_get_precision_choice(const cir_model *model);
 
 /* Compares a model's features in every supported precision with those in f32: of CIR_PRECISION_CHECK_N_IMAGES
- * pictures and …_N_TEXTS texts. watch (may be NULL): false stops. facts_out: f32, bf16, int8. Errors: those of
- * encoding, CIR_INTERRUPTED. */
+ * pictures and …_N_TEXTS texts. watch (may be NULL): false stops. facts_out: f32, bf16, int8. Errors: those
+ * of encoding, CIR_INTERRUPTED. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_check_precisions(const cir_model *model, cir_pool *pool,
                                                              bool (*watch)(void),
                                                              cir_precision_facts facts_out[CIR_N_PRECISIONS],
                                                              cir_error *err);
 
 /* A picture as the image tower sees it: tensor_out [3, image_px, image_px], the model's own resizing,
- * cropping and normalisation, bit-exact with Pillow before the float steps. Errors: CIR_LIMIT, CIR_NO_MEMORY.
- */
+ * cropping and normalisation, bit-exact with Pillow before the float steps. Errors: CIR_LIMIT,
+ * CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_preprocess(const cir_model *model, const cir_image *image,
                                                        float *tensor_out, cir_error *err);
 
@@ -140,8 +142,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_encode_tensors(const cir_model *mode
 
 /* Unit text features. texts: [n] zero-terminated UTF-8 (invalid bytes are read as U+FFFD); features_out: [n,
  * dim]. Texts longer than context_length tokens are cut as the reference cuts them (the first tokens and the
- * end token); n_cut_out, which may be NULL, gets how many were. Errors: CIR_NO_MEMORY, CIR_FORMAT as above.
- */
+ * end token); n_cut_out, which may be NULL, gets how many were. Errors: CIR_NO_MEMORY, CIR_FORMAT as
+ * above. */
 CIR_MUST_CHECK CIR_API cir_status cir_model_encode_texts(const cir_model *model, cir_pool *pool,
                                                          const char *const *texts, size_t n,
                                                          float *features_out, size_t *n_cut_out,

@@ -9,8 +9,8 @@
  *
  * OpenBLAS, where it has threads of its own, is set to one while a call computes with it (what fits a
  * composer, and evaluation), and then back to the host's number: that number is one for the process, so that
- * the host's products are computed by one thread meanwhile, and a number that it sets meanwhile may be lost.
- */
+ * the host's products are computed by one thread meanwhile, and a number that it sets meanwhile may be
+ * lost. */
 #ifndef CIR_POOL_H
 #define CIR_POOL_H
 

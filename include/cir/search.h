@@ -2,9 +2,9 @@
  *
  *   image score v = ⟨a, x⟩ + a0,   text score t = ⟨b, x⟩ + b0,   score = fuse(v, t)
  *
- * Every method is folded into this form (doc/method.md, "All of it folds into the query"), so the rows hold plain
- * unit features and the search knows nothing of the method. Results do not depend on the number of threads.
- */
+ * Every method is folded into this form (doc/method.md, "All of it folds into the query"), so the rows hold
+ * plain unit features and the search knows nothing of the method. Results do not depend on the number of
+ * threads. */
 #ifndef CIR_SEARCH_H
 #define CIR_SEARCH_H
 
@@ -113,8 +113,9 @@ typedef struct cir_search_report {
  * fused score within z deviations, z the quantile of the normal distribution that the recall is, so that the
  * recall is reached even by rows at the very end of the answer; of 1, that of both scores within 6 deviations
  * each: an estimate fails with a probability of about 10⁻⁹. Without codes, for more candidates than pay, or
- * where memory is short for them, all rows are read (by cir_search_top, or cir_search_top_batch where there
- * are no codes for several queries). options, report_out may be NULL. hits_out: [n_queries, k]; n_hits_out:
+ * where there is not enough memory for them, all rows are read (by cir_search_top, or cir_search_top_batch
+ * where there are no codes for several queries). options, report_out may be NULL. hits_out: [n_queries, k];
+ * n_hits_out:
  * [n_queries]. Errors: those of cir_search_top_batch, CIR_ARGUMENT (recall out of range), CIR_IO and
  * CIR_DAMAGED (the rows' file). */
 CIR_MUST_CHECK CIR_API cir_status cir_search_find(const cir_rows *rows, const cir_query *queries,

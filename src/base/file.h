@@ -55,15 +55,15 @@ CIR_MUST_CHECK cir_status cir__file_read_fd(int fd, size_t size, size_t max_byte
  * Errors: CIR_PERMISSION, CIR_FULL, CIR_IO, CIR_NOT_FOUND (no such folder), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__file_replace(const char *path, const void *bytes, size_t size, cir_error *err);
 
-/* Writes all bytes at an offset of an open file, however often the system interrupts. path is for messages.
- */
+/* Writes all bytes at an offset of an open file, however often the system interrupts. path is for
+ * messages. */
 CIR_MUST_CHECK cir_status cir__file_write_at(int fd, const void *bytes, size_t size, uint64_t offset,
                                              const char *path, cir_error *err);
 
 /* Makes a rename or a new file in the folder of path durable. */
 CIR_MUST_CHECK cir_status cir__folder_sync(const char *path, cir_error *err);
 
-/* "folder/name", newly allocated, NULL where memory is short. Free with free(). */
+/* "folder/name", newly allocated, NULL when out of memory. Free with free(). */
 char *cir__path_join(const char *folder, const char *name);
 
 #endif

@@ -34,7 +34,7 @@ const char *cir__folder_name(const cir__folder *folder);
 /* Its file descriptor, lent. */
 int cir__folder_fd(const cir__folder *folder);
 
-/* "folder/name" for messages, NULL where memory is short. free(). */
+/* "folder/name" for messages, NULL when out of memory. free(). */
 char *cir__folder_join(const cir__folder *folder, const char *name);
 
 /* Whether the path that a folder was opened by still leads to it. Errors: CIR_GONE (moved, replaced,
@@ -85,7 +85,7 @@ void cir__folder_restrict(const cir__folder *folder, mode_t allowed);
 CIR_MUST_CHECK cir_status cir__folder_sync_names(const cir__folder *folder, cir_error *err);
 
 /* Calls visit for every name, sorted bytewise. facts: of the name itself. false where the folder cannot be
- * read or memory is short. */
+ * read or out of memory. */
 typedef void cir__folder_visit(void *context, const cir__folder *folder, const char *name,
                                const struct stat *facts);
 bool cir__folder_list(const cir__folder *folder, cir__folder_visit *visit, void *context);

@@ -15,7 +15,7 @@ void cir__hash128(const void *bytes, size_t size, uint8_t hash_out[16]);
 
 /* A hash over several runs of bytes, one after another. */
 typedef struct cir__hash cir__hash;
-cir__hash *cir__hash_new(void); /* NULL where memory is short */
+cir__hash *cir__hash_new(void); /* NULL when out of memory */
 void cir__hash_push(cir__hash *hash, const void *bytes, size_t size);
 void cir__hash_format(const cir__hash *hash, char text_out[CIR__HASH_TEXT_SIZE]);
 void cir__hash_free(cir__hash *hash);

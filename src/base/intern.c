@@ -38,7 +38,7 @@ static bool slots_grow(cir__intern *intern)
     return true;
 }
 
-/* A copy that lives as long as the table; NULL where memory is short. */
+/* A copy that lives as long as the table; NULL when out of memory. */
 static char *name_copy(cir__intern *intern, const char *name)
 {
     const size_t size = strlen(name) + 1;

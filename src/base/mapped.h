@@ -16,7 +16,7 @@ typedef struct cir__mapped cir__mapped;
 
 /* Notes that [data, data + size) is mapped, from a file of which at least n_needed bytes have to stay. fd: of
  * the file, to look at its length now and then: a copy is kept open; −1, or none to spare: it is not looked
- * at. false: memory is short. */
+ * at. false: out of memory. */
 bool cir__mapped_add(const void *data, size_t size, int fd, size_t n_needed, const char *name);
 
 /* Forgets it; call before it is unmapped. What was never noted is allowed. */
@@ -25,8 +25,8 @@ void cir__mapped_remove(const void *data);
 /* What an address is mapped from; NULL: nothing that was noted. Valid until it is removed. */
 const cir__mapped *cir__mapped_find(const void *address);
 
-/* Whether nothing of it was lost, by a look at the file's length where that can be looked at. NULL is whole.
- */
+/* Whether nothing of it was lost, by a look at the file's length where that can be looked at. NULL is
+ * whole. */
 bool cir__mapped_is_whole(const cir__mapped *mapped);
 
 /* Whether the bytes from offset on may be read: whole, as far as is known, with a look at the length where

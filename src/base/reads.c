@@ -100,7 +100,7 @@ cir_status cir__reads_run(int fd, const uint64_t *offsets, size_t n, size_t piec
     pthread_t threads[MAX_THREADS - 1];
     size_t n_threads = 0;
     pthread_mutex_init(&self.lock, NULL);
-    /* Threads that cannot be had are done without. */
+    /* Works without threads that cannot be started. */
     while (n_threads < MAX_THREADS - 1 && (n_threads + 1) * RUN_PIECES < n &&
            pthread_create(&threads[n_threads], NULL, read_runs, &self) == 0)
         n_threads++;

@@ -138,7 +138,7 @@ static void sum_task(void *context, size_t i_task, size_t i_thread)
         cir__hash64(all->data + from, left < CIR__USER_CACHE_CHUNK ? left : CIR__USER_CACHE_CHUNK);
 }
 
-/* The checksums of a payload; NULL where memory is short. */
+/* The checksums of a payload; NULL when out of memory. */
 static uint64_t *sum_up(const void *data, size_t size, cir_pool *pool)
 {
     summing all = {data, size, cir__new(n_chunks(size), sizeof(uint64_t))};

@@ -1,7 +1,7 @@
 /* JSON objects read with messages that name file and key: a thin seam over jansson.
  *
- * The getters leave *out as it is where the key is absent or null, so that a caller sets its default first.
- */
+ * The getters leave *out as it is where the key is absent or null, so that a caller sets its default
+ * first. */
 #ifndef CIR_FORMAT_JSON_H
 #define CIR_FORMAT_JSON_H
 

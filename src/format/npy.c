@@ -92,8 +92,8 @@ static bool take_size(cursor *text, size_t *out)
     return has_digit;
 }
 
-/* (), (3,), (3, 4), (3, 4,). More sides than are kept are counted, so that the message can name their number.
- */
+/* (), (3,), (3, 4), (3, 4,). More sides than are kept are counted, so that the message can name their
+ * number. */
 static bool take_shape(cursor *text, header *out)
 {
     if (!take(text, '('))

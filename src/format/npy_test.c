@@ -100,8 +100,8 @@ static void test_what_is_not_read_says_why(void **state)
     }
 }
 
-/* A whole file: a header's text, blanks that put the data at a multiple of 16 plus n_shift, and n_data bytes.
- */
+/* A whole file: a header's text, blanks that put the data at a multiple of 16 plus n_shift, and n_data
+ * bytes. */
 static cir_status parse_text(const char *text, size_t n_shift, size_t n_data, cir__npy_view *view,
                              cir_error *err)
 {

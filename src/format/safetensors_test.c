@@ -11,8 +11,8 @@
 
 #include "format/safetensors.h"
 
-/* A file of a header's text and n_data bytes 0, 1, 2 …; no byte more, so that a sanitizer sees what reads on.
- */
+/* A file of a header's text and n_data bytes 0, 1, 2 …; no byte more, so that a sanitizer sees what reads
+ * on. */
 static cir_status parse_text(const char *text, size_t n_data, uint8_t **bytes_out,
                              cir__safetensors **table_out, cir_error *err)
 {

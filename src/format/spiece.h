@@ -5,8 +5,8 @@
  *   3  how texts are normalised: 2 map of characters, 3 dummy prefix, 4 white space in runs, 5 white space as
  * "▁"
  *
- * Fields of other numbers are skipped, as protobuf wants it. What it must not know: what pieces are used for.
- */
+ * Fields of other numbers are skipped, as protobuf wants it. What it must not know: what pieces are used
+ * for. */
 #ifndef CIR_FORMAT_SPIECE_H
 #define CIR_FORMAT_SPIECE_H
 

@@ -61,8 +61,8 @@ static bool number_read(const uint8_t *field, size_t size, size_t *number_out)
     return true;
 }
 
-/* The sum of all bytes, those of the checksum counting as blanks; some old archives have it of signed bytes.
- */
+/* The sum of all bytes, those of the checksum counting as blanks; some old archives have it of signed
+ * bytes. */
 static bool has_checksum(const uint8_t *block)
 {
     size_t wanted;

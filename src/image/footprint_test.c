@@ -1,5 +1,5 @@
-/* Every kind of picture is made, and the memory that decoding it takes is measured in a process of its own.
- */
+/* Every kind of picture is made, and the memory that decoding it takes is measured in a process of its
+ * own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -117,8 +117,8 @@ void cir__kind_read_webp_size(const uint8_t *bytes, size_t size, size_t *width_p
 }
 
 /* The offset just after the first start-of-scan marker; size where there is none. Segments are stepped over,
- * so that a thumbnail inside one is not taken for the picture, and stray bytes between them, as libjpeg does.
- */
+ * so that a thumbnail inside one is not taken for the picture, and stray bytes between them, as libjpeg
+ * does. */
 static size_t find_first_scan(const uint8_t *bytes, size_t size)
 {
     size_t at = 2;

@@ -29,8 +29,8 @@ cir__kind cir__kind_find(const uint8_t *bytes, size_t size, const char **name_ou
 const char *cir__kind_find_ending(const uint8_t *bytes, size_t size);
 
 /* A WebP file's canvas, read from its header; 0 × 0 where the bytes are too few or of no known layout.
- * libvips takes the canvas' memory before it tells its size, so the budget has to be checked against these.
- */
+ * libvips takes the canvas' memory before it tells its size, so the budget has to be checked against
+ * these. */
 void cir__kind_read_webp_size(const uint8_t *bytes, size_t size, size_t *width_px_out, size_t *height_px_out);
 
 /* Whether a JPEG has zeros for its end instead of an end marker: a copy that stopped in a file whose size had

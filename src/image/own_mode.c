@@ -107,8 +107,8 @@ static void mix_inks(uint8_t *rgb, const uint8_t *black, size_t n_px)
     }
 }
 
-/* The input pixel of each output of a span: the one under its centre, which Pillow finds by adding steps up.
- */
+/* The input pixel of each output of a span: the one under its centre, which Pillow finds by adding steps
+ * up. */
 static void find_nearest(size_t n_in, cir__span span, size_t *places)
 {
     const double step = (double)n_in / (double)span.n_full;

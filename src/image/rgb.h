@@ -33,8 +33,7 @@ typedef struct cir__layout {
                      alone, and all of more bits or with a sign */
 } cir__layout;
 
-/* Whether there is a rule for this layout, Pillow's where follow_pillow; the others must not be passed on.
- */
+/* Whether there is a rule for this layout, Pillow's where follow_pillow; the others must not be passed on. */
 bool cir__rgb_has_rule(const cir__layout *layout, bool follow_pillow);
 
 /* Whether the gain is to be told by cir__rgb_find_gain from the largest sample of the picture. */

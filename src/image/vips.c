@@ -83,8 +83,8 @@ static void start(void)
 cir_status cir__vips_start(cir_error *err)
 {
     /* The only state of the library that is the process' own, because libvips' is: its start is not
-     * thread-safe and may happen once only. It is never shut down: others in the process may be using it too.
-     */
+     * thread-safe and may happen once only. It is never shut down: others in the process may be using it
+     * too. */
     pthread_mutex_lock(&lock);
     const bool has_room = cir__memory_has_room(is_started ? ROOM_BYTES : START_ROOM_BYTES);
     if (!is_started && has_room)

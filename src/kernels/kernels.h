@@ -46,10 +46,11 @@ typedef void cir__product_f32(const float *rows, size_t n_rows, size_t dim, size
                               const float *queries, size_t n_queries, size_t query_stride, float *out,
                               size_t out_stride);
 
-/* Sums over rows of products of columns, in double:  out[i, j] = scale · Σ_r a[r, i]·b[r, j],  i < n_a, j < n_b, at most
- * CIR__COLUMNS_MAX each. Row r of a and b begins r·stride items after the first, row i of out i·out_stride. scratch:
- * [CIR__COLUMNS_SCRATCH]. Each of out is summed row by row in chunks of 128, whatever lies beside it, so that it is
- * the same however columns are cut. Error: at most n_rows·2⁻⁵²·Σ|a·b|. */
+/* Sums over rows of products of columns, in double:  out[i, j] = scale · Σ_r a[r, i]·b[r, j],  i < n_a, j <
+ * n_b, at most CIR__COLUMNS_MAX each. Row r of a and b begins r·stride items after the first, row i of out
+ * i·out_stride. scratch:
+ * [CIR__COLUMNS_SCRATCH]. Each of out is summed row by row in chunks of 128, whatever lies beside it, so that
+ * it is the same however columns are cut. Error: at most n_rows·2⁻⁵²·Σ|a·b|. */
 #define CIR__COLUMNS_MAX 128
 #define CIR__COLUMNS_SCRATCH (2 * CIR__COLUMNS_MAX * 128)
 typedef void cir__columns_f64(const double *a, const double *b, size_t n_rows, size_t stride, size_t n_a,
@@ -81,7 +82,8 @@ typedef void cir__code_sums(const uint8_t *lines, size_t n_groups, const uint8_t
 /* What the sums say of one side, see index/codes/coder.h:
  *   values_out[r] = base + (step·sums[r] + bottom)·factors[r]
  *   errors_out[r] = error_scale·std_errors[r] + rounding·|factors[r]|
- * everything [64], factors and std_errors halves; the same bits at every level. */
+ *
+ * Everything [64], factors and std_errors halves; the same bits at every level. */
 typedef void cir__code_estimates(const uint16_t *sums, const uint16_t *factors, const uint16_t *std_errors,
                                  float base, float step, float bottom, float error_scale, float rounding,
                                  float *values_out, float *errors_out);

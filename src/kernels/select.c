@@ -11,8 +11,8 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-/* __builtin_cpu_supports also asks whether the system saves the registers; not every compiler's knows f16c.
- */
+/* __builtin_cpu_supports also asks whether the system saves the registers; not every compiler's knows
+ * f16c. */
 static bool has_f16c(void)
 {
     unsigned eax, ebx, ecx, edx;

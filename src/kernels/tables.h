@@ -78,6 +78,7 @@ CIR__ALWAYS_INLINE void cir__product_rows(cir__tile *tile, size_t tile_queries, 
 /* Defines cir__kernels_<isa> from the file's always-inlined
  *   dot_rows(rows, is_half, n_rows, dim, stride, a, b, out_a, out_b), where b and out_b may be NULL,
  *   tile(rows, is_half, dim, queries, n_queries, query_stride, next, sums), see cir__tile,
+ *
  * of which the compiler makes one function for each kind of row and number of queries, and from its
  * TILE_QUERIES, which divides CIR__PRODUCT_QUERIES, half_to_float, half_from_float, code_sums and
  * code_estimates. */

@@ -7,7 +7,7 @@
 #include "cir/pool.h"
 #include "cir/status.h"
 
-/* A copy of rows [n, dim] less mean (NULL: nothing less), NULL where memory is short; free() it. */
+/* A copy of rows [n, dim] less mean (NULL: nothing less), NULL when out of memory; free() it. */
 float *cir__pairs_centre(const float *rows, size_t n, size_t dim, const float *mean);
 
 /* The smallest dot product of a left row [n_left, dim] with a right one [n_right, dim]. Errors: CIR_FORMAT

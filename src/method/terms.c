@@ -43,8 +43,8 @@ typedef struct collected {
     size_t n;
 } collected;
 
-/* bytes has room for all: a term and its zero never take more than they took in the file and its line's end.
- */
+/* bytes has room for all: a term and its zero never take more than they took in the file and its line's
+ * end. */
 static void collect(collected *found, const char *text, size_t size)
 {
     while (size > 0 && is_blank(text[0])) {

@@ -1,5 +1,5 @@
-/* Weights in the other forms that model hubs serve: they answer as the same numbers in one safetensors file.
- */
+/* Weights in the other forms that model hubs serve: they answer as the same numbers in one safetensors
+ * file. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* A model's config.json: the sizes of both towers, as transformers' CLIPConfig and SiglipConfig read them.
- * Every number is bounded here, so that no product of them overflows and nothing absurd is allocated later.
- */
+ * Every number is bounded here, so that no product of them overflows and nothing absurd is allocated
+ * later. */
 #ifndef CIR_MODEL_CONFIG_H
 #define CIR_MODEL_CONFIG_H
 

@@ -1,5 +1,5 @@
-/* Tensors looked up by name, each with its shape and kind checked; shared by the layouts that models come in.
- */
+/* Tensors looked up by name, each with its shape and kind checked; shared by the layouts that models come
+ * in. */
 #ifndef CIR_MODEL_FINDER_H
 #define CIR_MODEL_FINDER_H
 
@@ -8,8 +8,8 @@
 
 #define CIR__FINDER_NAME_SIZE 128
 
-/* What every search needs; status stays at the first failure, and what follows does nothing and answers NULL.
- */
+/* What every search needs; status stays at the first failure, and what follows does nothing and answers
+ * NULL. */
 typedef struct cir__finder {
     const cir__tensors *table;
     const char *file;

@@ -1,5 +1,5 @@
-/* The inside of a cir_model, for tests and benchmarks: ids instead of texts, and a look between the layers.
- */
+/* The inside of a cir_model, for tests and benchmarks: ids instead of texts, and a look between the
+ * layers. */
 #ifndef CIR_MODEL_MODEL_INTERNAL_H
 #define CIR_MODEL_MODEL_INTERNAL_H
 
@@ -35,7 +35,8 @@ struct cir_model {
     cir__towers *towers;                   /* the part that changes behind a const cir_model */
 };
 
-/* Texts as ids, one behind another. Zeroed means none; its arrays are freed by whoever holds it, on failure, too. */
+/* Texts as ids, one behind another. Zeroed means none; its arrays are freed by whoever holds it, on failure,
+ * too. */
 typedef struct cir__id_list {
     int32_t *ids;
     size_t capacity;

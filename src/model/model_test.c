@@ -116,8 +116,8 @@ static void test_fingerprints_tell_models_apart(void **state)
     cir_model *model = open_model(folder);
     char first[33];
     memcpy(first, cir_model_get_info(model)->fingerprint, sizeof first);
-    /* Indexes name it: it stays what it was in the first version. Other kinds' files beside it do not count.
-     */
+    /* Indexes name it: it stays what it was in the first version. Other kinds' files beside it do not
+     * count. */
     assert_string_equal(first, "be458e144691a0dde6f3f30356587ea6");
     cir_model_close(model);
     copy(folder, "../text/siglip", "spiece.model", "spiece.model");

@@ -232,8 +232,8 @@ static void check_text_tower(const fixture *self, const char *what, cir__layer_h
         fail_msg("%s", err.message);
     assert_int_equal(seen.n_seen, config->text.n_layers + 1);
     check_features(what, ours, theirs, n, view->shape[1]);
-    /* Without a hook texts share what they begin with, and of the last layer only what is read is computed.
-     */
+    /* Without a hook texts share what they begin with, and of the last layer only what is read is
+     * computed. */
     if (cir__model_encode_ids(self->model, self->pool, ids, starts, n, ours, NULL, NULL, &err) != CIR_OK)
         fail_msg("%s", err.message);
     check_features(what, ours, theirs, n, view->shape[1]);

@@ -99,8 +99,8 @@ CIR_MUST_CHECK bool cir__multiply(bool transposes_b, size_t n_rows, size_t n_out
                                   const float *a, size_t a_stride, const float *b, size_t b_stride,
                                   float *out, size_t out_stride);
 
-/* Around all of the above except init, pack and done, which do it themselves: returns what leave wants back.
- */
+/* Around all of the above except init, pack and done, which do it themselves: returns what leave wants
+ * back. */
 int cir__product_enter(void);
 void cir__product_leave(int entered);
 

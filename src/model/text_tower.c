@@ -279,8 +279,8 @@ static uint32_t add_text(scratch *own, const int32_t *ids, size_t n_read, bool s
     return at;
 }
 
-/* Lays out texts of a causal tower, each up to the place where it is read; what is begun alike is there once.
- */
+/* Lays out texts of a causal tower, each up to the place where it is read; what is begun alike is there
+ * once. */
 static size_t gather_paths(scratch *own, const int32_t *ids, const size_t *starts, size_t first, size_t n,
                            bool shares)
 {

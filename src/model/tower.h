@@ -4,8 +4,8 @@
  *   x = embed(…)
  *   per layer:  x += out(attention(qkv(norm1(x))));  x += fc2(act(fc1(norm2(x))))
  *   feature = projection(final_norm(x of one token)), made unit; or, with a head (SigLIP's image tower),
- *   y = out(attention of a probe to final_norm(x of all tokens));  feature = y + fc2(act(fc1(norm(y)))), made
- * unit
+ *     y = out(attention of a probe to final_norm(x of all tokens))
+ *     feature = y + fc2(act(fc1(norm(y)))), made unit
  *
  * The probe's query is the same for every picture, so that it is multiplied with the keys' matrix once, and a
  * token's key is never computed: see cir__head.
@@ -57,8 +57,8 @@ typedef struct cir__layer {
 } cir__layer;
 
 /* A head's numbers. Head h of the probe's query q looks at token t with q_h · (K_h·t) = (K_hᵀ·q_h) · t, and
- * takes Σ p_t · (V_h·t) = V_h · Σ p_t·t of them. The keys' bias adds the same to every token and falls out.
- */
+ * takes Σ p_t · (V_h·t) = V_h · Σ p_t·t of them. The keys' bias adds the same to every token and falls
+ * out. */
 typedef struct cir__head {
     const float *seekers;    /* [n_heads, width]: K_hᵀ·q_h / √head_width; NULL: the tower has no head */
     const float *value;      /* [width, width], as the file has it */
@@ -83,15 +83,16 @@ typedef struct cir__tower {
     cir__user_cached cached; /* where they lie, packed by another process */
 } cir__tower;
 
-/* Converts and packs, or maps what was packed before; all processors of this process take part. patch: its weight [width, n_patch], or NULL,
- * and its bias, or NULL. head: NULL, or without a probe, where there is none. Free with cir__tower_free.
- * Errors: CIR_NO_MEMORY, CIR_UNSUPPORTED (oneDNN refuses). */
+/* Converts and packs, or maps what was packed before; all processors of this process take part. patch: its
+ * weight [width, n_patch], or NULL, and its bias, or NULL. head: NULL, or without a probe, where there is
+ * none. Free with cir__tower_free. Errors: CIR_NO_MEMORY, CIR_UNSUPPORTED (oneDNN refuses). */
 CIR_MUST_CHECK cir_status cir__tower_new(const cir__tower_config *config, size_t dim,
                                          const cir__tower_view *view, const cir__affine_view *patch,
                                          const cir__head_view *head, cir__tower **tower_out, cir_error *err);
 void cir__tower_free(cir__tower *tower); /* NULL is allowed */
 
-/* Whether its numbers were there to be read. Errors: CIR_DAMAGED (the file that they are mapped from is cut). */
+/* Whether its numbers were there to be read. Errors: CIR_DAMAGED (the file that they are mapped from is
+ * cut). */
 CIR_MUST_CHECK cir_status cir__tower_check_read(const cir__tower *tower, cir_error *err);
 
 #endif

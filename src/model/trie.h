@@ -17,7 +17,7 @@ typedef struct cir__trie {
     size_t n_places;
 } cir__trie;
 
-/* Room for so many nodes; false where memory is short. End with cir__trie_done. */
+/* Room for so many nodes; false when out of memory. End with cir__trie_done. */
 bool cir__trie_init(cir__trie *trie, size_t capacity);
 void cir__trie_done(cir__trie *trie); /* a zeroed one is allowed */
 void cir__trie_clear(cir__trie *trie);

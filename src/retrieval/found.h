@@ -20,6 +20,6 @@ struct cir_answer {
     cir_image_record *records; /* [n_hits] theirs */
 };
 
-cir_answer *cir__answer_new(cir_collection *collection); /* NULL where memory is short */
+cir_answer *cir__answer_new(cir_collection *collection); /* NULL when out of memory */
 
 #endif

@@ -8,7 +8,7 @@
 CIR_MUST_CHECK cir_status cir__photo_filter_read(const cir_photo_filter *given, cir_photo_filter *own,
                                                  cir_error *err);
 
-/* The same filters, and no others, give the same text. free(). NULL where memory is short. */
+/* The same filters, and no others, give the same text. free(). NULL when out of memory. */
 char *cir__photo_filter_key(const cir_photo_filter *filter);
 
 #endif

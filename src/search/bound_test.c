@@ -66,8 +66,8 @@ static float grid_point(double low, double high, int i)
     return (double)x > high ? nextafterf(x, -INFINITY) : (double)x < low ? nextafterf(x, INFINITY) : x;
 }
 
-/* The largest fused score on a grid over box b, its corners and, where it is inside, the origin among them.
- */
+/* The largest fused score on a grid over box b, its corners and, where it is inside, the origin among
+ * them. */
 static float sampled_high(const cir_fusion *fusion, const boxes *of, size_t b)
 {
     const double v_low = (double)of->v[b] - (double)of->v_error[b],

@@ -195,7 +195,7 @@ static void rescorers_free(cir__rescorer *rescorers, size_t n)
     free(rescorers);
 }
 
-/* NULL: memory is short. */
+/* NULL: out of memory. */
 static cir__rescorer *rescorers_new(const cir_rows *rows, size_t n)
 {
     cir__rescorer *const rescorers = cir__new(n, sizeof *rescorers);

@@ -159,8 +159,8 @@ static void test_ranks_count_the_rows_before(void **state)
     }
 }
 
-/* A batch against one search after another; whole numbers, so that both ways give the same bits and many tie.
- */
+/* A batch against one search after another; whole numbers, so that both ways give the same bits and many
+ * tie. */
 static void test_a_batch_is_as_its_queries(void **state)
 {
     (void)state;

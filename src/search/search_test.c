@@ -13,8 +13,8 @@
 #include "kernels/half.h"
 #include "search/rows_testing.h"
 
-/* The definition. size_out: the sum of the sizes of what was added, which bounds the float version's error.
- */
+/* The definition. size_out: the sum of the sizes of what was added, which bounds the float version's
+ * error. */
 static double side(const fixture *f, size_t r, const float *query, float offset, double *size_out)
 {
     double sum = (double)offset, size = fabs(sum);

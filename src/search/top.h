@@ -1,5 +1,5 @@
-/* The k best of many hits: a bounded heap that a thread fills alone, and the order that makes answers unique.
- */
+/* The k best of many hits: a bounded heap that a thread fills alone, and the order that makes answers
+ * unique. */
 #ifndef CIR_SEARCH_TOP_H
 #define CIR_SEARCH_TOP_H
 

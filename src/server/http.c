@@ -24,8 +24,8 @@
 enum {
     N_THREADS = 2,
     MAX_CONNECTIONS_OF_ADDRESS = 256, /* of other machines; all on this one share an address */
-    /* A head that does not fit is refused by the library, in words of its own: so some that are too large do.
-     */
+    /* A head that does not fit is refused by the library, in words of its own: so some that are too large
+     * do. */
     BUFFER_BYTES = 128 << 10,
     IDLE_SECONDS = 90 /* without a byte; the deadlines of connections.h are what matters */
 };

@@ -33,7 +33,7 @@ json_t *cir__json_text(const char *bytes)
 {
     if (bytes == NULL)
         return json_null();
-    /* GLib ends the process where memory is short, so that it is asked only where bytes are to be mended. */
+    /* GLib ends the process when out of memory, so that it is asked only where bytes are to be mended. */
     if (g_utf8_validate(bytes, -1, NULL))
         return json_string_nocheck(bytes);
     gchar *valid = g_utf8_make_valid(bytes, -1);

@@ -45,8 +45,9 @@ CIR_MUST_CHECK cir_status cir__bpe_new_plain(size_t n_merges, const char *name, 
                                              cir_error *err);
 void cir__bpe_free(cir__bpe *bpe); /* NULL is allowed */
 
-/* The merges as they are in memory, lent, and the ids of bytes within and at the end of a word; and a tokenizer over
- * such, which lends the merges and copies the ids. False where they are none, or memory is short. */
+/* The merges as they are in memory, lent, and the ids of bytes within and at the end of a word; and a
+ * tokenizer over such, which lends the merges and copies the ids. False where they are none, or out of
+ * memory. */
 const void *cir__bpe_get_places(const cir__bpe *bpe, size_t *n_bytes_out, uint32_t *n_merges_out,
                                 int32_t byte_ids_out[2][256]);
 bool cir__bpe_new_lent(const void *places, size_t n_bytes, uint32_t n_merges, const int32_t byte_ids[2][256],
@@ -58,8 +59,8 @@ CIR_MUST_CHECK cir_status cir__bpe_push(cir__bpe *bpe, const cir__vocabulary *vo
                                         size_t n_left, const char *right, size_t n_right, const char *name,
                                         cir_error *err);
 
-/* Pushes a word's ids. Cost: n log n for n bytes. Errors: CIR_NO_MEMORY. Thread-safe with a scratch a thread.
- */
+/* Pushes a word's ids. Cost: n log n for n bytes. Errors: CIR_NO_MEMORY. Thread-safe with a scratch a
+ * thread. */
 CIR_MUST_CHECK cir_status cir__bpe_encode(const cir__bpe *bpe, const uint8_t *word, size_t n_bytes,
                                           cir__bpe_scratch *scratch, cir__ids *ids, cir_error *err);
 

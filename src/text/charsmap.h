@@ -23,8 +23,8 @@ typedef struct cir__charsmap {
     size_t n_texts_bytes;
 } cir__charsmap;
 
-/* Copies what it needs; no bytes map nothing. End with cir__charsmap_done. Errors: CIR_FORMAT, CIR_NO_MEMORY.
- */
+/* Copies what it needs; no bytes map nothing. End with cir__charsmap_done. Errors: CIR_FORMAT,
+ * CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__charsmap_parse(cir__bytes_view bytes, cir__charsmap *map_out, cir_error *err);
 void cir__charsmap_done(cir__charsmap *map);
 

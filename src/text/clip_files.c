@@ -196,8 +196,8 @@ static cir_status read_added(const json_t *list, const char *name, cir__vocabula
             return refuse(name, "added_tokens", err);
         const char *text = json_string_value(content);
         size_t n_bytes = json_string_length(content);
-        /* New tokens follow the vocabulary without a gap: the reference counts, and would ignore another id.
-         */
+        /* New tokens follow the vocabulary without a gap: the reference counts, and would ignore another
+         * id. */
         int32_t known = cir__vocabulary_find(vocabulary, text, n_bytes);
         size_t expected = known >= 0 ? (size_t)known : vocabulary->n_tokens;
         if (json_integer_value(id) != (json_int_t)expected)

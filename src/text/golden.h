@@ -1,6 +1,6 @@
 /* Reading the tests' goldens, as test/data/text/make.py writes them: little-endian, a 32-bit number of items,
- * each a 16-bit length and that many bytes (strings) or 16-bit ids. For tests alone: it asserts with cmocka.
- */
+ * each a 16-bit length and that many bytes (strings) or 16-bit ids. For tests alone: it asserts with
+ * cmocka. */
 #ifndef CIR_TEXT_GOLDEN_H
 #define CIR_TEXT_GOLDEN_H
 

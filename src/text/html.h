@@ -9,8 +9,8 @@
 void cir__html_unescape(const int32_t *text, size_t n, cir__characters *out);
 
 /* Pushes the text with only those resolved that nobody writes for themselves: "&", a name or number, ";". A
- * name that is unknown as it is written, all in capitals, is looked for in small letters and gives a capital.
- */
+ * name that is unknown as it is written, all in capitals, is looked for in small letters and gives a
+ * capital. */
 void cir__html_unescape_cautiously(const int32_t *text, size_t n, cir__characters *out);
 
 #endif

@@ -58,7 +58,7 @@ static cir_status push_pieces(encoding *call, const char *text, size_t n_bytes, 
     return status;
 }
 
-/* "<unk>" and the text; false where memory is short. */
+/* "<unk>" and the text; false when out of memory. */
 static bool join_unknown(encoding *call, const char *text, size_t n_bytes)
 {
     void *joined = call->joined;
@@ -91,8 +91,7 @@ static cir_status encode_sentencepiece(encoding *call, const char *text, size_t 
 }
 
 /* A text without white space to be split at: spaces become marks, a mark comes in front, and every mark
- * begins a word.
- */
+ * begins a word. */
 static cir_status encode_words(encoding *call, const char *text, size_t n_bytes, cir_error *err)
 {
     const cir__siglip *self = call->self;

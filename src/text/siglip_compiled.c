@@ -1,5 +1,5 @@
-/* Sections one behind another, each aligned: a head of plain numbers, then arrays whose sizes follow from it. The merges
- * are lent by the mapped file, the rest is copied; a token's text is an offset. */
+/* Sections one behind another, each aligned: a head of plain numbers, then arrays whose sizes follow from it.
+ * The merges are lent by the mapped file, the rest is copied; a token's text is an offset. */
 #include "text/siglip_compiled.h"
 
 #include <stdlib.h>
@@ -89,7 +89,7 @@ static bool place_sections(const head *first, places *out)
 
 /* ---- reading ---- */
 
-/* n items of bytes each, copied; NULL where memory is short. */
+/* n items of bytes each, copied; NULL when out of memory. */
 static void *copy_items(const uint8_t *from, size_t n, size_t bytes)
 {
     void *copy = cir__new_unset(n, bytes);

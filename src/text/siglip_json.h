@@ -1,5 +1,5 @@
-/* A unigram model's tokenizer.json → the parts of a SigLIP tokenizer, as the tokenizers library would run it.
- */
+/* A unigram model's tokenizer.json → the parts of a SigLIP tokenizer, as the tokenizers library would run
+ * it. */
 #ifndef CIR_TEXT_SIGLIP_JSON_H
 #define CIR_TEXT_SIGLIP_JSON_H
 

@@ -46,8 +46,8 @@ typedef enum cir__tokenizer_family {
     CIR__TOKENIZER_SIGLIP_OPEN_CLIP /* as open_clip */
 } cir__tokenizer_family;
 
-/* A tokenizer's files; any may be NULL. They are only read while parsing, and their names stand in messages.
- */
+/* A tokenizer's files; any may be NULL. They are only read while parsing, and their names stand in
+ * messages. */
 typedef struct cir__tokenizer_files {
     const cir__bytes_view *tokenizer_json;
     const cir__bytes_view *vocab_json, *merges_txt; /* CLIP: where there is no tokenizer.json */

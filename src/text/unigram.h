@@ -51,8 +51,8 @@ int cir__unigram_byte_of(const char *text, size_t n_bytes);
 void cir__unigram_seal(cir__unigram *self, double min_score, int32_t unknown_id, const int32_t *byte_ids);
 
 /* A text's characters, each a piece by itself, or, where it is none, its bytes' pieces, or unknown_id (once
- * for several in a row): what byte-pair encoding begins with. ids_out: [n_bytes]; returns how many are used.
- */
+ * for several in a row): what byte-pair encoding begins with. ids_out: [n_bytes]; returns how many are
+ * used. */
 size_t cir__unigram_spell(const cir__unigram *self, const char *text, size_t n_bytes, int32_t *ids_out);
 
 /* Cuts a text: ids_out [n_bytes], *n_ids_out of them are used. Characters in a row that are no piece become

@@ -8,8 +8,8 @@
 
 #include "cir/status.h"
 
-/* Most tokens, and smallest id that is refused: beyond any vocabulary in use, small enough for every table.
- */
+/* Most tokens, and smallest id that is refused: beyond any vocabulary in use, small enough for every
+ * table. */
 #define CIR__VOCABULARY_MAX ((size_t)1 << 20)
 
 /* One token; the text belongs to whoever pushed it. */

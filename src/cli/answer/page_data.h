@@ -6,7 +6,7 @@
 
 #include "cli/answer/answer.h"
 
-/* A new reference, or NULL when memory could not be had. Every string is UTF-8 whatever the bytes it came
+/* A new reference, or NULL when out of memory. Every string is UTF-8 whatever the bytes it came
  * from; thumbnails are data: addresses.
  *
  *   index, model, fingerprint, method, method_meaning, settings {key: text}, n_images, ms, cir (version)

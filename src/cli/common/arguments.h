@@ -19,8 +19,8 @@ typedef struct cir__flag {
 
 typedef struct cir__arguments cir__arguments;
 
-/* One command of the program. flags end with a zeroed entry; --help, --quiet and --threads are everybody's.
- */
+/* One command of the program. flags end with a zeroed entry; --help, --quiet and --threads are
+ * everybody's. */
 typedef struct cir__command {
     const char *name;
     const char *synopsis; /* behind "cir NAME " */
@@ -32,7 +32,7 @@ typedef struct cir__command {
 } cir__command;
 
 /* Reads argv (the command's name first). NULL, after a message on standard error, when it is not understood
- * or memory is short; *status_out is then the program's exit status. Free with cir__arguments_free. */
+ * or out of memory; *status_out is then the program's exit status. Free with cir__arguments_free. */
 cir__arguments *cir__arguments_parse(const cir__command *command, int argc, char **argv, int *status_out);
 void cir__arguments_free(cir__arguments *arguments);
 

@@ -11,7 +11,7 @@
 bool cir__digest_is(const char *text, size_t n_digits);
 
 /* The file's SHA-256, or with is_git the SHA-1 of git's "blob SIZE\0" and the content, in hexadecimal digits.
- * False, with errno, where the file cannot be read or memory is short. */
+ * False, with errno, where the file cannot be read or out of memory. */
 bool cir__digest_file(const char *path, bool is_git, char text_out[CIR__DIGEST_TEXT_SIZE]);
 
 #endif

@@ -1,5 +1,5 @@
-/* What every command does the same way: threads, models, interruption, progress, and saying what went wrong.
- */
+/* What every command does the same way: threads, models, interruption, progress, and saying what went
+ * wrong. */
 #ifndef CIR_CLI_SESSION_H
 #define CIR_CLI_SESSION_H
 

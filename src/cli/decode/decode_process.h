@@ -33,8 +33,8 @@ bool cir__decode_process_is_gone(const cir__decode_process *process);
 /* Ends it, whatever it does, and frees it: how it ended, as of waitpid; by itself, where it had. */
 int cir__decode_process_end(cir__decode_process *process);
 
-/* Room for at least n_bytes; what it held is lost. false: there is none, and the process is of no more use.
- */
+/* Room for at least n_bytes; what it held is lost. false: there is none, and the process is of no more
+ * use. */
 bool cir__shared_grow(cir__shared *memory, size_t n_bytes);
 
 /* A whole message, heard in time. false: the process is gone, silent or out of step: end it. */

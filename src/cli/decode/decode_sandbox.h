@@ -1,5 +1,5 @@
-/* Locking a process in, for good: from then on it computes in its own memory and talks over the files it has.
- */
+/* Locking a process in, for good: from then on it computes in its own memory and talks over the files it
+ * has. */
 #ifndef CIR_CLI_DECODE_SANDBOX_H
 #define CIR_CLI_DECODE_SANDBOX_H
 

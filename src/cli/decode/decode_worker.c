@@ -17,8 +17,8 @@
 #include "cli/decode/decode_message.h"
 #include "cli/decode/decode_sandbox.h"
 
-/* Beside what is estimated, address space goes to codecs' threads and to allocators, which use little of it.
- */
+/* Beside what is estimated, address space goes to codecs' threads and to allocators, which use little of
+ * it. */
 #define SLACK_BYTES ((size_t)512 << 20)
 #define TRIM_BYTES (32 << 20)
 

@@ -2,8 +2,8 @@
 #ifndef CIR_CLI_DECODE_WORKER_H
 #define CIR_CLI_DECODE_WORKER_H
 
-/* What main runs for "cir decode-worker PARENT SECONDS BYTES": serves until the socket ends; the exit status.
- */
+/* What main runs for "cir decode-worker PARENT SECONDS BYTES": serves until the socket ends; the exit
+ * status. */
 int cir__decode_worker_run(int argc, char **argv);
 
 #endif

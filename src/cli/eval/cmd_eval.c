@@ -49,8 +49,8 @@ static const cir__flag flags[] = {
     {0},
 };
 
-/* The paper's ablation, each row of which adds one step to the row before it, and the step beyond the paper.
- */
+/* The paper's ablation, each row of which adds one step to the row before it, and the step beyond the
+ * paper. */
 static const struct {
     const char *label;
     const char *settings[7];
@@ -82,8 +82,8 @@ typedef struct evaluating {
     cir__eval_gaps gaps;
 } evaluating;
 
-/* The name of a run's tables: that of the method, or "ablation-min-normalisation" of "+ min-normalisation".
- */
+/* The name of a run's tables: that of the method, or "ablation-min-normalisation" of "+
+ * min-normalisation". */
 static void name_tables(cir_method method, const char *label, char *name, size_t size)
 {
     snprintf(name, size, "%s%s", label != NULL ? "ablation-" : "",

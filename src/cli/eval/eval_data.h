@@ -1,5 +1,5 @@
-/* The data sets of `cir eval`: opened as the flags say, and what benchmarks with metrics of their own print.
- */
+/* The data sets of `cir eval`: opened as the flags say, and what benchmarks with metrics of their own
+ * print. */
 #ifndef CIR_CLI_EVAL_DATA_H
 #define CIR_CLI_EVAL_DATA_H
 
@@ -10,8 +10,8 @@
 /* Whether the flags go together; CIR__USAGE after a message where they do not. */
 int cir__eval_data_check(const cir__arguments *arguments);
 
-/* Opens what the flags name; model: NULL with --features and with searched, the collection of --as-search, which
- * has its own. CIR__DONE, or the exit status after a message. */
+/* Opens what the flags name; model: NULL with --features and with searched, the collection of --as-search,
+ * which has its own. CIR__DONE, or the exit status after a message. */
 int cir__eval_data_open(const cir__arguments *arguments, cir_pool *pool, const cir_model *model,
                         const cir_collection *searched, cir_dataset **dataset_out);
 

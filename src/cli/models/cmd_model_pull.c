@@ -1,5 +1,5 @@
-/* cir model pull NAME: fetches a model from a hub. Nothing else of the program ever reaches for the network.
- */
+/* cir model pull NAME: fetches a model from a hub. Nothing else of the program ever reaches for the
+ * network. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -138,8 +138,8 @@ static void set_folder_url(pull *self)
                    cir__hub_url(self->hub), self->known->repository, self->revision);
 }
 
-/* All files from one commit, whatever is pushed meanwhile. False: the hub has another commit than asked for.
- */
+/* All files from one commit, whatever is pushed meanwhile. False: the hub has another commit than asked
+ * for. */
 static bool hold_commit(pull *self, const char *commit)
 {
     bool is_commit = cir__digest_is(self->revision, 40) && strlen(self->revision) == 40;
@@ -355,8 +355,8 @@ static int install(const pull *self)
     return status;
 }
 
-/* Holds the folder against other pulls; -1 after a message. *is_done_out: another one has finished meanwhile.
- */
+/* Holds the folder against other pulls; -1 after a message. *is_done_out: another one has finished
+ * meanwhile. */
 static int hold_folder(pull *self, const char *folder, bool *is_done_out)
 {
     struct stat held;

@@ -27,8 +27,8 @@ void cir__hub_free(cir__hub *hub); /* NULL is allowed */
 /* Without the last slash. Lives as long as the hub. */
 const char *cir__hub_url(const cir__hub *hub);
 
-/* What the hub itself told of the file, in any of its answers. Numbers are -1 and texts "" where it did not.
- */
+/* What the hub itself told of the file, in any of its answers. Numbers are -1 and texts "" where it did
+ * not. */
 typedef struct cir__hub_told {
     long long size;
     char sha256[CIR__DIGEST_TEXT_SIZE];

@@ -18,8 +18,8 @@ bool cir__checksums_are_known(const cir__checksums *self);
 void cir__checksums_find(cir__checksums *self, cir__hub *hub, const char *folder_url, const char *name,
                          bool (*watch)(void *context), void *context);
 
-/* Whether the file has them; its SHA-256 goes out. *is_read_out false: it could not be read, errno says why.
- */
+/* Whether the file has them; its SHA-256 goes out. *is_read_out false: it could not be read, errno says
+ * why. */
 bool cir__checksums_match(const cir__checksums *self, const char *path,
                           char sha256_out[CIR__DIGEST_TEXT_SIZE], bool *is_read_out);
 

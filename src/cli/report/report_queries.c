@@ -35,8 +35,8 @@ static int compare_down(const void *a, const void *b)
     return (x->query > y->query) - (x->query < y->query);
 }
 
-/* Up to N_SHOWN queries from one end of order, of different instances while there are any. Returns how many.
- */
+/* Up to N_SHOWN queries from one end of order, of different instances while there are any. Returns how
+ * many. */
 static size_t choose(const cir_dataset *dataset, const ranked *order, size_t n, bool from_end, size_t *out)
 {
     size_t n_chosen = 0;

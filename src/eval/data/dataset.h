@@ -33,8 +33,8 @@ struct cir_dataset {
     char *name;
     char *remarks[CIR__MAX_REMARKS]; /* [info.n_remarks], owned; remarks.h */
     cir__intern paths, texts, instances;
-    bool has_equal_paths; /* lines with equal paths have different numbers of paths, which is quicker to read
-                           */
+    bool has_equal_paths; /* lines with equal paths have different numbers of paths, which is quicker to
+                           * read */
     size_t n_query_texts; /* texts below this number are those of queries */
     /* What messages say that rows of features belong to; static storage. */
     const char *query_list, *text_list, *database_list;

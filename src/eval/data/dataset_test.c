@@ -1,5 +1,5 @@
-/* Folders of features that are not as they should be: each test takes a copy of the small set and breaks it.
- */
+/* Folders of features that are not as they should be: each test takes a copy of the small set and breaks
+ * it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

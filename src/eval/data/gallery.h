@@ -24,8 +24,8 @@ void cir__gallery_own(cir__gallery *gallery, float *rows, size_t n, size_t dim);
 CIR_MUST_CHECK cir_status cir__gallery_take(cir__gallery *gallery, cir__npy_file *file, const char *name,
                                             cir_error *err);
 
-/* Measures the rows of one of cir__gallery_n_blocks blocks, different ones on different threads if need be.
- */
+/* Measures the rows of one of cir__gallery_n_blocks blocks, different ones on different threads if need
+ * be. */
 size_t cir__gallery_n_blocks(const cir__gallery *gallery);
 void cir__gallery_measure(cir__gallery *gallery, size_t i_block);
 

@@ -61,7 +61,7 @@ typedef struct cir__triplets {
     cir__intern names;       /* what submissions call a database row; empty in FashionIQ */
 } cir__triplets;
 
-/* Allocates zeroed arrays for so many queries; NULL where memory is short. NULL is allowed in free. */
+/* Allocates zeroed arrays for so many queries; NULL when out of memory. NULL is allowed in free. */
 cir__triplets *cir__triplets_new(const cir__triplets_set *set, size_t n_queries);
 void cir__triplets_free(cir__triplets *triplets);
 

@@ -28,8 +28,8 @@ static void test_every_place_is_taken_once(void **state)
 }
 
 /* The rows of the first tenth of places, counted in 50 stretches of the file: chi-squared of 49 degrees of
- * freedom lies below 95 with a probability of 0.9999. Neighbours in the file are no neighbours in the order.
- */
+ * freedom lies below 95 with a probability of 0.9999. Neighbours in the file are no neighbours in the
+ * order. */
 static void test_is_even(void **state)
 {
     (void)state;

@@ -22,8 +22,7 @@ CIR_MUST_CHECK cir_status cir__query_vectors_put(cir__query_vectors *vectors, co
 void cir__query_vectors_done(cir__query_vectors *vectors);
 
 /* out[s·n_rows + r] = ⟨vector s, row r⟩; rows: [n_rows, dim]. Each is the same whoever calls, and on one
- * thread.
- */
+ * thread. */
 void cir__query_vectors_multiply(const cir__query_vectors *vectors, const float *rows, size_t n_rows,
                                  float *out);
 

@@ -1,5 +1,5 @@
-/* Metrics against metrics worked out by hand. The epsilon of 1e-5 in the reference's divisor is part of them.
- */
+/* Metrics against metrics worked out by hand. The epsilon of 1e-5 in the reference's divisor is part of
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -175,8 +175,8 @@ static void measure_task(void *context, size_t i_task, size_t i_thread)
     cir__gallery_measure(context, i_task);
 }
 
-/* Composed features have a space of their own if they come with their own database, else that of the images.
- */
+/* Composed features have a space of their own if they come with their own database, else that of the
+ * images. */
 static cir_status composed_read_optional(cir_dataset *dataset, const source *images, cir_pool *pool,
                                          cir_error *err)
 {

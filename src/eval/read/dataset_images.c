@@ -15,8 +15,8 @@
 #include "eval/read/lists.h"
 #include "eval/read/shards.h"
 
-/* The pictures that are encoded: all, or of a data set whose database is an index' those of queries, whose paths
- * come first. */
+/* The pictures that are encoded: all, or of a data set whose database is an index' those of queries, whose
+ * paths come first. */
 static size_t count_encoded(const cir_dataset *dataset)
 {
     size_t n = 0;
@@ -72,8 +72,8 @@ static cir_status pictures_encode(const cir_dataset *dataset, const char *place,
     return CIR_OK;
 }
 
-/* Rows of a features table [n, dim], one for each item or, by places [n_items], for the items that share it.
- */
+/* Rows of a features table [n, dim], one for each item or, by places [n_items], for the items that share
+ * it. */
 static float *gather(const float *features, const cir__item *items, size_t n_items, const size_t *places,
                      size_t n, size_t dim, bool by_text)
 {

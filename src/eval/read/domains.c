@@ -188,8 +188,8 @@ static cir_status file_read(reader *from, const char *folder, const char *name, 
     return status;
 }
 
-/* The one list: full_files.csv. ImageNet-R is published without it, as a list of targets that it is made of.
- */
+/* The one list: full_files.csv. ImageNet-R is published without it, as a list of targets that it is made
+ * of. */
 static const char *full_list(const benchmark *set, const char *folder)
 {
     const char *name = "full_files.csv";

@@ -46,8 +46,8 @@ CIR_MUST_CHECK cir_status cir__feature_cache_open(const char *folder, const cir_
 /* Commits, says what became of it in report, which may be NULL, and closes; NULL is allowed. */
 void cir__feature_cache_close(cir__feature_cache *cache, cir_cache_report *report);
 
-/* A feature [dim] by its place, or by its content: the 128 bits of its bytes. The latter notes the new place.
- */
+/* A feature [dim] by its place, or by its content: the 128 bits of its bytes. The latter notes the new
+ * place. */
 bool cir__feature_cache_find(cir__feature_cache *cache, const cir__picture_place *place, float *feature_out);
 bool cir__feature_cache_find_content(cir__feature_cache *cache, const uint8_t hash[16],
                                      const cir__picture_place *place, float *feature_out);

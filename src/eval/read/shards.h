@@ -6,8 +6,7 @@
 #include "eval/data/dataset.h"
 #include "eval/read/encode_pictures.h"
 
-/* The folder that holds them: the given one or webdataset/ in it; NULL: none, or memory is short. free() it.
- */
+/* The folder that holds them: the given one or webdataset/ in it; NULL: none, or out of memory. free() it. */
 char *cir__shards_find(const char *folder);
 
 /* Fills in names, queries, items and their rows as cir__dataset_read_lists does, shard by shard in the order

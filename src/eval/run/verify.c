@@ -113,7 +113,7 @@ static cir_status list_read(verifying *all, const char *path, cir_error *err)
 }
 
 /* The file of a listed path: below the folder, or, as in lists of pictures, below its parent by whatever name
- * the folder had. NULL where memory is short. */
+ * the folder had. NULL when out of memory. */
 static char *file_of(const char *folder, const char *listed)
 {
     char *const path = cir__path_join(folder, listed);

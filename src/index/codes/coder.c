@@ -19,8 +19,8 @@ typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 typedef int32_t masks __attribute__((vector_size(LANES * sizeof(int32_t))));
 
 /* Rounds of the rotation. Deviation of errors, over rotations, at 3 … 1152 dimensions (coder_test.c tells
- * how), as a part of what is stated: with two rounds up to 1.6, with three 1.07, with four and with six 1.03.
- */
+ * how), as a part of what is stated: with two rounds up to 1.6, with three 1.07, with four and with six
+ * 1.03. */
 #define N_ROUNDS 4
 
 struct cir__coder {

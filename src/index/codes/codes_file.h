@@ -1,8 +1,8 @@
 /* codes.bin and codes.sums as bytes.
  *
  *   codes.bin   two headers, of which the one with the higher sequence counts, then blocks (coder.h)
- *   codes.sums  a short header, then for each row the checksum that its feature had when it was coded; 0:
- * none
+ *   codes.sums  a short header, then for each row the checksum that its feature had when it was coded
+ *               (0: none)
  *
  * A header is written into the place of the older one, so a torn one loses nothing. All numbers are
  * little-endian:

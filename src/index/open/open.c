@@ -1,5 +1,5 @@
-/* An index opened for reading: one view of the catalogue, taken in one transaction, and the vectors mapped.
- */
+/* An index opened for reading: one view of the catalogue, taken in one transaction, and the vectors
+ * mapped. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -33,8 +33,9 @@ struct cir_index {
 void cir__opened_lock(const cir_index *index);
 void cir__opened_unlock(const cir_index *index);
 
-/* The hash of an image's bytes (cir__hash128), by which whoever keeps something about images knows them after moves
- * and in other indexes; *is_known_out is false for a file that was never read. Errors: as cir_index_get_image. */
+/* The hash of an image's bytes (cir__hash128), by which whoever keeps something about images knows them after
+ * moves and in other indexes; *is_known_out is false for a file that was never read. Errors: as
+ * cir_index_get_image. */
 CIR_MUST_CHECK cir_status cir__opened_get_hash(const cir_index *index, size_t id, uint8_t hash_out[16],
                                                bool *is_known_out, cir_error *err);
 
@@ -42,7 +43,7 @@ CIR_MUST_CHECK cir_status cir__opened_get_hash(const cir_index *index, size_t id
 CIR_MUST_CHECK cir_status cir__opened_find_hash(const cir_index *index, const uint8_t hash[16],
                                                 size_t *id_out, bool *is_found_out, cir_error *err);
 
-/* "PATH: WHY", the path as it is now; NULL where memory is short. free(). */
+/* "PATH: WHY", the path as it is now; NULL when out of memory. free(). */
 char *cir__opened_format_error(const char *path, const char *why);
 
 #endif

@@ -223,7 +223,7 @@ static bool is_key(const char *key)
            strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
 }
 
-/* Text of a column, newly allocated; NULL where memory is short. */
+/* Text of a column, newly allocated; NULL when out of memory. */
 static const char *copy_column(sqlite3_stmt *statement, int i)
 {
     const char *text = (const char *)sqlite3_column_text(statement, i);

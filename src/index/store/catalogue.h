@@ -23,8 +23,8 @@
 typedef enum cir__catalogue_mode {
     CIR__CATALOGUE_READ,
     CIR__CATALOGUE_WRITE,
-    CIR__CATALOGUE_CREATE /* writes, makes the catalogue where there is none, and brings its format up to date
-                           */
+    CIR__CATALOGUE_CREATE /* writes, makes the catalogue where there is none, and brings its format up to
+                           * date */
 } cir__catalogue_mode;
 
 /* Opens and checks kind, version and schema. Errors: as cir__store_open, CIR_FORMAT (not an index),

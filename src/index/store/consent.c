@@ -42,7 +42,7 @@ cir_status cir__consent_check_owner(const cir__folder *index, cir_error *err)
 
 /* ---- the file ---- */
 
-/* The folder "cir" in the user's configuration; NULL where there is no such place or memory is short. */
+/* The folder "cir" in the user's configuration; NULL where there is no such place or out of memory. */
 static char *find_folder(void)
 {
     const char *xdg = getenv("XDG_CONFIG_HOME");
@@ -85,7 +85,7 @@ static bool is_plain(unsigned char c)
     return c > 32 && c != 127 && c != '%';
 }
 
-/* "IDENTITY PATH\n"; NULL where memory is short. */
+/* "IDENTITY PATH\n"; NULL when out of memory. */
 static char *format_line(const char *identity, const char *path)
 {
     char *line = malloc(IDENTITY_SIZE + 3 * strlen(path) + 3);

@@ -212,8 +212,8 @@ cir_status cir__image_rows_put(cir__store *store, const cir__row *row, const cha
     sqlite3_stmt *statement;
     cir_status status = cir__store_start(
         store, PUT,
-        "INSERT INTO image(id, path, size, modified_ns, hash, width, height, taken_at, state, error, inode, "
-        "changed_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
+        "INSERT INTO image(id, path, size, modified_ns, hash, width, height, taken_at, state, error, "
+        "inode, changed_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
         "ON CONFLICT(id) DO UPDATE SET path = excluded.path, "
         "size = excluded.size, modified_ns = excluded.modified_ns, hash = excluded.hash, "
         "width = excluded.width, height = excluded.height, taken_at = excluded.taken_at, "
@@ -279,9 +279,8 @@ cir_status cir__image_rows_forget(cir__store *store, size_t id, cir_error *err)
     /* No file has two slashes in its path. */
     cir_status status = cir__store_start(
         store, FORGET,
-        "UPDATE image SET path = CAST('//' || id AS BLOB), size = 0, modified_ns = 0, hash = NULL, width = "
-        "0, "
-        "height = 0, taken_at = NULL, state = 3, error = NULL, inode = NULL, changed_ns = NULL WHERE id = ?1",
+        "UPDATE image SET path = CAST('//' || id AS BLOB), size = 0, modified_ns = 0, hash = NULL, "
+        "width = 0, height = 0, taken_at = NULL, state = 3, error = NULL, inode = NULL, changed_ns = NULL WHERE id = ?1",
         &statement, err);
     if (status != CIR_OK)
         return status;

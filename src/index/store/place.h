@@ -26,7 +26,7 @@ void cir__place_done(cir__place *place); /* a zeroed place is allowed */
 /* The stored form of a canonical absolute path: a part of it, not newly allocated. The base itself is "". */
 const char *cir__place_stored(const cir__place *place, const char *absolute);
 
-/* The path that opens a stored one from the working directory; NULL where memory is short. free(). */
+/* The path that opens a stored one from the working directory; NULL when out of memory. free(). */
 char *cir__place_opened(const cir__place *place, const char *stored, size_t size);
 
 /* The same as canonical absolute path. */
@@ -41,7 +41,7 @@ bool cir__place_is_below(const char *path, const char *folder);
 CIR_MUST_CHECK cir_status cir__place_resolve(const char *path, char **absolute_out, cir_error *err);
 
 /* A path made absolute and freed of ".", ".." and double slashes by its text alone: it need not exist. NULL
- * where memory is short or there is no working directory. free(). */
+ * when out of memory or there is no working directory. free(). */
 char *cir__place_tidy(const char *path);
 
 #endif

@@ -9,8 +9,8 @@
 #include "base/memory.h"
 #include "index/store/lock.h"
 
-/* A commit holds readers up for the time of a few syncs; a check holds a commit up while it reads the file.
- */
+/* A commit holds readers up for the time of a few syncs; a check holds a commit up while it reads the
+ * file. */
 #define BUSY_TIMEOUT_MS 60000
 #define HEAL_TRIES 200
 #define HEAL_WAIT_MS 50
@@ -164,8 +164,8 @@ cir_status cir__store_check(const cir__store *store, cir_error *err)
 }
 
 /* Between transactions of a reader: is it the same file? Pages are read anew, for SQLite tells by a counter
- * in the file whether they are still right, and a backup that cp put over it may have come to the same count.
- */
+ * in the file whether they are still right, and a backup that cp put over it may have come to the same
+ * count. */
 static cir_status look_again(const cir__store *store, cir_error *err)
 {
     cir_status status = cir__store_check(store, err);

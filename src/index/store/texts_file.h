@@ -7,7 +7,7 @@
  *   header     64 bytes: magic, byte order, version, dim, number of entries
  *   directory  [4096] of a key (32 bytes) and when it was used last (64 bits, counted up; 0: empty)
  *   slots      [4096] of a checksum (XXH3-64 of what follows), how many texts were cut (64 bits), the key,
- * and the feature (float32 [dim]); the file ends with the last one that is in use
+ *              and the feature (float32 [dim]); the file ends with the last one that is in use
  *
  * An entry counts only where its slot has the directory's key and a checksum that is right. So processes that
  * write at once, one that is killed within, and a disk that is full cost entries and nothing else; no sync is

@@ -28,8 +28,8 @@ typedef struct cir__vectors {
 CIR_MUST_CHECK cir_status cir__vectors_create(const cir__folder *folder, size_t dim, cir_error *err);
 
 /* Opens it for writing and cuts or fills it to n_rows. n_needed: rows up to the last that holds a feature; a
- * file without them is CIR_DAMAGED. End with cir__vectors_close. Errors: also CIR_NOT_FOUND and those above.
- */
+ * file without them is CIR_DAMAGED. End with cir__vectors_close. Errors: also CIR_NOT_FOUND and those
+ * above. */
 CIR_MUST_CHECK cir_status cir__vectors_open(const cir__folder *folder, size_t dim, size_t n_rows,
                                             size_t n_needed, cir__vectors *vectors_out, cir_error *err);
 

@@ -26,8 +26,8 @@ void fault_copy_index(const char *from, const char *to);
 void fault_scene_init(fault_scene *s, bool has_index);
 cir_status fault_scene_update(const fault_scene *s, cir_error *err);
 
-/* Opens, checks clean, holds what was committed; every ready row has the feature of the content it tells of.
- */
+/* Opens, checks clean, holds what was committed; every ready row has the feature of the content it tells
+ * of. */
 void fault_scene_assert_sound(const fault_scene *s, bool had_index, size_t n_calls);
 
 /* The next run ends as if nothing had been. */

@@ -173,8 +173,8 @@ static cir_status find_moved(cir__apply *apply, const cir__job *job, cir__row *r
     return CIR_OK;
 }
 
-/* The first other row of the job's content with a sound feature of encoder i, which is read into apply->row.
- */
+/* The first other row of the job's content with a sound feature of encoder i, which is read into
+ * apply->row. */
 static cir_status find_twin(cir__apply *apply, const cir__job *job, size_t i_encoder, size_t own_id,
                             cir__row *row_out, bool *is_found_out, cir_error *err)
 {

@@ -58,8 +58,8 @@ typedef struct cir__applied {
 } cir__applied;
 
 /* Applies an answered job. features: [n_encoders] of [dim], of those in job->decoded, NULL where the model
- * failed, for which job->why is the reason then. CIR__APPLIED_FAILED: something failed, and job->why is what.
- */
+ * failed, for which job->why is the reason then. CIR__APPLIED_FAILED: something failed, and job->why is
+ * what. */
 CIR_MUST_CHECK cir_status cir__apply_job(cir__apply *apply, cir__job *job, const float *const *features,
                                          cir__applied *applied_out, cir_error *err);
 

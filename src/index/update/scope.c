@@ -64,8 +64,8 @@ static bool is_root(const cir__scope *scope, const char *path)
     return false;
 }
 
-/* Naming a path, or something below it, takes back that it was forgotten: what is below is then named itself.
- */
+/* Naming a path, or something below it, takes back that it was forgotten: what is below is then named
+ * itself. */
 static cir_status add_roots(cir__scope *scope, cir__store *store, const cir__place *place, cir_error *err)
 {
     cir_status status = CIR_OK;

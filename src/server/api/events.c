@@ -148,7 +148,7 @@ static void free_stream(void *context)
     free(self);
 }
 
-/* Under the lock; NULL: too many, or memory is short. */
+/* Under the lock; NULL: too many, or out of memory. */
 static stream *new_stream(cir__events *self, struct MHD_Connection *connection)
 {
     stream *one = self->n_streams < CIR__MAX_STREAMS ? calloc(1, sizeof *one) : NULL;

@@ -9,7 +9,7 @@
 
 typedef struct cir__events cir__events;
 
-/* NULL where memory is short. */
+/* NULL when out of memory. */
 cir__events *cir__events_new(void);
 
 /* Ends every stream, and those that are still to come. Before the daemon is stopped. */

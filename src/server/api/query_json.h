@@ -37,7 +37,7 @@ void cir__search_request_free(cir__search_request *request); /* NULL is allowed 
 /* cir_search_request_check, with the upload as a photo. Errors: "MEMBER: WHY". */
 CIR_MUST_CHECK cir_status cir__search_request_check(const cir__search_request *request, cir_error *err);
 
-/* Requests with the same answer, and no others, have the same key. free(). NULL where memory is short. */
+/* Requests with the same answer, and no others, have the same key. free(). NULL when out of memory. */
 char *cir__search_request_key(const cir__search_request *request);
 
 #endif

@@ -1,5 +1,5 @@
-/* The server's doors: who may ask (guard), and what a target or a document may say (params, search_request).
- */
+/* The server's doors: who may ask (guard), and what a target or a document may say (params,
+ * search_request). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

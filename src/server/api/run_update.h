@@ -6,7 +6,7 @@
 
 typedef struct cir__update cir__update;
 
-/* NULL where memory is short. */
+/* NULL when out of memory. */
 cir__update *cir__update_new(cir__context *context);
 
 /* Asks a running update to stop and waits for it; none starts any more. */

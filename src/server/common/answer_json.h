@@ -44,14 +44,15 @@ typedef struct cir__answer {
     const float *text_scores;
 } cir__answer;
 
-/* Takes over what a search found. false: memory. End with cir__answer_done, and only then free what was found. */
+/* Takes over what a search found. false: memory. End with cir__answer_done, and only then free what was
+ * found. */
 bool cir__answer_init(cir__answer *answer, const cir_collection *collection, const cir_answer *found);
 void cir__answer_done(cir__answer *answer);
 
 bool cir__answer_has_image_score(const cir__answer *answer);
 bool cir__answer_has_text_score(const cir__answer *answer);
 
-/* The answer as one document; NULL where memory is short. */
+/* The answer as one document; NULL when out of memory. */
 json_t *cir__answer_json(const cir__answer *answer);
 
 #endif

@@ -13,7 +13,7 @@ typedef struct cir__blob {
     _Alignas(16) uint8_t data[];
 } cir__blob;
 
-/* bytes: [size], or NULL for a blob that the caller fills. NULL where memory is short. */
+/* bytes: [size], or NULL for a blob that the caller fills. NULL when out of memory. */
 cir__blob *cir__blob_new(const void *bytes, size_t size);
 cir__blob *cir__blob_share(cir__blob *blob); /* one owner more; returns it */
 void cir__blob_drop(cir__blob *blob);        /* NULL is allowed */

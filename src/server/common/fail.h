@@ -1,4 +1,4 @@
-/* What the server says where memory is short: who asks can do nothing about it but wait. */
+/* What the server says when out of memory: who asks can do nothing about it but wait. */
 #ifndef CIR_SERVER_COMMON_FAIL_H
 #define CIR_SERVER_COMMON_FAIL_H
 

@@ -1,8 +1,8 @@
 /* Thumbnails, and the cameras of photos, kept on disk between runs: one SQLite file, beside the index where
  * that can be written and no other server has it, else in the user's cache. It holds nothing that cannot be
  * made again, and at most so many bytes: what was made longest ago goes first. A file that came with somebody
- * else's index is not trusted: nothing in it is run, no link is followed, and what takes seconds is given up.
- */
+ * else's index is not trusted: nothing in it is run, no link is followed, and what takes seconds is given
+ * up. */
 #ifndef CIR_SERVER_THUMBNAIL_STORE_H
 #define CIR_SERVER_THUMBNAIL_STORE_H
 

@@ -28,14 +28,14 @@ typedef struct cir__work_kind {
     void (*free)(void *subject);
 } cir__work_kind;
 
-cir__coalescing *cir__coalescing_new(void); /* NULL where memory is short */
+cir__coalescing *cir__coalescing_new(void); /* NULL when out of memory */
 void cir__coalescing_free(cir__coalescing *coalescing);
 
 /* From now on nobody joins: who asks is answered with 503. */
 void cir__coalescing_close(cir__coalescing *coalescing);
 
 /* Lets request wait for the work on subject, which is taken over; with work of that key under way, for
- * that one. Where the queue has no place, or memory is short, it is answered with 503 and Retry-After. */
+ * that one. Where the queue has no place, or out of memory, it is answered with 503 and Retry-After. */
 void cir__coalescing_join(cir__coalescing *coalescing, cir__queue *queue, cir__request *request,
                           const char *key, const cir__work_kind *kind, void *subject);
 

@@ -26,11 +26,11 @@ typedef enum cir__phase {
     CIR__PHASE_ANSWER, /* the client, to read */
 } cir__phase;
 
-/* tells_why: a client whose request is late is told so (408), in plain HTTP. NULL where memory is short. */
+/* tells_why: a client whose request is late is told so (408), in plain HTTP. NULL when out of memory. */
 cir__connections *cir__connections_new(bool tells_why);
 void cir__connections_free(cir__connections *all);
 
-/* A connection has come, with its socket; NULL where memory is short. It goes before its socket is closed. */
+/* A connection has come, with its socket; NULL when out of memory. It goes before its socket is closed. */
 cir__connection *cir__connections_add(cir__connections *all, int fd);
 void cir__connections_remove(cir__connections *all, cir__connection *one);
 

@@ -21,7 +21,7 @@ typedef enum cir__stage {
 
 typedef struct cir__metrics cir__metrics;
 
-/* route_name: the routes' names by number, NULL behind the last. NULL where memory is short. */
+/* route_name: the routes' names by number, NULL behind the last. NULL when out of memory. */
 cir__metrics *cir__metrics_new(const char *(*route_name)(size_t i));
 void cir__metrics_free(cir__metrics *metrics); /* NULL is allowed */
 
@@ -36,7 +36,7 @@ typedef struct cir__metric {
     double value;
 } cir__metric;
 
-/* The text; free(). NULL where memory is short. */
+/* The text; free(). NULL when out of memory. */
 char *cir__metrics_format(cir__metrics *metrics, const cir__metric *others, size_t n_others,
                           size_t *size_out);
 

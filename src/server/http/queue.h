@@ -9,7 +9,7 @@
 typedef struct cir__queue cir__queue;
 typedef void cir__queue_work(void *context);
 
-/* n_workers threads; capacity: places for what waits. NULL where threads or memory cannot be had. */
+/* n_workers threads; capacity: places for what waits. NULL when out of threads or memory. */
 cir__queue *cir__queue_new(size_t n_workers, size_t capacity);
 
 /* Lets everything that waits be done, then ends the threads. NULL is allowed. */

@@ -89,7 +89,7 @@ struct cir__request {
     cir__request *next; /* that waits for the same work, or is held too */
 };
 
-/* NULL where memory is short. */
+/* NULL when out of memory. */
 cir__request *cir__request_new(cir__context *context, cir__intake *intake, const char *target);
 void cir__request_free(cir__request *request); /* NULL is allowed */
 

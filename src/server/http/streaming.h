@@ -10,14 +10,14 @@
 
 typedef struct cir__streaming cir__streaming;
 
-/* n_places: files that may wait for a piece at once. NULL where threads or memory cannot be had. */
+/* n_places: files that may wait for a piece at once. NULL when out of threads or memory. */
 cir__streaming *cir__streaming_new(size_t n_workers, size_t n_places);
 
 /* What is being read is the last; before the connections are closed. NULL is allowed. */
 void cir__streaming_close(cir__streaming *streaming);
 void cir__streaming_free(cir__streaming *streaming);
 
-/* An answer of n bytes of a file from first on. fd is taken over. NULL where memory is short. */
+/* An answer of n bytes of a file from first on. fd is taken over. NULL when out of memory. */
 struct MHD_Response *cir__streaming_answer(cir__streaming *streaming, struct MHD_Connection *connection,
                                            int fd, uint64_t first, uint64_t n);
 

@@ -21,7 +21,7 @@ enum {
     CIR__MAX_GUESSES = 256
 };
 
-cir__throttle *cir__throttle_new(void); /* NULL where memory is short */
+cir__throttle *cir__throttle_new(void); /* NULL when out of memory */
 void cir__throttle_free(cir__throttle *throttle);
 
 /* Whether a token from that address is to be looked at. now: seconds of cir__clock_seconds. */

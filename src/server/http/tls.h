@@ -1,5 +1,5 @@
-/* What HTTPS is done with: which protocols and ciphers, and whether a certificate and its key serve for it.
- */
+/* What HTTPS is done with: which protocols and ciphers, and whether a certificate and its key serve for
+ * it. */
 #ifndef CIR_SERVER_TLS_H
 #define CIR_SERVER_TLS_H
 
