@@ -179,7 +179,7 @@ static int run(setting *s)
         fprintf(stderr, "bench_codes: %s\n", err.message);
         goto done;
     }
-    s->n_threads = cir_pool_n_threads(pool);
+    s->n_threads = cir_pool_get_n_threads(pool);
     j.coder = coder;
     j.rows = rows;
     uint64_t state = cir__random_state(1000000007);

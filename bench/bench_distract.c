@@ -213,7 +213,7 @@ static void run(setting *s)
     cir_error err;
     if (cir_pool_new(s->n_threads, &pool, &err) != CIR_OK)
         stop(err.message);
-    s->n_threads = cir_pool_n_threads(pool);
+    s->n_threads = cir_pool_get_n_threads(pool);
     make_pool(s, pool, pool_path);
     if (mkdtemp(folder) == NULL)
         stop("no folder in /tmp");
@@ -223,7 +223,7 @@ static void run(setting *s)
     if (status != CIR_OK)
         stop(err.message);
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_PRODUCT);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_PRODUCT);
     cir_distraction answer = {0};
     double limit = 0, best = 0, mAP = 0;
     for (size_t r = 0; r < s->n_repeats; r++) {

@@ -112,8 +112,8 @@ static void measure(const setting *set, const cir_model *model, cir_pool *pool, 
     alone_tower image;
     alone_tower text;
     cir__must(cir__engine_new(&engine, &err), &err);
-    cir__alone_tower_init(&image, engine, &config->image, cir_pool_n_threads(pool));
-    cir__alone_tower_init(&text, engine, &config->text, cir_pool_n_threads(pool));
+    cir__alone_tower_init(&image, engine, &config->image, cir_pool_get_n_threads(pool));
+    cir__alone_tower_init(&text, engine, &config->text, cir_pool_get_n_threads(pool));
     out->images_seconds = out->image_seconds = out->texts_seconds = out->text_seconds = 1e9;
     for (size_t i = 0; i < set->n_repeats; i++) {
         start = cir__clock_seconds();
@@ -266,7 +266,9 @@ static void run(const setting *set, const shape *made, const char *folder, cir_p
     cir_model *model;
     result found;
     double start = cir__clock_seconds();
-    cir_status status = cir_model_open_with(folder, &(cir_model_options){precision}, &model, &err);
+    cir_status status = cir_model_open(
+        folder, &(cir_model_options){.size = sizeof(cir_model_options), .precision = precision}, &model,
+        &err);
     found.open_seconds = cir__clock_seconds() - start;
     if (status == CIR_UNSUPPORTED) {
         (void)printf("%-8s  %s\n", made->name, err.message);
@@ -312,12 +314,12 @@ static void run(const setting *set, const shape *made, const char *folder, cir_p
             "\"text_onednn_gops\": %.2f, \"open_ms\": %.2f, \"first_image_ms\": %.1f, \"first_text_ms\": "
             "%.1f, \"context_plain_ms\": %.1f, \"context_first_ms\": %.1f, \"context_ms\": %.1f, "
             "\"least_image_cosine\": %.6f, \"least_text_cosine\": %.6f}\n",
-            made->name, cir_precision_name(precision), cir_pool_n_threads(pool), set->n_images, set->n_texts,
-            TEXT_TOKENS, images_rate, texts_rate, found.image_seconds * 1e3, found.text_seconds * 1e3,
-            images_rate * image.all * 1e-9, texts_rate * text.all * 1e-9, found.image_alone * 1e-9,
-            found.text_alone * 1e-9, found.open_seconds * 1e3, found.first_image_seconds * 1e3,
-            found.first_text_seconds * 1e3, context.plain * 1e3, context.first * 1e3, context.later * 1e3,
-            image_cosine, text_cosine);
+            made->name, cir_precision_name(precision), cir_pool_get_n_threads(pool), set->n_images,
+            set->n_texts, TEXT_TOKENS, images_rate, texts_rate, found.image_seconds * 1e3,
+            found.text_seconds * 1e3, images_rate * image.all * 1e-9, texts_rate * text.all * 1e-9,
+            found.image_alone * 1e-9, found.text_alone * 1e-9, found.open_seconds * 1e3,
+            found.first_image_seconds * 1e3, found.first_text_seconds * 1e3, context.plain * 1e3,
+            context.first * 1e3, context.later * 1e3, image_cosine, text_cosine);
         (void)fclose(json);
     }
     if (precision != CIR_PRECISION_F32) {
@@ -385,7 +387,7 @@ int main(int argc, char **argv)
     cir_pool *pool;
     cir__must(cir_pool_new(set.n_threads, &pool, &err), &err);
     (void)printf("%zu threads, %zu images and %zu texts of %d tokens at once, best of %zu\n",
-                 cir_pool_n_threads(pool), set.n_images, set.n_texts, TEXT_TOKENS, set.n_repeats);
+                 cir_pool_get_n_threads(pool), set.n_images, set.n_texts, TEXT_TOKENS, set.n_repeats);
     (void)printf("shape     in    what       per s    one ms    Gop/s    oneDNN  fraction\n");
     bool has_run = false;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)

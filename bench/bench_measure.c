@@ -137,7 +137,7 @@ static void product_task(void *context, size_t i_task, size_t i_thread)
 
 double cir__product_flops(cir_pool *pool)
 {
-    const size_t n_threads = cir_pool_n_threads(pool), n_floats = 2 * SIDE * DEPTH + SIDE * SIDE;
+    const size_t n_threads = cir_pool_get_n_threads(pool), n_floats = 2 * SIDE * DEPTH + SIDE * SIDE;
     const size_t n_tasks = n_threads * N_PRODUCTS;
     float *matrices = cir__new(n_threads, n_floats * sizeof *matrices);
     double times[N_TRIES];

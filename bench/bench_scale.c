@@ -89,7 +89,7 @@ static void make_index(const bench *b)
     struct stat facts;
     cir_error err;
     double told_ms = cir__clock_ms();
-    const cir_update_options options = {.watch = watch, .watch_context = &told_ms};
+    const cir_update_options options = {.size = sizeof options, .watch = watch, .watch_context = &told_ms};
     if (stat(b->set.index_path, &facts) != 0) {
         fprintf(stderr, "bench_scale: making %s\n", b->set.index_path);
         cir__must(cir_index_make_synthetic(b->set.index_path, b->set.n_rows, b->set.dim, SEED, b->pool,
@@ -105,7 +105,7 @@ static void open_index(bench *b)
     const double begin = cir__clock_ms();
     cir__must(cir_index_open(b->set.index_path, NULL, &b->index, &err), &err);
     b->open_ms = cir__clock_ms() - begin;
-    b->rows = cir_rows_of_index(b->index);
+    b->rows = cir_index_get_rows(b->index);
     if (b->rows.n_rows != b->set.n_rows || b->rows.dim != b->set.dim)
         cir__stop("%s has %zu rows of %zu dimensions, not %zu of %zu; name another with --index",
                   b->set.index_path, b->rows.n_rows, b->rows.dim, b->set.n_rows, b->set.dim);
@@ -141,7 +141,7 @@ static void drop_files(const char *folder)
 static void ask(bench *b, const answers *to, size_t i, cir_hit *hits, size_t *n_hits, double *expand_ms_out,
                 cir_search_report *report)
 {
-    const cir_search_options options = {.recall = b->set.recall};
+    const cir_search_options options = {.size = sizeof options, .recall = b->set.recall};
     const size_t dim = b->set.dim;
     double *photo = b->queries.photos + i * dim;
     cir_error err;
@@ -267,7 +267,7 @@ static void measure_cold(bench *b, const answers *method)
     double ms[N_COLD], open_ms[N_COLD], codes_ms[N_COLD], rescore_ms[N_COLD];
     cir_hit *hits = cir__take(b->set.k, sizeof *hits);
     for (size_t i = 0; i < N_COLD; i++) {
-        char *folder = strdup(cir_index_get_folder(b->index));
+        char *folder = strdup(cir_index_get_info(b->index)->folder);
         size_t n_hits;
         double expand_ms;
         cir_search_report report;
@@ -351,7 +351,7 @@ static void measure_batches(bench *b)
     cir_query *queries = cir__take(most, sizeof *queries);
     cir_hit *hits = cir__take(most, k * sizeof *hits);
     size_t *n_hits = cir__take(most, sizeof *n_hits);
-    const cir_search_options options = {.recall = b->set.recall};
+    const cir_search_options options = {.size = sizeof options, .recall = b->set.recall};
     cir_error err;
     make_queries(b, false, most, queries);
     printf("  %-30s %12s %12s %12s\n", "queries at once", "codes, q/s", "exact, q/s", "of products");
@@ -394,12 +394,12 @@ static void run(bench *b)
     cir_error err;
     answers methods[] = {{.name = "basic-"}, {.name = "basic", .expands = true}};
     cir__must(cir_pool_new(s->n_threads, &b->pool, &err), &err);
-    s->n_threads = cir_pool_n_threads(b->pool);
+    s->n_threads = cir_pool_get_n_threads(b->pool);
     make_index(b);
     if (!bench__queries_make(s->n_queries, s->n_rows, s->dim, SEED, &b->queries))
         exit(1);
     open_index(b);
-    cir_settings_init(&b->settings, CIR_METHOD_BASIC);
+    cir_settings_init(&b->settings, sizeof b->settings, CIR_METHOD_BASIC);
     b->settings.recall = s->recall;
     b->weights = cir__take(s->n_queries, s->dim * sizeof *b->weights);
     b->expanded = cir__take(s->n_queries, s->dim * sizeof *b->expanded);

@@ -118,7 +118,7 @@ static int run(setting *s)
         fprintf(stderr, "bench_scan: %s\n", err.message);
         return 1;
     }
-    s->n_threads = cir_pool_n_threads(pool);
+    s->n_threads = cir_pool_get_n_threads(pool);
     size_t n_items, n_bytes;
     if (!cir__size_mul(s->n_rows, s->dim, &n_items) || !cir__size_mul(n_items, 2, &n_bytes)) {
         fprintf(stderr, "bench_scan: too many rows\n");
@@ -149,8 +149,8 @@ static int run(setting *s)
                        .a0 = 1,
                        .b = queries + s->dim,
                        .b0 = 1,
-                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.1f}};
-    cir_query image = {.dim = s->dim, .a = queries, .fusion = {.kind = CIR_FUSE_IMAGE}};
+                       .fusion = {.kind = CIR_FUSION_HARRIS, .clamp = true, .lambda = 0.1f}};
+    cir_query image = {.dim = s->dim, .a = queries, .fusion = {.kind = CIR_FUSION_IMAGE}};
     for (size_t r = 0; r < s->n_repeats + 1; r++) { /* the first round warms up and is overwritten */
         size_t i = r == 0 ? 0 : r - 1, n;
         double read_ms = cir__read_ms(rows, n_bytes, pool);

@@ -275,7 +275,7 @@ static double scan_milliseconds(const setting *s)
     (void)snprintf(path, sizeof path, "%s/photos.cir", s->folder);
     if (cir_pool_new(0, &pool, &err) != CIR_OK || cir_index_open(path, NULL, &index, &err) != CIR_OK)
         stop(err.message);
-    cir_rows rows = cir_rows_of_index(index);
+    cir_rows rows = cir_index_get_rows(index);
     float *feature = calloc(2 * s->dim, sizeof *feature);
     if (feature == NULL || cir_index_get_feature(index, 1, feature, &err) != CIR_OK ||
         cir_index_get_feature(index, 2, feature + s->dim, &err) != CIR_OK)
@@ -283,7 +283,7 @@ static double scan_milliseconds(const setting *s)
     const cir_query query = {.dim = s->dim,
                              .a = feature,
                              .b = feature + s->dim,
-                             .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.1f}};
+                             .fusion = {.kind = CIR_FUSION_HARRIS, .clamp = true, .lambda = 0.1f}};
     for (size_t i = 0; i < N_WARM + N; i++) {
         cir_hit hits[20];
         size_t n_hits;

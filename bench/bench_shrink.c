@@ -101,9 +101,9 @@ static double encode(bench *self, size_t n)
  * for. */
 static double run(bench *self, size_t i_margin, double *encode_ms)
 {
-    const cir_image_options whole = {0};
+    const cir_image_options whole = {.size = sizeof whole};
     const double px = margins[i_margin] * (double)cir__model_resized_px(self->model);
-    const cir_image_options reading = {.enough_shorter_px = (size_t)ceil(px)};
+    const cir_image_options reading = {.size = sizeof reading, .enough_shorter_px = (size_t)ceil(px)};
     double decode_ms = 0;
     self->reading = i_margin == 0 ? &whole : &reading;
     self->i_margin = i_margin;
@@ -173,7 +173,7 @@ static void report(bench *self, size_t i_margin, double ms)
             file,
             "{\"bench\": \"shrink\", \"model\": \"%s\", \"threads\": %zu, \"margin\": %.1f, \"photos\": %zu, "
             "\"reduced\": %zu, \"median\": %.3e, \"p95\": %.3e, \"worst\": %.3e, \"decoded_per_s\": %.2f}\n",
-            cir_model_get_info(self->model)->name, cir_pool_n_threads(self->pool), margins[i_margin],
+            cir_model_get_info(self->model)->name, cir_pool_get_n_threads(self->pool), margins[i_margin],
             self->n_files, n, median, p95, most > 0 ? most : 0.0, rate);
         fclose(file);
     }
@@ -209,10 +209,10 @@ int main(int argc, char **argv)
         printf("shrink: left out: it needs --photos FOLDER, JPEGs of several megapixels\n");
         return 0;
     }
-    const cir_model_options options = {.precision = self.precision};
+    const cir_model_options options = {.size = sizeof options, .precision = self.precision};
     check(cir_pool_new(self.n_threads, &self.pool, &err), &err);
-    check(cir_model_open_with(self.model_path, &options, &self.model, &err), &err);
-    check(cir_images_list((const char *const *)&self.photos, 1, &self.files, &self.n_files, &err), &err);
+    check(cir_model_open(self.model_path, &options, &self.model, &err), &err);
+    check(cir_image_list_files((const char *const *)&self.photos, 1, &self.files, &self.n_files, &err), &err);
     const cir_model_info *info = cir_model_get_info(self.model);
     self.tensor_floats = 3 * info->image_px * info->image_px;
     self.tensors = cir__new(GROUP, self.tensor_floats * sizeof(float));
@@ -223,7 +223,7 @@ int main(int argc, char **argv)
             stop("memory is short");
     }
     printf("%zu photos, %s (%zu px), %zu threads; 1 - cosine to the feature of the whole picture\n",
-           self.n_files, info->name, info->image_px, cir_pool_n_threads(self.pool));
+           self.n_files, info->name, info->image_px, cir_pool_get_n_threads(self.pool));
     printf("margin reduced    median       95%%     worst  decoded/s  worst photo\n");
     double best[N_MARGINS], encode_ms = 0, other_ms = 0;
     for (size_t m = 0; m < N_MARGINS; m++)
@@ -240,7 +240,7 @@ int main(int argc, char **argv)
         free(self.widths[m]);
     }
     free(self.tensors);
-    cir_images_list_free(self.files, self.n_files);
+    cir_paths_free(self.files, self.n_files);
     cir_model_close(self.model);
     cir_pool_free(self.pool);
     return 0;

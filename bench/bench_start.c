@@ -317,7 +317,7 @@ int main(int argc, char **argv)
         stop("/tmp: a folder cannot be created");
     cir_model *model;
     cir_error err;
-    if (cir_model_open(set.model, &model, &err) != CIR_OK)
+    if (cir_model_open(set.model, NULL, &model, &err) != CIR_OK)
         stop(err.message);
     if (!bench__rows_make(folder, model, set.n_rows))
         stop("the index cannot be created");

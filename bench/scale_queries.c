@@ -111,5 +111,5 @@ cir_query bench__query(const bench__queries *queries, size_t i, const double *ph
                        .a0 = a0,
                        .b = queries->texts + i * dim,
                        .b0 = queries->text_offsets[i],
-                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.1f}};
+                       .fusion = {.kind = CIR_FUSION_HARRIS, .clamp = true, .lambda = 0.1f}};
 }

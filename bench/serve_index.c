@@ -113,7 +113,7 @@ bool bench__index_make(const char *folder, const char *source, size_t n_rows, si
     (void)mkdir(path, 0777);
     if (!make_model(path, source, dim))
         return false;
-    if (cir_model_open(path, &model, &err) != CIR_OK)
+    if (cir_model_open(path, NULL, &model, &err) != CIR_OK)
         return fail("the model", &err);
     bool is_made = bench__rows_make(folder, model, n_rows);
     cir_model_close(model);

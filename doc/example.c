@@ -15,7 +15,7 @@ int main(int argc, char **argv)
     if (cir_collection_open(argc > 1 ? argv[1] : "photos.cir", NULL, &photos, &err) != CIR_OK ||
         cir_collection_search(photos, &request, &answer, &err) != CIR_OK)
         fprintf(stderr, "%s\n", err.message);
-    for (size_t i = 0; i < cir_answer_n_hits(answer); i++)
+    for (size_t i = 0; i < cir_answer_get_n_hits(answer); i++)
         printf("%.4f  %s\n", (double)cir_answer_get_hit(answer, i)->score,
                cir_answer_get_hit(answer, i)->path);
     const int status = answer != NULL ? 0 : 1;

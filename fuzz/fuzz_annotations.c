@@ -67,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         write_file(files[which][1][i], zero != NULL ? cut + 1 : cut,
                    zero != NULL ? (size_t)(end - cut - 1) : 0);
     }
-    const cir_triplets_options options = {.benchmark = benchmarks[which], .ranks_used_images = data[0] == 5};
+    const cir_dataset_triplets_options options = {.benchmark = benchmarks[which],
+                                                  .ranks_used_images = data[0] == 5};
     const cir__lists lists = {.triplets = &options};
     cir_dataset *dataset;
     cir_error err;

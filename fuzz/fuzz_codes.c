@@ -135,7 +135,7 @@ static void make_scene(void)
         write_file(path, text, i == 20 ? 2 : 1);
     }
     const char *paths[] = {scene.photos};
-    const cir_update_options options = {.min_coded = 1};
+    const cir_update_options options = {.size = sizeof options, .min_coded = 1};
     if (cir__index_update(scene.index, paths, 1, &encoders, NULL, &options, 0, NULL, NULL) != CIR_OK)
         abort();
     static const char *const names[2] = {CIR__CODES_NAME, CIR__CODES_SUMS_NAME};
@@ -198,7 +198,7 @@ static void read_all(void)
     cir_index *index;
     if (cir_index_open(scene.index, NULL, &index, NULL) != CIR_OK)
         abort();
-    const cir_codes *codes = cir_index_get_codes(index);
+    const cir_codes *codes = cir_index_get_rows(index).codes;
     if (codes != NULL) {
         size_t n_blocks = (codes->n_rows + CIR__CODE_ROWS - 1) / CIR__CODE_ROWS;
         volatile uint64_t sink = cir__hash64(codes->blocks, n_blocks * cir__coder_block_bytes(codes->coder));
@@ -223,7 +223,7 @@ static size_t check(bool repair)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const cir_update_options options = {.min_coded = 1};
+    const cir_update_options options = {.size = sizeof options, .min_coded = 1};
     if (scene.folder[0] == '\0')
         make_scene();
     if (size == 0)

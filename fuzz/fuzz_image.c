@@ -45,14 +45,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static float tensor[3 * 32 * 32];
     size_t sum = sum_of(data, size);
-    cir_image_options options = {
-        .max_megapixels = 1, .ignore_exif_rotation = sum % 2 == 0, .enough_px = sum % 8 == 1 ? 16 : 0};
+    cir_image_options options = {.size = sizeof options,
+                                 .max_megapixels = 1,
+                                 .ignore_exif_rotation = sum % 2 == 0,
+                                 .enough_px = sum % 8 == 1 ? 16 : 0};
     size_t most_bytes = sum % 64 == 0 ? SIZE_MAX : SMALL_BYTES;
     cir_image image;
     cir_image_facts facts;
     cir_error err;
-    if (cir_decode_here(NULL, data, size, "input", &options, admit, &most_bytes, &image, &facts, &err) !=
-        CIR_OK)
+    if (cir_decoder_decode_here(NULL, data, size, "input", &options, admit, &most_bytes, &image, &facts,
+                                &err) != CIR_OK)
         return 0;
     cir__preprocessing preprocessing;
     cir__preprocessing_init_clip(&preprocessing, 32);

@@ -176,7 +176,7 @@ static void read_all(void)
     const cir_index_info *info = cir_index_get_info(index);
     size_t sum = 0;
     for (int state = 0; state <= CIR_IMAGE_PENDING; state++)
-        (void)!cir_index_list(index, (cir_image_state)state, visit, &sum, &err);
+        (void)!cir_index_list_images(index, (cir_image_state)state, visit, &sum, &err);
     float *feature = malloc(info->model->dim * sizeof *feature);
     for (size_t id = 0; feature != NULL && id < info->n_rows; id++)
         (void)!cir_index_get_feature(index, id, feature, &err);

@@ -220,19 +220,20 @@ static void use_library(void)
         cir_image_done(&image);
     }
     CHECK(cir_pool_new(3, &pool, &err));
-    CHECK(cir_model_open(CIR_MODEL_DEMO, &model, &err));
+    CHECK(cir_model_open(CIR_MODEL_DEMO, NULL, &model, &err));
     (void)snprintf(index_path, sizeof index_path, "%s", path_of("a.cir"));
     const char *folder_of_photos = getenv("CIR_TEST_DATA");
-    CHECK(cir_index_update(index_path, &folder_of_photos, 1, model, pool, NULL, NULL, &err));
+    CHECK(cir_index_update(index_path, &folder_of_photos, 1, (const cir_model *const[]){model}, 1, pool, NULL,
+                           NULL, &err));
     CHECK(cir_index_open(index_path, NULL, &index, &err));
     float *feature = calloc(cir_model_get_info(model)->dim, sizeof *feature);
     assert_non_null(feature);
     CHECK(cir_model_encode_files(model, pool, (const char *const *)&copied, 1, NULL, feature, NULL, NULL,
                                  &err));
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     CHECK(cir_composer_new(index, model, pool, CIR_METHOD_BASIC, &settings, &composer, &err));
     CHECK(cir_composer_compose(composer, pool, feature, "at night", &query, &err));
-    cir_rows rows = cir_rows_of_index(index);
+    cir_rows rows = cir_index_get_rows(index);
     cir_hit hits[3];
     size_t n_hits;
     CHECK(cir_search_top(&rows, &query.query, 3, pool, hits, &n_hits, &err));

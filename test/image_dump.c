@@ -26,7 +26,8 @@ static void answer(const void *bytes, size_t n_bytes, size_t width, size_t heigh
 
 static cir_status do_read(char *const *words, cir_error *err)
 {
-    cir_image_options options = {.ignore_exif_rotation = strcmp(words[2], "stored") == 0,
+    cir_image_options options = {.size = sizeof options,
+                                 .ignore_exif_rotation = strcmp(words[2], "stored") == 0,
                                  .follow_pillow = strcmp(words[2], "pillow") == 0};
     cir_image image;
     cir_image_facts facts;
@@ -42,7 +43,7 @@ static cir_status do_resize(char *const *words, cir_error *err)
 {
     cir_image image;
     cir_image small = {0};
-    cir_filter filter = strcmp(words[4], "bicubic") == 0 ? CIR_BICUBIC : CIR_BILINEAR;
+    cir_filter filter = strcmp(words[4], "bicubic") == 0 ? CIR_FILTER_BICUBIC : CIR_FILTER_BILINEAR;
     cir_status status = cir_image_read(words[1], NULL, &image, NULL, err);
     if (status == CIR_OK)
         status = cir_image_resize(&image, strtoul(words[2], NULL, 10), strtoul(words[3], NULL, 10), filter,
@@ -88,9 +89,11 @@ static cir_status do_tensor(char *const *words, cir_error *err)
     if (status == CIR_OK)
         status = cir__preprocessing_output_px(&preprocessing, words[2], &height, &width, err);
     if (status == CIR_OK)
-        status = cir_image_read(
-            words[1], &(cir_image_options){.fitting = cir__preprocessing_get_fitting(&preprocessing)}, &image,
-            NULL, err);
+        status =
+            cir_image_read(words[1],
+                           &(cir_image_options){.size = sizeof(cir_image_options),
+                                                .fitting = cir__preprocessing_get_fitting(&preprocessing)},
+                           &image, NULL, err);
     if (status == CIR_OK) {
         tensor = malloc(3 * width * height * sizeof *tensor);
         if (tensor == NULL)

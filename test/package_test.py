@@ -55,6 +55,45 @@ def declared_functions(*headers):
     return set(re.findall(visible + r"[^;{}]*?\b(cir_\w+)\(", text))
 
 
+def declarations():
+    """All headers as the compiler reads them, without what is of the C library; without curate.h, whose names are not settled."""
+    text = run(*LANGUAGES["c"][0], "-E", "-I", SOURCE / "include", "-x", "c", "-",
+               input="".join(f"#include <cir/{header}.h>\n" for header in ["cir", *RESEARCH] if header != "curate"))
+    kept, ours = [], False
+    for line in text.splitlines():
+        marker = re.match(r'# \d+ "([^"]+)"', line)
+        if marker:
+            ours = "/include/cir/" in marker[1]
+        elif ours:
+            kept.append(line)
+    return re.sub(r"__attribute__\(\((?:[^()]|\([^()]*\))*\)\)", "", " ".join(kept))
+
+
+def test_enumerators_have_their_types_prefix():
+    """But for a last word that says what kind of type it is; statuses are the library's own; CIR_N_… counts."""
+    enums = re.findall(r"enum (cir_\w+) \{([^}]*)\}", declarations())
+    assert len(enums) > 15
+    for name, body in enums:
+        prefix = "CIR" if name == "cir_status" else re.sub(r"_(kind|state|source|form|type)$", "", name).upper()
+        for enumerator in re.findall(r"(CIR_\w+)\s*(?:=[^,]*)?(?:,|$)", body.strip()):
+            assert enumerator.startswith((prefix + "_", "CIR_N_")), f"{enumerator} of {name}"
+
+
+def test_callbacks_are_called_so():
+    names = re.findall(r"typedef [\w\s]+?\b(cir_\w+)\(", declarations())
+    assert len(names) >= 8 and all(name.endswith("_fn") for name in names), names
+
+
+def test_what_takes_an_object_is_named_after_it():
+    """But for what makes another object of it, whose name it has then."""
+    found = 0
+    for name, first, rest in re.findall(r"\b(cir_\w+)\((?:const )?cir_(index|model|pool|composer|fit|decoder|collection|answer) \*\w+([^;]*)\);", declarations()):
+        makes = re.search(r"\b(cir_\w+) \*\*\w+_out", rest)
+        assert name.startswith(f"cir_{first}_") or makes and name.startswith(makes[1]), name
+        found += 1
+    assert found > 40
+
+
 def test_the_headers_are_the_two_libraries():
     text = "".join((SOURCE / "include" / "cir" / name).read_text() for name in ["cir.h", "experiment.h"])
     assert {f"{name}.h" for name in re.findall(r'#include "cir/(\w+)\.h"', text)} | {"cir.h", "curate.h", "experiment.h", "synthetic.h"} == {

@@ -37,7 +37,7 @@ static cir_fusion_kind parse_kind(const char *name)
         if (strcmp(name, names[i]) == 0)
             return (cir_fusion_kind)i;
     stop("unknown fusion");
-    return CIR_FUSE_IMAGE;
+    return CIR_FUSION_IMAGE;
 }
 
 static request parse(int argc, char **argv)
@@ -46,7 +46,7 @@ static request parse(int argc, char **argv)
                      .answer = {.index_path = "photos.cir",
                                 .model_name = "made-up",
                                 .model_fingerprint = "00112233445566778899aabbccddeeff",
-                                .fusion = {CIR_FUSE_HARRIS, true, 0.1f, 0.5f},
+                                .fusion = {CIR_FUSION_HARRIS, true, 0.1f, 0.5f},
                                 .n_rows = 3000,
                                 .encode_ms = 12.25,
                                 .search_ms = 0.75,
@@ -105,15 +105,15 @@ static float draw(uint64_t *state)
 static float fuse(const cir_fusion *fusion, float v, float t)
 {
     switch (fusion->kind) {
-    case CIR_FUSE_IMAGE:
+    case CIR_FUSION_IMAGE:
         return v;
-    case CIR_FUSE_TEXT:
+    case CIR_FUSION_TEXT:
         return t;
-    case CIR_FUSE_SUM:
+    case CIR_FUSION_SUM:
         return 2 * ((1 - fusion->weight) * v + fusion->weight * t);
-    case CIR_FUSE_PRODUCT:
+    case CIR_FUSION_PRODUCT:
         return powf(v, 2 - 2 * fusion->weight) * powf(t, 2 * fusion->weight);
-    case CIR_FUSE_GAUSS:
+    case CIR_FUSION_GAUSS:
         return 0.5f * ((1 - fusion->weight) * erfcf(-v / sqrtf(2)) + fusion->weight * erfcf(-t / sqrtf(2)));
     default:
         return v * t - fusion->lambda * (v + t) * (v + t);
@@ -165,7 +165,7 @@ int main(int argc, char **argv)
         answer->n_images += isnan(image[i]) ? 0 : 1;
     }
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_BASIC_MINUS);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC_MINUS);
     answer->settings = &settings;
     answer->image_scores = image;
     answer->text_scores = text;

@@ -1,6 +1,6 @@
 /* Collections: an index together with its model, searched by one call.
  *
- *   cir_collection_open → cir_collection_search → cir_answer_n_hits, cir_answer_get_hit → cir_answer_free
+ *   cir_collection_open → cir_collection_search → cir_answer_get_n_hits, cir_answer_get_hit → cir_answer_free
  *
  * A search encodes the photo and the words, composes them by a method (method.h), finds the best rows
  * (search.h: by compact codes, where the index has any), and looks up what their photos are (index.h). A
@@ -38,7 +38,7 @@ typedef struct cir_collection_options {
     const cir_model *model;  /* an open one, lent as long as the collection; NULL: one of its own */
     const char *model_path;  /* of its own: where it lies now; NULL: where the index' first model lay */
     cir_precision precision; /* of its own */
-    /* Opens one of its own; NULL: cir_model_open_with. For programs that know more places, or fetch
+    /* Opens one of its own; NULL: cir_model_open. For programs that know more places, or fetch
      * models. */
     cir_status (*open_model)(void *context, const char *path, const cir_model_options *options,
                              cir_model **model_out, cir_error *err);
@@ -99,11 +99,12 @@ typedef struct cir_search_request {
     size_t image_size_bytes;
     const char *image_name; /* what messages call the bytes; NULL: "the picture that was given" */
     size_t image_id;        /* CIR_NO_ID: none */
-    /* [dim], unit: of that photo, or of one of its own; made before by this model (cir_answer_info). Nothing is
-     * decoded then. */
+    /* [dim], unit: of that photo, or of one of its own; made before by this model (cir_answer_info). Nothing
+     * is decoded then. */
     const float *image_feature;
     cir_region image_region; /* the part of the photo that is meant */
-    /* How it is decoded. NULL: allow_shrinking, as most indexes are made. An indexed photo may have any size. */
+    /* How it is decoded. NULL: allow_shrinking, as most indexes are made. An indexed photo may have any
+     * size. */
     const cir_image_options *image_options;
 
     const char *text; /* how it should differ; NULL or blank: the photo alone is searched for */
@@ -113,7 +114,8 @@ typedef struct cir_search_request {
     size_t k;                       /* hits that are wanted, ≥ 1; set up: 20 */
     size_t offset;                  /* hits before the first that is wanted */
     const cir_photo_filter *filter; /* NULL: all photos */
-    /* Near-duplicates (the same shot saved anew, resized; the next of a burst) in one hit, among the best 4,096. */
+    /* Near-duplicates (the same shot saved anew, resized; the next of a burst) in one hit, among the best
+     * 4,096. */
     bool fold_duplicates;
     bool skip_missing; /* passes over photos whose files are gone, at most 65,536 */
     bool explain;      /* ranks by either score alone: another pass over all rows */
@@ -124,16 +126,16 @@ CIR_API void cir_search_request_init(cir_search_request *request, size_t size);
 
 /* Which part of a request is wrong: for who says "--text" or "image" with the message. */
 typedef enum cir_request_fault {
-    CIR_FAULT_NONE,
-    CIR_FAULT_QUERY,  /* neither a photo nor words, or more than one photo */
-    CIR_FAULT_PHOTO,  /* the method needs one */
-    CIR_FAULT_WORDS,  /* the method needs them */
-    CIR_FAULT_REGION, /* not within the picture, or there is no picture that it is of */
-    CIR_FAULT_OTHER
+    CIR_REQUEST_FAULT_NONE,
+    CIR_REQUEST_FAULT_QUERY,  /* neither a photo nor words, or more than one photo */
+    CIR_REQUEST_FAULT_PHOTO,  /* the method needs one */
+    CIR_REQUEST_FAULT_WORDS,  /* the method needs them */
+    CIR_REQUEST_FAULT_REGION, /* not within the picture, or there is no picture that it is of */
+    CIR_REQUEST_FAULT_OTHER
 } cir_request_fault;
 
-/* Checks a request as a search does at first, whatever the collection. *fault_out may be NULL. Errors: CIR_ARGUMENT,
- * CIR_UNSUPPORTED (a member of a newer version). */
+/* Checks a request as a search does at first, whatever the collection. *fault_out may be NULL. Errors:
+ * CIR_ARGUMENT, CIR_UNSUPPORTED (a member of a newer version). */
 CIR_MUST_CHECK CIR_API cir_status cir_search_request_check(const cir_search_request *request,
                                                            cir_request_fault *fault_out, cir_error *err);
 
@@ -143,13 +145,13 @@ typedef struct cir_collection cir_collection;
 
 /* Opens an index and the model that made its features: the model at hand, where options name one, else that
  * of the index' first features, found where it lay then. options: may be NULL. Close with
- * cir_collection_close. Errors: those of cir_index_open_with and of cir_model_open_with, CIR_MISMATCH (that
+ * cir_collection_close. Errors: those of cir_index_open and of cir_model_open, CIR_MISMATCH (that
  * model never encoded these photos; or the features are synthetic), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_open(const char *path, const cir_collection_options *options,
                                                       cir_collection **collection_out, cir_error *err);
 
 /* The same path's index as it is now, with the same model, pool and words' features: after an update. Both
- * collections live on. Errors: those of cir_index_open_with. */
+ * collections live on. Errors: those of cir_index_open. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_reopen(cir_collection *collection,
                                                         cir_collection **collection_out, cir_error *err);
 
@@ -177,7 +179,7 @@ typedef struct cir_answer cir_answer;
 
 /* Free *answer_out with cir_answer_free, before the collection is closed. Errors: those of
  * cir_search_request_check, cir_image_read, cir_index_read_photo (a part of an indexed photo),
- * cir_index_get_image, cir_composer_new, cir_composer_compose and cir_search_find. */
+ * cir_index_get_record, cir_composer_new, cir_composer_compose and cir_search_find. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_search(cir_collection *collection,
                                                         const cir_search_request *request,
                                                         cir_answer **answer_out, cir_error *err);
@@ -196,7 +198,7 @@ typedef struct cir_answer_hit {
     size_t n_duplicates;
 } cir_answer_hit;
 
-CIR_API size_t cir_answer_n_hits(const cir_answer *answer); /* 0 for NULL */
+CIR_API size_t cir_answer_get_n_hits(const cir_answer *answer); /* 0 for NULL */
 /* The best first; i < n_hits. Lives as long as the answer. */
 CIR_API const cir_answer_hit *cir_answer_get_hit(const cir_answer *answer, size_t i);
 
@@ -233,12 +235,12 @@ CIR_MUST_CHECK CIR_API cir_status cir_answer_get_scores(const cir_answer *answer
  *
  * The catalogue is read into memory by the first of these calls, and by the first search with a filter. */
 
-/* Reads it now. Errors: those of cir_index_list_all. */
+/* Reads it now. Errors: those of cir_index_list_all_images. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_load_catalogue(cir_collection *collection, cir_error *err);
 
 /* Photos that pass a filter, which may be NULL, newest first; those without a time of their own go by their
  * file's. ids_out: [limit], of those from offset on; *n_out of them; *n_matching_out, which may be NULL: of
- * all that pass. Errors: those of cir_index_list_all, CIR_UNSUPPORTED. */
+ * all that pass. Errors: those of cir_index_list_all_images, CIR_UNSUPPORTED. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_list(cir_collection *collection,
                                                       const cir_photo_filter *filter, size_t offset,
                                                       size_t limit, size_t *ids_out, size_t *n_out,
@@ -252,13 +254,15 @@ typedef enum cir_facet {
 } cir_facet;
 
 /* Calls visit with every value and how many searchable photos have it; NULL at last: those whose value is not
- * known, where there are any. Errors: those of cir_index_list_all, CIR_NO_MEMORY. */
-typedef void cir_facet_visit(void *context, const char *value, size_t n);
+ * known, where there are any. Errors: those of cir_index_list_all_images, CIR_NO_MEMORY. */
+typedef void cir_facet_visit_fn(void *context, const char *value, size_t n);
 CIR_MUST_CHECK CIR_API cir_status cir_collection_count(cir_collection *collection, cir_facet facet,
-                                                       cir_facet_visit *visit, void *context, cir_error *err);
+                                                       cir_facet_visit_fn *visit, void *context,
+                                                       cir_error *err);
 
-/* How the index' paths begin that lie in a folder given as the user names it, for cir_photo_filter.folder: free
- * *folder_out with cir_bytes_free. Errors: CIR_NOT_FOUND (none does), CIR_NO_MEMORY, those of cir_index_list_all. */
+/* How the index' paths begin that lie in a folder given as the user names it, for cir_photo_filter.folder:
+ * free *folder_out with cir_bytes_free. Errors: CIR_NOT_FOUND (none does), CIR_NO_MEMORY, those of
+ * cir_index_list_all_images. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_find_folder(cir_collection *collection, const char *path,
                                                              char **folder_out, cir_error *err);
 
@@ -269,13 +273,14 @@ typedef struct cir_photo_facts {
     uint64_t size_bytes;
 } cir_photo_facts;
 
-/* Of any row, ready or not. Errors: CIR_NOT_FOUND (no such id), those of cir_index_list_all. */
+/* Of any row, ready or not. Errors: CIR_NOT_FOUND (no such id), those of cir_index_list_all_images. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_get_facts(cir_collection *collection, size_t id,
                                                            cir_photo_facts *facts_out, cir_error *err);
 
 /* The catalogue does not say which camera took a photo: who looked into its file (cir_image_read_facts) tells
  * it here, for filters, counts and cir_collection_get_camera. name: copied; "" or NULL: not known. At most
- * 10,000 cameras; more stay not known. Errors: CIR_NOT_FOUND, CIR_NO_MEMORY, those of cir_index_list_all. */
+ * 10,000 cameras; more stay not known. Errors: CIR_NOT_FOUND, CIR_NO_MEMORY, those of
+ * cir_index_list_all_images. */
 CIR_MUST_CHECK CIR_API cir_status cir_collection_set_camera(cir_collection *collection, size_t id,
                                                             const char *name, cir_error *err);
 /* NULL: not known, or not told as yet. Lives as long as the collection. */

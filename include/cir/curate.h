@@ -1,14 +1,14 @@
-/* Curation: evaluation sets of one's own, made as i-CIR was: instances, the changes that may be asked of them, seeds;
- * neighbours of the seeds in an index as candidates; people's judgements; and out of these, queries, positives and hard
- * negatives whose kinds are known.
+/* Curation: evaluation sets of one's own, made as i-CIR was: instances, the changes that may be asked of
+ * them, seeds; neighbours of the seeds in an index as candidates; people's judgements; and out of these,
+ * queries, positives and hard negatives whose kinds are known.
  *
- * A project is a folder of its own, never part of an index: one index serves many. Pictures are known by their bytes,
- * so that a project survives moves, updates and replacements of the index. One process at a time has a project open for
- * writing; any number may read it. All functions may be called from several threads at once, and what changes a project
- * returns CIR_OK only after the disk has it.
+ * A project is a folder of its own, never part of an index: one index serves many. Pictures are known by
+ * their bytes, so that a project survives moves, updates and replacements of the index. One process at a time
+ * has a project open for writing; any number may read it. All functions may be called from several threads at
+ * once, and what changes a project returns CIR_OK only after the disk has it.
  *
- * Errors of all that take an open project, beside those named: CIR_DAMAGED, CIR_FULL, CIR_IO, CIR_BUSY, CIR_PERMISSION
- * (also: open for reading), CIR_GONE, CIR_NO_MEMORY. */
+ * Errors of all that take an open project, beside those named: CIR_DAMAGED, CIR_FULL, CIR_IO, CIR_BUSY,
+ * CIR_PERMISSION (also: open for reading), CIR_GONE, CIR_NO_MEMORY. */
 #ifndef CIR_CURATE_H
 #define CIR_CURATE_H
 
@@ -36,26 +36,26 @@ typedef struct cir_curation_info {
     char identity[33];      /* random; the same in copies */
 } cir_curation_info;
 
-/* Makes a project: a folder that is not there, or empty. Errors: CIR_ARGUMENT (it holds something), CIR_NOT_FOUND (the
- * index, or the folder's parent), CIR_PERMISSION, CIR_FULL, CIR_IO, CIR_NO_MEMORY. */
+/* Makes a project: a folder that is not there, or empty. Errors: CIR_ARGUMENT (it holds something),
+ * CIR_NOT_FOUND (the index, or the folder's parent), CIR_PERMISSION, CIR_FULL, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_curation_new(const char *path, const char *index_path, cir_error *err);
 
-/* Opens one; close with cir_curation_close. Errors: CIR_NOT_FOUND, CIR_FORMAT (no project), CIR_OTHER_VERSION,
- * CIR_BUSY (another process has it open for writing), CIR_UNSUPPORTED (a file system without locks), and those above.
- */
+/* Opens one; close with cir_curation_close. Errors: CIR_NOT_FOUND, CIR_FORMAT (no project),
+ * CIR_OTHER_VERSION, CIR_BUSY (another process has it open for writing), CIR_UNSUPPORTED (a file system
+ * without locks), and those above. */
 CIR_MUST_CHECK CIR_API cir_status cir_curation_open(const char *path, bool writes,
                                                     cir_curation **curation_out, cir_error *err);
 CIR_API void cir_curation_close(cir_curation *curation); /* NULL is allowed */
 CIR_API const cir_curation_info *cir_curation_get_info(const cir_curation *curation);
 
 /* Told of what is no error and should be looked at, a line for people. */
-typedef void cir_curation_tell(void *context, const char *line);
+typedef void cir_curation_tell_fn(void *context, const char *line);
 
 /* Where photos of seeds come from, and how they are read. Zeroed: ids of photos are refused. */
 typedef struct cir_plan_options {
     const cir_index *index;         /* seeds may be ids of its photos; NULL: none */
     const cir_image_options *image; /* how pictures are decoded; may be NULL */
-    cir_curation_tell *tell;        /* may be NULL */
+    cir_curation_tell_fn *tell;     /* may be NULL */
     void *context;
 } cir_plan_options;
 
@@ -64,13 +64,14 @@ typedef struct cir_plan_report {
     size_t n_new, n_removed;                /* seeds */
 } cir_plan_report;
 
-/* Reads the whole plan: CSV with the header instance,role,change,value. Roles: name (needed), category, kind; image (a
- * file, or the id of an indexed photo); change (value: its textual category; at least one); and for a change: rephrased,
- * composed-image, composed-text (in place of the joined sentences, which are made by themselves). What is not in it any
- * more leaves the project, unless people have judged it. Files are relative to the plan's folder, or to the project's,
- * and are copied. Nothing is changed where there is an error. Errors, with the plan's line: CIR_FORMAT (unknown roles,
- * things given twice or missing), CIR_ARGUMENT (wordings that give the answer away: a seed that is, or says, the text;
- * judged things that are missing), CIR_NOT_FOUND (pictures, ids), those of reading pictures. report_out: may be NULL. */
+/* Reads the whole plan: CSV with the header instance,role,change,value. Roles: name (needed), category, kind;
+ * image (a file, or the id of an indexed photo); change (value: its textual category; at least one); and for
+ * a change: rephrased, composed-image, composed-text (in place of the joined sentences, which are made by
+ * themselves). What is not in it any more leaves the project, unless people have judged it. Files are
+ * relative to the plan's folder, or to the project's, and are copied. Nothing is changed where there is an
+ * error. Errors, with the plan's line: CIR_FORMAT (unknown roles, things given twice or missing),
+ * CIR_ARGUMENT (wordings that give the answer away: a seed that is, or says, the text; judged things that are
+ * missing), CIR_NOT_FOUND (pictures, ids), those of reading pictures. report_out: may be NULL. */
 CIR_MUST_CHECK CIR_API cir_status cir_curation_read_plan(cir_curation *curation, const char *path,
                                                          const cir_plan_options *options,
                                                          cir_plan_report *report_out, cir_error *err);
@@ -79,8 +80,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_curation_read_plan(cir_curation *curation,
 CIR_MUST_CHECK CIR_API cir_status cir_curation_format_plan(cir_curation *curation, char **csv_out,
                                                            size_t *size_out, cir_error *err);
 
-/* Where a picture came from, for one query: labels by source. A picture that only seeds of another change of its
- * instance found is "other". By how near to a positive it may be. */
+/* Where a picture came from, for one query: labels by source. A picture that only seeds of another change of
+ * its instance found is "other". By how near to a positive it may be. */
 typedef enum cir_source_type {
     CIR_SOURCE_OTHER,
     CIR_SOURCE_VISUAL,
@@ -126,20 +127,20 @@ typedef struct cir_mining_report {
     size_t n_in_pools; /* of all instances mined */
 } cir_mining_report;
 
-/* Searches the index for neighbours of every seed, by the plain similarity of features, exactly: photos as they are, and
- * sentences as they are written. Says what each picture is by source, drops what cannot be used (low resolution, seeds,
- * copies), with the reason, and fills each instance's pool. Continues where it was stopped, and does nothing twice. What
- * other models found stays. report_out: may be NULL. Errors: CIR_MISMATCH (the index shows another model's features),
- * CIR_NOT_FOUND (an instance), CIR_ARGUMENT (there is no plan), CIR_INTERRUPTED, those of reading pictures and of
- * encoding. */
+/* Searches the index for neighbours of every seed, by the plain similarity of features, exactly: photos as
+ * they are, and sentences as they are written. Says what each picture is by source, drops what cannot be used
+ * (low resolution, seeds, copies), with the reason, and fills each instance's pool. Continues where it was
+ * stopped, and does nothing twice. What other models found stays. report_out: may be NULL. Errors:
+ * CIR_MISMATCH (the index shows another model's features), CIR_NOT_FOUND (an instance), CIR_ARGUMENT (there
+ * is no plan), CIR_INTERRUPTED, those of reading pictures and of encoding. */
 CIR_MUST_CHECK CIR_API cir_status cir_curation_mine(cir_curation *curation, const cir_mining_options *options,
                                                     cir_mining_report *report_out, cir_error *err);
 
-/* What people are asked of a picture: is it positive for this text (aspect "positive": yes, no, unsure, skip)? Is it the
- * same thing ("object": same, alike, other)? Does the text hold ("text": holds, nearly, no)? Is it a query image
- * ("query": yes, no)? And whether it leaves the set altogether ("remove": watermark, person, low-quality, nonsense,
- * other, or no), or is kept whatever filters say ("filter": keep, or no). positive and text are of a change, the others of
- * the picture in its instance. "clear" takes a word back. */
+/* What people are asked of a picture: is it positive for this text (aspect "positive": yes, no, unsure,
+ * skip)? Is it the same thing ("object": same, alike, other)? Does the text hold ("text": holds, nearly, no)?
+ * Is it a query image ("query": yes, no)? And whether it leaves the set altogether ("remove": watermark,
+ * person, low-quality, nonsense, other, or no), or is kept whatever filters say ("filter": keep, or no).
+ * positive and text are of a change, the others of the picture in its instance. "clear" takes a word back. */
 typedef enum cir_judged_object {
     CIR_OBJECT_UNSAID,
     CIR_OBJECT_SAME,
@@ -153,9 +154,9 @@ typedef enum cir_judged_text {
     CIR_TEXT_NO
 } cir_judged_text;
 
-/* What object and text make of a picture for a query: the same thing and the text holds: positive; the same, nearly, or
- * alike and it holds or nearly does: composed; the same or alike without it: visual; another thing for which it holds:
- * textual; any other: plain. */
+/* What object and text make of a picture for a query: the same thing and the text holds: positive; the same,
+ * nearly, or alike and it holds or nearly does: composed; the same or alike without it: visual; another thing
+ * for which it holds: textual; any other: plain. */
 typedef enum cir_judged_type {
     CIR_JUDGED_UNKNOWN,
     CIR_JUDGED_PLAIN,
@@ -182,7 +183,8 @@ typedef struct cir_judgement {
     uint32_t ms;      /* how long it took; 0: not known */
 } cir_judgement;
 
-/* A page of pictures that somebody looked at and confirmed: those not marked are no positives of any change. */
+/* A page of pictures that somebody looked at and confirmed: those not marked are no positives of any
+ * change. */
 typedef struct cir_judged_page {
     uint8_t uuid[CIR_UUID_SIZE];
     const char *instance;
@@ -191,26 +193,27 @@ typedef struct cir_judged_page {
     uint32_t ms;
 } cir_judged_page;
 
-/* Records a person's words, all or none of them; returns once they are on the disk. Calls of several threads that come
- * together are committed together. Nothing is ever overwritten: the last word counts, so that to undo is to say what was
- * said before, or "clear". person: a name; who is not known is added. page: may be NULL. Errors: CIR_ARGUMENT (a value
- * or an aspect that is none; the message names the judgement), CIR_NOT_FOUND (an instance, change or picture). */
+/* Records a person's words, all or none of them; returns once they are on the disk. Calls of several threads
+ * that come together are committed together. Nothing is ever overwritten: the last word counts, so that to
+ * undo is to say what was said before, or "clear". person: a name; who is not known is added. page: may be
+ * NULL. Errors: CIR_ARGUMENT (a value or an aspect that is none; the message names the judgement),
+ * CIR_NOT_FOUND (an instance, change or picture). */
 CIR_MUST_CHECK CIR_API cir_status cir_curation_judge(cir_curation *curation, const char *person,
                                                      const cir_judgement *judgements, size_t n,
                                                      const cir_judged_page *page, cir_error *err);
 
-/* The picture of a file's bytes, or of what stood at a path when it was found: the path's end from a slash on is enough,
- * where only one picture has it. Errors: CIR_NOT_FOUND, CIR_ARGUMENT (several). */
+/* The picture of a file's bytes, or of what stood at a path when it was found: the path's end from a slash on
+ * is enough, where only one picture has it. Errors: CIR_NOT_FOUND, CIR_ARGUMENT (several). */
 CIR_MUST_CHECK CIR_API cir_status cir_curation_find_picture(cir_curation *curation, const char *path,
                                                             int64_t *picture_out, cir_error *err);
 
-/* Reads judgements from a file: CSV with a header that names its columns, of instance, change, picture (a path, as
- * above, or "xxh3:" and 32 hexadecimal digits), aspect (default "positive"), value, person (default: the given one). With
- * skips_unknown, rows about pictures that no seed found are counted and passed over. Without a
- * change, positive and text are said of all changes; the picture "*" with the value no stands for all of the instance's pool
- * that is left: a page that was confirmed. Where a row is wrong nothing is recorded; rows of one instance and person that
- * follow each other are committed together. Errors: CIR_FORMAT, and
- * those of cir_curation_judge, with the line. */
+/* Reads judgements from a file: CSV with a header that names its columns, of instance, change, picture (a
+ * path, as above, or "xxh3:" and 32 hexadecimal digits), aspect (default "positive"), value, person (default:
+ * the given one). With skips_unknown, rows about pictures that no seed found are counted and passed over.
+ * Without a change, positive and text are said of all changes; the picture "*" with the value no stands for
+ * all of the instance's pool that is left: a page that was confirmed. Where a row is wrong nothing is
+ * recorded; rows of one instance and person that follow each other are committed together. Errors:
+ * CIR_FORMAT, and those of cir_curation_judge, with the line. */
 typedef struct cir_judging_report {
     size_t n_judgements, n_unknown;
 } cir_judging_report;
@@ -218,7 +221,8 @@ CIR_MUST_CHECK CIR_API cir_status cir_curation_judge_file(cir_curation *curation
                                                           const char *person, bool skips_unknown,
                                                           cir_judging_report *report_out, cir_error *err);
 
-/* How far an instance is. Counts of pictures; negatives by source go by each query, and are summed over changes. */
+/* How far an instance is. Counts of pictures; negatives by source go by each query, and are summed over
+ * changes. */
 typedef struct cir_instance_status {
     const char *key, *name;
     size_t n_changes, n_seeds, n_found, n_in_pool, n_dropped, n_gone, n_flagged;

@@ -65,12 +65,12 @@ CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_domain_features(const char *f
 
 /* CIRR, CIRCO and FashionIQ: pairs of a reference image and a text, and what is relevant to each, in the
  * files in which they are published. The reference images are part of what is ranked. */
-typedef struct cir_triplets_options {
+typedef struct cir_dataset_triplets_options {
     const char *benchmark;  /* "cirr", "circo", "fashioniq" */
     const char *split;      /* "val" or "test"; NULL: "val" */
     bool ranks_used_images; /* FashionIQ: only the split's reference and target images, as VAL's protocol, not
                                all images of the split's lists */
-} cir_triplets_options;
+} cir_dataset_triplets_options;
 
 /* What lies below the folder, SPLIT being val or test (test1 of CIRR). CIRR: captions/cap.rc2.SPLIT.json and
  * image_splits/split.rc2.SPLIT.json; pictures in img_raw/. CIRCO: annotations/SPLIT.json and
@@ -86,29 +86,28 @@ typedef struct cir_triplets_options {
  * ranks_used_images those images alone), query_text.npy and the like with one row for each query in the order
  * of the captions. query_image.npy is not read. Errors: CIR_ARGUMENT (no such benchmark or split; FashionIQ's
  * test split, whose targets nobody tells), and those of cir_dataset_open_features. */
-CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_triplet_features(const char *folder,
-                                                                    const cir_triplets_options *options,
-                                                                    cir_pool *pool, cir_dataset **dataset_out,
-                                                                    cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status
+cir_dataset_open_triplet_features(const char *folder, const cir_dataset_triplets_options *options,
+                                  cir_pool *pool, cir_dataset **dataset_out, cir_error *err);
 
 /* Which pictures, and how they are encoded. Zeroed: those of i-CIR, nothing kept. */
-typedef struct cir_pictures_options {
-    const char *domains;                  /* a benchmark of domain conversion; NULL: none */
-    const cir_triplets_options *triplets; /* CIRR, CIRCO or FashionIQ; NULL: none */
-    const char *cache;         /* a folder, made where it is missing, that keeps features; NULL: none */
-    bool is_cache_optional;    /* where it cannot be used, the report says why, and all is encoded */
-    bool ignore_exif_rotation; /* take pictures as they are stored, as the published code does; kept apart in
+typedef struct cir_dataset_images_options {
+    const char *domains;                          /* a benchmark of domain conversion; NULL: none */
+    const cir_dataset_triplets_options *triplets; /* CIRR, CIRCO or FashionIQ; NULL: none */
+    const char *cache;          /* a folder, made where it is missing, that keeps features; NULL: none */
+    bool is_cache_optional;     /* where it cannot be used, the report says why, and all is encoded */
+    bool ignore_exif_rotation;  /* take pictures as they are stored, as the published code does; kept apart in
                                    the cache. Pictures are decoded as Pillow decodes them in any case
                                    (follow_pillow of cir_image_options) */
-    cir_encode_watch *watch;   /* told of pictures that are encoded because none was kept; may be NULL */
-    void *context;             /* of watch */
+    cir_encode_watch_fn *watch; /* told of pictures that are encoded because none was kept; may be NULL */
+    void *context;              /* of watch */
     /* Measure what searching this index gives: the database's pictures are the index' rows, found by their
      * paths; query pictures are encoded as searches encode them; methods are fitted to the index and look for
      * neighbours in all of it, as a composer over it does. Each query still ranks its own gallery, all of it
      * exactly: the index' other photos are left out of its answer, and compact codes are not used for it.
      * Shows the model's features; lent. NULL: the data set itself is searched. */
     const cir_index *searched;
-} cir_pictures_options;
+} cir_dataset_images_options;
 
 /* What a cache did. */
 typedef struct cir_cache_report {
@@ -126,11 +125,11 @@ typedef struct cir_cache_report {
  * these were told seconds after the last change. An interrupted run is continued; watch returning false stops
  * it (CIR_INTERRUPTED). report_out: may be NULL. Errors: those of the lists and of cir_model_encode_files,
  * those of the cache's folder, and CIR_NOT_FOUND (a picture is not in the index that is searched). */
-CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_pictures(const char *folder,
-                                                            const cir_pictures_options *options,
-                                                            const cir_model *model, cir_pool *pool,
-                                                            cir_cache_report *report_out,
-                                                            cir_dataset **dataset_out, cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_dataset_open_images(const char *folder,
+                                                          const cir_dataset_images_options *options,
+                                                          const cir_model *model, cir_pool *pool,
+                                                          cir_cache_report *report_out,
+                                                          cir_dataset **dataset_out, cir_error *err);
 CIR_API void cir_dataset_close(cir_dataset *dataset); /* NULL is allowed */
 CIR_API const cir_dataset_info *cir_dataset_get_info(const cir_dataset *dataset);
 
@@ -170,15 +169,15 @@ typedef enum cir_checksum_state {
 CIR_API const char *cir_checksum_state_name(cir_checksum_state state); /* "wrong"; static storage */
 
 /* Told of each file that is not right, in the list's order. */
-typedef void cir_checksum_tell(void *context, const char *path, cir_checksum_state state);
+typedef void cir_checksum_tell_fn(void *context, const char *path, cir_checksum_state state);
 
 /* Checks all files that folder/checksums.sha256 lists, which is in sha256sum's format; paths are relative to
  * the folder, or begin with its name. n_bad_out of n_files_out are not right. tell, watch: may be NULL; watch
  * is told of files. Errors: CIR_NOT_FOUND (no list), CIR_FORMAT (with the line), CIR_INTERRUPTED, CIR_IO,
  * CIR_NO_MEMORY; a file that is not right is none. */
 CIR_MUST_CHECK CIR_API cir_status cir_dataset_verify(const char *folder, cir_pool *pool,
-                                                     cir_checksum_tell *tell, void *tell_context,
-                                                     cir_encode_watch *watch, void *watch_context,
+                                                     cir_checksum_tell_fn *tell, void *tell_context,
+                                                     cir_encode_watch_fn *watch, void *watch_context,
                                                      size_t *n_files_out, size_t *n_bad_out, cir_error *err);
 
 /* What metrics must have in common to be compared. Hashes are XXH3 in 32 hexadecimal digits. */
@@ -341,7 +340,7 @@ typedef struct cir_results cir_results;
 CIR_MUST_CHECK CIR_API cir_status cir_results_open(const char *path, cir_results **results_out,
                                                    cir_error *err);
 CIR_API void cir_results_close(cir_results *results); /* NULL is allowed */
-CIR_API size_t cir_results_n_methods(const cir_results *results);
+CIR_API size_t cir_results_get_n_methods(const cir_results *results);
 
 /* The label of a method's metrics, its name where it has none; lent. */
 CIR_API const char *cir_results_get_method(const cir_results *results, size_t i_method);

@@ -28,7 +28,7 @@ typedef struct cir_sweep {
 /* What a setting is swept over where nobody says: texts as cir_settings_set takes them, [*n_out]; NULL for a
  * setting that is not swept. Settings: weight (sum, product, weicom), lambda, alpha, components (basic-,
  * basic). Static storage. */
-CIR_API const char *const *cir_sweep_values(const char *key, size_t *n_out);
+CIR_API const char *const *cir_sweep_get_values(const char *key, size_t *n_out);
 
 /* Whether sweeping that setting changes that method's answers. */
 CIR_API bool cir_sweep_applies(const char *key, cir_method method);
@@ -97,7 +97,8 @@ typedef struct cir_distract_options {
     size_t max_memory_bytes; /* 0: 256 MiB. Beside the data set; the file's own pages do not count */
     uint64_t seed;
     cir_ap_form ap;
-    cir_encode_watch *watch; /* of rows read, over all passes; may be NULL; false stops (CIR_INTERRUPTED) */
+    cir_encode_watch_fn
+        *watch; /* of rows read, over all passes; may be NULL; false stops (CIR_INTERRUPTED) */
     void *watch_context;
 } cir_distract_options;
 
@@ -132,14 +133,14 @@ typedef struct cir_distraction {
 /* Whether a method can rank positives against a pool. Errors: those of cir_dataset_check, and CIR_ARGUMENT
  * (FREEDOM with expansion, whose words come from the hard negatives; composed features with a database of
  * their own, where the pool has none; a benchmark of domain conversion, which has no hard negatives). */
-CIR_MUST_CHECK CIR_API cir_status cir_distract_check(const cir_dataset *dataset, cir_method method,
-                                                     const cir_settings *settings, cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_eval_check_distract(const cir_dataset *dataset, cir_method method,
+                                                          const cir_settings *settings, cir_error *err);
 
 /* Whether the pool can be read and has the data set's dimension, and sizes are of it. Errors: as
  * cir_eval_distract. */
-CIR_MUST_CHECK CIR_API cir_status cir_distract_check_pool(const cir_dataset *dataset,
-                                                          const cir_distract_options *options,
-                                                          cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_eval_check_distract_pool(const cir_dataset *dataset,
+                                                               const cir_distract_options *options,
+                                                               cir_error *err);
 
 /* Fills in methods [n_methods]. Errors: as above; CIR_ARGUMENT (sizes), CIR_SHAPE (dimensions, rows),
  * CIR_FORMAT, CIR_LIMIT (the memory does not suffice: the message says what would), those of reading and

@@ -40,7 +40,7 @@ typedef struct cir_image {
 typedef struct cir_decoder cir_decoder;
 
 /* The antialiased filters of Pillow's Image.resize. */
-typedef enum cir_filter { CIR_BILINEAR, CIR_BICUBIC } cir_filter;
+typedef enum cir_filter { CIR_FILTER_BILINEAR, CIR_FILTER_BICUBIC } cir_filter;
 
 /* A size that pictures are resized to: with keep_proportions the shorter side to width_px, equal to
  * height_px, and the middle cut out. Zeroed: none. */
@@ -52,6 +52,7 @@ typedef struct cir_fitting {
 
 /* How to read a picture. Zeroed fields mean the defaults. */
 typedef struct cir_image_options {
+    size_t size;
     size_t max_megapixels;     /* refuse larger pictures before taking memory; 0 means 512 */
     bool ignore_exif_rotation; /* leave EXIF orientations unapplied, as the reference does (TIFF's own is
                                    always applied: Pillow does so) */
@@ -62,11 +63,12 @@ typedef struct cir_image_options {
                          decoded in a fraction of the time, as long as its longer side has so many pixels; 0:
                          as it is. Its facts stay those of the whole */
     size_t enough_shorter_px; /* the same of the shorter side; where both are given, both must hold */
-    bool allow_shrinking;  /* for cir_index_update and cir_model_encode_files, which know how large a picture
+    bool allow_shrinking; /* for cir_index_update and cir_model_encode_files, which know how large a picture
                                their models take: the same, and the shorter side stays at least four times
                                that. Features of photographs change by a cosine of less than 0.001; without
                                it pixels are bit-exact with Pillow's. cir_image_read takes no notice of it */
-    cir_fitting fitting;   /* for models in open_clip's layout (cir_model_fit_options): pictures with alpha,
+    cir_fitting
+        fitting; /* for models in open_clip's layout (cir_model_get_image_options): pictures with alpha,
                                of inks, palettes or bits come resized and cropped to this, which is done
                                before they are made RGB; others come whole. Zeroed: all are made RGB first */
     cir_decoder *decoder;  /* NULL: the library's own; lent for the time of the call, and until
@@ -75,6 +77,7 @@ typedef struct cir_image_options {
                                is decoded. Who holds one must not wait for another picture: they might wait
                                for each other */
 } cir_image_options;
+CIR_OPTIONS_INIT(cir_image_options)
 
 /* What a picture's file says about it beside its pixels. */
 typedef struct cir_image_facts {

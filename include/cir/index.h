@@ -68,25 +68,26 @@ typedef struct cir_index_info {
     size_t n_models;
     const cir_index_model *models;
     const cir_index_model *model; /* whose features this view shows */
+    const char *folder;           /* features/KEY of that model, where derived files lie */
 } cir_index_info;
 
 /* How to open an index. */
 typedef struct cir_index_options {
+    size_t size;
     const char *model_fingerprint; /* whose features to show; NULL: the first model's that was added */
     bool is_trusted; /* take an index of another user, and open photos wherever it says that they lie. Else it
                         has to belong to this user or to root, and photos elsewhere than beside the index are
                         opened only where this user gave their folder to an update of it, which is noted in
                         $XDG_CONFIG_HOME/cir/roots, else ~/.config/cir/roots */
 } cir_index_options;
+CIR_OPTIONS_INIT(cir_index_options)
 
-/* Opens an index for reading; cir_index_open is this with nothing but a fingerprint, which may be NULL.
- * Works on read-only media. Close with cir_index_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO,
- * CIR_FORMAT (not an index), CIR_OTHER_VERSION, CIR_DAMAGED, CIR_MISMATCH (that model never encoded these
- * photos; the message names the command that would add it), CIR_NO_MEMORY. */
-CIR_MUST_CHECK CIR_API cir_status cir_index_open_with(const char *path, const cir_index_options *options,
-                                                      cir_index **index_out, cir_error *err);
-CIR_MUST_CHECK CIR_API cir_status cir_index_open(const char *path, const char *model_fingerprint,
+/* Opens an index for reading; options may be NULL. Works on read-only media. Close with cir_index_close. Errors:
+ * CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT (not an index), CIR_OTHER_VERSION, CIR_DAMAGED, CIR_MISMATCH (that
+ * model never encoded these photos; the message names the command that would add it), CIR_NO_MEMORY. */
+CIR_MUST_CHECK CIR_API cir_status cir_index_open(const char *path, const cir_index_options *options,
                                                  cir_index **index_out, cir_error *err);
+
 /* Refuses an index that belongs neither to this user nor to root (CIR_PERMISSION), for functions that take no
  * options. Errors: also CIR_NOT_FOUND, CIR_IO. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_check_owner(const char *path, cir_error *err);
@@ -96,19 +97,24 @@ CIR_API void cir_index_close(cir_index *index); /* NULL is allowed */
 /* Lives as long as the index. */
 CIR_API const cir_index_info *cir_index_get_info(const cir_index *index);
 
-/* The features: float16 bits [n_rows, dim], mapped; rows of images that are not ready are to be skipped. */
-CIR_API const uint16_t *cir_index_get_vectors(const cir_index *index);
-
-/* Compact codes of the features, which searches estimate similarities from; NULL where the index has none, as
- * small ones have, or none that can be trusted: searches then read all features. */
+/* Compact codes of features, which searches estimate similarities from. */
 typedef struct cir_codes cir_codes;
-CIR_API const cir_codes *cir_index_get_codes(const cir_index *index);
 
-/* One byte a row: 1 where the image is ready, else 0. [n_rows]. */
-CIR_API const uint8_t *cir_index_get_ready(const cir_index *index);
+/* Rows to search; lends everything. Frozen. Exactly one of f16 and f32 is set. */
+typedef struct cir_rows {
+    size_t n_rows;
+    size_t dim;
+    const uint16_t *f16;    /* [n_rows, dim] IEEE half bits */
+    const float *f32;       /* [n_rows, dim] */
+    const float *scales;    /* [n_rows], row r stands for itself times scales[r]; NULL: for itself */
+    const uint8_t *ready;   /* [n_rows], rows with 0 are skipped; NULL: all count */
+    const cir_codes *codes; /* compact codes of f16's rows; NULL: none */
+} cir_rows;
 
-/* The folder features/KEY of the shown model, where derived files lie. */
-CIR_API const char *cir_index_get_folder(const cir_index *index);
+/* An index' rows as searches take them, lent as long as the index is open: its features, mapped; ready is 1 where the
+ * image is ready, else 0, and what stands in the others' rows means nothing; codes is NULL where the index has none, as
+ * small ones have, or none that can be trusted: searches then read all features. Thread-safe. */
+CIR_API cir_rows cir_index_get_rows(const cir_index *index);
 
 /* One image's catalogue row; end with cir_image_record_done. */
 typedef struct cir_image_record {
@@ -125,8 +131,8 @@ typedef struct cir_image_record {
 } cir_image_record;
 
 /* Errors: CIR_NOT_FOUND (no such id), CIR_GONE, CIR_DAMAGED, CIR_IO, CIR_NO_MEMORY. */
-CIR_MUST_CHECK CIR_API cir_status cir_index_get_image(const cir_index *index, size_t id,
-                                                      cir_image_record *record_out, cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_index_get_record(const cir_index *index, size_t id,
+                                                       cir_image_record *record_out, cir_error *err);
 CIR_API void cir_image_record_done(cir_image_record *record); /* a zeroed record is allowed */
 
 /* Opens an image's file to show it or hand it out: *fd_out, to be closed, is a regular file with the size and
@@ -151,14 +157,15 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_find_path(const cir_index *index, co
 
 /* Calls visit(context, record) for every image in the given state, by id; stops early when visit returns
  * false. */
-typedef bool cir_image_visit(void *context, const cir_image_record *record);
-CIR_MUST_CHECK CIR_API cir_status cir_index_list(const cir_index *index, cir_image_state state,
-                                                 cir_image_visit *visit, void *context, cir_error *err);
+typedef bool cir_image_visit_fn(void *context, const cir_image_record *record);
+CIR_MUST_CHECK CIR_API cir_status cir_index_list_images(const cir_index *index, cir_image_state state,
+                                                        cir_image_visit_fn *visit, void *context,
+                                                        cir_error *err);
 
 /* The same for the images of all states in one pass over the catalogue: for callers that keep something about
  * every image. record is lent until visit returns, its error is NULL, and visit must not use the index. */
-CIR_MUST_CHECK CIR_API cir_status cir_index_list_all(const cir_index *index, cir_image_visit *visit,
-                                                     void *context, cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_index_list_all_images(const cir_index *index, cir_image_visit_fn *visit,
+                                                            void *context, cir_error *err);
 
 /* Whether nothing was committed since the index was opened. Errors: CIR_GONE, CIR_BUSY, CIR_DAMAGED (also
  * where its vectors were cut short meanwhile, see mapping.h), CIR_IO, CIR_NO_MEMORY. */
@@ -170,7 +177,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_is_current(const cir_index *index, b
 CIR_MUST_CHECK CIR_API cir_status cir_index_check_place(const cir_index *index, cir_error *err);
 
 /* The folders and files that the index' updates were given, ready to be given again: *paths_out [*n_out];
- * free with cir_images_list_free. None for an index that an older version made. Errors: CIR_BUSY,
+ * free with cir_paths_free. None for an index that an older version made. Errors: CIR_BUSY,
  * CIR_DAMAGED, CIR_IO, CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_list_roots(const cir_index *index, char ***paths_out,
                                                        size_t *n_out, cir_error *err);
@@ -178,12 +185,12 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_list_roots(const cir_index *index, c
 /* Whether the index may look at a path: always beside the index; elsewhere where this user gave it, or what
  * it lies below, to an update. Of the index' roots, updates that nobody named folders for walk these
  * alone. */
-CIR_API bool cir_index_is_confirmed(const cir_index *index, const char *path);
+CIR_API bool cir_index_is_path_confirmed(const cir_index *index, const char *path);
 
 /* Folders that the last update could not list, by path, with the reason, for people ("PATH: WHY"); stops
  * early when visit returns false. Errors: as cir_index_list_roots. */
-typedef bool cir_folder_visit(void *context, const char *path, const char *error);
-CIR_MUST_CHECK CIR_API cir_status cir_index_list_unlisted(const cir_index *index, cir_folder_visit *visit,
+typedef bool cir_folder_visit_fn(void *context, const char *path, const char *error);
+CIR_MUST_CHECK CIR_API cir_status cir_index_list_unlisted(const cir_index *index, cir_folder_visit_fn *visit,
                                                           void *context, cir_error *err);
 
 /* Files of kinds that are not read: pictures and films that an update met, by kind. The last of the most
@@ -200,11 +207,11 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_list_skipped(const cir_index *index,
                                                          size_t *n_out, cir_error *err);
 
 /* The picture files at or below paths, by their names: files in the order given, folders recursively and
- * sorted, hidden ones and links too. *files_out: [*n_out] paths; free both with cir_images_list_free. Errors:
+ * sorted, hidden ones and links too. *files_out: [*n_out] paths; free both with cir_paths_free. Errors:
  * CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_NO_MEMORY. */
-CIR_MUST_CHECK CIR_API cir_status cir_images_list(const char *const *paths, size_t n_paths, char ***files_out,
-                                                  size_t *n_out, cir_error *err);
-CIR_API void cir_images_list_free(char **files, size_t n);
+CIR_MUST_CHECK CIR_API cir_status cir_image_list_files(const char *const *paths, size_t n_paths,
+                                                       char ***files_out, size_t *n_out, cir_error *err);
+CIR_API void cir_paths_free(char **files, size_t n);
 
 /* How an update goes. */
 typedef struct cir_update_progress {
@@ -241,7 +248,7 @@ typedef struct cir_update_progress {
 
 /* Called from the updating thread several times a second, and for every failure; false asks the update to
  * stop. */
-typedef bool cir_update_watch(void *context, const cir_update_progress *progress);
+typedef bool cir_update_watch_fn(void *context, const cir_update_progress *progress);
 
 /* Hidden folders and files (".x"), those of systems and network drives ("@eaDir", "#recycle", "$RECYCLE.BIN"
  * …) and folders that hold a file ".nomedia" are left out, unless given themselves. */
@@ -255,9 +262,10 @@ typedef enum cir_hidden {
 #define CIR_INDEX_MIN_CODED 100000
 
 typedef struct cir_update_options {
-    cir_image_options image;
-    size_t batch;      /* pictures encoded together; 0 means 16 */
-    bool retry_failed; /* try again what failed although its file has not changed */
+    size_t size;
+    const cir_image_options *image; /* how pictures are read; NULL: as usual */
+    size_t batch;                   /* pictures encoded together; 0 means 16 */
+    bool retry_failed;              /* try again what failed although its file has not changed */
     bool reread;       /* read every file and compare its content, whatever its size and times say */
     bool is_trusted;   /* as in cir_index_options; that paths were given is not noted then */
     cir_hidden hidden; /* kept in the index for later updates */
@@ -269,9 +277,10 @@ typedef struct cir_update_options {
     size_t min_coded;      /* photos from which on compact codes are made; 0: CIR_INDEX_MIN_CODED */
     const cir_index *only; /* update this open index alone: CIR_GONE where its path leads to another, or to
                             * none; NULL: what lies at the path, or a new one */
-    cir_update_watch *watch;
+    cir_update_watch_fn *watch;
     void *watch_context;
 } cir_update_options;
+CIR_OPTIONS_INIT(cir_update_options)
 
 /* Creates or updates an index: walks paths (folders, recursively and in a stable order, and single files),
  * encodes what is new or changed, keeps what is unchanged (by size, time of modification, time of change and
@@ -281,24 +290,21 @@ typedef struct cir_update_options {
  * is noted (cir_index_options). A picture that cannot be read is recorded with its reason and never stops the
  * run. Commits every few seconds: whatever stops the process, what was committed is kept and the next run
  * continues. At the end compact codes are brought up to date (cir_index_update_codes); a failure of that
- * comes when all else is committed. progress_out may be NULL. Errors: CIR_BUSY (another process updates this
+ * comes when all else is committed. progress_out may be NULL.
+ *
+ * models: [n_models], 1 … 16: each photo is decoded once, and what is missing of each model's features is encoded; they
+ * are committed together, so that whatever stops it, the next run continues with all of them. A model that fails on a
+ * picture leaves it without its feature alone: it stays searchable by the others'.
+ *
+ * Errors: CIR_ARGUMENT (no model, or one twice), CIR_BUSY (another process updates this
  * index), CIR_FULL, CIR_PERMISSION, CIR_IO, CIR_NOT_FOUND (a given path), CIR_MISMATCH, CIR_OTHER_VERSION,
  * CIR_DAMAGED, CIR_INTERRUPTED, CIR_NO_MEMORY, CIR_GONE (the index was moved or replaced meanwhile; what was
  * committed is in it), CIR_UNSUPPORTED (its file system has no locks). */
 CIR_MUST_CHECK CIR_API cir_status cir_index_update(const char *index_path, const char *const *paths,
-                                                   size_t n_paths, const cir_model *model, cir_pool *pool,
+                                                   size_t n_paths, const cir_model *const *models,
+                                                   size_t n_models, cir_pool *pool,
                                                    const cir_update_options *options,
                                                    cir_update_progress *progress_out, cir_error *err);
-
-/* The same with several models at once, 1 … 16: each photo is decoded once, and what is missing of each
- * model's features is encoded; they are committed together, so that whatever stops it, the next run continues
- * with all of them. A model that fails on a picture leaves it without its feature alone: it stays searchable
- * by the others'. Errors: also CIR_ARGUMENT (no model, or one twice). */
-CIR_MUST_CHECK CIR_API cir_status cir_index_update_models(const char *index_path, const char *const *paths,
-                                                          size_t n_paths, const cir_model *const *models,
-                                                          size_t n_models, cir_pool *pool,
-                                                          const cir_update_options *options,
-                                                          cir_update_progress *progress_out, cir_error *err);
 
 /* Makes the compact codes of every model's features, or brings them up to date: what an update does at its
  * end, for an index that was made or interrupted otherwise. Of options, which may be NULL, min_coded and
@@ -319,7 +325,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_index_forget(const char *index_path, const
                                                    size_t *n_out, cir_error *err);
 
 /* One finding of a check, for people; was_repaired tells whether it is mended now. */
-typedef void cir_check_report(void *context, const char *finding, bool was_repaired);
+typedef void cir_check_report_fn(void *context, const char *finding, bool was_repaired);
 
 typedef struct cir_check_result {
     size_t n_rows;
@@ -333,7 +339,7 @@ typedef struct cir_check_result {
  * CIR_FORMAT, CIR_OTHER_VERSION, CIR_BUSY (repair while another process updates), CIR_IO, CIR_FULL,
  * CIR_PERMISSION, CIR_DAMAGED (the catalogue cannot be opened at all), CIR_NO_MEMORY. */
 CIR_MUST_CHECK CIR_API cir_status cir_index_check(const char *path, bool repair, cir_pool *pool,
-                                                  cir_check_report *report, void *context,
+                                                  cir_check_report_fn *report, void *context,
                                                   cir_check_result *result_out, cir_error *err);
 
 #ifdef __cplusplus

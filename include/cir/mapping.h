@@ -7,7 +7,7 @@
  *
  *   static void on_bus_error(int number, siginfo_t *info, void *context)
  *   {
- *       if (!cir_mapping_fault(info->si_addr))
+ *       if (!cir_mapping_handle_fault(info->si_addr))
  *           signal(number, SIG_DFL);      // not ours: what would have happened happens now
  *   }
  *
@@ -28,7 +28,7 @@ extern "C" {
 /* Makes the page at address, and those behind it in the same file, readable as zeros where the library has
  * mapped them, and marks the file. false: the address is none of the library's, or that failed. Async-signal-
  * safe; any thread. */
-CIR_API bool cir_mapping_fault(void *address);
+CIR_API bool cir_mapping_handle_fault(void *address);
 
 #ifdef __cplusplus
 }

@@ -82,17 +82,17 @@ typedef struct cir_method_info {
       .expansion = CIR_EXPANSION_FEATURE, .expands = true, .contextualises = true,                           \
       .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_BASIC, .composed_as = "basic-")                         \
     X(CIR_METHOD_TEXT, .name = "text", .meaning = "similarity to the words alone",                           \
-      .family = CIR_FAMILY_BASELINE, .words = CIR_INPUT_NEEDED, .fusion = CIR_FUSE_TEXT,                     \
+      .family = CIR_FAMILY_BASELINE, .words = CIR_INPUT_NEEDED, .fusion = CIR_FUSION_TEXT,                   \
       .settings = CIR_SETTINGS_SEARCH)                                                                       \
     X(CIR_METHOD_IMAGE, .name = "image", .meaning = "similarity to the photo alone",                         \
-      .family = CIR_FAMILY_BASELINE, .photo = CIR_INPUT_NEEDED, .fusion = CIR_FUSE_IMAGE,                    \
+      .family = CIR_FAMILY_BASELINE, .photo = CIR_INPUT_NEEDED, .fusion = CIR_FUSION_IMAGE,                  \
       .settings = CIR_SETTINGS_SEARCH)                                                                       \
     X(CIR_METHOD_SUM, .name = "sum", .meaning = "sum of the two similarities",                               \
       .family = CIR_FAMILY_BASELINE, .photo = CIR_INPUT_OPTIONAL, .words = CIR_INPUT_OPTIONAL,               \
-      .fusion = CIR_FUSE_SUM, .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_WEIGHT)                         \
+      .fusion = CIR_FUSION_SUM, .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_WEIGHT)                       \
     X(CIR_METHOD_PRODUCT, .name = "product", .meaning = "product of the two similarities, each at least 0",  \
       .family = CIR_FAMILY_BASELINE, .photo = CIR_INPUT_OPTIONAL, .words = CIR_INPUT_OPTIONAL,               \
-      .fusion = CIR_FUSE_PRODUCT, .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_WEIGHT)                     \
+      .fusion = CIR_FUSION_PRODUCT, .settings = CIR_SETTINGS_SEARCH | CIR_SETTINGS_WEIGHT)                   \
     X(CIR_METHOD_WEICOM, .name = "weicom",                                                                   \
       .meaning = "WeiCom: sum of the two similarities' Gaussian percentiles", .family = CIR_FAMILY_WEICOM,   \
       .photo = CIR_INPUT_OPTIONAL, .words = CIR_INPUT_OPTIONAL, .needs_similarity_stats = true,              \
@@ -125,8 +125,8 @@ CIR_API const char *cir_method_name(cir_method method); /* "unknown" for a numbe
 /* CIR_ARGUMENT for an unknown name; the message lists the known ones. */
 CIR_MUST_CHECK CIR_API cir_status cir_method_parse(const char *name, cir_method *method_out, cir_error *err);
 /* The same of the methods that an index can be searched with: all but those that need composed features. */
-CIR_MUST_CHECK CIR_API cir_status cir_method_parse_of_search(const char *name, cir_method *method_out,
-                                                             cir_error *err);
+CIR_MUST_CHECK CIR_API cir_status cir_method_parse_for_search(const char *name, cir_method *method_out,
+                                                              cir_error *err);
 /* All methods by family, the simplest first, as reports show them. */
 CIR_API void cir_method_list(cir_method methods_out[CIR_N_METHODS]);
 
@@ -145,8 +145,10 @@ typedef enum cir_variant { CIR_VARIANT_PAPER, CIR_VARIANT_REFERENCE } cir_varian
 #define CIR_SETTING_PATH_SIZE 4096
 #define CIR_MAX_FREEDOM 64
 
-/* All settings of the methods: plain data, copied freely. Set up with cir_settings_init. */
+/* All settings of the methods: plain data. Set up with cir_settings_init and sizeof (status.h: structs that callers
+ * fill). Those that the library lends may be longer or shorter than its caller's: copy them with cir_settings_copy. */
 typedef struct cir_settings {
+    size_t size;
     cir_variant variant;
     double alpha;      /* weight of the style corpus in the projection, [0, 1] */
     size_t components; /* of the projection at most, ≥ 1 */
@@ -158,7 +160,7 @@ typedef struct cir_settings {
     bool project_text;      /* beyond the paper, off by default: the mirrored projection of the text */
     size_t text_components; /* of it at most, ≥ 1 */
     double text_alpha;      /* weight of the object corpus in it, [0, 1] */
-    cir_fusion_kind fuse;   /* CIR_FUSE_HARRIS or CIR_FUSE_PRODUCT */
+    cir_fusion_kind fuse;   /* CIR_FUSION_HARRIS or CIR_FUSION_PRODUCT */
     bool has_min_image, has_min_text; /* else they come from minima_source, see cir_composer_new */
     double min_image, min_text;       /* < 0 */
     cir_minima_source minima_source;  /* of those that are not given: as asked, or as in force */
@@ -178,10 +180,13 @@ typedef struct cir_settings {
 } cir_settings;
 
 /* The defaults of a method. */
-CIR_API void cir_settings_init(cir_settings *settings, cir_method method);
+CIR_API void cir_settings_init(cir_settings *settings, size_t size, cir_method method);
 
-/* How searches with these settings go about it. */
-CIR_API cir_search_options cir_settings_get_search(const cir_settings *settings);
+/* Copies what both know; settings: set up before. */
+CIR_API void cir_settings_copy(cir_settings *settings, const cir_settings *from);
+
+/* How searches with these settings go about it; options_out: set up before. */
+CIR_API void cir_settings_get_search(const cir_settings *settings, cir_search_options *options_out);
 
 /* Sets one from "key=value". CIR_ARGUMENT for an unknown key (the message lists the known ones) or a value
  * out of its range (the message says which range). */
@@ -201,8 +206,8 @@ typedef struct cir_setting_info {
 /* Calls visit with every setting and its value as text: for --help, --json and reports. Values are such that
  * cir_settings_set makes the same of them; minima that are not given are "auto" or "estimated", an empty
  * image_mean "auto". */
-typedef void cir_settings_visit(void *context, const cir_setting_info *setting, const char *value);
-CIR_API void cir_settings_list(const cir_settings *settings, cir_settings_visit *visit, void *context);
+typedef void cir_settings_visit_fn(void *context, const cir_setting_info *setting, const char *value);
+CIR_API void cir_settings_list(const cir_settings *settings, cir_settings_visit_fn *visit, void *context);
 
 /* Whether a method reads a setting; false for an unknown key. */
 CIR_API bool cir_setting_applies(const char *key, cir_method method);

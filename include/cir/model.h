@@ -73,8 +73,10 @@ typedef struct cir_precision_choice {
  * f32. */
 #define CIR_MODEL_SMALL 16000000
 typedef struct cir_model_options {
+    size_t size;
     cir_precision precision;
 } cir_model_options;
+CIR_OPTIONS_INIT(cir_model_options)
 
 /* What a model is. Strings live as long as the model. */
 typedef struct cir_model_info {
@@ -101,14 +103,10 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_get_folder(char **folder_out, cir_er
  * open_clip_model.safetensors, tokenizer files; without safetensors, PyTorch's pytorch_model.bin or
  * open_clip_pytorch_model.bin, of which nothing is run), or the embedded encoder for CIR_MODEL_DEMO. Weights
  * are mapped, not copied, until a tower is first used; every name, shape and range is checked now. Close with
- * cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT, CIR_SHAPE, CIR_UNSUPPORTED,
- * CIR_NO_MEMORY. */
-CIR_MUST_CHECK CIR_API cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err);
-
-/* The same with options, which may be NULL. Errors: as above, CIR_UNSUPPORTED (a precision that this
- * processor lacks). */
-CIR_MUST_CHECK CIR_API cir_status cir_model_open_with(const char *path, const cir_model_options *options,
-                                                      cir_model **model_out, cir_error *err);
+ * cir_model_close. Errors: CIR_NOT_FOUND, CIR_PERMISSION, CIR_IO, CIR_FORMAT, CIR_SHAPE, CIR_UNSUPPORTED
+ * (also: a precision that this processor lacks), CIR_NO_MEMORY. options: may be NULL. */
+CIR_MUST_CHECK CIR_API cir_status cir_model_open(const char *path, const cir_model_options *options,
+                                                 cir_model **model_out, cir_error *err);
 
 /* Closes it; no call may be using it. NULL is allowed. */
 CIR_API void cir_model_close(cir_model *model);
@@ -157,12 +155,14 @@ CIR_MUST_CHECK CIR_API cir_status cir_model_cache_prefixes(const cir_model *mode
                                                            cir_error *err);
 
 /* Told how far an encoding is; false asks it to stop. */
-typedef bool cir_encode_watch(void *context, size_t n_done, size_t n_total);
+typedef bool cir_encode_watch_fn(void *context, size_t n_done, size_t n_total);
 
 /* Options for reading a picture that is meant for this model whole: with its fitting, and with
  * enough_shorter_px where allow_shrinking is set. cir_model_encode_files and cir_index_update do so by
- * themselves. options: may be NULL. */
-CIR_API cir_image_options cir_model_fit_options(const cir_model *model, const cir_image_options *options);
+ * themselves. options: may be NULL; options_out: set up with its size. Errors: CIR_ARGUMENT, CIR_UNSUPPORTED. */
+CIR_MUST_CHECK CIR_API cir_status cir_model_get_image_options(const cir_model *model,
+                                                              const cir_image_options *options,
+                                                              cir_image_options *options_out, cir_error *err);
 
 /* Unit features of picture files, decoded in parallel with encoding: features_out [n, dim]. The first file
  * that cannot be read ends the call with its error. options (allow_shrinking!), watch: may be NULL. Errors:
@@ -170,7 +170,7 @@ CIR_API cir_image_options cir_model_fit_options(const cir_model *model, const ci
 CIR_MUST_CHECK CIR_API cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool,
                                                          const char *const *paths, size_t n,
                                                          const cir_image_options *options,
-                                                         float *features_out, cir_encode_watch *watch,
+                                                         float *features_out, cir_encode_watch_fn *watch,
                                                          void *context, cir_error *err);
 
 /* Texts, one a line of a file. End with cir_texts_done. */

@@ -1,7 +1,7 @@
 /* The threads that the library's calls may use. The caller makes a pool and hands it to every call that can
  * use it.
  *
- * Some calls start threads beside those of a pool. cir_index_update and cir_index_update_models decode on as
+ * Some calls start threads beside those of a pool. cir_index_update and cir_index_update decode on as
  * many more as the pool has (one without a pool) and look for files on one; cir_search_find reads features
  * from the disk on up to three more, where an index has compact codes. These have ended when the call
  * returns. Whatever decodes or writes pictures may start threads of libvips' and of codecs', of which libvips
@@ -35,7 +35,7 @@ CIR_MUST_CHECK CIR_API cir_status cir_pool_new(size_t n_threads, cir_pool **pool
 CIR_API void cir_pool_free(cir_pool *pool);
 
 /* The number of threads, the caller's included; 1 for NULL. */
-CIR_API size_t cir_pool_n_threads(const cir_pool *pool);
+CIR_API size_t cir_pool_get_n_threads(const cir_pool *pool);
 
 #ifdef __cplusplus
 }

@@ -22,12 +22,12 @@ extern "C" {
 
 /* How an image score v and a text score t become one. */
 typedef enum cir_fusion_kind {
-    CIR_FUSE_IMAGE,   /* v */
-    CIR_FUSE_TEXT,    /* t */
-    CIR_FUSE_SUM,     /* (1 − weight)·v + weight·t, times 2: weight 0.5 is v + t */
-    CIR_FUSE_PRODUCT, /* v·t */
-    CIR_FUSE_HARRIS,  /* v·t − lambda·(v + t)² (BASIC, the Harris fusion) */
-    CIR_FUSE_GAUSS /* (1 − weight)·Φ(v) + weight·Φ(t), Φ the Gaussian distribution function (WeiCom) */
+    CIR_FUSION_IMAGE,   /* v */
+    CIR_FUSION_TEXT,    /* t */
+    CIR_FUSION_SUM,     /* (1 − weight)·v + weight·t, times 2: weight 0.5 is v + t */
+    CIR_FUSION_PRODUCT, /* v·t */
+    CIR_FUSION_HARRIS,  /* v·t − lambda·(v + t)² (BASIC, the Harris fusion) */
+    CIR_FUSION_GAUSS /* (1 − weight)·Φ(v) + weight·Φ(t), Φ the Gaussian distribution function (WeiCom) */
 } cir_fusion_kind;
 
 /* Its name, as in "harris"; static. */
@@ -36,12 +36,12 @@ CIR_API const char *cir_fusion_name(cir_fusion_kind kind);
 typedef struct cir_fusion {
     cir_fusion_kind kind;
     bool clamp;   /* v and t below 0 count as 0 before they are fused */
-    float lambda; /* of CIR_FUSE_HARRIS */
-    float weight; /* of CIR_FUSE_SUM and CIR_FUSE_GAUSS, in [0, 1]; of the text. CIR_FUSE_PRODUCT:
+    float lambda; /* of CIR_FUSION_HARRIS */
+    float weight; /* of CIR_FUSION_SUM and CIR_FUSION_GAUSS, in [0, 1]; of the text. CIR_FUSION_PRODUCT:
                      v^(2−2·weight)·t^(2·weight), needs clamp unless 0.5 */
 } cir_fusion;
 
-/* A query; lends its vectors. An unused side may be NULL with CIR_FUSE_IMAGE or CIR_FUSE_TEXT. */
+/* A query; lends its vectors. An unused side may be NULL with CIR_FUSION_IMAGE or CIR_FUSION_TEXT. */
 typedef struct cir_query {
     size_t dim;
     const float *a; /* [dim] */
@@ -50,20 +50,6 @@ typedef struct cir_query {
     float b0;
     cir_fusion fusion;
 } cir_query;
-
-/* Rows to search; lends everything. Exactly one of f16 and f32 is set. */
-typedef struct cir_rows {
-    size_t n_rows;
-    size_t dim;
-    const uint16_t *f16;    /* [n_rows, dim] IEEE half bits */
-    const float *f32;       /* [n_rows, dim] */
-    const float *scales;    /* [n_rows], row r stands for itself times scales[r]; NULL: for itself */
-    const uint8_t *ready;   /* [n_rows], rows with 0 are skipped; NULL: all count */
-    const cir_codes *codes; /* compact codes of f16's rows; NULL: none */
-} cir_rows;
-
-/* An index' rows as the search takes them; lent as long as the index is open. */
-CIR_API cir_rows cir_rows_of_index(const cir_index *index);
 
 typedef struct cir_hit {
     size_t id; /* row number */
@@ -90,10 +76,12 @@ CIR_MUST_CHECK CIR_API cir_status cir_search_top_batch(const cir_rows *rows, con
 
 /* How cir_search_find goes about it. Zeroed fields mean the defaults. */
 typedef struct cir_search_options {
+    size_t size;
     double recall; /* the share of the exact answers aimed at, [0.5, 1]; 0: CIR_SEARCH_RECALL. 1: exact, see
                       below */
     bool scans;    /* read all rows, whether there are codes or not */
 } cir_search_options;
+CIR_OPTIONS_INIT(cir_search_options)
 
 #define CIR_SEARCH_RECALL 0.99
 

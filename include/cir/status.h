@@ -6,6 +6,9 @@
 #ifndef CIR_STATUS_H
 #define CIR_STATUS_H
 
+#include <stddef.h>
+#include <string.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -61,6 +64,19 @@ CIR_API const char *cir_status_name(cir_status status);
 
 /* What the status means, for people, static storage. Thread-safe. */
 CIR_API const char *cir_status_meaning(cir_status status);
+
+/* Structs that callers fill, to tell a function how to go about it, begin with their size, as the caller was compiled:
+ * later versions add members at the end, and zero means what was done before there was such a member. TYPE_init sets the
+ * size, with sizeof, and all else to what is usual, which is zero where nothing else is said. A library that is older
+ * than its caller refuses a member that it does not know with CIR_UNSUPPORTED, any refuses a struct without a size with
+ * CIR_ARGUMENT. Structs that the library fills are lent by it as pointers, and may grow at the end, or are said to be
+ * frozen: they do not change before the next major version. */
+#define CIR_OPTIONS_INIT(type)                                                                               \
+    static inline void type##_init(type *options, size_t size)                                               \
+    {                                                                                                        \
+        memset(options, 0, size);                                                                            \
+        options->size = size;                                                                                \
+    }
 
 #ifdef __cplusplus
 }

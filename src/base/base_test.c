@@ -125,7 +125,7 @@ static void test_pool_runs_each_task_once(void **state)
         cir_pool *pool;
         cir_error err;
         assert_int_equal(cir_pool_new(n_threads, &pool, &err), CIR_OK);
-        assert_int_equal(cir_pool_n_threads(pool), n_threads);
+        assert_int_equal(cir_pool_get_n_threads(pool), n_threads);
         counting *counts = cir__new(1, sizeof *counts);
         counts->n_threads = n_threads;
         counts->pool = pool;

@@ -16,4 +16,12 @@ void cir__growable_init(void *given, size_t size, const void *defaults, size_t o
 CIR_MUST_CHECK cir_status cir__growable_read(const void *given, void *own, size_t own_size, const char *what,
                                              cir_error *err);
 
+/* The same of options that may be NULL: then ours is zero, but for its size. */
+CIR_MUST_CHECK cir_status cir__options_read(const void *given, void *own, size_t own_size, const char *what,
+                                            cir_error *err);
+
+/* Copies ours into a caller's struct that was set up with its size, which stays. Errors: CIR_ARGUMENT. */
+CIR_MUST_CHECK cir_status cir__growable_write(void *given, const void *own, size_t own_size, const char *what,
+                                              cir_error *err);
+
 #endif

@@ -143,7 +143,7 @@ cir_status cir__mapped_check(const void *address, cir_error *err)
         mapped->name);
 }
 
-bool cir_mapping_fault(void *address)
+bool cir_mapping_handle_fault(void *address)
 {
     int saved_errno = errno;
     cir__mapped *slot = address != NULL ? find((uintptr_t)address, false) : NULL;

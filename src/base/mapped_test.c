@@ -25,7 +25,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 {
     (void)context;
     n_faults++;
-    if (!cir_mapping_fault(info->si_addr))
+    if (!cir_mapping_handle_fault(info->si_addr))
         signal(number, SIG_DFL);
 }
 
@@ -92,12 +92,12 @@ static void test_others_addresses_are_refused(void **state)
     write_file(SIZE);
     assert_int_equal(cir__mapping_open(path, &mapping, NULL), CIR_OK);
     void *own = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_false(cir_mapping_fault(NULL));
-    assert_false(cir_mapping_fault(own));
-    assert_false(cir_mapping_fault((void *)(uintptr_t)(mapping.data + SIZE)));
+    assert_false(cir_mapping_handle_fault(NULL));
+    assert_false(cir_mapping_handle_fault(own));
+    assert_false(cir_mapping_handle_fault((void *)(uintptr_t)(mapping.data + SIZE)));
     const uint8_t *data = mapping.data;
     cir__mapping_close(&mapping);
-    assert_false(cir_mapping_fault((void *)(uintptr_t)data));
+    assert_false(cir_mapping_handle_fault((void *)(uintptr_t)data));
     assert_null(cir__mapped_find(data));
     munmap(own, 4096);
 }

@@ -143,7 +143,7 @@ void cir_pool_free(cir_pool *pool)
     free(pool);
 }
 
-size_t cir_pool_n_threads(const cir_pool *pool)
+size_t cir_pool_get_n_threads(const cir_pool *pool)
 {
     return pool != NULL ? pool->n_threads : 1;
 }

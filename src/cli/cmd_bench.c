@@ -61,7 +61,7 @@ static int run_make_index(const cir__arguments *arguments)
     cir__session_catch_interrupts();
     cir__progress progress;
     cir__progress_init(&progress, arguments, "making up");
-    const cir_update_options options = {.watch = watch, .watch_context = &progress};
+    const cir_update_options options = {.size = sizeof options, .watch = watch, .watch_context = &progress};
     cir_error err;
     cir_status made = cir_index_make_synthetic(path, n_rows, dim, seed, pool, &options, &err);
     const double seconds = cir__clock_seconds() - progress.started;

@@ -52,7 +52,7 @@ static int serve(const cir__arguments *arguments, cir__serve_options *options)
     cir__session_catch_interrupts();
     int status = cir__session_open_pool(arguments, &pool);
     if (status == CIR__DONE)
-        status = cir__decoding_open(arguments, cir_pool_n_threads(pool), 1024, &decoding);
+        status = cir__decoding_open(arguments, cir_pool_get_n_threads(pool), 1024, &decoding);
     if (status == CIR__DONE) {
         options->decoder = decoding.decoder;
         options->isolation = cir__decoding_isolation(&decoding);

@@ -23,6 +23,7 @@
 #include <vips/vips.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "base/memory.h"
 #include "cir/decoder.h"
 #include "image/exif.h"
@@ -212,7 +213,7 @@ static cir_status load(source *src, size_t shrink, cir_error *err)
 
 /* Whom to ask for memory. */
 typedef struct asking {
-    cir_decode_admit *admit;
+    cir_decode_admit_fn *admit;
     void *context;
 } asking;
 
@@ -426,9 +427,10 @@ static cir_status reopen_smaller(source *src, const cir_image_options *options, 
     return status;
 }
 
-cir_status cir_decode_here(void *context, const void *bytes, size_t size_bytes, const char *name,
-                           const cir_image_options *options, cir_decode_admit *admit, void *admit_context,
-                           cir_image *image_out, cir_image_facts *facts_out, cir_error *err)
+cir_status cir_decoder_decode_here(void *context, const void *bytes, size_t size_bytes, const char *name,
+                                   const cir_image_options *options, cir_decode_admit_fn *admit,
+                                   void *admit_context, cir_image *image_out, cir_image_facts *facts_out,
+                                   cir_error *err)
 {
     (void)context;
     if (image_out != NULL)
@@ -438,10 +440,13 @@ cir_status cir_decode_here(void *context, const void *bytes, size_t size_bytes, 
     uint8_t *rgb = NULL, *last = NULL;
     source src = {.bytes = bytes, .size = size_bytes, .name = name};
     const asking asked = {admit, admit_context};
-    cir_status status = cir__vips_start(err);
+    cir_image_options own;
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_image_options", err);
+    if (status == CIR_OK)
+        status = cir__vips_start(err);
     if (status != CIR_OK)
         return status;
-    status = open_source(&src, options, &asked, err);
+    status = open_source(&src, &own, &asked, err);
     if (status != CIR_OK)
         goto done;
     find_facts(&src, &facts);
@@ -450,10 +455,10 @@ cir_status cir_decode_here(void *context, const void *bytes, size_t size_bytes, 
         goto done;
     }
     if (src.kind != CIR__KIND_WEBP)
-        status = ask(&src, find_shrink(&src, options), &asked, err);
+        status = ask(&src, find_shrink(&src, &own), &asked, err);
     if (status == CIR_OK)
-        status = reopen_smaller(&src, options, err);
-    if (status == CIR_OK && (options == NULL || !options->follow_pillow))
+        status = reopen_smaller(&src, &own, err);
+    if (status == CIR_OK && !own.follow_pillow)
         status = find_gain(&src, err);
     if (status != CIR_OK)
         goto done;
@@ -475,7 +480,7 @@ cir_status cir_decode_here(void *context, const void *bytes, size_t size_bytes, 
     rgb = NULL;
     if (src.mode != CIR__OWN_RGB) {
         cir_image whole = *image_out;
-        status = cir__own_mode_fit(src.mode, &options->fitting, &whole, last, image_out, err);
+        status = cir__own_mode_fit(src.mode, &own.fitting, &whole, last, image_out, err);
         free(whole.rgb);
     }
     if (status == CIR_OK)

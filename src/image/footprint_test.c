@@ -60,7 +60,7 @@ static int measure(const char *small, const char *path, size_t enough_px)
     uint8_t *bytes;
     size_t size;
     size_t estimate = 0;
-    const cir_image_options options = {.enough_px = enough_px};
+    const cir_image_options options = {.size = sizeof options, .enough_px = enough_px};
     if (cir_image_read(small, NULL, &image, NULL, &err) != CIR_OK ||
         cir__file_read(path, (size_t)1 << 30, &bytes, &size, &err) != CIR_OK) {
         fprintf(stderr, "%s\n", err.message);
@@ -68,8 +68,8 @@ static int measure(const char *small, const char *path, size_t enough_px)
     }
     cir_image_done(&image);
     const size_t before = find_status("VmRSS:");
-    if (cir_decode_here(NULL, bytes, size, path, &options, keep_estimate, &estimate, &image, &facts, &err) !=
-        CIR_OK) {
+    if (cir_decoder_decode_here(NULL, bytes, size, path, &options, keep_estimate, &estimate, &image, &facts,
+                                &err) != CIR_OK) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }

@@ -24,7 +24,7 @@ static void test_budget_is_checked_first(void **state)
     (void)state;
     cir_error err;
     cir_image image;
-    cir_image_options options = {.max_megapixels = 1};
+    cir_image_options options = {.size = sizeof options, .max_megapixels = 1};
     assert_int_equal(cir_image_read(data_path("huge.png"), NULL, &image, NULL, &err), CIR_LIMIT);
     assert_non_null(strstr(err.message, "30000 × 30000"));
     assert_non_null(strstr(err.message, "900 megapixels"));
@@ -70,7 +70,7 @@ static void test_budget_counts_whole_megapixels(void **state)
         size_t crc;
         cir_status status;
     } cases[] = {{1000, 0xc2c143b3, CIR_FORMAT}, {1001, 0x2d03288d, CIR_LIMIT}};
-    cir_image_options options = {.max_megapixels = 1};
+    cir_image_options options = {.size = sizeof options, .max_megapixels = 1};
     cir_error err;
     for (size_t i = 0; i < 2; i++) {
         put_be32(png + 16, cases[i].width_px);
@@ -86,7 +86,8 @@ static void test_resampling_is_as_in_pillow(void **state)
 {
     (void)state;
     static const size_t sizes[][2] = {{7, 5}, {1, 1}, {41, 3}, {3, 29}, {90, 77}, {200, 1}, {40, 30}};
-    static const char *const filters[] = {[CIR_BILINEAR] = "bilinear", [CIR_BICUBIC] = "bicubic"};
+    static const char *const filters[] = {
+        [CIR_FILTER_BILINEAR] = "bilinear", [CIR_FILTER_BICUBIC] = "bicubic"};
     cir_image noise = read_ppm("noise.ppm");
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         for (int filter = 0; filter < 2; filter++) {
@@ -111,13 +112,13 @@ static void test_a_window_is_cut_from_the_whole(void **state)
     cir_image noise = read_ppm("noise.ppm");
     cir_image whole;
     cir_error err;
-    assert_int_equal(cir_image_resize(&noise, 90, 77, CIR_BICUBIC, &whole, &err), CIR_OK);
+    assert_int_equal(cir_image_resize(&noise, 90, 77, CIR_FILTER_BICUBIC, &whole, &err), CIR_OK);
     static const size_t windows[][4] = {{0, 0, 1, 1}, {89, 76, 1, 1}, {10, 20, 33, 5}, {0, 50, 90, 27}};
     for (size_t i = 0; i < 4; i++) {
         cir__span across = {90, windows[i][0], windows[i][2]};
         cir__span down = {77, windows[i][1], windows[i][3]};
         uint8_t *rgb = malloc(across.n * down.n * 3);
-        assert_int_equal(cir__resample(&noise, across, down, CIR_BICUBIC, rgb, &err), CIR_OK);
+        assert_int_equal(cir__resample(&noise, across, down, CIR_FILTER_BICUBIC, rgb, &err), CIR_OK);
         for (size_t y = 0; y < down.n; y++)
             assert_memory_equal(rgb + y * across.n * 3,
                                 whole.rgb + ((down.first + y) * 90 + across.first) * 3, across.n * 3);
@@ -128,7 +129,7 @@ static void test_a_window_is_cut_from_the_whole(void **state)
     cir_image strip = {.width_px = 1, .height_px = 20000, .rgb = calloc(20000, 3)};
     uint8_t *rgb = malloc(224 * 224 * 3);
     assert_int_equal(cir__resample(&strip, (cir__span){224, 0, 224}, (cir__span){4480000, 2239888, 224},
-                                   CIR_BICUBIC, rgb, &err),
+                                   CIR_FILTER_BICUBIC, rgb, &err),
                      CIR_OK);
     free(rgb);
     cir_image_done(&strip);
@@ -144,10 +145,10 @@ static void test_resampling_refuses_nonsense(void **state)
     cir_image none = {0};
     cir_image image;
     cir_error err;
-    assert_int_equal(cir_image_resize(&one, 0, 5, CIR_BICUBIC, &image, &err), CIR_ARGUMENT);
-    assert_int_equal(cir_image_resize(&one, 5, 0, CIR_BICUBIC, &image, &err), CIR_ARGUMENT);
-    assert_int_equal(cir_image_resize(&none, 5, 5, CIR_BICUBIC, &image, &err), CIR_ARGUMENT);
-    assert_int_equal(cir_image_resize(&one, SIZE_MAX, 5, CIR_BICUBIC, &image, &err), CIR_LIMIT);
+    assert_int_equal(cir_image_resize(&one, 0, 5, CIR_FILTER_BICUBIC, &image, &err), CIR_ARGUMENT);
+    assert_int_equal(cir_image_resize(&one, 5, 0, CIR_FILTER_BICUBIC, &image, &err), CIR_ARGUMENT);
+    assert_int_equal(cir_image_resize(&none, 5, 5, CIR_FILTER_BICUBIC, &image, &err), CIR_ARGUMENT);
+    assert_int_equal(cir_image_resize(&one, SIZE_MAX, 5, CIR_FILTER_BICUBIC, &image, &err), CIR_LIMIT);
     assert_null(image.rgb);
 }
 
@@ -218,7 +219,7 @@ static void test_a_jpeg_may_come_smaller(void **state)
     static const size_t enough[] = {0, 405, 404, 203, 202, 101, 1};
     static const size_t width[] = {808, 808, 404, 404, 202, 101, 101};
     for (size_t i = 0; i < sizeof enough / sizeof enough[0]; i++) {
-        const cir_image_options options = {.enough_px = enough[i]};
+        const cir_image_options options = {.size = sizeof options, .enough_px = enough[i]};
         cir_image_facts facts;
         assert_int_equal(cir_image_parse(jpeg, size, "a.jpg", &options, &small, &facts, &err), CIR_OK);
         assert_int_equal(small.width_px, width[i]);
@@ -226,7 +227,8 @@ static void test_a_jpeg_may_come_smaller(void **state)
         assert_int_equal(facts.width_px, WIDTH);
         assert_int_equal(facts.height_px, HEIGHT);
         assert_int_equal(
-            cir_image_resize(&whole, small.width_px, small.height_px, CIR_BILINEAR, &expected, &err), CIR_OK);
+            cir_image_resize(&whole, small.width_px, small.height_px, CIR_FILTER_BILINEAR, &expected, &err),
+            CIR_OK);
         size_t sum = 0;
         for (size_t b = 0; b < small.width_px * small.height_px * 3; b++)
             sum += (size_t)abs(small.rgb[b] - expected.rgb[b]);
@@ -243,18 +245,19 @@ static void test_a_jpeg_may_come_smaller(void **state)
                  {405, 1, 808},
                  {1, HEIGHT, 808}};
     for (size_t i = 0; i < sizeof sides / sizeof sides[0]; i++) {
-        const cir_image_options both = {.enough_px = sides[i].longer, .enough_shorter_px = sides[i].shorter};
+        const cir_image_options both = {
+            .size = sizeof both, .enough_px = sides[i].longer, .enough_shorter_px = sides[i].shorter};
         assert_int_equal(cir_image_parse(jpeg, size, "a.jpg", &both, &small, NULL, &err), CIR_OK);
         assert_int_equal(small.width_px, sides[i].width);
         cir_image_done(&small);
     }
     /* Which reads without a model cannot know. */
-    const cir_image_options allowed = {.allow_shrinking = true};
+    const cir_image_options allowed = {.size = sizeof allowed, .allow_shrinking = true};
     assert_int_equal(cir_image_parse(jpeg, size, "a.jpg", &allowed, &small, NULL, &err), CIR_OK);
     assert_int_equal(small.width_px, WIDTH);
     cir_image_done(&small);
     /* Half of it missing is an error at a fraction of the size too. */
-    const cir_image_options options = {.enough_px = 1};
+    const cir_image_options options = {.size = sizeof options, .enough_px = 1};
     assert_int_equal(cir_image_parse(jpeg, size / 2, "a.jpg", &options, &small, NULL, &err), CIR_FORMAT);
     cir_bytes_free(jpeg);
     cir_image_done(&whole);

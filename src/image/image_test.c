@@ -42,7 +42,7 @@ static void check_against_pillow(const char *name, const char *golden)
 {
     cir_image image;
     cir_error err;
-    const cir_image_options options = {.follow_pillow = true};
+    const cir_image_options options = {.size = sizeof options, .follow_pillow = true};
     if (is_lossy_elsewhere(name))
         return;
     if (cir_image_read(data_path(name), &options, &image, NULL, &err) != CIR_OK)
@@ -94,7 +94,7 @@ static void test_orientation_can_be_left_alone(void **state)
     (void)state;
     cir_image upright, image;
     cir_image_facts facts;
-    cir_image_options options = {.ignore_exif_rotation = true};
+    cir_image_options options = {.size = sizeof options, .ignore_exif_rotation = true};
     cir_error err;
     assert_int_equal(cir_image_read(data_path("orientation1.jpg"), NULL, &upright, NULL, &err), CIR_OK);
     assert_int_equal(cir_image_read(data_path("orientation6.jpg"), &options, &image, &facts, &err), CIR_OK);

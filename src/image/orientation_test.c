@@ -56,7 +56,7 @@ static bool is_turned(const char *type, const void *data, size_t n)
     uint8_t *png = make_png(type, data, n, &size);
     cir_image stored, turned;
     cir_error err;
-    const cir_image_options options = {.ignore_exif_rotation = true};
+    const cir_image_options options = {.size = sizeof options, .ignore_exif_rotation = true};
     assert_int_equal(cir_image_parse(png, size, "png", &options, &stored, NULL, &err), CIR_OK);
     assert_int_equal(cir_image_parse(png, size, "png", NULL, &turned, NULL, &err), CIR_OK);
     assert_true(stored.width_px != stored.height_px);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "base/memory.h"
 #include "image/memory_limit.h"
 
@@ -12,14 +13,14 @@
 struct cir_decoder {
     cir__memory_limit limit;
     size_t max_picture_bytes;
-    cir_decode *decode;
+    cir_decode_fn *decode;
     void *context;
 };
 
 /* What those share that bring no decoder. Like libvips' own state it is the process': memory is, too. */
 static cir_decoder shared = {.limit = CIR__MEMORY_LIMIT_INITIALIZER(DEFAULT_MEMORY_BYTES),
                              .max_picture_bytes = DEFAULT_MAX_PICTURE_BYTES,
-                             .decode = cir_decode_here};
+                             .decode = cir_decoder_decode_here};
 
 /* One picture's room. */
 typedef struct place {
@@ -30,18 +31,21 @@ typedef struct place {
 
 cir_status cir_decoder_new(const cir_decoder_options *options, cir_decoder **decoder_out, cir_error *err)
 {
-    static const cir_decoder_options defaults = {0};
-    const cir_decoder_options *o = options != NULL ? options : &defaults;
+    cir_decoder_options own;
     cir__error_clear(err);
+    *decoder_out = NULL;
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_decoder_options", err);
+    if (status != CIR_OK)
+        return status;
     *decoder_out = cir__new(1, sizeof **decoder_out);
     if (*decoder_out == NULL)
         return cir__fail_memory(err, "decoder");
     cir__memory_limit_init(&(*decoder_out)->limit,
-                           o->memory_bytes > 0 ? o->memory_bytes : DEFAULT_MEMORY_BYTES);
+                           own.memory_bytes > 0 ? own.memory_bytes : DEFAULT_MEMORY_BYTES);
     (*decoder_out)->max_picture_bytes =
-        o->max_picture_bytes > 0 ? o->max_picture_bytes : DEFAULT_MAX_PICTURE_BYTES;
-    (*decoder_out)->decode = o->decode != NULL ? o->decode : cir_decode_here;
-    (*decoder_out)->context = o->context;
+        own.max_picture_bytes > 0 ? own.max_picture_bytes : DEFAULT_MAX_PICTURE_BYTES;
+    (*decoder_out)->decode = own.decode != NULL ? own.decode : cir_decoder_decode_here;
+    (*decoder_out)->context = own.context;
     return CIR_OK;
 }
 

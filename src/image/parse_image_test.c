@@ -74,9 +74,9 @@ static void test_a_picture_that_takes_too_much_is_refused(void **state)
                                         "rgb.png",    "palette.gif",     "lzw.tif"};
     cir_error err;
     cir_decoder *decoder;
-    const cir_decoder_options few = {.max_picture_bytes = 1000000};
+    const cir_decoder_options few = {.size = sizeof few, .max_picture_bytes = 1000000};
     assert_int_equal(cir_decoder_new(&few, &decoder, &err), CIR_OK);
-    const cir_image_options options = {.decoder = decoder};
+    const cir_image_options options = {.size = sizeof options, .decoder = decoder};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         cir_image image;
         cir_image_facts facts;
@@ -98,7 +98,7 @@ typedef struct stranger {
 } stranger;
 
 static cir_status decode_strangely(void *context, const void *bytes, size_t size_bytes, const char *name,
-                                   const cir_image_options *options, cir_decode_admit *admit,
+                                   const cir_image_options *options, cir_decode_admit_fn *admit,
                                    void *admit_context, cir_image *image_out, cir_image_facts *facts_out,
                                    cir_error *err)
 {
@@ -142,9 +142,10 @@ static void test_a_program_decodes_itself(void **state)
     stranger self = {0};
     cir_decoder *decoder;
     cir_error err;
-    const cir_decoder_options how = {.memory_bytes = 100, .decode = decode_strangely, .context = &self};
+    const cir_decoder_options how = {
+        .size = sizeof how, .memory_bytes = 100, .decode = decode_strangely, .context = &self};
     assert_int_equal(cir_decoder_new(&how, &decoder, &err), CIR_OK);
-    cir_image_options options = {.decoder = decoder};
+    cir_image_options options = {.size = sizeof options, .decoder = decoder};
     cir_image image, other;
     cir_image_facts facts;
     assert_int_equal(cir_image_parse("?", 1, "a", &options, &image, &facts, &err), CIR_FORMAT);
@@ -186,9 +187,10 @@ static void test_a_picture_counts_until_it_is_done(void **state)
     stranger self = {0};
     cir_decoder *decoder;
     cir_error err;
-    const cir_decoder_options how = {.memory_bytes = 100, .decode = decode_strangely, .context = &self};
+    const cir_decoder_options how = {
+        .size = sizeof how, .memory_bytes = 100, .decode = decode_strangely, .context = &self};
     assert_int_equal(cir_decoder_new(&how, &decoder, &err), CIR_OK);
-    cir_image_options options = {.decoder = decoder, .count_until_done = true};
+    cir_image_options options = {.size = sizeof options, .decoder = decoder, .count_until_done = true};
     cir_image image;
     assert_int_equal(cir_image_parse("x", 1, "x", &options, &image, NULL, &err), CIR_OK);
     pthread_t thread;

@@ -17,7 +17,7 @@ void cir__preprocessing_init_clip(cir__preprocessing *preprocessing, size_t imag
         .resize = CIR__RESIZE_SHORTEST_EDGE,
         .height_px = image_px,
         .width_px = image_px,
-        .filter = CIR_BICUBIC,
+        .filter = CIR_FILTER_BICUBIC,
         .does_crop = true,
         .crop_height_px = image_px,
         .crop_width_px = image_px,
@@ -158,7 +158,7 @@ static cir_status read_filter(const reading *from, cir_filter *filter)
         return cir__fail(from->err, CIR_UNSUPPORTED,
                          "%s: resample is %lld; only 2 (bilinear) and 3 (bicubic) are handled", from->name,
                          (long long)number);
-    *filter = number == 2 ? CIR_BILINEAR : CIR_BICUBIC;
+    *filter = number == 2 ? CIR_FILTER_BILINEAR : CIR_FILTER_BICUBIC;
     return CIR_OK;
 }
 
@@ -166,10 +166,10 @@ static cir_status read_filter(const reading *from, cir_filter *filter)
 static cir_status check_interpolation(const reading *from, cir_filter filter)
 {
     const json_t *item = json_object_get(from->root, "interpolation");
-    const char *name = filter == CIR_BICUBIC ? "bicubic" : "bilinear";
+    const char *name = filter == CIR_FILTER_BICUBIC ? "bicubic" : "bilinear";
     if (item == NULL || json_is_null(item) ||
         (json_is_string(item) && strcmp(json_string_value(item), name) == 0) ||
-        (json_is_integer(item) && json_integer_value(item) == (filter == CIR_BICUBIC ? 3 : 2)))
+        (json_is_integer(item) && json_integer_value(item) == (filter == CIR_FILTER_BICUBIC ? 3 : 2)))
         return CIR_OK;
     return cir__fail(from->err, CIR_UNSUPPORTED,
                      "%s: interpolation contradicts the %s filter of resample; set both alike", from->name,

@@ -44,7 +44,7 @@ static cir_status read_preprocessing(const json_t *part, const char *name, cir__
         return fail_key(name, "resize_mode", err);
     if (colours != NULL && (!json_is_string(colours) || strcmp(json_string_value(colours), "RGB") != 0))
         return fail_key(name, "mode", err);
-    preprocessing->filter = strcmp(filter_name, "bicubic") == 0 ? CIR_BICUBIC : CIR_BILINEAR;
+    preprocessing->filter = strcmp(filter_name, "bicubic") == 0 ? CIR_FILTER_BICUBIC : CIR_FILTER_BILINEAR;
     preprocessing->does_crop = strcmp(mode_name, "shortest") == 0;
     preprocessing->resize = preprocessing->does_crop ? CIR__RESIZE_SHORTEST_EDGE : CIR__RESIZE_EXACT;
     cir_status status = read_channels(part, "mean", name, false, preprocessing->mean, err);

@@ -87,7 +87,7 @@ static void test_the_largest_jpeg_is_the_photo(void **state)
 static void test_turns_may_be_ignored(void **state)
 {
     (void)state;
-    const cir_image_options options = {.ignore_exif_rotation = true};
+    const cir_image_options options = {.size = sizeof options, .ignore_exif_rotation = true};
     char path[PATH_SIZE];
     cir_image image;
     path_of("canon.cr2", path);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/growable.h"
 #include "base/memory.h"
 #include "cir/image.h"
 #include "image/parse_image.h"
@@ -19,8 +20,14 @@ cir_status cir_image_parse(const void *bytes, size_t size_bytes, const char *nam
                            const cir_image_options *options, cir_image *image_out, cir_image_facts *facts_out,
                            cir_error *err)
 {
+    cir_image_options own;
     cir__error_clear(err);
-    return cir__parse_image(bytes, size_bytes, name, options, image_out, facts_out, err);
+    *image_out = (cir_image){0};
+    if (facts_out != NULL)
+        *facts_out = (cir_image_facts){.taken_at = INT64_MIN};
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_image_options", err);
+    return status == CIR_OK ? cir__parse_image(bytes, size_bytes, name, &own, image_out, facts_out, err)
+                            : status;
 }
 
 cir_status cir_image_read(const char *path, const cir_image_options *options, cir_image *image_out,
@@ -77,18 +84,22 @@ cir_status cir_image_read_facts(const char *path, const cir_image_options *optio
     enum { HEAD_BYTES = 64 << 10 };
     *facts_out = (cir_image_facts){.taken_at = INT64_MIN};
     cir__error_clear(err);
+    cir_image_options own;
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_image_options", err);
+    if (status != CIR_OK)
+        return status;
     uint8_t *bytes = cir__new_unset(HEAD_BYTES, 1);
     if (bytes == NULL)
         return cir__fail_memory(err, path);
     size_t n;
-    cir_status status = read_head(path, bytes, HEAD_BYTES, &n, err);
+    status = read_head(path, bytes, HEAD_BYTES, &n, err);
     if (status == CIR_OK && n == HEAD_BYTES && is_raw(bytes, n)) {
         free(bytes);
         bytes = NULL;
         status = cir__file_read(path, MAX_FILE_BYTES, &bytes, &n, err);
     }
     if (status == CIR_OK)
-        status = cir__parse_image(bytes, n, path, options, NULL, facts_out, err);
+        status = cir__parse_image(bytes, n, path, &own, NULL, facts_out, err);
     free(bytes);
     return status;
 }
@@ -114,29 +125,32 @@ static cir_status fit(cir_image *image, size_t max_width_px, size_t max_height_p
         height = max_height_px;
     }
     cir_image small;
-    cir_status status = cir_image_resize(image, width, height, CIR_BICUBIC, &small, err);
+    cir_status status = cir_image_resize(image, width, height, CIR_FILTER_BICUBIC, &small, err);
     cir_image_done(image);
     if (status == CIR_OK)
         *image = small;
     return status;
 }
 
-static cir_image_options fit_options(const cir_image_options *options, size_t max_width_px,
-                                     size_t max_height_px)
+static cir_status fit_options(const cir_image_options *options, size_t max_width_px, size_t max_height_px,
+                              cir_image_options *own_out, cir_error *err)
 {
-    cir_image_options reading = options != NULL ? *options : (cir_image_options){0};
+    cir_status status = cir__options_read(options, own_out, sizeof *own_out, "cir_image_options", err);
     /* Twice what is shown, so that the last step is still a good filter's. */
-    reading.enough_px = 2 * (max_width_px > max_height_px ? max_width_px : max_height_px);
-    reading.count_until_done = true;
-    return reading;
+    own_out->enough_px = 2 * (max_width_px > max_height_px ? max_width_px : max_height_px);
+    own_out->count_until_done = true;
+    return status;
 }
 
 cir_status cir_image_read_thumbnail(const char *path, size_t max_width_px, size_t max_height_px,
                                     const cir_image_options *options, cir_image *image_out,
                                     cir_image_facts *facts_out, cir_error *err)
 {
-    const cir_image_options reading = fit_options(options, max_width_px, max_height_px);
-    cir_status status = cir_image_read(path, &reading, image_out, facts_out, err);
+    cir_image_options reading;
+    *image_out = (cir_image){0};
+    cir_status status = fit_options(options, max_width_px, max_height_px, &reading, err);
+    if (status == CIR_OK)
+        status = cir_image_read(path, &reading, image_out, facts_out, err);
     return status == CIR_OK ? fit(image_out, max_width_px, max_height_px, err) : status;
 }
 
@@ -145,8 +159,11 @@ cir_status cir_image_parse_thumbnail(const void *bytes, size_t size_bytes, const
                                      const cir_image_options *options, cir_image *image_out,
                                      cir_image_facts *facts_out, cir_error *err)
 {
-    const cir_image_options reading = fit_options(options, max_width_px, max_height_px);
-    cir_status status = cir_image_parse(bytes, size_bytes, name, &reading, image_out, facts_out, err);
+    cir_image_options reading;
+    *image_out = (cir_image){0};
+    cir_status status = fit_options(options, max_width_px, max_height_px, &reading, err);
+    if (status == CIR_OK)
+        status = cir_image_parse(bytes, size_bytes, name, &reading, image_out, facts_out, err);
     return status == CIR_OK ? fit(image_out, max_width_px, max_height_px, err) : status;
 }
 

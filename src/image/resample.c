@@ -3,7 +3,8 @@
  * columns, with 8-bit pixels between; weights are computed in double, normalised, and rounded to 22
  * fractional bits. (Pillow 13 goes along columns first where the width hardly changes and the height shrinks
  * much, and so rounds differently there. The order here is that of all versions before it, which the
- * published figures were made with; where proportions are kept, as in CLIP's preprocessings, all versions agree.)
+ * published figures were made with; where proportions are kept, as in CLIP's preprocessings, all versions
+ * agree.)
  *
  * Speed: a sum of 8-bit pixels times 23-bit weights wants 32-bit multiplications, which vector units do
  * slowly. So along rows each weight is split, weight = high·2^11 + low, both of which fit 16 bits, and the
@@ -79,7 +80,7 @@ static void fit_output(weights *w, size_t i, size_t n_in, double centre, double 
     double sum = 0.0;
     for (size_t t = 0; t < n_used; t++) {
         double x = ((double)t + (double)first - centre + 0.5) * (1.0 / stretch);
-        scratch[t] = filter == CIR_BICUBIC ? cubic(x) : triangle(x);
+        scratch[t] = filter == CIR_FILTER_BICUBIC ? cubic(x) : triangle(x);
         sum += scratch[t];
     }
     int32_t *whole = w->whole + i * w->n_taps;
@@ -94,7 +95,7 @@ static cir_status weights_init(weights *w, size_t n_in, cir__span span, cir_filt
     *w = (weights){.n = span.n};
     double scale = (double)n_in / (double)span.n_full;
     double stretch = scale < 1.0 ? 1.0 : scale;
-    double support = (filter == CIR_BICUBIC ? 2.0 : 1.0) * stretch;
+    double support = (filter == CIR_FILTER_BICUBIC ? 2.0 : 1.0) * stretch;
     size_t n_taps = (size_t)ceil(support) * 2 + 1;
     w->n_taps = (n_taps + LANES - 1) / LANES * LANES;
     w->first = cir__new(span.n, sizeof *w->first);

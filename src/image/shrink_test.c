@@ -25,7 +25,7 @@ static void test_narrow_jpegs_keep_a_row(void **state)
             size_t size;
             cir_error err;
             assert_int_equal(cir_image_format_jpeg(&whole, 95, &jpeg, &size, &err), CIR_OK);
-            const cir_image_options options = {.enough_px = 1};
+            const cir_image_options options = {.size = sizeof options, .enough_px = 1};
             cir_image_facts facts;
             assert_int_equal(cir_image_parse(jpeg, size, "a.jpg", &options, &small, &facts, &err), CIR_OK);
             size_t shrink = shorter >= 8 ? 8 : shorter >= 4 ? 4 : shorter >= 2 ? 2 : 1;

@@ -93,7 +93,7 @@ cir_status cir__rows_mean(const cir__row_set *set, cir_pool *pool, float *mean_o
     size_t n_blocks = job.n_items / job.block_items + (job.n_items % job.block_items != 0);
     job.sums = cir__new(n_blocks, dim * sizeof *job.sums);
     job.n_used = cir__new(n_blocks, sizeof *job.n_used);
-    job.rows = cir__new(cir_pool_n_threads(pool), dim * sizeof *job.rows);
+    job.rows = cir__new(cir_pool_get_n_threads(pool), dim * sizeof *job.rows);
     if (job.sums == NULL || job.n_used == NULL || job.rows == NULL) {
         status = cir__fail_memory(err, "mean of features");
         goto done;
@@ -154,7 +154,7 @@ cir_status cir__rows_moment(const float *rows, size_t n_rows, size_t dim, const 
     if (n_rows < 2)
         return cir__fail(err, CIR_ARGUMENT, "second moment: %zu rows given, at least 2 are needed", n_rows);
     double *centred = cir__new_unset(n_rows, dim * sizeof *centred);
-    double *scratch = cir__new_unset(cir_pool_n_threads(pool), CIR__COLUMNS_SCRATCH * sizeof *scratch);
+    double *scratch = cir__new_unset(cir_pool_get_n_threads(pool), CIR__COLUMNS_SCRATCH * sizeof *scratch);
     if (centred == NULL || scratch == NULL) {
         free(centred);
         free(scratch);

@@ -64,7 +64,7 @@ static void test_projection_keeps_objects_and_drops_styles(void **state)
     const float mean[3] = {0};
     cir_settings settings;
     cir__projection projection;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     settings.alpha = 0.5;
     assert_int_equal(cir__projection_fit(false, &objects[0][0], 4, &styles[0][0], 4, 3, mean, &settings, NULL,
                                          &projection, NULL),
@@ -109,7 +109,7 @@ static void test_expansion_is_the_weighted_mean(void **state)
     const float mean[2] = {0.25f, 0};
     cir_rows set = {.n_rows = 4, .dim = 2, .f32 = &rows[0][0], .ready = ready};
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     settings.neighbours = 2;
     settings.beta = 2;
     /* s = ⟨q, x − mean⟩: row 0 has 0.75, row 2 has 0.25, row 1 has −0.25. */
@@ -240,7 +240,7 @@ static void test_a_side_alone_is_that_branch(void **state)
                               .text_mean = text_mean,
                               .minima = {.image = -0.5, .text = -0.25}};
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     for (int variant = 0; variant < 2; variant++) {
         /* Three queries of one set: both forms, the photo alone, the words alone. */
         const size_t image_of[3] = {0, 0, SIZE_MAX}, text_of[3] = {0, SIZE_MAX, 0};
@@ -250,10 +250,10 @@ static void test_a_side_alone_is_that_branch(void **state)
         settings.variant = (cir_variant)variant;
         assert_int_equal(cir__basic_compose(&basic, &settings, &set, NULL, &queries, composed, NULL), CIR_OK);
         cir_composed both = composed[0], photo = composed[1], words = composed[2];
-        assert_int_equal(both.query.fusion.kind, CIR_FUSE_HARRIS);
+        assert_int_equal(both.query.fusion.kind, CIR_FUSION_HARRIS);
         assert_true(both.query.fusion.clamp);
-        assert_int_equal(photo.query.fusion.kind, CIR_FUSE_IMAGE);
-        assert_int_equal(words.query.fusion.kind, CIR_FUSE_TEXT);
+        assert_int_equal(photo.query.fusion.kind, CIR_FUSION_IMAGE);
+        assert_int_equal(words.query.fusion.kind, CIR_FUSION_TEXT);
         assert_null(photo.query.b);
         assert_null(words.query.a);
         for (size_t r = 0; r < N; r++) {
@@ -279,24 +279,24 @@ static void test_baselines_take_what_they_use(void **state)
     cir_settings settings;
     cir_composed composed;
     cir_error err;
-    cir_settings_init(&settings, CIR_METHOD_PRODUCT);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_PRODUCT);
     assert_int_equal(cir__baseline_query(CIR_METHOD_PRODUCT, &settings, 2, image, text, &composed, NULL),
                      CIR_OK);
     assert_memory_equal(composed.query.a, image, sizeof image);
     assert_memory_equal(composed.query.b, text, sizeof text);
-    assert_true(composed.query.fusion.kind == CIR_FUSE_PRODUCT && composed.query.fusion.clamp);
+    assert_true(composed.query.fusion.kind == CIR_FUSION_PRODUCT && composed.query.fusion.clamp);
     cir_composed_done(&composed);
     settings.weight = 0.25;
     assert_int_equal(cir__baseline_query(CIR_METHOD_SUM, &settings, 2, image, text, &composed, NULL), CIR_OK);
-    assert_true(composed.query.fusion.kind == CIR_FUSE_SUM && !composed.query.fusion.clamp);
+    assert_true(composed.query.fusion.kind == CIR_FUSION_SUM && !composed.query.fusion.clamp);
     assert_true(composed.query.fusion.weight == 0.25f);
     cir_composed_done(&composed);
     assert_int_equal(cir__baseline_query(CIR_METHOD_TEXT, &settings, 2, image, text, &composed, NULL),
                      CIR_OK);
-    assert_true(composed.query.a == NULL && composed.query.fusion.kind == CIR_FUSE_TEXT);
+    assert_true(composed.query.a == NULL && composed.query.fusion.kind == CIR_FUSION_TEXT);
     cir_composed_done(&composed);
     assert_int_equal(cir__baseline_query(CIR_METHOD_SUM, &settings, 2, image, NULL, &composed, NULL), CIR_OK);
-    assert_true(composed.query.b == NULL && composed.query.fusion.kind == CIR_FUSE_IMAGE);
+    assert_true(composed.query.b == NULL && composed.query.fusion.kind == CIR_FUSION_IMAGE);
     cir_composed_done(&composed);
 
     assert_int_equal(cir__baseline_query(CIR_METHOD_TEXT, &settings, 2, image, NULL, &composed, &err),

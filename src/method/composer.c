@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "base/memory.h"
 #include "index/open/derived.h"
 #include "method/composed.h"
@@ -37,8 +38,13 @@ cir_status cir_fit_new(const cir_index *index, const cir_model *model, cir_pool 
     const cir_model_info *const model_info = cir_model_get_info(model);
     const cir__fit_source source = cir__fit_source_of_index(index, model);
 
+    cir_settings own;
+
     cir__error_clear(err);
     *fit_out = NULL;
+    const cir_status status = cir__growable_read(settings, &own, sizeof own, "cir_settings", err);
+    if (status != CIR_OK)
+        return status;
     if (strcmp(info->model->fingerprint, model_info->fingerprint) != 0)
         return cir__fail(
             err, CIR_MISMATCH,
@@ -49,7 +55,7 @@ cir_status cir_fit_new(const cir_index *index, const cir_model *model, cir_pool 
                          "method %s: an index has no composed features; evaluate them with cir eval "
                          "--features, or choose another method",
                          cir_method_name(method));
-    return cir__fit_new(&source, method, settings, pool, fit_out, err);
+    return cir__fit_new(&source, method, &own, pool, fit_out, err);
 }
 
 cir_status cir__composer_new(const cir_fit *fit, const cir_model *model, const cir_rows *rows,
@@ -106,14 +112,15 @@ cir_status cir_composer_new_of_fit(const cir_fit *fit, const cir_model *model, c
 cir_status cir_composer_new(const cir_index *index, const cir_model *model, cir_pool *pool, cir_method method,
                             const cir_settings *settings, cir_composer **composer_out, cir_error *err)
 {
-    const cir_rows rows = cir_rows_of_index(index);
-    const cir__folder *const texts = settings->forget_texts ? NULL : cir__index_folder(index);
+    const cir_rows rows = cir_index_get_rows(index);
     cir_fit *fit;
 
     *composer_out = NULL;
     cir_status status = cir_fit_new(index, model, pool, method, settings, &fit, err);
     if (status == CIR_OK)
-        status = cir__composer_new(fit, model, &rows, texts, method, NULL, composer_out, err);
+        status =
+            cir__composer_new(fit, model, &rows, fit->settings.forget_texts ? NULL : cir__index_folder(index),
+                              method, NULL, composer_out, err);
     if (status == CIR_OK)
         (*composer_out)->own_fit = fit;
     else

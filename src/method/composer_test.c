@@ -133,7 +133,7 @@ static void test_almost_empty_indexes(void **state)
                 made->settings.expand = method == CIR_METHOD_BASIC || method == CIR_METHOD_FREEDOM;
                 cir_composer *composer = composer_new(made, (cir_method)method);
                 cir_composed composed = compose(composer, image, "at night");
-                const cir_rows rows = cir_rows_of_index(&made->index);
+                const cir_rows rows = cir_index_get_rows(&made->index);
                 cir_hit hits[4];
                 size_t n_hits = 0;
                 if (n_rows > 0)

@@ -44,7 +44,7 @@ static void nearest_fold(double *projected, size_t n, size_t dim, const float *i
         nearest_out[q] = (cir_query){.dim = dim,
                                      .a = weights,
                                      .a0 = (float)form.offset,
-                                     .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
+                                     .fusion = {.kind = CIR_FUSION_IMAGE, .weight = 0.5f}};
     }
 }
 
@@ -72,7 +72,8 @@ cir_status cir__expand(const cir__projection *projection, const float *image_mea
     if (status != CIR_OK)
         goto exit;
     nearest_fold(projected, n, dim, image_mean, weights, nearest);
-    const cir_search_options options = cir_settings_get_search(settings);
+    cir_search_options options = {.size = sizeof options};
+    cir_settings_get_search(settings, &options);
     status = cir_search_find(rows, nearest, n, k, &options, pool, hits, n_hits, NULL, err);
     for (size_t q = 0; q < n && status == CIR_OK; q++) {
         double *const query = queries + q * dim;

@@ -113,7 +113,7 @@ static unsigned presence_of(const cir_fit *fit)
 
 static void take_settings(archive *a, const char *texts, size_t size, cir_settings *out)
 {
-    cir_settings_init(out, CIR_METHOD_DEFAULT);
+    cir_settings_init(out, sizeof *out, CIR_METHOD_DEFAULT);
     for (const char *text = texts; a->problem == NULL && text < texts + size; text += strlen(text) + 1)
         if (cir_settings_set(out, text, NULL) != CIR_OK)
             refuse(a, "it has invalid settings");

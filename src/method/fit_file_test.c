@@ -44,7 +44,7 @@ static void set(scene *made, cir_method method, const char *const *changes)
     char objects[4096], styles[4096];
     strcpy(objects, made->settings.corpus_objects);
     strcpy(styles, made->settings.corpus_styles);
-    cir_settings_init(&made->settings, method);
+    cir_settings_init(&made->settings, sizeof made->settings, method);
     strcpy(made->settings.corpus_objects, objects);
     strcpy(made->settings.corpus_styles, styles);
     for (; *changes != NULL; changes++)
@@ -75,7 +75,7 @@ static void test_composes_the_same_without_the_index(void **state)
                                 &cir_composer_get_settings(here)->min_image, sizeof(double));
             assert_int_equal(cir_fit_get_settings(handed)->minima_source,
                              cir_composer_get_settings(here)->minima_source);
-            const cir_rows rows = cir_rows_of_index(&made->index);
+            const cir_rows rows = cir_index_get_rows(&made->index);
             assert_int_equal(
                 cir_composer_new_of_fit(handed, &made->model, &rows, (cir_method)method, NULL, &there, &err),
                 CIR_OK);
@@ -137,7 +137,7 @@ static void test_what_does_not_belong_is_refused(void **state)
     cir_composer *composer;
     cir_error err;
     cir_fit *fit = fit_new(made, CIR_METHOD_BASIC);
-    cir_rows rows = cir_rows_of_index(&made->index);
+    cir_rows rows = cir_index_get_rows(&made->index);
     /* Methods of one family share a fit, and settings of a query may differ. */
     cir_settings now = made->settings;
     now.lambda = 0.03;
@@ -202,7 +202,7 @@ static void expect_usable(const scene *made, uint8_t *bytes, size_t size)
     }
     cir_fit_free(hand_over(fit));
     if (fit->dim == DIM && strcmp(fit->model, "0123") == 0 && fit->family == CIR_FAMILY_BASIC) {
-        const cir_rows rows = cir_rows_of_index(&made->index);
+        const cir_rows rows = cir_index_get_rows(&made->index);
         cir_composer *composer;
         cir_composed composed;
         float image[DIM];

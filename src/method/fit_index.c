@@ -1,6 +1,6 @@
 /* An index as the source of a fit. What was made lies beside the vectors, so that the next composer need not
- * make it again. Every file can be rebuilt: what cannot be read, or has another shape than expected, counts as
- * not there, and what cannot be written (read-only media, a full disk) is left out in silence.
+ * make it again. Every file can be rebuilt: what cannot be read, or has another shape than expected, counts
+ * as not there, and what cannot be written (read-only media, a full disk) is left out in silence.
  *
  *   corpus-KEY.npy       float32 [n_terms, dim]: unit features of a corpus; KEY names its terms
  *   projection-KEY.npy, text-projection-KEY.npy
@@ -10,8 +10,9 @@
  *                        depend on
  *
  * The image mean follows the index. The minima do not: they stay what the first estimate from a full sample
- * said, so that scores do not drift while the index grows. An estimate from fewer images than a full sample is
- * replaced once the index has twice as many, and any estimate once fewer than half of its images are left. */
+ * said, so that scores do not drift while the index grows. An estimate from fewer images than a full sample
+ * is replaced once the index has twice as many, and any estimate once fewer than half of its images are
+ * left. */
 #include "method/fit_index.h"
 
 #include <inttypes.h>
@@ -167,7 +168,7 @@ static void rows_write(void *context, const char *kind, const char *key, const f
 /* Whether minima still hold that were estimated from rows. */
 static bool rows_hold(const cir_index *index, const json_t *rows)
 {
-    const uint8_t *const ready = cir_index_get_ready(index);
+    const uint8_t *const ready = cir_index_get_rows(index).ready;
     const cir_index_info *const info = cir_index_get_info(index);
     const size_t n = json_array_size(rows);
     size_t n_left = 0;
@@ -214,7 +215,7 @@ cir__fit_source cir__fit_source_of_index(const cir_index *index, const cir_model
 {
     return (cir__fit_source){.name = cir_index_get_info(index)->path,
                              .model = model,
-                             .rows = cir_rows_of_index(index),
+                             .rows = cir_index_get_rows(index),
                              .context = (void *)index,
                              .read_rows = rows_read,
                              .write_rows = rows_write,

@@ -31,8 +31,9 @@ static cir_status find_nearest(const cir_rows *rows, const cir_settings *setting
                                size_t k, cir_pool *pool, cir_hit *hits_out, size_t *n_out, cir_error *err)
 {
     const cir_query query = {
-        .dim = rows->dim, .a = feature, .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
-    const cir_search_options options = cir_settings_get_search(settings);
+        .dim = rows->dim, .a = feature, .fusion = {.kind = CIR_FUSION_IMAGE, .weight = 0.5f}};
+    cir_search_options options = {.size = sizeof options};
+    cir_settings_get_search(settings, &options);
     return cir_search_find(rows, &query, 1, k, &options, pool, hits_out, n_out, NULL, err);
 }
 
@@ -156,7 +157,7 @@ static cir_status join(const cir__compose_context *context, const cir__vocabular
         for (size_t j = 0; j < dim; j++)
             sum[j] += photo->weights[i] * (double)features[i * dim + j];
     const cir__linear_form form = {dim, sum, 0.0};
-    const cir_fusion fusion = {.kind = CIR_FUSE_TEXT, .weight = 0.5f};
+    const cir_fusion fusion = {.kind = CIR_FUSION_TEXT, .weight = 0.5f};
     status = cir__composed_new(dim, NULL, &form, fusion, composed_out, err);
     composed_out->n_cut = n_cut;
     composed_out->encode_seconds = cir__clock_seconds() - begin;

@@ -54,7 +54,7 @@ cir_status cir_method_parse(const char *name, cir_method *method_out, cir_error 
     return parse(name, true, method_out, err);
 }
 
-cir_status cir_method_parse_of_search(const char *name, cir_method *method_out, cir_error *err)
+cir_status cir_method_parse_for_search(const char *name, cir_method *method_out, cir_error *err)
 {
     return parse(name, false, method_out, err);
 }

@@ -30,7 +30,7 @@ static void test_rows_are_of_one_piece(void **state)
     for (int i = 0; i < CIR_N_METHODS; i++) {
         const cir_method_info *const info = cir_method_get_info((cir_method)i);
         cir_settings settings;
-        cir_settings_init(&settings, (cir_method)i);
+        cir_settings_init(&settings, sizeof settings, (cir_method)i);
         assert_int_equal(settings.expand, info->expands);
         assert_true(info->expansion != CIR_EXPANSION_NONE || !info->expands);
         assert_int_equal(cir_setting_applies("expand", (cir_method)i), info->expansion != CIR_EXPANSION_NONE);
@@ -64,11 +64,11 @@ static void test_methods_want_what_they_use(void **state)
                  {"freedom", CIR_INPUT_NEEDED, CIR_INPUT_NEEDED}};
     cir_method method;
     for (size_t i = 0; i < sizeof wants / sizeof wants[0]; i++) {
-        assert_int_equal(cir_method_parse_of_search(wants[i].name, &method, NULL), CIR_OK);
+        assert_int_equal(cir_method_parse_for_search(wants[i].name, &method, NULL), CIR_OK);
         assert_int_equal(cir_method_get_info(method)->photo, wants[i].photo);
         assert_int_equal(cir_method_get_info(method)->words, wants[i].words);
     }
-    assert_int_equal(cir_method_parse_of_search("external", &method, NULL), CIR_ARGUMENT);
+    assert_int_equal(cir_method_parse_for_search("external", &method, NULL), CIR_ARGUMENT);
 }
 
 static void test_methods_are_listed_once_the_simplest_first(void **state)

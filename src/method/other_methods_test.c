@@ -45,7 +45,7 @@ static void test_weicom_is_percentiles(void **state)
             square[s] += (sides[s][r] - mean[s]) * (sides[s][r] - mean[s]) / (N - 2);
     cir_composer *composer = composer_new(made, CIR_METHOD_WEICOM);
     cir_composed composed = compose(composer, image, "at night");
-    const cir_rows rows = cir_rows_of_index(&made->index);
+    const cir_rows rows = cir_index_get_rows(&made->index);
     assert_int_equal(cir_search_scores(&rows, &composed.query, NULL, scores, NULL, NULL, NULL), CIR_OK);
     for (size_t r = 0; r < N; r++) {
         if (r == 3)
@@ -58,7 +58,7 @@ static void test_weicom_is_percentiles(void **state)
     }
     cir_composed_done(&composed);
     composed = compose(composer, NULL, "at night");
-    assert_int_equal(composed.query.fusion.kind, CIR_FUSE_TEXT);
+    assert_int_equal(composed.query.fusion.kind, CIR_FUSION_TEXT);
     assert_memory_equal(composed.query.b, text, sizeof text);
     cir_composed_done(&composed);
     cir_composer_free(composer);
@@ -80,7 +80,7 @@ static void test_freedom_puts_photos_into_words(void **state)
     assert_int_equal(n_texts, 7);
     assert_int_equal(composed.n_cut, 3);
     assert_string_equal(first_text, "thing 13 at night");
-    assert_int_equal(composed.query.fusion.kind, CIR_FUSE_TEXT);
+    assert_int_equal(composed.query.fusion.kind, CIR_FUSION_TEXT);
     assert_null(composed.query.a);
     cir_composed_done(&composed);
 

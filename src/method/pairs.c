@@ -50,7 +50,7 @@ static void pair_block(void *context, size_t i_task, size_t i_thread)
 
 static cir_status pairs_run(pairing *job, cir_pool *pool, cir_error *err)
 {
-    job->block = cir__new(cir_pool_n_threads(pool), BLOCK * BLOCK * sizeof *job->block);
+    job->block = cir__new(cir_pool_get_n_threads(pool), BLOCK * BLOCK * sizeof *job->block);
     if (job->block == NULL)
         return cir__fail_memory(err, "similarities of a sample");
     cir__pool_run(pool, (job->n_left + BLOCK - 1) / BLOCK, pair_block, job);

@@ -128,7 +128,7 @@ bool cir__setting_parse(const cir__setting *entry, const char *text, cir_setting
     case CIR__SETTING_FUSE:
         if (strcmp(text, "harris") != 0 && strcmp(text, "product") != 0)
             return false;
-        *(cir_fusion_kind *)field = text[0] == 'h' ? CIR_FUSE_HARRIS : CIR_FUSE_PRODUCT;
+        *(cir_fusion_kind *)field = text[0] == 'h' ? CIR_FUSION_HARRIS : CIR_FUSION_PRODUCT;
         return true;
     case CIR__SETTING_RECALL:
         if (strcmp(text, "exact") == 0)
@@ -179,7 +179,7 @@ const char *cir__setting_format(const cir__setting *entry, const cir_settings *s
     case CIR__SETTING_VARIANT:
         return *(const cir_variant *)field == CIR_VARIANT_PAPER ? "paper" : "reference";
     case CIR__SETTING_FUSE:
-        return *(const cir_fusion_kind *)field == CIR_FUSE_HARRIS ? "harris" : "product";
+        return *(const cir_fusion_kind *)field == CIR_FUSION_HARRIS ? "harris" : "product";
     case CIR__SETTING_RECALL:
         return *(const double *)field < 1 ? number_format(*(const double *)field, out, size) : "exact";
     }

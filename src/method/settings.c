@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "cir/method.h"
 #include "method/setting_values.h"
 
 #define MANY 1e6
 
-/* A row: key and member, kind, whether it is of a query or goes into the fit, the groups that read it, meaning,
- * and what else is not 0. */
+/* A row: key and member, kind, whether it is of a query or goes into the fit, the groups that read it,
+ * meaning, and what else is not 0. */
 enum { OF_FIT, OF_QUERY };
 #define SETTING(key, of_kind, of_what, of_groups, meaning, ...)                                              \
     {                                                                                                        \
@@ -57,7 +58,7 @@ static const cir__setting table[] = {
     SETTING(normalise, SWITCH, OF_FIT, CIR_SETTINGS_BASIC, "scale both scores by their smallest value",
             .by_default = 1, .low = 0, .high = 1),
     SETTING(fuse, FUSE, OF_QUERY, CIR_SETTINGS_BASIC, "how the two scores become one",
-            .by_default = CIR_FUSE_HARRIS),
+            .by_default = CIR_FUSION_HARRIS),
     SETTING(image_mean, MEAN, OF_FIT, CIR_SETTINGS_BASIC,
             "mean image feature: a .npy file, 'index' for that of the searched images, 'auto' for the "
             "data's own where it comes with one",
@@ -101,13 +102,13 @@ static void *field_of(cir_settings *settings, size_t offset)
     return (char *)settings + offset;
 }
 
-void cir_settings_init(cir_settings *settings, cir_method method)
+void cir_settings_init(cir_settings *settings, size_t size, cir_method method)
 {
+    cir_settings own = {.size = sizeof own, .minima_source = CIR_MINIMA_AUTO};
     const cir_method_info *const info = cir_method_get_info(method);
 
-    *settings = (cir_settings){.minima_source = CIR_MINIMA_AUTO};
     for (size_t i = 0; i < N_SETTINGS; i++) {
-        void *const field = field_of(settings, table[i].offset);
+        void *const field = field_of(&own, table[i].offset);
         const double value = table[i].by_default;
         switch (table[i].kind) {
         case CIR__SETTING_NUMBER:
@@ -135,7 +136,8 @@ void cir_settings_init(cir_settings *settings, cir_method method)
             break;
         }
     }
-    settings->expand = info != NULL && info->expands;
+    own.expand = info != NULL && info->expands;
+    cir__growable_init(settings, size, &own, sizeof own);
 }
 
 static const size_t sizes[] = {
@@ -145,19 +147,33 @@ static const size_t sizes[] = {
     [CIR__SETTING_MEAN] = CIR_SETTING_PATH_SIZE,   [CIR__SETTING_VARIANT] = sizeof(cir_variant),
     [CIR__SETTING_FUSE] = sizeof(cir_fusion_kind), [CIR__SETTING_RECALL] = sizeof(double)};
 
+/* Whether settings, which may be of an older host, have one. */
+static bool has(const cir_settings *settings, const cir__setting *entry)
+{
+    return entry->offset + sizes[entry->kind] <= settings->size;
+}
+
+void cir_settings_copy(cir_settings *settings, const cir_settings *from)
+{
+    const size_t size = settings->size < from->size ? settings->size : from->size;
+    memcpy(field_of(settings, sizeof size), (const char *)from + sizeof size, size - sizeof size);
+}
+
 /* No minimum is of a query: whether it is given would have to go with it. */
 void cir_settings_copy_of_query(cir_settings *settings, const cir_settings *from)
 {
     for (size_t i = 0; i < N_SETTINGS; i++) {
         const cir__setting *const entry = &table[i];
-        if (entry->info.is_of_query)
+        if (entry->info.is_of_query && has(settings, entry) && has(from, entry))
             memcpy(field_of(settings, entry->offset), (const char *)from + entry->offset, sizes[entry->kind]);
     }
 }
 
-cir_search_options cir_settings_get_search(const cir_settings *settings)
+void cir_settings_get_search(const cir_settings *settings, cir_search_options *options_out)
 {
-    return (cir_search_options){.recall = settings->recall, .scans = !settings->codes};
+    const cir_search_options own = {
+        .size = sizeof own, .recall = settings->recall, .scans = !settings->codes};
+    cir__growable_init(options_out, options_out->size, &own, sizeof own);
 }
 
 static const cir__setting *find(const char *key, size_t key_size)
@@ -190,6 +206,9 @@ cir_status cir_settings_set(cir_settings *settings, const char *key_value, cir_e
     const cir__setting *const entry = find(key_value, key_size);
     if (entry == NULL)
         return fail_unknown(err, key_value, key_size < 100 ? key_size : 100);
+    if (!has(settings, entry))
+        return cir__fail(err, CIR_UNSUPPORTED, "setting %s: is newer than this program; update the program",
+                         entry->info.key);
     if (cir__setting_parse(entry, equals + 1, settings))
         return CIR_OK;
     char range[96];
@@ -211,7 +230,7 @@ bool cir_setting_names_file(const char *key, const char *value)
     return entry->kind != CIR__SETTING_MEAN || (strcmp(value, "index") != 0 && strcmp(value, "auto") != 0);
 }
 
-void cir_settings_list(const cir_settings *settings, cir_settings_visit *visit, void *context)
+void cir_settings_list(const cir_settings *settings, cir_settings_visit_fn *visit, void *context)
 {
     char text[64];
     locale_t before;
@@ -219,6 +238,8 @@ void cir_settings_list(const cir_settings *settings, cir_settings_visit *visit, 
 
     for (size_t i = 0; i < N_SETTINGS; i++) {
         const cir__setting *entry = &table[i];
+        if (!has(settings, entry))
+            continue;
         visit(context, &entry->info, cir__setting_format(entry, settings, text, sizeof text));
     }
     cir__locale_leave(plain, before);

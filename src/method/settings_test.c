@@ -18,7 +18,7 @@ static void test_defaults_are_the_papers(void **state)
 {
     (void)state;
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     assert_true(settings.alpha == 0.2 && settings.lambda == 0.1 && settings.beta == 0.1 &&
                 settings.weight == 0.5);
     assert_int_equal(settings.components, 250);
@@ -30,11 +30,12 @@ static void test_defaults_are_the_papers(void **state)
     assert_true(settings.centre && settings.project && settings.contextualise && settings.normalise);
     assert_true(settings.expand);
     assert_true(settings.recall == 0.99 && settings.codes);
-    assert_true(cir_settings_get_search(&settings).recall == 0.99 &&
-                !cir_settings_get_search(&settings).scans);
+    cir_search_options searching = {.size = sizeof searching};
+    cir_settings_get_search(&settings, &searching);
+    assert_true(searching.recall == 0.99 && !searching.scans);
     assert_false(settings.has_min_image || settings.has_min_text);
     assert_true(settings.min_image == -0.077 && settings.min_text == -0.117);
-    cir_settings_init(&settings, CIR_METHOD_BASIC_MINUS);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC_MINUS);
     assert_false(settings.expand);
 }
 
@@ -74,7 +75,7 @@ static void test_every_value_comes_back_as_it_was_set(void **state)
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
         cir_settings settings;
         cir_error err;
-        cir_settings_init(&settings, CIR_METHOD_BASIC);
+        cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
         if (cir_settings_set(&settings, given[i], &err) != CIR_OK)
             fail_msg("%s", err.message);
         const char *equals = strchr(given[i], '=');
@@ -101,7 +102,7 @@ static void test_what_is_listed_can_be_set(void **state)
 {
     (void)state;
     cir_settings settings, again;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     settings.alpha = 1.0 / 3;
     settings.has_min_text = true;
     again = settings;
@@ -113,7 +114,7 @@ static void test_switches_have_words(void **state)
 {
     (void)state;
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     assert_int_equal(cir_settings_set(&settings, "centre=off", NULL), CIR_OK);
     assert_false(settings.centre);
     assert_int_equal(cir_settings_set(&settings, "centre=yes", NULL), CIR_OK);
@@ -124,7 +125,7 @@ static void test_a_minimum_is_given_or_estimated(void **state)
 {
     (void)state;
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     assert_int_equal(cir_settings_set(&settings, "min_image=-0.3", NULL), CIR_OK);
     assert_true(settings.has_min_image && !settings.has_min_text && settings.min_image == -0.3);
     assert_int_equal(cir_settings_set(&settings, "min_image=estimated", NULL), CIR_OK);
@@ -173,7 +174,7 @@ static void test_what_is_wrong_is_refused_with_its_range(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         cir_settings settings, before;
         cir_error err;
-        cir_settings_init(&settings, CIR_METHOD_BASIC);
+        cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
         before = settings;
         assert_int_equal(cir_settings_set(&settings, wrong[i][0], &err), CIR_ARGUMENT);
         if (strstr(err.message, wrong[i][1]) == NULL)
@@ -185,7 +186,7 @@ static void test_what_is_wrong_is_refused_with_its_range(void **state)
     long_path[5999] = '\0';
     memcpy(long_path, "corpus_styles=", 14);
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     assert_int_equal(cir_settings_set(&settings, long_path, NULL), CIR_ARGUMENT);
     free(long_path);
 }
@@ -200,7 +201,7 @@ static void test_numbers_do_not_follow_the_locale(void **state)
     if (!is_set)
         SKIP("no locale with a decimal comma is installed");
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     assert_int_equal(cir_settings_set(&settings, "alpha=0.5", NULL), CIR_OK);
     seen looked = {.key = "alpha"};
     cir_settings_list(&settings, look, &looked);
@@ -230,7 +231,7 @@ static void test_settings_of_a_query_are_copied_alone(void **state)
         "freedom_words=3",   "recall=exact",     "codes=0",           "seed=3"};
     cir_settings settings, defaults, given, expected;
     char keys[200] = "";
-    cir_settings_init(&defaults, CIR_METHOD_BASIC);
+    cir_settings_init(&defaults, sizeof defaults, CIR_METHOD_BASIC);
     given = settings = expected = defaults;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         assert_int_equal(cir_settings_set(&given, others[i], NULL), CIR_OK);
@@ -238,7 +239,7 @@ static void test_settings_of_a_query_are_copied_alone(void **state)
     expected.neighbours = 3;
     expected.beta = 0.9;
     expected.expand = false;
-    expected.fuse = CIR_FUSE_PRODUCT;
+    expected.fuse = CIR_FUSION_PRODUCT;
     expected.weight = 0.9;
     expected.recall = 1;
     expected.codes = false;

@@ -64,20 +64,15 @@ const cir_index_info *cir_index_get_info(const cir_index *index)
 {
     return &index->info;
 }
-const cir_codes *cir_index_get_codes(const cir_index *index)
+
+cir_rows cir_index_get_rows(const cir_index *index)
 {
-    (void)index;
-    return NULL;
+    return (cir_rows){.n_rows = index->info.n_rows,
+                      .dim = index->info.model->dim,
+                      .f16 = index->vectors,
+                      .ready = index->ready};
 }
 
-const uint16_t *cir_index_get_vectors(const cir_index *index)
-{
-    return index->vectors;
-}
-const uint8_t *cir_index_get_ready(const cir_index *index)
-{
-    return index->ready;
-}
 const cir__folder *cir__index_folder(const cir_index *index)
 {
     return index->opened;
@@ -114,7 +109,7 @@ scene *scene_new(size_t n_rows)
     assert_non_null(mkdtemp(made->index.folder));
     assert_int_equal(cir__folder_open(made->index.folder, &made->index.opened, NULL), CIR_OK);
     add_rows(&made->index, n_rows, 0);
-    cir_settings_init(&made->settings, CIR_METHOD_BASIC);
+    cir_settings_init(&made->settings, sizeof made->settings, CIR_METHOD_BASIC);
     snprintf(made->settings.corpus_objects, 256, "%s/objects.txt", made->index.folder);
     snprintf(made->settings.corpus_styles, 256, "%s/styles.txt", made->index.folder);
     FILE *objects = fopen(made->settings.corpus_objects, "w"),

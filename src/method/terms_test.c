@@ -101,7 +101,7 @@ static void test_the_library_has_its_own(void **state)
     (void)state;
     cir_settings settings;
     cir__terms objects, styles;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     assert_int_equal(cir__terms_read(CIR__CORPUS_OBJECTS, &settings, &objects, NULL), CIR_OK);
     assert_int_equal(cir__terms_read(CIR__CORPUS_STYLES, &settings, &styles, NULL), CIR_OK);
     assert_true(objects.n >= 1500);
@@ -118,7 +118,7 @@ static void test_the_reference_corpora(void **state)
     (void)state;
     cir_settings settings;
     cir__terms terms;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     snprintf(settings.corpus_objects, sizeof settings.corpus_objects,
              "%s/data/reference/corpora/generic_subjects.csv", getenv("CIR_SHARED"));
     snprintf(settings.corpus_styles, sizeof settings.corpus_styles,
@@ -143,7 +143,7 @@ static void test_context_terms(void **state)
     (void)state;
     cir_settings settings;
     cir__terms terms, chosen, other;
-    cir_settings_init(&settings, CIR_METHOD_BASIC);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC);
     assert_int_equal(cir__terms_read(CIR__CORPUS_OBJECTS, &settings, &terms, NULL), CIR_OK);
     assert_int_equal(cir__terms_choose(&terms, &settings, &chosen, NULL), CIR_OK);
     assert_int_equal(chosen.n, 100);

@@ -86,7 +86,7 @@ static cir_status measure(const cir_rows *rows, const float *const *features, si
     }
     for (size_t i = 0; i < n; i++)
         queries[i] = (cir_query){
-            .dim = rows->dim, .a = features[i], .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
+            .dim = rows->dim, .a = features[i], .fusion = {.kind = CIR_FUSION_IMAGE, .weight = 0.5f}};
     status = cir__batch_init(&self.batch, rows, queries, n, sizeof *queries, err);
     for (size_t first = 0; first < rows->n_rows && status == CIR_OK; first += room) {
         self.first = first;
@@ -121,7 +121,7 @@ static cir_status join(const cir_settings *settings, size_t dim, const float *im
                        const similarity_stats *of_image, const float *text, const similarity_stats *of_text,
                        cir_composed *composed_out, cir_error *err)
 {
-    const cir_fusion fusion = {.kind = CIR_FUSE_GAUSS, .weight = (float)settings->weight};
+    const cir_fusion fusion = {.kind = CIR_FUSION_GAUSS, .weight = (float)settings->weight};
     double *const q = cir__new(2 * dim, sizeof *q);
 
     if (q == NULL)

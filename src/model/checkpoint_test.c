@@ -85,7 +85,9 @@ static void answer(const char *folder, answers *out)
     const char *paths[] = {picture};
     cir_model *model;
     cir_error err = {0};
-    if (cir_model_open_with(folder, &(cir_model_options){CIR_PRECISION_F32}, &model, &err) != CIR_OK)
+    if (cir_model_open(
+            folder, &(cir_model_options){.size = sizeof(cir_model_options), .precision = CIR_PRECISION_F32},
+            &model, &err) != CIR_OK)
         fail_msg("%s", err.message);
     cir__made_folder_remove(folder);
     (void)snprintf(picture, sizeof picture, "%s/model/quick/picture.png", getenv("CIR_TEST_DATA"));
@@ -167,7 +169,7 @@ static void check_refused(const char *folder, cir_status status, const char *say
 {
     cir_model *model;
     cir_error err = {0};
-    cir_status found = cir_model_open(folder, &model, &err);
+    cir_status found = cir_model_open(folder, NULL, &model, &err);
     if (found != status || strstr(err.message, says) == NULL || strstr(err.message, also) == NULL)
         fail_msg("%s instead of %s with \"%s\" and \"%s\": %s", cir_status_name(found),
                  cir_status_name(status), says, also, err.message);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
 #include "cir/model.h"
@@ -52,13 +53,17 @@ static cir_status first_failure(const decoding *all, size_t n, cir_error *err)
 
 cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool, const char *const *paths, size_t n,
                                   const cir_image_options *options, float *features_out,
-                                  cir_encode_watch *watch, void *context, cir_error *err)
+                                  cir_encode_watch_fn *watch, void *context, cir_error *err)
 {
     cir__error_clear(err);
     const cir_model_info *info = cir_model_get_info(model);
     size_t tensor_items = 3 * info->image_px * info->image_px;
     size_t group = n < GROUP ? n : GROUP;
-    cir_image_options reading = cir__model_fit_reading(&model, 1, options);
+    cir_image_options own;
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_image_options", err);
+    if (status != CIR_OK)
+        return status;
+    cir_image_options reading = cir__model_fit_reading(&model, 1, &own);
     reading.count_until_done = true;
     decoding all = {.model = model,
                     .options = &reading,
@@ -66,7 +71,6 @@ cir_status cir_model_encode_files(const cir_model *model, cir_pool *pool, const 
                     .tensors = cir__new_unset(group, tensor_items * sizeof(float)),
                     .statuses = cir__new(group, sizeof(cir_status)),
                     .errors = cir__new(group, sizeof(cir_error))};
-    cir_status status = CIR_OK;
     if (all.tensors == NULL || all.statuses == NULL || all.errors == NULL)
         status = cir__fail_memory(err, "pictures");
     /* Decoding and encoding take turns, each on all threads: neither leaves one idle for long. */

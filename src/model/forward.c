@@ -94,7 +94,7 @@ cir_status cir__forward_new(const cir__tower *tower, cir_pool *pool, size_t max_
     if (self == NULL)
         return cir__fail_memory(err, "encoder");
     self->tower = tower;
-    self->n_threads = cir_pool_n_threads(pool);
+    self->n_threads = cir_pool_get_n_threads(pool);
     self->max_rows =
         (max_rows + CIR__PRODUCT_ROWS_MULTIPLE - 1) / CIR__PRODUCT_ROWS_MULTIPLE * CIR__PRODUCT_ROWS_MULTIPLE;
     self->max_tokens = max_tokens;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "base/memory.h"
 #include "model/fingerprint.h"
 #include "model/open_clip.h"
@@ -132,18 +133,16 @@ static cir_status fill_info(cir_model *model, cir_error *err)
     return cir__fingerprint_make(&model->source, are_read, model->checkpoint, model->info.fingerprint, err);
 }
 
-cir_status cir_model_open(const char *path, cir_model **model_out, cir_error *err)
-{
-    return cir_model_open_with(path, NULL, model_out, err);
-}
-
-cir_status cir_model_open_with(const char *path, const cir_model_options *options, cir_model **model_out,
-                               cir_error *err)
+cir_status cir_model_open(const char *path, const cir_model_options *options, cir_model **model_out,
+                          cir_error *err)
 {
     cir__error_clear(err);
     *model_out = NULL;
-    const cir_precision asked = options != NULL ? options->precision : CIR_PRECISION_AUTO;
-    cir_status status = cir__precision_check_supported(asked, path, err);
+    cir_model_options own;
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_model_options", err);
+    const cir_precision asked = own.precision;
+    if (status == CIR_OK)
+        status = cir__precision_check_supported(asked, path, err);
     if (status != CIR_OK)
         return status;
     cir_model *model = cir__new(1, sizeof *model);
@@ -285,15 +284,23 @@ static cir_fitting find_common_fitting(const cir_model *const *models, size_t n)
     return first;
 }
 
-cir_image_options cir_model_fit_options(const cir_model *model, const cir_image_options *options)
+cir_status cir_model_get_image_options(const cir_model *model, const cir_image_options *options,
+                                       cir_image_options *options_out, cir_error *err)
 {
-    return cir__model_fit_reading(&model, 1, options);
+    cir_image_options own;
+    cir__error_clear(err);
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_image_options", err);
+    if (status != CIR_OK)
+        return status;
+    own = cir__model_fit_reading(&model, 1, &own);
+    return cir__growable_write(options_out, &own, sizeof own, "cir_image_options", err);
 }
 
 cir_image_options cir__model_fit_reading(const cir_model *const *models, size_t n,
                                          const cir_image_options *options)
 {
-    cir_image_options fitted = options != NULL ? *options : (cir_image_options){0};
+    cir_image_options fitted =
+        options != NULL ? *options : (cir_image_options){.size = sizeof(cir_image_options)};
     fitted.fitting = find_common_fitting(models, n);
     if (!fitted.allow_shrinking)
         return fitted;

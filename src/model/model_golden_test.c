@@ -172,7 +172,9 @@ static void check_open_clip(const char *shape)
     cir_model *model = open_model(folder);
     assert_string_equal(cir_model_get_info(model)->architecture, "clip");
     size_t dim = cir_model_get_info(model)->dim;
-    const cir_fitting fitting = cir_model_fit_options(model, NULL).fitting;
+    cir_image_options reading = {.size = sizeof reading};
+    assert_int_equal(cir_model_get_image_options(model, NULL, &reading, NULL), CIR_OK);
+    const cir_fitting fitting = reading.fitting;
     assert_int_equal(fitting.width_px, cir_model_get_info(model)->image_px);
     assert_int_equal(fitting.height_px, fitting.width_px);
     assert_int_equal(fitting.keep_proportions, strcmp(shape, "oc_quick") == 0); /* the other squashes */

@@ -38,7 +38,9 @@ cir_model *open_model(const char *folder)
 {
     cir_model *model;
     cir_error err = {0};
-    if (cir_model_open_with(folder, &(cir_model_options){CIR_PRECISION_F32}, &model, &err) != CIR_OK)
+    if (cir_model_open(
+            folder, &(cir_model_options){.size = sizeof(cir_model_options), .precision = CIR_PRECISION_F32},
+            &model, &err) != CIR_OK)
         fail_msg("%s", err.message);
     return model;
 }
@@ -75,7 +77,7 @@ void check_refused(const char *folder, cir_status status, const char *says)
 {
     cir_model *model;
     cir_error err = {0};
-    cir_status found = cir_model_open(folder, &model, &err);
+    cir_status found = cir_model_open(folder, NULL, &model, &err);
     if (found != status || strstr(err.message, says) == NULL)
         fail_msg("%s instead of %s with \"%s\": %s", cir_status_name(found), cir_status_name(status), says,
                  err.message);

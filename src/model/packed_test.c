@@ -1,5 +1,5 @@
-/* Packed weights that are kept between processes: the same features to the last bit, whoever packed them, and whatever
- * became of them meanwhile. */
+/* Packed weights that are kept between processes: the same features to the last bit, whoever packed them, and
+ * whatever became of them meanwhile. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,7 +105,9 @@ static size_t encode_anew(cir_precision precision, float features_out[N_FEATURES
 {
     cir_model *model;
     cir_error err;
-    if (cir_model_open_with(folder, &(cir_model_options){precision}, &model, &err) != CIR_OK ||
+    if (cir_model_open(folder,
+                       &(cir_model_options){.size = sizeof(cir_model_options), .precision = precision},
+                       &model, &err) != CIR_OK ||
         encode(model, features_out, &err) != CIR_OK)
         fail_msg("%s", err.message);
     const size_t n = count_mapped();
@@ -195,7 +197,10 @@ static void test_files_may_go_while_they_are_in_use(void **state)
     cir_model *model;
     cir_error err;
     assert_int_equal(encode_anew(CIR_PRECISION_F32, right), 0);
-    assert_int_equal(cir_model_open_with(folder, &(cir_model_options){CIR_PRECISION_F32}, &model, &err),
+    assert_int_equal(cir_model_open(folder,
+                                    &(cir_model_options){.size = sizeof(cir_model_options),
+                                                         .precision = CIR_PRECISION_F32},
+                                    &model, &err),
                      CIR_OK);
     assert_int_equal(encode(model, found, &err), CIR_OK);
     assert_int_equal(count_mapped(), 2);

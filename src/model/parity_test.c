@@ -66,8 +66,10 @@ static void begin(fixture *self, const char *shape, const char *weights)
     assert_int_equal(cir__mapping_open(path, &self->mapping, &err), CIR_OK);
     cir__bytes_view bytes = {self->mapping.data, self->mapping.size, path};
     assert_int_equal(cir__safetensors_parse(bytes, &self->golden, &err), CIR_OK);
-    if (cir_model_open_with(self->folder, &(cir_model_options){CIR_PRECISION_F32}, &self->model, &err) !=
-        CIR_OK)
+    if (cir_model_open(
+            self->folder,
+            &(cir_model_options){.size = sizeof(cir_model_options), .precision = CIR_PRECISION_F32},
+            &self->model, &err) != CIR_OK)
         fail_msg("%s", err.message);
     assert_int_equal(cir_pool_new(0, &self->pool, &err), CIR_OK);
 }

@@ -18,8 +18,8 @@ static bool check_precision(const char *folder, cir_precision precision, double 
     cir_model *exact = open_model(folder);
     cir_model *rounded = NULL;
     cir_error err = {0};
-    cir_model_options options = {precision};
-    cir_status status = cir_model_open_with(folder, &options, &rounded, &err);
+    cir_model_options options = {.size = sizeof options, .precision = precision};
+    cir_status status = cir_model_open(folder, &options, &rounded, &err);
     if (!(precision == CIR_PRECISION_BF16 ? cir__product_has_bf16() : cir__product_has_int8())) {
         assert_int_equal(status, CIR_UNSUPPORTED);
         assert_non_null(strstr(err.message, "precision f32"));
@@ -93,11 +93,11 @@ static void test_the_default_precision(void **state)
     cir_model *model;
     cir_error err = {0};
     make_folder(folder);
-    assert_int_equal(cir_model_open(folder, &model, &err), CIR_OK);
+    assert_int_equal(cir_model_open(folder, NULL, &model, &err), CIR_OK);
     assert_int_equal(cir_model_get_info(model)->precision, CIR_PRECISION_F32);
     assert_non_null(strstr(cir_model_get_precision_choice(model)->reason, "small"));
     cir_model_close(model);
-    assert_int_equal(cir_model_open(CIR_MODEL_DEMO, &model, &err), CIR_OK);
+    assert_int_equal(cir_model_open(CIR_MODEL_DEMO, NULL, &model, &err), CIR_OK);
     assert_int_equal(cir_model_get_info(model)->precision, CIR_PRECISION_F32);
     cir_model_close(model);
     cir__made_folder_remove(folder);

@@ -1,5 +1,5 @@
-/* The precision that a model is opened in: the fastest that keeps its features, by rates that are given here and by
- * the model's own weights; and what is kept of it. Times are never compared. */
+/* The precision that a model is opened in: the fastest that keeps its features, by rates that are given here
+ * and by the model's own weights; and what is kept of it. Times are never compared. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,8 +45,8 @@ static bool ends_with(const char *text, const char *ending)
     return n >= strlen(ending) && strcmp(text + n - strlen(ending), ending) == 0;
 }
 
-/* What trained transformers grow: a few channels behind every norm much larger than the others, made up for by the
- * products that read them. The same function in f32, but for rounding to float16. */
+/* What trained transformers grow: a few channels behind every norm much larger than the others, made up for
+ * by the products that read them. The same function in f32, but for rounding to float16. */
 static void add_outliers(const cir__tensors *tensors, float factor)
 {
     static const size_t channels[] = {3, 11, 20};
@@ -96,7 +96,7 @@ static cir_model *open_scaled(float factor)
     cir_model *model;
     cir_error err;
     make_folder(folder, factor);
-    if (cir_model_open(folder, &model, &err) != CIR_OK)
+    if (cir_model_open(folder, NULL, &model, &err) != CIR_OK)
         fail_msg("%s", err.message);
     cir__made_folder_remove(folder);
     return model;
@@ -259,7 +259,7 @@ static cir_precision_choice open_auto(const char *folder)
 {
     cir_model *model;
     cir_error err;
-    if (cir_model_open(folder, &model, &err) != CIR_OK)
+    if (cir_model_open(folder, NULL, &model, &err) != CIR_OK)
         fail_msg("%s", err.message);
     cir_precision_choice choice = *cir_model_get_precision_choice(model);
     cir_model_close(model);

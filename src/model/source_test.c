@@ -41,7 +41,7 @@ static void check_refused(const char *folder, const char *says, const char *name
 {
     cir_model *model;
     cir_error err = {0};
-    cir_status status = cir_model_open(folder, &model, &err);
+    cir_status status = cir_model_open(folder, NULL, &model, &err);
     if (status != CIR_FORMAT || strstr(err.message, says) == NULL || strstr(err.message, name) == NULL)
         fail_msg("%s instead of \"%s\" of %s: %s", cir_status_name(status), says, name, err.message);
     assert_null(model);
@@ -53,7 +53,7 @@ static void check_open(const char *folder)
 {
     cir_model *model;
     cir_error err = {0};
-    if (cir_model_open(folder, &model, &err) != CIR_OK)
+    if (cir_model_open(folder, NULL, &model, &err) != CIR_OK)
         fail_msg("%s", err.message);
     cir_model_close(model);
 }
@@ -119,7 +119,7 @@ static void test_a_processor_s_file_stands_for_the_preprocessing(void **state)
     assert_true(cir__made_write(folder, "processor_config.json", text));
     cir_model *model;
     cir_error err = {0};
-    assert_int_equal(cir_model_open(folder, &model, &err), CIR_SHAPE);
+    assert_int_equal(cir_model_open(folder, NULL, &model, &err), CIR_SHAPE);
     assert_non_null(strstr(err.message, "processor_config.json: makes pictures of 14 × 14"));
     assert_true(cir__made_write(folder, "processor_config.json", "{\"processor_class\": \"CLIPProcessor\"}"));
     check_open(folder); /* an older one says nothing of it */

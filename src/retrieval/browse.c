@@ -123,8 +123,8 @@ cir_status cir_collection_list(cir_collection *self, const cir_photo_filter *fil
     return CIR_OK;
 }
 
-cir_status cir_collection_count(cir_collection *self, cir_facet facet, cir_facet_visit *visit, void *context,
-                                cir_error *err)
+cir_status cir_collection_count(cir_collection *self, cir_facet facet, cir_facet_visit_fn *visit,
+                                void *context, cir_error *err)
 {
     cir__columns *columns;
     cir__error_clear(err);

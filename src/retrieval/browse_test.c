@@ -104,7 +104,7 @@ static void test_filters(void **state)
             request.filter = &filter;
             cir_answer *answer = scene_search(&s, &request);
             bool is_hit[SCENE_N_PHOTOS] = {false};
-            for (size_t i = 0; i < cir_answer_n_hits(answer); i++)
+            for (size_t i = 0; i < cir_answer_get_n_hits(answer); i++)
                 is_hit[cir_answer_get_hit(answer, i)->id] = true;
             for (size_t id = 0; id < n; id++) {
                 cir_image_record record = scene_record(&s, id);
@@ -276,14 +276,14 @@ static void test_reopened(void **state)
     scene_draw(&s, SCENE_N_PHOTOS + 1);
     scene_update(&s, 0);
     cir_answer *same = scene_search(&s, &request);
-    assert_int_equal(cir_answer_n_hits(same), SCENE_N_PHOTOS); /* a view stays what it was */
+    assert_int_equal(cir_answer_get_n_hits(same), SCENE_N_PHOTOS); /* a view stays what it was */
     assert_int_equal(cir_collection_reopen(s.collection, &now, NULL), CIR_OK);
     cir_answer_free(before);
     cir_answer_free(same);
     cir_collection_close(s.collection);
     s.collection = now;
     cir_answer *after = scene_search(&s, &request);
-    assert_int_equal(cir_answer_n_hits(after), SCENE_N_PHOTOS + 1);
+    assert_int_equal(cir_answer_get_n_hits(after), SCENE_N_PHOTOS + 1);
     cir_answer_free(after);
 }
 
@@ -324,10 +324,10 @@ static void test_forgotten_texts(void **state)
     cir_settings *settings = malloc(sizeof *settings);
     cir_search_request request = scene_request();
     cir_collection *fresh;
-    (void)snprintf(path, sizeof path, "%s/texts.bin", cir_index_get_folder(index));
+    (void)snprintf(path, sizeof path, "%s/texts.bin", cir_index_get_info(index)->folder);
     (void)unlink(path);
     assert_int_equal(cir_collection_reopen(s.collection, &fresh, NULL), CIR_OK);
-    cir_settings_init(settings, request.method);
+    cir_settings_init(settings, sizeof *settings, request.method);
     settings->forget_texts = true;
     request.settings = settings;
     request.text = "words that nobody else used";
@@ -349,8 +349,8 @@ static void test_composers_are_shared(void **state)
     (void)state;
     cir_settings *one = calloc(2, sizeof *one);
     cir_settings *other = one + 1;
-    cir_settings_init(one, CIR_METHOD_BASIC);
-    cir_settings_init(other, CIR_METHOD_BASIC_MINUS);
+    cir_settings_init(one, sizeof *one, CIR_METHOD_BASIC);
+    cir_settings_init(other, sizeof *other, CIR_METHOD_BASIC_MINUS);
     assert_int_equal(cir_settings_set(one, "lambda=0.3", NULL), CIR_OK);
     char *a = cir__composer_key_new(CIR_METHOD_BASIC, one);
     char *b = cir__composer_key_new(CIR_METHOD_BASIC_MINUS, other);

@@ -29,54 +29,54 @@ static cir_request_fault check(const cir_search_request *request, cir_error *err
 
     if (method == NULL) {
         (void)cir__fail(err, CIR_ARGUMENT, "method: %d is invalid", (int)request->method);
-        return CIR_FAULT_OTHER;
+        return CIR_REQUEST_FAULT_OTHER;
     }
     if (request->k < 1 || request->k > SIZE_MAX / 4 || request->offset > SIZE_MAX / 4) {
         (void)cir__fail(err, CIR_ARGUMENT, "k: is %zu behind %zu others; ask for at least one hit",
                         request->k, request->offset);
-        return CIR_FAULT_OTHER;
+        return CIR_REQUEST_FAULT_OTHER;
     }
     if (n_images > 1) {
         (void)cir__fail(err, CIR_ARGUMENT, "query: has more than one photo; give one");
-        return CIR_FAULT_QUERY;
+        return CIR_REQUEST_FAULT_QUERY;
     }
     if (!is_within(&request->image_region)) {
         (void)cir__fail(err, CIR_ARGUMENT,
                         "the part of the picture is not x, y, width, height in fractions of it, within it");
-        return CIR_FAULT_REGION;
+        return CIR_REQUEST_FAULT_REGION;
     }
     if (!has_image && request->text == NULL) {
         (void)cir__fail(err, CIR_ARGUMENT, "query: has neither a photo nor words; give at least one of them");
-        return CIR_FAULT_QUERY;
+        return CIR_REQUEST_FAULT_QUERY;
     }
     if (!has_image && cir__query_image_is_part(request)) {
         (void)cir__fail(err, CIR_ARGUMENT, "there is no photo that this is a part of");
-        return CIR_FAULT_REGION;
+        return CIR_REQUEST_FAULT_REGION;
     }
     if (!has_image && method->photo == CIR_INPUT_NEEDED) {
         (void)cir__fail(err, CIR_ARGUMENT, "method %s needs a photo; give one or choose another method",
                         method->name);
-        return CIR_FAULT_PHOTO;
+        return CIR_REQUEST_FAULT_PHOTO;
     }
     if (request->text == NULL && method->words == CIR_INPUT_NEEDED) {
         (void)cir__fail(err, CIR_ARGUMENT, "method %s needs words; give some or choose another method",
                         method->name);
-        return CIR_FAULT_WORDS;
+        return CIR_REQUEST_FAULT_WORDS;
     }
-    return CIR_FAULT_NONE;
+    return CIR_REQUEST_FAULT_NONE;
 }
 
 cir_status cir__request_read(const cir_search_request *given, cir_search_request *own,
                              cir_request_fault *fault_out, cir_error *err)
 {
-    *fault_out = CIR_FAULT_OTHER;
+    *fault_out = CIR_REQUEST_FAULT_OTHER;
     const cir_status status = cir__growable_read(given, own, sizeof *own, "cir_search_request", err);
     if (status != CIR_OK)
         return status;
     if (cir_text_is_blank(own->text))
         own->text = NULL;
     *fault_out = check(own, err);
-    return *fault_out == CIR_FAULT_NONE ? CIR_OK : CIR_ARGUMENT;
+    return *fault_out == CIR_REQUEST_FAULT_NONE ? CIR_OK : CIR_ARGUMENT;
 }
 
 cir_status cir_search_request_check(const cir_search_request *request, cir_request_fault *fault_out,

@@ -72,12 +72,14 @@ void cir_collection_close(cir_collection *self)
 /* Opens the index with the features of a model, or the first's for NULL. */
 static cir_status open_index(cir_collection *self, const cir_model *model, cir_error *err)
 {
-    const cir_index_options how = {model != NULL ? cir_model_get_info(model)->fingerprint : NULL,
-                                   self->common->options.is_trusted};
+    const cir_index_options how = {.size = sizeof how,
+                                   .model_fingerprint =
+                                       model != NULL ? cir_model_get_info(model)->fingerprint : NULL,
+                                   .is_trusted = self->common->options.is_trusted};
     const double begin = cir__clock_ms();
     cir_index_close(self->index);
     self->index = NULL;
-    const cir_status status = cir_index_open_with(self->common->path, &how, &self->index, err);
+    const cir_status status = cir_index_open(self->common->path, &how, &self->index, err);
     self->info.open_index_ms += cir__clock_ms() - begin;
     return status;
 }
@@ -96,7 +98,7 @@ static cir_status open_model(cir_collection *self, cir_error *err)
     cir__shared *common = self->common;
     const cir_collection_options *options = &common->options;
     const cir_index_info *info = cir_index_get_info(self->index);
-    const cir_model_options how = {options->precision};
+    const cir_model_options how = {.size = sizeof how, .precision = options->precision};
     const double begin = cir__clock_ms();
 
     if (is_synthetic(info))
@@ -109,7 +111,7 @@ static cir_status open_model(cir_collection *self, cir_error *err)
     const cir_status status =
         options->open_model != NULL
             ? options->open_model(options->open_model_context, path, &how, &common->own_model, err)
-            : cir_model_open_with(path, &how, &common->own_model, err);
+            : cir_model_open(path, &how, &common->own_model, err);
     common->model = common->own_model;
     self->info.open_model_ms = cir__clock_ms() - begin;
     if (status != CIR_OK ||

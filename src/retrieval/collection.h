@@ -56,7 +56,7 @@ CIR_MUST_CHECK cir_status cir__collection_encode_text(cir_collection *collection
                                                       const cir_composer *composer, const char *text,
                                                       float *feature_out, size_t *n_cut_out, cir_error *err);
 
-/* Rows that pass, as item->value: a cir__mask. Errors: those of cir_index_list_all. */
+/* Rows that pass, as item->value: a cir__mask. Errors: those of cir_index_list_all_images. */
 CIR_MUST_CHECK cir_status cir__collection_lend_mask(cir_collection *collection,
                                                     const cir_photo_filter *filter, cir__lru_item **item_out,
                                                     cir_error *err);

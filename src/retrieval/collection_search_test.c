@@ -31,13 +31,13 @@ static void test_refusals(void **state)
     scene_refuse(&s, &request, CIR_ARGUMENT, "neither a photo nor words");
     request.text = " \t";
     assert_int_equal(cir_search_request_check(&request, &fault, NULL), CIR_ARGUMENT);
-    assert_int_equal(fault, CIR_FAULT_QUERY);
+    assert_int_equal(fault, CIR_REQUEST_FAULT_QUERY);
     request.text = words;
     assert_int_equal(cir_search_request_check(&request, &fault, NULL), CIR_OK);
-    assert_int_equal(fault, CIR_FAULT_NONE);
+    assert_int_equal(fault, CIR_REQUEST_FAULT_NONE);
     request.image_region = (cir_region){0, 0, 1, 1};
     assert_int_equal(cir_search_request_check(&request, &fault, NULL), CIR_ARGUMENT);
-    assert_int_equal(fault, CIR_FAULT_REGION);
+    assert_int_equal(fault, CIR_REQUEST_FAULT_REGION);
     request.image_id = 1;
     request.image_region = (cir_region){0.5, 0, 0.6, 1};
     scene_refuse(&s, &request, CIR_ARGUMENT, "part of the picture");
@@ -115,8 +115,8 @@ static void *search_all(void *context)
                 ++*n_wrong;
                 continue;
             }
-            const size_t n = cir_answer_n_hits(answer);
-            bool is_right = n == cir_answer_n_hits(expected[method]);
+            const size_t n = cir_answer_get_n_hits(answer);
+            bool is_right = n == cir_answer_get_n_hits(expected[method]);
             for (size_t i = 0; i < n && is_right; i++)
                 is_right =
                     cir_answer_get_hit(answer, i)->id == cir_answer_get_hit(expected[method], i)->id &&

@@ -13,7 +13,7 @@ static cir_status find_same(const float *features, size_t n, size_t dim, const f
     if (n == 0)
         return CIR_OK;
     const cir_rows rows = {.n_rows = n, .dim = dim, .f32 = features};
-    const cir_query query = {.dim = dim, .a = one, .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
+    const cir_query query = {.dim = dim, .a = one, .fusion = {.kind = CIR_FUSION_IMAGE, .weight = 0.5f}};
     const cir_status status = cir_search_scores(&rows, &query, NULL, scores, NULL, NULL, err);
     for (size_t i = 0; i < n && status == CIR_OK; i++)
         if (scores[i] >= CIR__SAME_COSINE) {

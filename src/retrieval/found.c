@@ -35,7 +35,7 @@ void cir_answer_free(cir_answer *answer)
     free(answer);
 }
 
-size_t cir_answer_n_hits(const cir_answer *answer)
+size_t cir_answer_get_n_hits(const cir_answer *answer)
 {
     return answer != NULL ? answer->n_hits : 0;
 }

@@ -147,7 +147,7 @@ cir_status cir__columns_new(const cir_index *index, cir__columns **columns_out, 
 {
     const cir_index_info *info = cir_index_get_info(index);
     const size_t n = info->n_rows;
-    const uint8_t *ready = cir_index_get_ready(index);
+    const uint8_t *ready = cir_index_get_rows(index).ready;
     cir_status status = CIR_OK;
 
     *columns_out = NULL;
@@ -169,7 +169,7 @@ cir_status cir__columns_new(const cir_index *index, cir__columns **columns_out, 
     if (self->facts == NULL || self->folder == NULL || self->orientation == NULL || self->camera == NULL)
         status = cir__fail_memory(err, "the catalogue's columns");
     if (status == CIR_OK)
-        status = cir_index_list_all(index, visit_record, &from, err);
+        status = cir_index_list_all_images(index, visit_record, &from, err);
     if (status == CIR_OK)
         status = from.status;
     free(from.folder);
@@ -221,7 +221,7 @@ static uint16_t find_camera(cir__columns *self, const char *name)
 cir_status cir__columns_mask(cir__columns *self, const cir_photo_filter *filter, uint8_t *mask_out,
                              size_t *n_out, cir_error *err)
 {
-    const uint8_t *ready = cir_index_get_ready(self->index);
+    const uint8_t *ready = cir_index_get_rows(self->index).ready;
     const uint16_t camera = filter->camera != NULL ? find_camera(self, filter->camera) : 0;
     const bool is_timed = filter->after != INT64_MIN || filter->before != INT64_MAX;
     uint8_t *is_inside = cir__new(self->folders.n, 1);
@@ -253,7 +253,7 @@ const uint32_t *cir__columns_newest(const cir__columns *self, size_t *n_out)
     return self->newest;
 }
 
-static void count_folders(const cir__columns *self, cir_facet_visit *visit, void *context)
+static void count_folders(const cir__columns *self, cir_facet_visit_fn *visit, void *context)
 {
     for (size_t i = 0; i < self->folders.n; i++) {
         const uint32_t number = self->by_path[i];
@@ -273,7 +273,7 @@ static int year_of(int64_t taken)
     return parts.tm_year > -1900 && parts.tm_year + 1900 <= 9999 ? parts.tm_year + 1900 : 0;
 }
 
-static void count_years(const cir__columns *self, size_t *counts, cir_facet_visit *visit, void *context)
+static void count_years(const cir__columns *self, size_t *counts, cir_facet_visit_fn *visit, void *context)
 {
     char text[16];
 
@@ -288,7 +288,7 @@ static void count_years(const cir__columns *self, size_t *counts, cir_facet_visi
         visit(context, NULL, counts[0]);
 }
 
-static void count_cameras(cir__columns *self, size_t *counts, cir_facet_visit *visit, void *context)
+static void count_cameras(cir__columns *self, size_t *counts, cir_facet_visit_fn *visit, void *context)
 {
     for (size_t i = 0; i < self->n_newest; i++)
         counts[camera_of(self, self->newest[i])]++;
@@ -303,7 +303,7 @@ static void count_cameras(cir__columns *self, size_t *counts, cir_facet_visit *v
         visit(context, NULL, counts[0]);
 }
 
-cir_status cir__columns_count(cir__columns *self, cir_facet facet, cir_facet_visit *visit, void *context,
+cir_status cir__columns_count(cir__columns *self, cir_facet facet, cir_facet_visit_fn *visit, void *context,
                               cir_error *err)
 {
     enum { N_COUNTS = MAX_CAMERAS + 1 }; /* and more than there are years */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "retrieval/collection.h"
 
 /* ---- composers ---- */
@@ -101,14 +102,18 @@ void cir__collection_return_composer(cir_collection *self, cir__lru_item *item)
 cir_status cir_collection_prepare(cir_collection *self, cir_method method, const cir_settings *settings,
                                   cir_error *err)
 {
-    cir_settings usual;
+    cir_settings own;
     cir__lru_item *item;
+    cir_status status = CIR_OK;
 
     cir__error_clear(err);
     if (settings == NULL)
-        cir_settings_init(&usual, method);
-    const cir_status status =
-        cir__collection_lend_composer(self, method, settings != NULL ? settings : &usual, &item, err);
+        cir_settings_init(&own, sizeof own, method);
+    else
+        status = cir__growable_read(settings, &own, sizeof own, "cir_settings", err);
+    if (status != CIR_OK)
+        return status;
+    status = cir__collection_lend_composer(self, method, &own, &item, err);
     cir__collection_return_composer(self, item);
     return status;
 }

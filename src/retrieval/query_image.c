@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "base/memory.h"
 
 bool cir__query_image_is_there(const cir_search_request *request)
@@ -50,13 +51,18 @@ static cir_status read_indexed(const cir_index *index, const cir_image_record *r
 static cir_status read_image(const cir_collection_info *collection, const cir_search_request *request,
                              const cir_image_record *record, cir_image *image_out, cir_error *err)
 {
-    const cir_image_options usual = {.allow_shrinking = true};
-    cir_image_options options = request->image_options != NULL ? *request->image_options : usual;
+    cir_image_options options = {.size = sizeof options, .allow_shrinking = true};
+    cir_status status = CIR_OK;
 
+    if (request->image_options != NULL)
+        status =
+            cir__growable_read(request->image_options, &options, sizeof options, "cir_image_options", err);
     options.count_until_done = true;
     /* A part is cut from the whole, as it is. */
-    if (!cir__query_image_is_part(request))
-        options = cir_model_fit_options(collection->model, &options);
+    if (status == CIR_OK && !cir__query_image_is_part(request))
+        status = cir_model_get_image_options(collection->model, &options, &options, err);
+    if (status != CIR_OK)
+        return status;
     if (request->image_id != CIR_NO_ID) {
         options.max_megapixels = 0; /* it was read before */
         return read_indexed(collection->index, record, &options, image_out, err);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "base/memory.h"
 #include "retrieval/check_request.h"
 #include "retrieval/fold_duplicates.h"
@@ -58,7 +59,7 @@ static cir_status choose_rows(retrieval *self, cir_error *err)
     const cir_index *index = self->info->index;
     cir_photo_filter filter;
 
-    answer->rows = cir_rows_of_index(index);
+    answer->rows = cir_index_get_rows(index);
     answer->info.n_images = answer->info.n_matching = cir_index_get_info(index)->n_ready;
     cir_status status = cir__photo_filter_read(self->request.filter, &filter, err);
     if (status != CIR_OK || cir_photo_filter_is_empty(&filter))
@@ -86,7 +87,7 @@ static cir_status encode_image(retrieval *self, cir_error *err)
         return cir__fail_memory(err, "a query");
     cir_status status = CIR_OK;
     if (request->image_id != CIR_NO_ID) {
-        status = cir_index_get_image(self->info->index, request->image_id, &answer->image_record, err);
+        status = cir_index_get_record(self->info->index, request->image_id, &answer->image_record, err);
         answer->info.image_record = &answer->image_record;
     }
     if (status == CIR_OK)
@@ -99,12 +100,15 @@ static cir_status encode_image(retrieval *self, cir_error *err)
 
 static cir_status prepare(retrieval *self, cir_error *err)
 {
+    cir_status status = CIR_OK;
     if (self->request.settings != NULL)
-        self->settings = *self->request.settings;
+        status = cir__growable_read(self->request.settings, &self->settings, sizeof self->settings,
+                                    "cir_settings", err);
     else
-        cir_settings_init(&self->settings, self->request.method);
-    const cir_status status = cir__collection_lend_composer(self->collection, self->request.method,
-                                                            &self->settings, &self->composer, err);
+        cir_settings_init(&self->settings, sizeof self->settings, self->request.method);
+    if (status == CIR_OK)
+        status = cir__collection_lend_composer(self->collection, self->request.method, &self->settings,
+                                               &self->composer, err);
     self->answer->info.prepare_ms = pass(self);
     return status;
 }
@@ -164,7 +168,8 @@ static cir_status compose(retrieval *self, cir_error *err)
 static cir_status find(retrieval *self, size_t n, cir_error *err)
 {
     cir_answer *answer = self->answer;
-    const cir_search_options options = cir_settings_get_search(&answer->settings);
+    cir_search_options options = {.size = sizeof options};
+    cir_settings_get_search(&answer->settings, &options);
 
     free(self->hits);
     self->n_hits = 0;
@@ -180,7 +185,8 @@ static cir_status find(retrieval *self, size_t n, cir_error *err)
     return status;
 }
 
-/* Leaves out hits whose files are gone since the index was updated, until there are n_wanted of the others. */
+/* Leaves out hits whose files are gone since the index was updated, until there are n_wanted of the
+ * others. */
 static cir_status pass_over_missing(retrieval *self, size_t n_wanted, cir_error *err)
 {
     cir_status status = CIR_OK;
@@ -189,7 +195,7 @@ static cir_status pass_over_missing(retrieval *self, size_t n_wanted, cir_error 
     self->answer->info.n_missing = 0;
     for (size_t i = 0; i < self->n_hits && n < n_wanted && status == CIR_OK; i++) {
         cir_image_record record;
-        status = cir_index_get_image(self->info->index, self->hits[i].id, &record, err);
+        status = cir_index_get_record(self->info->index, self->hits[i].id, &record, err);
         if (status != CIR_OK)
             return status;
         if (access(record.path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
@@ -209,7 +215,8 @@ static cir_status fold(retrieval *self, cir_error *err)
                                 err);
 }
 
-/* Looks at more rows until there are enough that are there and are not the same, or all have been looked at. */
+/* Looks at more rows until there are enough that are there and are not the same, or all have been looked
+ * at. */
 static cir_status find_enough(retrieval *self, cir_error *err)
 {
     const cir_search_request *request = &self->request;
@@ -243,7 +250,7 @@ static cir_status take_hit(retrieval *self, size_t i_all, cir_error *err)
     const cir_hit *from = &self->hits[folded != NULL ? folded->i_hit : i_all];
     cir_image_record *record = &answer->records[answer->n_hits];
 
-    const cir_status status = cir_index_get_image(self->info->index, from->id, record, err);
+    const cir_status status = cir_index_get_record(self->info->index, from->id, record, err);
     if (status != CIR_OK)
         return status;
     cir_answer_hit *hit = &answer->hits[answer->n_hits++];
@@ -321,8 +328,8 @@ static cir_status retrieve(retrieval *self, cir_error *err)
         status = explain(self, err);
     answer->info.look_up_ms = pass(self);
     answer->info.n_cut = answer->composed.n_cut;
-    answer->info.has_image_score = answer->composed.query.fusion.kind != CIR_FUSE_TEXT;
-    answer->info.has_text_score = answer->composed.query.fusion.kind != CIR_FUSE_IMAGE;
+    answer->info.has_image_score = answer->composed.query.fusion.kind != CIR_FUSION_TEXT;
+    answer->info.has_text_score = answer->composed.query.fusion.kind != CIR_FUSION_IMAGE;
     return status;
 }
 

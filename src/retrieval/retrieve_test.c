@@ -54,15 +54,15 @@ static double score_row(const cir_query *query, const float *row)
         t = t < 0 ? 0 : t;
     }
     switch (fusion->kind) {
-    case CIR_FUSE_IMAGE:
+    case CIR_FUSION_IMAGE:
         return v;
-    case CIR_FUSE_TEXT:
+    case CIR_FUSION_TEXT:
         return t;
-    case CIR_FUSE_SUM:
+    case CIR_FUSION_SUM:
         return 2 * ((1 - weight) * v + weight * t);
-    case CIR_FUSE_PRODUCT:
+    case CIR_FUSION_PRODUCT:
         return v * t; /* weight 0.5 */
-    case CIR_FUSE_HARRIS:
+    case CIR_FUSION_HARRIS:
         return v * t - (double)fusion->lambda * (v + t) * (v + t);
     default:
         return (1 - weight) * 0.5 * erfc(-v / sqrt(2)) + weight * 0.5 * erfc(-t / sqrt(2));
@@ -83,9 +83,9 @@ static void assert_best(const cir_answer *answer, const uint8_t *mask, size_t k)
         n_matching += mask == NULL || mask[id];
     }
     assert_int_equal(cir_answer_get_info(answer)->n_matching, n_matching);
-    assert_int_equal(cir_answer_n_hits(answer), k < n_matching ? k : n_matching);
+    assert_int_equal(cir_answer_get_n_hits(answer), k < n_matching ? k : n_matching);
     double last = INFINITY;
-    for (size_t i = 0; i < cir_answer_n_hits(answer); i++) {
+    for (size_t i = 0; i < cir_answer_get_n_hits(answer); i++) {
         const cir_answer_hit *hit = cir_answer_get_hit(answer, i);
         size_t n_better = 0;
         assert_true(mask == NULL || mask[hit->id]);
@@ -112,15 +112,15 @@ static void assert_as_by_hand(const cir_answer *answer, const cir_search_request
     cir_composed composed;
     cir_hit hits[SCENE_N_PHOTOS];
     size_t n_hits;
-    cir_settings_init(settings, request->method);
+    cir_settings_init(settings, sizeof *settings, request->method);
     assert_int_equal(
         cir_composer_new(info->index, s.model, s.pool, request->method, settings, &composer, NULL), CIR_OK);
     assert_int_equal(cir_composer_compose(composer, s.pool, cir_answer_get_info(answer)->image_feature,
                                           request->text, &composed, NULL),
                      CIR_OK);
-    const cir_rows rows = cir_rows_of_index(info->index);
+    const cir_rows rows = cir_index_get_rows(info->index);
     assert_int_equal(cir_search_top(&rows, &composed.query, request->k, s.pool, hits, &n_hits, NULL), CIR_OK);
-    assert_int_equal(cir_answer_n_hits(answer), n_hits);
+    assert_int_equal(cir_answer_get_n_hits(answer), n_hits);
     for (size_t i = 0; i < n_hits; i++) {
         const cir_answer_hit *hit = cir_answer_get_hit(answer, i);
         assert_int_equal(hit->id, hits[i].id);
@@ -180,7 +180,7 @@ static void test_settings(void **state)
     cir_settings *settings = malloc(sizeof *settings);
     cir_search_request request = scene_request();
     cir_answer *answers[3];
-    cir_settings_init(settings, request.method);
+    cir_settings_init(settings, sizeof *settings, request.method);
     request.image_id = 3;
     request.text = words;
     request.settings = settings;
@@ -293,7 +293,7 @@ static void test_pages(void **state)
         request.k = 7;
         for (;; request.offset += 7) {
             cir_answer *page = scene_search(&s, &request);
-            const size_t n_page = cir_answer_n_hits(page);
+            const size_t n_page = cir_answer_get_n_hits(page);
             for (size_t i = 0; i < n_page; i++, n++) {
                 assert_int_equal(cir_answer_get_hit(page, i)->id, cir_answer_get_hit(all, n)->id);
                 assert_int_equal(cir_answer_get_hit(page, i)->rank, n + 1);
@@ -302,7 +302,7 @@ static void test_pages(void **state)
             if (n_page < 7)
                 break;
         }
-        assert_int_equal(n, cir_answer_n_hits(all));
+        assert_int_equal(n, cir_answer_get_n_hits(all));
         cir_answer_free(all);
     }
 }
@@ -336,7 +336,7 @@ static void test_folding(void **state)
     }
     assert_true(n_stands > N / 4 &&
                 n_stands <= N - 4); /* of those that were saved anew at least some are folded */
-    assert_int_equal(cir_answer_n_hits(folded), n_stands);
+    assert_int_equal(cir_answer_get_n_hits(folded), n_stands);
     for (size_t j = 0; j < n_stands; j++) {
         const cir_answer_hit *hit = cir_answer_get_hit(folded, j);
         assert_int_equal(hit->id, stands[j]);
@@ -365,14 +365,14 @@ static void test_missing(void **state)
     scene_assert_same(before, kept);
     request.skip_missing = true;
     cir_answer *after = scene_search(&s, &request);
-    assert_int_equal(cir_answer_n_hits(after), 5);
+    assert_int_equal(cir_answer_get_n_hits(after), 5);
     assert_int_equal(cir_answer_get_info(after)->n_missing, 4);
     assert_int_equal(cir_answer_get_hit(after, 0)->id, cir_answer_get_hit(before, 4)->id);
     assert_int_equal(cir_answer_get_hit(after, 0)->rank, 1);
     request.fold_duplicates = true;
     request.k = SCENE_N_PHOTOS;
     cir_answer *folded = scene_search(&s, &request);
-    for (size_t i = 0; i < cir_answer_n_hits(folded); i++)
+    for (size_t i = 0; i < cir_answer_get_n_hits(folded); i++)
         assert_int_equal(access(cir_answer_get_hit(folded, i)->path, F_OK), 0);
     cir_answer_free(before);
     cir_answer_free(kept);
@@ -393,7 +393,7 @@ static void test_explained(void **state)
     cir_answer *answer = scene_search(&s, &request);
     assert_true(cir_answer_get_info(answer)->has_ranks);
     assert_int_equal(cir_answer_get_scores(answer, images, texts, NULL), CIR_OK);
-    for (size_t i = 0; i < cir_answer_n_hits(answer); i++) {
+    for (size_t i = 0; i < cir_answer_get_n_hits(answer); i++) {
         const cir_answer_hit *hit = cir_answer_get_hit(answer, i);
         size_t by_image = 1, by_text = 1;
         for (size_t id = 0; id < n; id++) {
@@ -414,7 +414,7 @@ static void test_codes(void **state)
     (void)state;
     cir_settings *settings = malloc(sizeof *settings);
     cir_search_request request = scene_request();
-    cir_settings_init(settings, request.method);
+    cir_settings_init(settings, sizeof *settings, request.method);
     assert_int_equal(cir_settings_set(settings, "recall=exact", NULL), CIR_OK);
     request.text = words;
     request.image_id = 2;

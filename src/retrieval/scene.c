@@ -73,9 +73,10 @@ void scene_draw(const scene *s, size_t i)
 void scene_update(const scene *s, size_t min_coded)
 {
     const char *paths[] = {s->photos};
-    const cir_update_options options = {.min_coded = min_coded, .is_trusted = true};
+    const cir_update_options options = {.size = sizeof options, .min_coded = min_coded, .is_trusted = true};
     cir_error err;
-    if (cir_index_update(s->index, paths, 1, s->model, s->pool, &options, NULL, &err) != CIR_OK)
+    if (cir_index_update(s->index, paths, 1, (const cir_model *const[]){s->model}, 1, s->pool, &options, NULL,
+                         &err) != CIR_OK)
         fail_msg("%s", err.message);
 }
 
@@ -95,7 +96,7 @@ void scene_init(scene *s, size_t min_coded)
     for (size_t i = 0; i < SCENE_N_PHOTOS; i++)
         scene_draw(s, i);
     assert_int_equal(cir_pool_new(2, &s->pool, NULL), CIR_OK);
-    assert_int_equal(cir_model_open(CIR_MODEL_DEMO, &s->model, NULL), CIR_OK);
+    assert_int_equal(cir_model_open(CIR_MODEL_DEMO, NULL, &s->model, NULL), CIR_OK);
     scene_update(s, min_coded);
     cir_collection_options options;
     cir_collection_options_init(&options, sizeof options);
@@ -160,7 +161,7 @@ size_t scene_dim(const scene *s)
 cir_image_record scene_record(const scene *s, size_t id)
 {
     cir_image_record record;
-    assert_int_equal(cir_index_get_image(index_of(s), id, &record, NULL), CIR_OK);
+    assert_int_equal(cir_index_get_record(index_of(s), id, &record, NULL), CIR_OK);
     return record;
 }
 
@@ -171,8 +172,8 @@ void scene_feature(const scene *s, size_t id, float *feature_out)
 
 void scene_assert_same(const cir_answer *answer, const cir_answer *other)
 {
-    assert_int_equal(cir_answer_n_hits(answer), cir_answer_n_hits(other));
-    for (size_t i = 0; i < cir_answer_n_hits(answer); i++) {
+    assert_int_equal(cir_answer_get_n_hits(answer), cir_answer_get_n_hits(other));
+    for (size_t i = 0; i < cir_answer_get_n_hits(answer); i++) {
         const cir_answer_hit *a = cir_answer_get_hit(answer, i);
         const cir_answer_hit *b = cir_answer_get_hit(other, i);
         assert_int_equal(a->id, b->id);

@@ -151,7 +151,7 @@ static size_t tops_join(const cir__top *tops, size_t n_threads, size_t n_queries
 cir_status cir_search_top_batch(const cir_rows *rows, const cir_query *queries, size_t n_queries, size_t k,
                                 cir_pool *pool, cir_hit *hits_out, size_t *n_hits_out, cir_error *err)
 {
-    const size_t n_threads = cir_pool_n_threads(pool), n_most = k < rows->n_rows ? k : rows->n_rows;
+    const size_t n_threads = cir_pool_get_n_threads(pool), n_most = k < rows->n_rows ? k : rows->n_rows;
     top_job job = {.queries = queries, .block_rows = cir__scan_block_rows(rows)};
     cir_hit *hits = NULL;
     size_t n_hits, n_tops;

@@ -19,7 +19,7 @@ static float gauss(double z)
 void cir__bound_init(cir__bound *bound, const cir_fusion *fusion)
 {
     bound->fusion = *fusion;
-    if (fusion->kind == CIR_FUSE_GAUSS)
+    if (fusion->kind == CIR_FUSION_GAUSS)
         for (int i = 0; i <= CIR__BOUND_CELLS; i++)
             bound->percentiles[i] =
                 gauss((double)SPAN * (2.0 * (i < CIR__BOUND_CELLS ? i + 1 : i) / CIR__BOUND_CELLS - 1));
@@ -175,25 +175,25 @@ void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,
     const bool clamp = fusion->clamp;
 
     switch (fusion->kind) {
-    case CIR_FUSE_IMAGE:
+    case CIR_FUSION_IMAGE:
         bound_mean(0, 1, clamp, false, n, v, v_error, t, t_error, bounds_out);
         break;
-    case CIR_FUSE_TEXT:
+    case CIR_FUSION_TEXT:
         bound_mean(1, 1, clamp, false, n, v, v_error, t, t_error, bounds_out);
         break;
-    case CIR_FUSE_SUM:
+    case CIR_FUSION_SUM:
         bound_mean(fusion->weight, 2, clamp, false, n, v, v_error, t, t_error, bounds_out);
         break;
-    case CIR_FUSE_PRODUCT:
+    case CIR_FUSION_PRODUCT:
         if (fusion->weight == 0.5f)
             bound_corners(0, clamp, n, v, v_error, t, t_error, bounds_out);
         else
             bound_powers(fusion->weight, n, v, v_error, t, t_error, threshold, bounds_out);
         break;
-    case CIR_FUSE_GAUSS:
+    case CIR_FUSION_GAUSS:
         bound_gauss(bound, n, v, v_error, t, t_error, bounds_out);
         break;
-    case CIR_FUSE_HARRIS:
+    case CIR_FUSION_HARRIS:
         if (fusion->lambda > SMALL_LAMBDA)
             bound_harris(fusion->lambda, clamp, threshold, n, v, v_error, t, t_error, bounds_out);
         else
@@ -207,7 +207,7 @@ bool cir__bound_limit(const cir__bound *bound, bool is_joint, float correlation,
                       cir__code_limit *limit_out)
 {
     const cir_fusion *const fusion = &bound->fusion;
-    const float lambda = fusion->kind == CIR_FUSE_HARRIS ? fusion->lambda : 0;
+    const float lambda = fusion->kind == CIR_FUSION_HARRIS ? fusion->lambda : 0;
     cir__code_limit limit = {.floor = fusion->clamp ? 0 : -INFINITY, .lambda = lambda};
 
     if (!(threshold > (fusion->clamp ? 0 : -INFINITY)) || lambda < 0)
@@ -216,25 +216,25 @@ bool cir__bound_limit(const cir__bound *bound, bool is_joint, float correlation,
     limit.most = is_joint ? 2 * correlation : 2;
     limit.least = is_joint ? 2 * correlation : -2;
     switch (fusion->kind) {
-    case CIR_FUSE_IMAGE:
+    case CIR_FUSION_IMAGE:
         limit.image_weight = 1;
         break;
-    case CIR_FUSE_TEXT:
+    case CIR_FUSION_TEXT:
         limit.text_weight = 1;
         break;
-    case CIR_FUSE_SUM:
+    case CIR_FUSION_SUM:
         limit.image_weight = 2 * (1 - fusion->weight);
         limit.text_weight = 2 * fusion->weight;
         break;
-    case CIR_FUSE_PRODUCT:
+    case CIR_FUSION_PRODUCT:
         if (fusion->weight != 0.5f)
             return false;
         limit.is_quadratic = true;
         break;
-    case CIR_FUSE_HARRIS:
+    case CIR_FUSION_HARRIS:
         limit.is_quadratic = true;
         break;
-    case CIR_FUSE_GAUSS:
+    case CIR_FUSION_GAUSS:
         return false;
     }
     *limit_out = limit;
@@ -246,11 +246,11 @@ void cir__bound_jointly(const cir__bound *bound, float correlation, size_t n, co
                         float *restrict bounds)
 {
     const cir_fusion *const fusion = &bound->fusion;
-    const bool is_product = fusion->kind == CIR_FUSE_PRODUCT && fusion->weight == 0.5f;
+    const bool is_product = fusion->kind == CIR_FUSION_PRODUCT && fusion->weight == 0.5f;
     const float lambda = is_product ? 0 : fusion->lambda, floor = fusion->clamp ? 0 : -INFINITY;
     const float bend = lambda < 0 ? -lambda : 0, factor = 1 + fabsf(lambda);
 
-    if (fusion->kind != CIR_FUSE_HARRIS && !is_product)
+    if (fusion->kind != CIR_FUSION_HARRIS && !is_product)
         return;
     for (size_t i = 0; i < n; i++) {
         const float of_v = (t[i] - 2 * lambda * (v[i] + t[i])) * v_error[i];

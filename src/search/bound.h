@@ -21,14 +21,15 @@
 /* A fusion, and what its bounds need beside it; plain data. */
 typedef struct cir__bound {
     cir_fusion fusion;
-    float percentiles[CIR__BOUND_CELLS + 1]; /* CIR_FUSE_GAUSS: Φ at the upper end of each cell of [−8, 8) */
+    float
+        percentiles[CIR__BOUND_CELLS + 1]; /* CIR_FUSION_GAUSS: Φ at the upper end of each cell of [−8, 8) */
 } cir__bound;
 
 void cir__bound_init(cir__bound *bound, const cir_fusion *fusion);
 
 /* Row i's scores, before clamping, are v[i] ± v_error[i] and t[i] ± t_error[i], errors ≥ 0. bounds_out[i] is
  * at least what cir__fusion_apply can give for them, in floats as it does, where that can be threshold or
- * more; where it cannot, bounds_out[i] is below threshold but for rounding and, with CIR_FUSE_GAUSS, the
+ * more; where it cannot, bounds_out[i] is below threshold but for rounding and, with CIR_FUSION_GAUSS, the
  * width of a cell. NaN where one of the four is NaN or infinite. All: [n], none overlapping. Plain loops,
  * which compilers turn into vector code. */
 void cir__bound_many(const cir__bound *bound, size_t n, const float *restrict v,

@@ -31,16 +31,16 @@ static size_t list_fusions(cir_fusion *out)
     static const float weights[] = {0, 0.25f, 0.5f, 0.8f, 1};
     size_t n = 0;
     for (int clamp = 0; clamp < 2; clamp++) {
-        out[n++] = (cir_fusion){.kind = CIR_FUSE_IMAGE, .clamp = clamp};
-        out[n++] = (cir_fusion){.kind = CIR_FUSE_TEXT, .clamp = clamp};
+        out[n++] = (cir_fusion){.kind = CIR_FUSION_IMAGE, .clamp = clamp};
+        out[n++] = (cir_fusion){.kind = CIR_FUSION_TEXT, .clamp = clamp};
         for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
-            out[n++] = (cir_fusion){.kind = CIR_FUSE_SUM, .clamp = clamp, .weight = weights[i]};
-            out[n++] = (cir_fusion){.kind = CIR_FUSE_GAUSS, .clamp = clamp, .weight = weights[i]};
+            out[n++] = (cir_fusion){.kind = CIR_FUSION_SUM, .clamp = clamp, .weight = weights[i]};
+            out[n++] = (cir_fusion){.kind = CIR_FUSION_GAUSS, .clamp = clamp, .weight = weights[i]};
             if (clamp || weights[i] == 0.5f)
-                out[n++] = (cir_fusion){.kind = CIR_FUSE_PRODUCT, .clamp = clamp, .weight = weights[i]};
+                out[n++] = (cir_fusion){.kind = CIR_FUSION_PRODUCT, .clamp = clamp, .weight = weights[i]};
         }
         for (size_t i = 0; i < sizeof lambdas / sizeof *lambdas; i++)
-            out[n++] = (cir_fusion){.kind = CIR_FUSE_HARRIS, .clamp = clamp, .lambda = lambdas[i]};
+            out[n++] = (cir_fusion){.kind = CIR_FUSION_HARRIS, .clamp = clamp, .lambda = lambdas[i]};
     }
     return n;
 }
@@ -95,8 +95,8 @@ static double tolerance_of(const cir_fusion *fusion, const boxes *of, size_t b)
     const double step = 2 * fmax((double)of->v_error[b], (double)of->t_error[b]) / (GRID - 1);
     const double size =
         fabs((double)of->v[b]) + (double)of->v_error[b] + fabs((double)of->t[b]) + (double)of->t_error[b];
-    const double bend = fusion->kind == CIR_FUSE_HARRIS ? (1 + 2 * lambda) * step * step / 4 : 0;
-    const double cell = fusion->kind == CIR_FUSE_GAUSS ? 0.4 * 16 / CIR__BOUND_CELLS : 0;
+    const double bend = fusion->kind == CIR_FUSION_HARRIS ? (1 + 2 * lambda) * step * step / 4 : 0;
+    const double cell = fusion->kind == CIR_FUSION_GAUSS ? 0.4 * 16 / CIR__BOUND_CELLS : 0;
     return bend + cell + 0x1p-17 * (1 + lambda) * fmax(size, size * size);
 }
 
@@ -198,7 +198,7 @@ static void test_both_errors_together(void **state)
         }
     assert_true(n_lowered > 1000);
     float rows[4] = {2, 0.1f, NAN, 0.1f}, kept = NAN; /* no number keeps its bound */
-    bound.fusion = (cir_fusion){.kind = CIR_FUSE_HARRIS, .lambda = 0.1f};
+    bound.fusion = (cir_fusion){.kind = CIR_FUSION_HARRIS, .lambda = 0.1f};
     cir__bound_jointly(&bound, 0, 1, &rows[0], &rows[1], &rows[2], &rows[3], &kept);
     assert_true(isnan(kept));
 }

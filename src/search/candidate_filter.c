@@ -37,7 +37,7 @@ cir_status cir__candidate_filter_init(cir__candidate_filter *filter, const cir_r
                                       .kernels = cir__kernels_get(),
                                       .n_coded = codes->n_rows < rows->n_rows ? codes->n_rows : rows->n_rows,
                                       .block_bytes = cir__coder_block_bytes(codes->coder),
-                                      .n_threads = cir_pool_n_threads(pool),
+                                      .n_threads = cir_pool_get_n_threads(pool),
                                       .n_queries = n_queries};
     const size_t n_blocks = (filter->n_coded + CIR__CODE_ROWS - 1) / CIR__CODE_ROWS;
     const size_t most = n_blocks / MIN_RUNS + 1, wanted = RUN_BYTES / filter->block_bytes + 1;
@@ -137,7 +137,7 @@ static void estimate(const cir__candidate_filter *filter, const cir__lookup_tabl
 {
     const uint16_t *const factors = (const void *)(block + lookup->n_groups / 2 * CIR__CODE_ROWS);
     const uint16_t *const std_errors = factors + CIR__CODE_ROWS;
-    const size_t first = lookup->query->fusion.kind == CIR_FUSE_TEXT ? 1 : 0;
+    const size_t first = lookup->query->fusion.kind == CIR_FUSION_TEXT ? 1 : 0;
     uint16_t sums[2 * CIR__CODE_ROWS];
 
     filter->kernels->code_sums(block, lookup->n_groups, lookup->tables, lookup->n_branches, sums);

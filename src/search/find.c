@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "base/mapped.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
@@ -218,19 +219,22 @@ cir_status cir_search_find(const cir_rows *rows, const cir_query *queries, size_
                            const cir_search_options *options, cir_pool *pool, cir_hit *hits_out,
                            size_t *n_hits_out, cir_search_report *report_out, cir_error *err)
 {
-    const double recall = options == NULL || options->recall == 0 ? CIR_SEARCH_RECALL : options->recall;
-    const size_t n_threads = n_queries > 1 ? cir_pool_n_threads(pool) : 1;
+    const size_t n_threads = n_queries > 1 ? cir_pool_get_n_threads(pool) : 1;
     finding self = {.rows = rows, .k = k, .n_threads = n_threads, .pool = pool};
 
     cir__error_clear(err);
     memset(n_hits_out, 0, n_queries * sizeof *n_hits_out);
     if (report_out != NULL)
         memset(report_out, 0, sizeof *report_out);
-    cir_status status = check(rows, queries, n_queries, k, recall, err);
+    cir_search_options own;
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_search_options", err);
+    const double recall = own.recall == 0 ? CIR_SEARCH_RECALL : own.recall;
+    if (status == CIR_OK)
+        status = check(rows, queries, n_queries, k, recall, err);
     if (status != CIR_OK || n_queries == 0)
         return status;
-    const bool scans = (options != NULL && options->scans) || !has_whole_codes(rows) ||
-                       !cir__candidate_filter_can(rows) || k > MOST_CANDIDATES(rows->n_rows) / 2;
+    const bool scans = own.scans || !has_whole_codes(rows) || !cir__candidate_filter_can(rows) ||
+                       k > MOST_CANDIDATES(rows->n_rows) / 2;
     self.rescorers = scans ? NULL : rescorers_new(rows, n_threads);
     if (self.rescorers == NULL)
         return scan(rows, queries, n_queries, k, pool, hits_out, n_hits_out, err);

@@ -179,7 +179,7 @@ static void test_what_is_refused(void **state)
     cir_query query = basic_query(&t);
     static const double recalls[] = {0.4, -1, 1.5, (double)NAN};
     for (size_t i = 0; i < sizeof recalls / sizeof *recalls; i++) {
-        const cir_search_options options = {.recall = recalls[i]};
+        const cir_search_options options = {.size = sizeof options, .recall = recalls[i]};
         assert_int_equal(cir_search_find(&t.rows, &query, 1, 3, &options, NULL, hits, &n, NULL, &err),
                          CIR_ARGUMENT);
         assert_non_null(strstr(err.message, "[0.5, 1]"));
@@ -193,7 +193,7 @@ static void test_what_is_refused(void **state)
     query.dim = 39;
     assert_int_equal(cir_search_find(&t.rows, &query, 1, 3, NULL, NULL, hits, &n, NULL, &err), CIR_SHAPE);
     query.dim = 40;
-    const cir_search_options scans = {.scans = true};
+    const cir_search_options scans = {.size = sizeof scans, .scans = true};
     cir_search_report report = {.used_codes = true};
     assert_int_equal(cir_search_find(&t.rows, &query, 1, 3, &scans, NULL, hits, &n, &report, &err), CIR_OK);
     assert_true(!report.used_codes && n == 3);
@@ -213,7 +213,7 @@ static void test_short_memory_reads_all_rows(void **state)
     cir_error err;
     testing_rows_init(&t, TESTING_UNIFORM, N_ROWS, DIM, 59);
     cir_query query = basic_query(&t);
-    query.fusion = (cir_fusion){.kind = CIR_FUSE_IMAGE};
+    query.fusion = (cir_fusion){.kind = CIR_FUSION_IMAGE};
     assert_int_equal(cir_search_top(&t.rows, &query, K, NULL, right, &n, &err), CIR_OK);
     cir_search_report report = find(&t.rows, &query, K, 0.99, NULL, hits, &n);
     assert_true(report.used_codes);

@@ -16,14 +16,14 @@ static size_t list_fusions(cir_fusion *out)
     static const float lambdas[] = {0, 0.1f, 0.3f, -0.1f};
     size_t n = 0;
     for (int clamp = 0; clamp < 2; clamp++) {
-        for (int kind = CIR_FUSE_IMAGE; kind <= CIR_FUSE_GAUSS; kind++)
+        for (int kind = CIR_FUSION_IMAGE; kind <= CIR_FUSION_GAUSS; kind++)
             for (size_t i = 0; i < 4; i++)
-                if (kind == CIR_FUSE_HARRIS || i == 0)
+                if (kind == CIR_FUSION_HARRIS || i == 0)
                     out[n++] = (cir_fusion){(cir_fusion_kind)kind, clamp, lambdas[i], 0.5f};
-        out[n++] = (cir_fusion){.kind = CIR_FUSE_SUM, .clamp = clamp, .weight = 0.3f};
-        out[n++] = (cir_fusion){.kind = CIR_FUSE_GAUSS, .clamp = clamp, .weight = 0.8f};
+        out[n++] = (cir_fusion){.kind = CIR_FUSION_SUM, .clamp = clamp, .weight = 0.3f};
+        out[n++] = (cir_fusion){.kind = CIR_FUSION_GAUSS, .clamp = clamp, .weight = 0.8f};
     }
-    out[n++] = (cir_fusion){.kind = CIR_FUSE_PRODUCT, .clamp = true, .weight = 0.3f};
+    out[n++] = (cir_fusion){.kind = CIR_FUSION_PRODUCT, .clamp = true, .weight = 0.3f};
     return n;
 }
 
@@ -84,7 +84,7 @@ static void test_exact_is_exact_for_odd_queries(void **state)
     check_exact(&t.rows, &query, 20, NULL, &n_by_codes);
     query = basic_query(&t);
     for (int side = 0; side < 2; side++) { /* one side alone */
-        query.fusion.kind = side == 0 ? CIR_FUSE_IMAGE : CIR_FUSE_TEXT;
+        query.fusion.kind = side == 0 ? CIR_FUSION_IMAGE : CIR_FUSION_TEXT;
         query.a = side == 0 ? t.a : NULL;
         query.b = side == 0 ? NULL : t.b;
         check_exact(&t.rows, &query, 20, NULL, &n_by_codes);
@@ -136,7 +136,7 @@ static void test_recall_is_what_it_says(void **state)
             for (size_t i = 0; i < dim; i++)
                 a[i] = t.a[i] + 0.03f * testing_gauss(&random);
             query.a = a;
-            query.fusion.kind = q % 2 == 0 ? CIR_FUSE_HARRIS : CIR_FUSE_IMAGE;
+            query.fusion.kind = q % 2 == 0 ? CIR_FUSION_HARRIS : CIR_FUSION_IMAGE;
             for (size_t k = 0; k < 2; k++) {
                 recalls[k] += recall_of(&t, &query, k == 0 ? 10 : 100, &report) / N_QUERIES;
                 n_by_codes += report.used_codes;
@@ -194,10 +194,12 @@ static void test_threads_and_batches_change_nothing(void **state)
             a[q][i] = t.a[i] + 0.05f * testing_gauss(&random);
         queries[q] = basic_query(&t);
         queries[q].a = a[q];
-        queries[q].fusion.kind = q % 3 == 0 ? CIR_FUSE_IMAGE : q % 7 == 0 ? CIR_FUSE_SUM : CIR_FUSE_HARRIS;
+        queries[q].fusion.kind = q % 3 == 0   ? CIR_FUSION_IMAGE
+                                 : q % 7 == 0 ? CIR_FUSION_SUM
+                                              : CIR_FUSION_HARRIS;
         n_rescored += find(&t.rows, &queries[q], K, 0.6, NULL, alone[q], &n_alone[q]).n_rescored;
     }
-    const cir_search_options options = {.recall = 0.6};
+    const cir_search_options options = {.size = sizeof options, .recall = 0.6};
     for (size_t n_threads = 1; n_threads <= 5; n_threads += 2) {
         cir_pool *pool = pool_new(n_threads);
         cir_search_report report;

@@ -9,7 +9,7 @@ cir_query basic_query(const testing_rows *t)
                        .a0 = 0.5f,
                        .b = t->b,
                        .b0 = 0.6f,
-                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.1f, .weight = 0.5f}};
+                       .fusion = {.kind = CIR_FUSION_HARRIS, .clamp = true, .lambda = 0.1f, .weight = 0.5f}};
 }
 
 void assert_hits_equal(const cir_hit *hits, const cir_hit *right, size_t n)
@@ -25,7 +25,7 @@ void assert_hits_equal(const cir_hit *hits, const cir_hit *right, size_t n)
 cir_search_report find(const cir_rows *rows, const cir_query *query, size_t k, double recall, cir_pool *pool,
                        cir_hit *hits, size_t *n)
 {
-    const cir_search_options options = {.recall = recall};
+    const cir_search_options options = {.size = sizeof options, .recall = recall};
     cir_search_report report;
     cir_error err;
     if (cir_search_find(rows, query, 1, k, &options, pool, hits, n, &report, &err) != CIR_OK)

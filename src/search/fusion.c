@@ -28,17 +28,17 @@ void cir__fusion_apply(const cir_fusion *fusion, size_t n, float *restrict v, fl
     }
     float lambda = fusion->lambda, weight = fusion->weight;
     switch (fusion->kind) {
-    case CIR_FUSE_IMAGE:
+    case CIR_FUSION_IMAGE:
         memcpy(out, v, n * sizeof *out);
         break;
-    case CIR_FUSE_TEXT:
+    case CIR_FUSION_TEXT:
         memcpy(out, t, n * sizeof *out);
         break;
-    case CIR_FUSE_SUM:
+    case CIR_FUSION_SUM:
         for (size_t i = 0; i < n; i++)
             out[i] = 2 * ((1 - weight) * v[i] + weight * t[i]);
         break;
-    case CIR_FUSE_PRODUCT:
+    case CIR_FUSION_PRODUCT:
         if (weight == 0.5f)
             for (size_t i = 0; i < n; i++)
                 out[i] = v[i] * t[i];
@@ -46,11 +46,11 @@ void cir__fusion_apply(const cir_fusion *fusion, size_t n, float *restrict v, fl
             for (size_t i = 0; i < n; i++)
                 out[i] = powf(v[i], 2 - 2 * weight) * powf(t[i], 2 * weight);
         break;
-    case CIR_FUSE_GAUSS:
+    case CIR_FUSION_GAUSS:
         for (size_t i = 0; i < n; i++)
             out[i] = (1 - weight) * gauss(v[i]) + weight * gauss(t[i]);
         break;
-    case CIR_FUSE_HARRIS:
+    case CIR_FUSION_HARRIS:
         for (size_t i = 0; i < n; i++)
             out[i] = v[i] * t[i] - lambda * ((v[i] + t[i]) * (v[i] + t[i]));
         break;
@@ -61,19 +61,19 @@ cir_status cir__fusion_check(const cir_fusion *fusion, cir_error *err)
 {
     double lambda = (double)fusion->lambda, weight = (double)fusion->weight;
     switch (fusion->kind) {
-    case CIR_FUSE_IMAGE:
-    case CIR_FUSE_TEXT:
+    case CIR_FUSION_IMAGE:
+    case CIR_FUSION_TEXT:
         return CIR_OK;
-    case CIR_FUSE_HARRIS:
+    case CIR_FUSION_HARRIS:
         if (!isfinite(lambda))
             return cir__fail(err, CIR_ARGUMENT, "fusion: lambda is %g; it must be a finite number", lambda);
         return CIR_OK;
-    case CIR_FUSE_SUM:
-    case CIR_FUSE_GAUSS:
-    case CIR_FUSE_PRODUCT:
+    case CIR_FUSION_SUM:
+    case CIR_FUSION_GAUSS:
+    case CIR_FUSION_PRODUCT:
         if (!(weight >= 0 && weight <= 1))
             return cir__fail(err, CIR_ARGUMENT, "fusion: weight is %g; it must lie in [0, 1]", weight);
-        if (fusion->kind == CIR_FUSE_PRODUCT && weight != 0.5 && !fusion->clamp)
+        if (fusion->kind == CIR_FUSION_PRODUCT && weight != 0.5 && !fusion->clamp)
             return cir__fail(
                 err, CIR_ARGUMENT,
                 "fusion: a product with weight %g needs scores that are not negative; let it clamp, "
@@ -87,8 +87,8 @@ cir_status cir__fusion_check(const cir_fusion *fusion, cir_error *err)
 const char *cir_fusion_name(cir_fusion_kind kind)
 {
     static const char *const names[] = {
-        [CIR_FUSE_IMAGE] = "image",     [CIR_FUSE_TEXT] = "text",     [CIR_FUSE_SUM] = "sum",
-        [CIR_FUSE_PRODUCT] = "product", [CIR_FUSE_HARRIS] = "harris", [CIR_FUSE_GAUSS] = "gauss",
+        [CIR_FUSION_IMAGE] = "image",     [CIR_FUSION_TEXT] = "text",     [CIR_FUSION_SUM] = "sum",
+        [CIR_FUSION_PRODUCT] = "product", [CIR_FUSION_HARRIS] = "harris", [CIR_FUSION_GAUSS] = "gauss",
     };
     return names[kind];
 }

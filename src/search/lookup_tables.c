@@ -124,8 +124,8 @@ cir_status cir__lookup_tables_init(cir__lookup_tables *lookup, const cir__coder 
                                    const cir_query *query, double deviations, cir_error *err)
 {
     const size_t code_dim = cir__coder_code_dim(coder);
-    const bool reads_image = query->fusion.kind != CIR_FUSE_TEXT;
-    const bool reads_text = query->fusion.kind != CIR_FUSE_IMAGE;
+    const bool reads_image = query->fusion.kind != CIR_FUSION_TEXT;
+    const bool reads_text = query->fusion.kind != CIR_FUSION_IMAGE;
 
     *lookup = (cir__lookup_tables){.query = query, .n_groups = code_dim / GROUP};
     lookup->n_branches = (size_t)reads_image + (size_t)reads_text;

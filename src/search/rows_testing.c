@@ -51,12 +51,13 @@ fixture fixture_new(size_t n_rows, size_t dim, shape kind, uint64_t seed)
         f.a[i] = random_float(&random);
         f.b[i] = random_float(&random);
     }
-    f.query = (cir_query){.dim = dim,
-                          .a = f.a,
-                          .a0 = 0.5f,
-                          .b = f.b,
-                          .b0 = 0.25f,
-                          .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.1f, .weight = 0.5f}};
+    f.query =
+        (cir_query){.dim = dim,
+                    .a = f.a,
+                    .a0 = 0.5f,
+                    .b = f.b,
+                    .b0 = 0.25f,
+                    .fusion = {.kind = CIR_FUSION_HARRIS, .clamp = true, .lambda = 0.1f, .weight = 0.5f}};
     return f;
 }
 

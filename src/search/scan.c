@@ -59,8 +59,8 @@ static cir_status check_vector(const char *name, const float *vector, float offs
 cir_status cir__scan_check(const cir_rows *rows, const cir_query *query, cir_error *err)
 {
     assert(rows->n_rows == 0 || (rows->f16 == NULL) != (rows->f32 == NULL));
-    assert(query->a != NULL || query->fusion.kind == CIR_FUSE_TEXT);
-    assert(query->b != NULL || query->fusion.kind == CIR_FUSE_IMAGE);
+    assert(query->a != NULL || query->fusion.kind == CIR_FUSION_TEXT);
+    assert(query->b != NULL || query->fusion.kind == CIR_FUSION_IMAGE);
     if (query->dim != rows->dim || query->dim == 0)
         return cir__fail(err, CIR_SHAPE, "query: it has dimension %zu, the rows have %zu", query->dim,
                          rows->dim);
@@ -83,7 +83,7 @@ cir_status cir__scan_init(cir__scan *s, const cir_rows *rows, const cir_query *q
 
     s->block_rows = cir__scan_block_rows(rows);
     s->n_blocks = rows->n_rows / s->block_rows + (rows->n_rows % s->block_rows != 0);
-    s->n_threads = cir_pool_n_threads(pool);
+    s->n_threads = cir_pool_get_n_threads(pool);
     s->scratch = cir__new_unset(s->n_threads, 3 * s->block_rows * sizeof *s->scratch);
     return s->scratch != NULL ? CIR_OK : cir__fail_memory(err, "search");
 }

@@ -133,7 +133,7 @@ cir_status cir_search_top(const cir_rows *rows, const cir_query *query, size_t k
         return cir__fail(err, CIR_ARGUMENT, "search: 0 answers asked for; ask for at least 1");
     if (k > rows->n_rows)
         k = rows->n_rows > 0 ? rows->n_rows : 1;
-    return k <= rows->n_rows / cir_pool_n_threads(pool)
+    return k <= rows->n_rows / cir_pool_get_n_threads(pool)
                ? top_by_thread(rows, query, k, pool, hits_out, n_hits_out, err)
                : top_by_scores(rows, query, k, pool, hits_out, n_hits_out, err);
 }

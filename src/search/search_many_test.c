@@ -131,7 +131,7 @@ static void test_ranks_count_the_rows_before(void **state)
         size_t n;
         assert_int_equal(cir_search_top(&rows, &f.query, 10, NULL, hits, &n, &err), CIR_OK);
         cir_query raw = f.query;
-        raw.fusion = (cir_fusion){.kind = CIR_FUSE_SUM, .weight = 0.5f};
+        raw.fusion = (cir_fusion){.kind = CIR_FUSION_SUM, .weight = 0.5f};
         assert_int_equal(cir_search_scores(&rows, &raw, NULL, NULL, image_scores, text_scores, &err), CIR_OK);
         for (size_t n_threads = 1; n_threads <= 3; n_threads++) {
             cir_pool *pool = pool_new(n_threads);
@@ -150,7 +150,7 @@ static void test_ranks_count_the_rows_before(void **state)
             }
         }
         f.query.a = NULL;
-        f.query.fusion.kind = CIR_FUSE_TEXT;
+        f.query.fusion.kind = CIR_FUSION_TEXT;
         assert_int_equal(cir_search_ranks(&rows, &f.query, hits, n, NULL, ranks, &err), CIR_OK);
         assert_int_equal(ranks[0].by_image, 0);
         assert_true(ranks[0].by_text >= 1);
@@ -180,7 +180,7 @@ static void test_a_batch_is_as_its_queries(void **state)
         queries[q].a = q == 7 ? NULL : sides + q % 2 * DIM;
         queries[q].b = q == 8 ? NULL : sides + (2 + q / 2 % 2) * DIM;
         queries[q].a0 = q == 3 ? 2 : 0.5f;
-        queries[q].fusion.kind = q == 7 ? CIR_FUSE_TEXT : q == 8 ? CIR_FUSE_IMAGE : CIR_FUSE_HARRIS;
+        queries[q].fusion.kind = q == 7 ? CIR_FUSION_TEXT : q == 8 ? CIR_FUSION_IMAGE : CIR_FUSION_HARRIS;
     }
     for (int is_half = 0; is_half < 2; is_half++)
         for (size_t n_threads = 1; n_threads <= 3; n_threads += 2)

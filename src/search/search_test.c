@@ -35,17 +35,17 @@ static double fuse(const cir_fusion *fusion, double v, double t)
     }
     double w = (double)fusion->weight;
     switch (fusion->kind) {
-    case CIR_FUSE_IMAGE:
+    case CIR_FUSION_IMAGE:
         return v;
-    case CIR_FUSE_TEXT:
+    case CIR_FUSION_TEXT:
         return t;
-    case CIR_FUSE_SUM:
+    case CIR_FUSION_SUM:
         return 2 * ((1 - w) * v + w * t);
-    case CIR_FUSE_PRODUCT:
+    case CIR_FUSION_PRODUCT:
         return w == 0.5 ? v * t : pow(v, 2 - 2 * w) * pow(t, 2 * w);
-    case CIR_FUSE_GAUSS:
+    case CIR_FUSION_GAUSS:
         return ((1 - w) * (1 + erf(v / sqrt(2))) + w * (1 + erf(t / sqrt(2)))) / 2;
-    case CIR_FUSE_HARRIS:
+    case CIR_FUSION_HARRIS:
         return v * t - (double)fusion->lambda * (v + t) * (v + t);
     }
     return (double)NAN;
@@ -57,11 +57,11 @@ static void test_scores_are_the_definition(void **state)
     fixture f = fixture_new(300, 77, RANDOM, 3);
     float scores[300], image_scores[300], text_scores[300];
     cir_error err;
-    for (int kind = CIR_FUSE_IMAGE; kind <= CIR_FUSE_GAUSS; kind++)
+    for (int kind = CIR_FUSION_IMAGE; kind <= CIR_FUSION_GAUSS; kind++)
         for (int w = 0; w <= 4; w++)
             for (int is_half = 0; is_half < 2; is_half++) {
                 cir_rows rows = rows_of(&f, is_half, true);
-                bool clamp = w % 2 != 0 || w == 4 || kind == CIR_FUSE_HARRIS;
+                bool clamp = w % 2 != 0 || w == 4 || kind == CIR_FUSION_HARRIS;
                 f.query.fusion = (cir_fusion){(cir_fusion_kind)kind, clamp || w != 2, 0.1f, (float)w * 0.25f};
                 assert_int_equal(
                     cir_search_scores(&rows, &f.query, NULL, scores, image_scores, text_scores, &err),
@@ -82,7 +82,7 @@ static void test_scores_are_the_definition(void **state)
                     double v32 = (double)image_scores[r], t32 = (double)text_scores[r];
                     double right = fuse(&f.query.fusion, v32, t32);
                     double size = fabs(v32) + fabs(t32) + (fabs(v32) + fabs(t32)) * (fabs(v32) + fabs(t32));
-                    if (kind == CIR_FUSE_GAUSS)
+                    if (kind == CIR_FUSION_GAUSS)
                         size = 1; /* a percentile does not go to 0 with its score */
                     if (!(fabs((double)scores[r] - right) <= 8 * 0x1p-24 * 2 * size))
                         fail_msg("kind %d weight %d row %zu: %g instead of %g", kind, w, r, (double)scores[r],
@@ -151,7 +151,7 @@ static void test_the_best_are_those_with_the_best_scores(void **state)
                 fixture f = fixture_new(n_rows[i], 19, kind, 5 + i);
                 cir_rows rows = rows_of(&f, options & 1, options & 2);
                 check_top(&f, &rows, pools, 3);
-                f.query.fusion = (cir_fusion){.kind = CIR_FUSE_TEXT};
+                f.query.fusion = (cir_fusion){.kind = CIR_FUSION_TEXT};
                 check_top(&f, &rows, pools, 3);
                 f.query.a = NULL;
                 check_top(&f, &rows, pools, 3);
@@ -287,7 +287,7 @@ static void test_a_missing_side_scores_nothing(void **state)
     cir_error err;
     cir_hit hits[50], both[50];
     size_t n;
-    f.query.fusion = (cir_fusion){.kind = CIR_FUSE_IMAGE};
+    f.query.fusion = (cir_fusion){.kind = CIR_FUSION_IMAGE};
     assert_int_equal(cir_search_top(&rows, &f.query, 50, NULL, both, &n, &err), CIR_OK);
     f.query.b = NULL;
     assert_int_equal(cir_search_top(&rows, &f.query, 50, NULL, hits, &n, &err), CIR_OK);
@@ -322,9 +322,9 @@ static void test_bad_queries_are_refused(void **state)
     query = f.query;
     query.fusion.lambda = NAN;
     check_refused(&rows, &query, 3, CIR_ARGUMENT, "lambda");
-    query.fusion = (cir_fusion){.kind = CIR_FUSE_SUM, .weight = 1.5f};
+    query.fusion = (cir_fusion){.kind = CIR_FUSION_SUM, .weight = 1.5f};
     check_refused(&rows, &query, 3, CIR_ARGUMENT, "[0, 1]");
-    query.fusion = (cir_fusion){.kind = CIR_FUSE_PRODUCT, .weight = 0.25f};
+    query.fusion = (cir_fusion){.kind = CIR_FUSION_PRODUCT, .weight = 0.25f};
     check_refused(&rows, &query, 3, CIR_ARGUMENT, "clamp");
     query.fusion = (cir_fusion){.kind = (cir_fusion_kind)77};
     check_refused(&rows, &query, 3, CIR_ARGUMENT, "77");

@@ -129,7 +129,7 @@ static cir_status open_collection(cir__context *context, const cir__serve_option
 static cir_status make_parts(cir__context *context, cir_error *err)
 {
     enum { N_DISK_THREADS = 4 }; /* they wait more than they work */
-    size_t n_threads = cir_pool_n_threads(context->pool);
+    size_t n_threads = cir_pool_get_n_threads(context->pool);
     context->connections = cir__connections_new(!context->guard.is_tls);
     context->throttle = cir__throttle_new();
     context->coalescing = cir__coalescing_new();

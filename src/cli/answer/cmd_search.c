@@ -115,17 +115,18 @@ static int read_filter(searching *self)
 /* The library says what is wrong, and this which flag is meant. */
 static int check(const searching *self)
 {
-    static const char *const flag_names[] = {[CIR_FAULT_PHOTO] = "--image: ", [CIR_FAULT_WORDS] = "--text: "};
+    static const char *const flag_names[] = {
+        [CIR_REQUEST_FAULT_PHOTO] = "--image: ", [CIR_REQUEST_FAULT_WORDS] = "--text: "};
     cir_request_fault fault;
     cir_error err;
     if (cir_search_request_check(&self->request, &fault, &err) == CIR_OK)
         return CIR__DONE;
-    if (fault == CIR_FAULT_QUERY)
+    if (fault == CIR_REQUEST_FAULT_QUERY)
         return cir__arguments_refuse(self->arguments, cir__arguments_has(self->arguments, "text")
                                                           ? "--text is blank; give words, --image or both"
                                                           : "give --image, --text or both");
-    return cir__arguments_refuse(self->arguments, "%s%s", fault <= CIR_FAULT_WORDS ? flag_names[fault] : "",
-                                 err.message);
+    return cir__arguments_refuse(self->arguments, "%s%s",
+                                 fault <= CIR_REQUEST_FAULT_WORDS ? flag_names[fault] : "", err.message);
 }
 
 static int read_request(searching *self)
@@ -142,6 +143,7 @@ static int read_request(searching *self)
     request->explain = cir__arguments_has(arguments, "explain");
     request->settings = &self->settings;
     request->image_options = &self->image_options;
+    cir_image_options_init(&self->image_options, sizeof self->image_options);
     self->image_options.ignore_exif_rotation = cir__arguments_has(arguments, "no-exif-rotation");
     self->image_options.allow_shrinking = !cir__arguments_has(arguments, "exact-decode");
     if (!cir__arguments_count(arguments, "k", 1, 1000000000, &request->k))

@@ -290,9 +290,9 @@ static json_t *density_new(const cir__answer *answer, span image, span text)
 
 static json_t *scatter_new(const cir__answer *answer)
 {
-    if (answer->fusion.kind == CIR_FUSE_IMAGE && answer->image_scores != NULL)
+    if (answer->fusion.kind == CIR_FUSION_IMAGE && answer->image_scores != NULL)
         return bars_new(answer->image_scores, answer->n_rows, "image");
-    if (answer->fusion.kind == CIR_FUSE_TEXT && answer->text_scores != NULL)
+    if (answer->fusion.kind == CIR_FUSION_TEXT && answer->text_scores != NULL)
         return bars_new(answer->text_scores, answer->n_rows, "text");
     if (answer->image_scores == NULL || answer->text_scores == NULL)
         return json_null();

@@ -9,7 +9,7 @@
 static void on_bus_error(int number, siginfo_t *info, void *context)
 {
     (void)context;
-    if (!cir_mapping_fault(info->si_addr))
+    if (!cir_mapping_handle_fault(info->si_addr))
         signal(number, SIG_DFL);
 }
 

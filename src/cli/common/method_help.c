@@ -22,7 +22,7 @@ static void print_tables(bool has_composed)
         if (has_composed || !info->needs_composed)
             printf("  %-28s %s%s\n", info->name, info->meaning, i == CIR_METHOD_DEFAULT ? " (default)" : "");
     }
-    cir_settings_init(&settings, CIR_METHOD_DEFAULT);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_DEFAULT);
     printf("\nSettings and their defaults:\n");
     cir_settings_list(&settings, print_setting, NULL);
 }

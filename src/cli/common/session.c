@@ -42,8 +42,10 @@ int cir__session_check_encodable(const cir_index_info *info)
 cir_status cir__session_open_index(const cir__arguments *arguments, const char *path,
                                    const char *model_fingerprint, cir_index **index_out, cir_error *err)
 {
-    const cir_index_options options = {model_fingerprint, cir__arguments_has(arguments, "trust")};
-    return cir_index_open_with(path, &options, index_out, err);
+    const cir_index_options options = {.size = sizeof options,
+                                       .model_fingerprint = model_fingerprint,
+                                       .is_trusted = cir__arguments_has(arguments, "trust")};
+    return cir_index_open(path, &options, index_out, err);
 }
 
 int cir__session_read_precision(const cir__arguments *arguments, cir_precision default_precision,
@@ -68,7 +70,7 @@ int cir__session_open_model(const cir__arguments *arguments, const char *fallbac
 int cir__session_open_model_at(const cir__arguments *arguments, const char *path,
                                cir_precision default_precision, cir_model **model_out)
 {
-    cir_model_options options;
+    cir_model_options options = {.size = sizeof options};
     int status = cir__session_read_precision(arguments, default_precision, &options.precision);
     if (status != CIR__DONE)
         return status;
@@ -93,7 +95,7 @@ int cir__session_read_settings(const cir__arguments *arguments, cir_method defau
     cir_error err;
     *method_out = default_method;
     const char *name = cir__arguments_get(arguments, "method");
-    if (name != NULL && cir_method_parse_of_search(name, method_out, &err) != CIR_OK)
+    if (name != NULL && cir_method_parse_for_search(name, method_out, &err) != CIR_OK)
         return cir__arguments_refuse(arguments, "--method: %s", err.message);
     return cir__session_init_settings(arguments, *method_out, NULL, settings_out);
 }
@@ -102,7 +104,7 @@ int cir__session_init_settings(const cir__arguments *arguments, cir_method metho
                                cir_settings *settings_out)
 {
     cir_error err;
-    cir_settings_init(settings_out, method);
+    cir_settings_init(settings_out, sizeof *settings_out, method);
     for (; own != NULL && *own != NULL; own++)
         if (cir_settings_set(settings_out, *own, &err) != CIR_OK)
             return cir__session_fail(&err);

@@ -64,7 +64,7 @@ void cir__thumbnails_make(const cir__thumbnail_photo *photos, size_t n, size_t m
     enum { MAX_HELPERS = 63 };
     pthread_t helpers[MAX_HELPERS];
     size_t n_helpers = 0;
-    size_t n_threads = cir_pool_n_threads(pool);
+    size_t n_threads = cir_pool_get_n_threads(pool);
     while (n_helpers + 1 < n_threads && n_helpers + 1 < n && n_helpers < MAX_HELPERS &&
            pthread_create(&helpers[n_helpers], NULL, run, &all) == 0)
         n_helpers++;

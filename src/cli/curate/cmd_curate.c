@@ -74,7 +74,7 @@ static int read_plan(const cir__arguments *arguments, cir_curation *curation, co
     if (status == CIR__DONE)
         status = cir__decoding_open(arguments, 1, 2048, &decoding);
     if (status == CIR__DONE) {
-        const cir_image_options image = {.decoder = decoding.decoder};
+        const cir_image_options image = {.size = sizeof image, .decoder = decoding.decoder};
         const cir_plan_options options = {
             .index = index,
             .image = &image,

@@ -81,7 +81,7 @@ static int run(const cir__arguments *arguments)
     cir__decoding decoding = {0};
     cir__progress progress;
     cir_export_report report;
-    cir_image_options image = {0};
+    cir_image_options image = {.size = sizeof image};
     cir_error err;
     if (status == CIR__DONE)
         status = cir__curating_open(arguments, true, &curation);
@@ -90,7 +90,7 @@ static int run(const cir__arguments *arguments)
     if (status == CIR__DONE)
         status = cir__session_open_pool(arguments, &pool);
     if (status == CIR__DONE)
-        status = cir__decoding_open(arguments, cir_pool_n_threads(pool), 2048, &decoding);
+        status = cir__decoding_open(arguments, cir_pool_get_n_threads(pool), 2048, &decoding);
     if (status == CIR__DONE) {
         cir__session_catch_interrupts();
         cir__progress_init(&progress, arguments, "writing pictures");

@@ -109,7 +109,7 @@ static int run(const cir__arguments *arguments)
     mining self = {.arguments = arguments};
     size_t n_models = 0;
     const char *name;
-    cir_image_options image = {0};
+    cir_image_options image = {.size = sizeof image};
     self.options =
         (cir_mining_options){.goes_deeper = cir__arguments_has(arguments, "deeper"), .watch = watch};
     if (!cir__arguments_count(arguments, "per-seed", 1, 1000000, &self.options.per_seed) ||
@@ -120,7 +120,7 @@ static int run(const cir__arguments *arguments)
     if (status == CIR__DONE)
         status = cir__session_open_pool(arguments, &self.pool);
     if (status == CIR__DONE)
-        status = cir__decoding_open(arguments, cir_pool_n_threads(self.pool), 2048, &self.decoding);
+        status = cir__decoding_open(arguments, cir_pool_get_n_threads(self.pool), 2048, &self.decoding);
     if (status == CIR__DONE) {
         cir__session_catch_interrupts();
         cir__progress_init(&self.progress, arguments, "mining");

@@ -16,11 +16,12 @@
 /* Opens the project that is the first operand. CIR__DONE, or the exit status after a message. */
 int cir__curating_open(const cir__arguments *arguments, bool writes, cir_curation **curation_out);
 
-/* Opens the project's index, or the one of --index; fingerprint: of the model whose features are shown, may be NULL. */
+/* Opens the project's index, or the one of --index; fingerprint: of the model whose features are shown, may
+ * be NULL. */
 int cir__curating_open_index(const cir__arguments *arguments, const cir_curation *curation,
                              const char *fingerprint, cir_index **index_out);
 
-/* For cir_curation_tell: a line on standard error, "cir: LINE". */
+/* For cir_curation_tell_fn: a line on standard error, "cir: LINE". */
 void cir__curating_tell(void *context, const char *line);
 
 #endif

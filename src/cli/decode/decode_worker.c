@@ -150,9 +150,9 @@ static void decode(worker *self, const cir__decode_request *request)
     if (!map(self, request->bytes_capacity, request->pixels_capacity))
         reply.status = CIR_NO_MEMORY;
     else
-        reply.status =
-            cir_decode_here(NULL, self->bytes, request->size_bytes, request->name, &request->options, admit,
-                            self, request->wants_pixels ? &image : NULL, &reply.facts, &reply.err);
+        reply.status = cir_decoder_decode_here(
+            NULL, self->bytes, request->size_bytes, request->name, &request->options, admit, self,
+            request->wants_pixels ? &image : NULL, &reply.facts, &reply.err);
     if (reply.status == CIR_OK && request->wants_pixels)
         hand_over(self, &image, &reply);
     cir_image_done(&image);

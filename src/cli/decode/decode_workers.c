@@ -168,7 +168,7 @@ typedef struct conversation {
     size_t size_bytes;
     const char *name;
     const cir_image_options *options;
-    cir_decode_admit *admit;
+    cir_decode_admit_fn *admit;
     void *admit_context;
     size_t admitted_bytes;
     cir_status refused; /* by admit, whose message is in err */
@@ -320,7 +320,7 @@ static cir_status decode_with(cir__decode_workers *workers, conversation *self, 
 }
 
 cir_status cir__decode_workers_decode(void *context, const void *bytes, size_t size_bytes, const char *name,
-                                      const cir_image_options *options, cir_decode_admit *admit,
+                                      const cir_image_options *options, cir_decode_admit_fn *admit,
                                       void *admit_context, cir_image *image_out, cir_image_facts *facts_out,
                                       cir_error *err)
 {
@@ -341,8 +341,8 @@ cir_status cir__decode_workers_decode(void *context, const void *bytes, size_t s
     for (;;) {
         talk.worker = take(self, talk.is_lost, &is_useless);
         if (talk.worker == NULL && is_useless)
-            return cir_decode_here(NULL, bytes, size_bytes, name, options, admit, admit_context, image_out,
-                                   facts_out, err);
+            return cir_decoder_decode_here(NULL, bytes, size_bytes, name, options, admit, admit_context,
+                                           image_out, facts_out, err);
         if (talk.worker == NULL)
             return cir__fail(err, CIR_NO_MEMORY, "%s: no process can be started to decode it; try again",
                              name);

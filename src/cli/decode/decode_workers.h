@@ -20,11 +20,11 @@ cir__decode_workers *cir__decode_workers_new(const cir__decode_limits *limits);
 /* Ends all processes; no call may be using them. NULL is allowed. */
 void cir__decode_workers_free(cir__decode_workers *workers);
 
-/* A cir_decode, whose context is a cir__decode_workers. A picture whose process dies over it is an error like
- * any other: CIR_LIMIT where it took too much time or memory, CIR_FORMAT else. Where no first process can be
- * started, pictures are decoded in the calling process. */
+/* A cir_decode_fn, whose context is a cir__decode_workers. A picture whose process dies over it is an error
+ * like any other: CIR_LIMIT where it took too much time or memory, CIR_FORMAT else. Where no first process
+ * can be started, pictures are decoded in the calling process. */
 cir_status cir__decode_workers_decode(void *workers, const void *bytes, size_t size_bytes, const char *name,
-                                      const cir_image_options *options, cir_decode_admit *admit,
+                                      const cir_image_options *options, cir_decode_admit_fn *admit,
                                       void *admit_context, cir_image *image_out, cir_image_facts *facts_out,
                                       cir_error *err);
 

@@ -15,7 +15,7 @@ int cir__decoding_open(const cir__arguments *arguments, size_t n_threads, size_t
     if (!cir__arguments_count(arguments, "max-decode-memory", 64, 1000000, &max_megabytes) ||
         !cir__arguments_count(arguments, "max-decode-seconds", 1, 86400, &limits.n_seconds))
         return CIR__USAGE;
-    cir_decoder_options options = {.max_picture_bytes = max_megabytes * MEGABYTE};
+    cir_decoder_options options = {.size = sizeof options, .max_picture_bytes = max_megabytes * MEGABYTE};
     if (!cir__arguments_has(arguments, "decode-in-process")) {
         options.context = decoding_out->workers = cir__decode_workers_new(&limits);
         options.decode = cir__decode_workers_decode;

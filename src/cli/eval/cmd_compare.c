@@ -106,7 +106,7 @@ static int find(const cir_results *results, const char *path, const char *method
     if (cir_results_find(results, method, i_out))
         return CIR__DONE;
     fprintf(stderr, "cir: %s: has no method \"%s\"; it has:", path, method);
-    for (size_t i = 0; i < cir_results_n_methods(results); i++) {
+    for (size_t i = 0; i < cir_results_get_n_methods(results); i++) {
         fputs(i > 0 ? ", " : " ", stderr);
         cir__put_text(stderr, cir_results_get_method(results, i));
     }
@@ -117,10 +117,10 @@ static int find(const cir_results *results, const char *path, const char *method
 /* Every method that both files hold; where each holds but one, these two. */
 static int compare_common(comparing *self, const char *path_a, const char *path_b)
 {
-    if (cir_results_n_methods(self->a) == 1 && cir_results_n_methods(self->b) == 1)
+    if (cir_results_get_n_methods(self->a) == 1 && cir_results_get_n_methods(self->b) == 1)
         return compare(self, 0, 0);
     int status = CIR__DONE;
-    for (size_t i_a = 0, i_b; i_a < cir_results_n_methods(self->a) && status == CIR__DONE; i_a++)
+    for (size_t i_a = 0, i_b; i_a < cir_results_get_n_methods(self->a) && status == CIR__DONE; i_a++)
         if (cir_results_find(self->b, cir_results_get_method(self->a, i_a), &i_b))
             status = compare(self, i_a, i_b);
     if (status == CIR__DONE && json_array_size(self->comparisons) == 0) {

@@ -74,7 +74,7 @@ static int choose(const cir__experiment *experiment, const json_t *plain, cir_se
                                                       &settings[*n_out]);
         if (status != CIR__DONE)
             return status;
-        if (cir_distract_check(experiment->dataset, method->method, method->settings, &err) != CIR_OK) {
+        if (cir_eval_check_distract(experiment->dataset, method->method, method->settings, &err) != CIR_OK) {
             if (are_named)
                 return cir__session_fail(&err);
             if (plain == NULL && !cir__arguments_has(experiment->arguments, "quiet"))
@@ -143,7 +143,7 @@ int cir__experiments_check_distractors(const cir__experiment *experiment)
     if (!cir__arguments_has(experiment->arguments, "distractors"))
         return CIR__DONE;
     wanted *self = wanted_new(experiment, NULL, &status);
-    if (self != NULL && cir_distract_check_pool(experiment->dataset, &self->options, &err) != CIR_OK)
+    if (self != NULL && cir_eval_check_distract_pool(experiment->dataset, &self->options, &err) != CIR_OK)
         status = cir__session_fail(&err);
     free(self);
     return status;

@@ -143,7 +143,7 @@ static int verify(const cir__arguments *arguments, const char *folder, cir_pool 
 }
 
 static cir_status open_features(const char *folder, const char *benchmark,
-                                const cir_triplets_options *triplets, cir_pool *pool,
+                                const cir_dataset_triplets_options *triplets, cir_pool *pool,
                                 cir_dataset **dataset_out, cir_error *err)
 {
     if (is_triplets(benchmark))
@@ -152,7 +152,7 @@ static cir_status open_features(const char *folder, const char *benchmark,
                              : cir_dataset_open_features(folder, pool, dataset_out, err);
 }
 
-static int open_pictures(const cir__arguments *arguments, const cir_triplets_options *triplets,
+static int open_pictures(const cir__arguments *arguments, const cir_dataset_triplets_options *triplets,
                          cir_pool *pool, const cir_model *model, const cir_index *searched,
                          cir_dataset **dataset_out)
 {
@@ -171,18 +171,18 @@ static int open_pictures(const cir__arguments *arguments, const cir_triplets_opt
     char *const cache = searched == NULL ? cache_folder(arguments) : NULL;
     cir__progress_init(&progress, arguments, "encoding");
     cir__session_catch_interrupts();
-    const cir_pictures_options options = {.domains = is_triplets(benchmark) ? NULL : benchmark,
-                                          .triplets = is_triplets(benchmark) ? triplets : NULL,
-                                          .cache = cache,
-                                          .is_cache_optional = !cir__arguments_has(arguments, "cache"),
-                                          .ignore_exif_rotation =
-                                              cir__arguments_has(arguments, "no-exif-rotation") ||
-                                              settings.variant == CIR_VARIANT_REFERENCE,
-                                          .watch = watch,
-                                          .context = &progress,
-                                          .searched = searched};
+    const cir_dataset_images_options options = {.domains = is_triplets(benchmark) ? NULL : benchmark,
+                                                .triplets = is_triplets(benchmark) ? triplets : NULL,
+                                                .cache = cache,
+                                                .is_cache_optional = !cir__arguments_has(arguments, "cache"),
+                                                .ignore_exif_rotation =
+                                                    cir__arguments_has(arguments, "no-exif-rotation") ||
+                                                    settings.variant == CIR_VARIANT_REFERENCE,
+                                                .watch = watch,
+                                                .context = &progress,
+                                                .searched = searched};
     const cir_status status =
-        cir_dataset_open_pictures(folder, &options, model, pool, &report, dataset_out, &err);
+        cir_dataset_open_images(folder, &options, model, pool, &report, dataset_out, &err);
     cir__progress_clear(&progress);
     if (cache != NULL && !cir__arguments_has(arguments, "quiet"))
         print_report(cache, &report);
@@ -196,10 +196,10 @@ int cir__eval_data_open(const cir__arguments *arguments, cir_pool *pool, const c
     const char *const features = cir__arguments_get(arguments, "features");
     const char *const benchmark = cir__arguments_get(arguments, "benchmark");
     const char *const gallery = cir__arguments_get(arguments, "gallery");
-    const cir_triplets_options triplets = {.benchmark = benchmark,
-                                           .split = cir__arguments_get(arguments, "split"),
-                                           .ranks_used_images =
-                                               gallery != NULL && strcmp(gallery, "used") == 0};
+    const cir_dataset_triplets_options triplets = {.benchmark = benchmark,
+                                                   .split = cir__arguments_get(arguments, "split"),
+                                                   .ranks_used_images =
+                                                       gallery != NULL && strcmp(gallery, "used") == 0};
     cir_error err;
 
     if (searched != NULL) {

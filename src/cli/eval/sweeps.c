@@ -28,7 +28,7 @@ static int sweep_read(const cir__arguments *arguments, const char *text, sweep_g
     if (equals != NULL)
         *equals = '\0';
     out->key = out->text;
-    out->values = cir_sweep_values(out->key, &out->n);
+    out->values = cir_sweep_get_values(out->key, &out->n);
     if (out->values == NULL)
         return cir__arguments_refuse(
             arguments, "--sweep: \"%s\" is not one of weight, lambda, alpha and components", out->key);
@@ -43,7 +43,7 @@ static int sweep_read(const cir__arguments *arguments, const char *text, sweep_g
         cir_error err;
         if (out->n == MAX_VALUES)
             return cir__arguments_refuse(arguments, "--sweep: more than %d values", MAX_VALUES);
-        cir_settings_init(&settings, CIR_METHOD_DEFAULT);
+        cir_settings_init(&settings, sizeof settings, CIR_METHOD_DEFAULT);
         snprintf(key_value, sizeof key_value, "%s=%s", out->key, value);
         if (cir_settings_set(&settings, key_value, &err) != CIR_OK)
             return cir__arguments_refuse(arguments, "--sweep: %s", err.message);

@@ -99,7 +99,7 @@ static void release(indexing *self)
 {
     for (size_t i = 0; i < self->n_models; i++)
         cir_model_close(self->models[i]);
-    cir_images_list_free(self->roots, self->n_roots);
+    cir_paths_free(self->roots, self->n_roots);
     cir_index_close(self->before);
     cir__decoding_close(&self->decoding);
     cir_pool_free(self->pool);
@@ -199,7 +199,7 @@ static int choose_paths(indexing *self)
     for (size_t i = 0; i < self->n_roots; i++) {
         char *root = self->roots[i];
         const bool is_there = access(root, F_OK) == 0;
-        if (!is_there || !cir_index_is_confirmed(self->before, root)) {
+        if (!is_there || !cir_index_is_path_confirmed(self->before, root)) {
             say_left_alone(self, root, is_there);
             continue;
         }
@@ -255,7 +255,7 @@ static void prepare_search(const indexing *self, const cir_model *model)
     cir_index *index = NULL;
     cir_composer *composer = NULL;
     cir_settings settings;
-    cir_settings_init(&settings, CIR_METHOD_DEFAULT);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_DEFAULT);
     if (cir__session_open_index(self->arguments, self->index_path, cir_model_get_info(model)->fingerprint,
                                 &index, NULL) == CIR_OK &&
         cir_index_get_info(index)->n_ready > 0 &&
@@ -275,9 +275,9 @@ static int update(indexing *self, const cir_update_options *options)
     cir__session_catch_interrupts();
     cir__progress_init(&progress, self->arguments, "indexing");
     const double started = progress.started; /* coding starts the progress anew */
-    cir_status updated = cir_index_update_models(self->index_path, self->paths, self->n_paths,
-                                                 (const cir_model *const *)self->models, self->n_models,
-                                                 self->pool, &watched, &result, &err);
+    cir_status updated =
+        cir_index_update(self->index_path, self->paths, self->n_paths, (const cir_model *const *)self->models,
+                         self->n_models, self->pool, &watched, &result, &err);
     cir__progress_clear(&progress);
     if (updated != CIR_OK)
         return cir__session_fail(&err);
@@ -301,9 +301,14 @@ static int run(const cir__arguments *arguments)
         .paths = cir__arguments_operands(arguments),
         .n_paths = cir__arguments_n_operands(arguments),
     };
+    cir_image_options image = {
+        .size = sizeof image,
+        .ignore_exif_rotation = cir__arguments_has(arguments, "no-exif-rotation"),
+        .allow_shrinking = !cir__arguments_has(arguments, "exact-decode"),
+    };
     cir_update_options options = {
-        .image.ignore_exif_rotation = cir__arguments_has(arguments, "no-exif-rotation"),
-        .image.allow_shrinking = !cir__arguments_has(arguments, "exact-decode"),
+        .size = sizeof options,
+        .image = &image,
         .retry_failed = cir__arguments_has(arguments, "retry-failed"),
     };
     if (self.index_path == NULL && self.n_paths == 1 && is_index(self.paths[0])) {
@@ -313,7 +318,7 @@ static int run(const cir__arguments *arguments)
     if (self.index_path == NULL)
         return cir__arguments_refuse(arguments, "-o INDEX is missing");
     if (!cir__arguments_count(arguments, "batch", 1, 1024, &options.batch) ||
-        !cir__arguments_count(arguments, "max-megapixels", 1, 100000, &options.image.max_megapixels) ||
+        !cir__arguments_count(arguments, "max-megapixels", 1, 100000, &image.max_megapixels) ||
         !cir__arguments_count(arguments, "codes-from", 1, SIZE_MAX / 2, &options.min_coded))
         return CIR__USAGE;
     int status = read_choices(&self, &options);
@@ -323,8 +328,8 @@ static int run(const cir__arguments *arguments)
     if (status == CIR__DONE)
         status = cir__session_open_pool(arguments, &self.pool);
     if (status == CIR__DONE)
-        status = cir__decoding_open(arguments, cir_pool_n_threads(self.pool), 2048, &self.decoding);
-    options.image.decoder = self.decoding.decoder;
+        status = cir__decoding_open(arguments, cir_pool_get_n_threads(self.pool), 2048, &self.decoding);
+    image.decoder = self.decoding.decoder;
     if (status == CIR__DONE)
         status = check_paths(&self);
     if (status != CIR__DONE) {

@@ -122,7 +122,7 @@ static int tell_roots(const cir_index *index, json_t *document)
         return cir__session_fail(&err);
     }
     for (size_t i = 0; i < n; i++) {
-        const bool is_confirmed = cir_index_is_confirmed(index, roots[i]);
+        const bool is_confirmed = cir_index_is_path_confirmed(index, roots[i]);
         char *text = document == NULL ? cir__terminal_text_new(roots[i]) : NULL;
         if (document == NULL)
             printf("folder      %s%s\n", text != NULL ? text : "",
@@ -132,7 +132,7 @@ static int tell_roots(const cir_index *index, json_t *document)
                                                   "is_confirmed", is_confirmed));
         free(text);
     }
-    cir_images_list_free(roots, n);
+    cir_paths_free(roots, n);
     if (document != NULL)
         json_object_set_new(document, "folders", list);
     else
@@ -173,7 +173,7 @@ static int run_index(const cir__arguments *arguments, const char *path)
         if (!cir__arguments_has(arguments, lists[i].flag))
             continue;
         json_t *list = is_json ? json_array() : NULL;
-        cir_status listed = cir_index_list(index, lists[i].state, print_record, list, &err);
+        cir_status listed = cir_index_list_images(index, lists[i].state, print_record, list, &err);
         if (listed == CIR_OK && lists[i].state == CIR_IMAGE_FAILED)
             listed = cir_index_list_unlisted(index, print_folder, list, &err);
         if (listed != CIR_OK)

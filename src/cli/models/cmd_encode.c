@@ -75,11 +75,11 @@ static int encode(const cir__arguments *arguments, const cir_model *model, cir_p
     float *features = NULL;
     cir_status status = CIR_OK;
     if (!is_text)
-        status = cir_images_list(cir__arguments_operands(arguments), cir__arguments_n_operands(arguments),
-                                 &files, &n, &err);
+        status = cir_image_list_files(cir__arguments_operands(arguments),
+                                      cir__arguments_n_operands(arguments), &files, &n, &err);
     if (status == CIR_OK && (features = calloc(n + 1, dim * sizeof *features)) == NULL) {
         fprintf(stderr, "cir: out of memory for %zu features\n", n);
-        cir_images_list_free(files, n);
+        cir_paths_free(files, n);
         return CIR__FAILED;
     }
     if (status == CIR_OK && is_text)
@@ -88,7 +88,8 @@ static int encode(const cir__arguments *arguments, const cir_model *model, cir_p
         cir__progress progress;
         cir__progress_init(&progress, arguments, "encoding");
         cir__session_catch_interrupts();
-        cir_image_options options = {.ignore_exif_rotation =
+        cir_image_options options = {.size = sizeof options,
+                                     .ignore_exif_rotation =
                                          cir__arguments_has(arguments, "no-exif-rotation")};
         status = cir_model_encode_files(model, pool, (const char *const *)files, n, &options, features, watch,
                                         &progress, &err);
@@ -97,7 +98,7 @@ static int encode(const cir__arguments *arguments, const cir_model *model, cir_p
     if (status == CIR_OK)
         status = cir_features_write(output, features, n, dim, &err);
     if (!is_text)
-        cir_images_list_free(files, n);
+        cir_paths_free(files, n);
     free(features);
     if (status != CIR_OK)
         return cir__session_fail(&err);

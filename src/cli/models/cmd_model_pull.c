@@ -346,7 +346,7 @@ static int install(const pull *self)
 {
     cir_error err;
     cir_model *model;
-    if (cir_model_open(self->partial, &model, &err) != CIR_OK)
+    if (cir_model_open(self->partial, NULL, &model, &err) != CIR_OK)
         return cir__session_fail(&err);
     cir_model_close(model);
     int status = write_sums(self);

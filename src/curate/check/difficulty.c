@@ -1,5 +1,5 @@
-/* How hard a curated set is: what outranks positives, by source and by judged type, and how many random pictures of the
- * collection it is as hard as. */
+/* How hard a curated set is: what outranks positives, by source and by judged type, and how many random
+ * pictures of the collection it is as hard as. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static int compare_scores(const void *a, const void *b)
 /* AP of the positives among the first so many of the pool, for all sizes in one pass over it. */
 static cir_status add_pools(measuring *self, const cir__ranked_query *ranked, cir_error *err)
 {
-    const cir_rows rows = cir_rows_of_index(self->options->index);
+    const cir_rows rows = cir_index_get_rows(self->options->index);
     const size_t n = ranked->n_positives;
     float *positives = cir__new(n, sizeof *positives);
     size_t *above = cir__new(n + 1, sizeof *above); /* [j]: rows of the pool between positives j − 1 and j */
@@ -116,7 +116,7 @@ static cir_status visit(void *context, const cir__ranked_query *ranked, cir_erro
 static cir_status skip_shots(measuring *self, const cir_rows *rows, const float *feature, cir_error *err)
 {
     const cir_query query = {
-        .dim = rows->dim, .a = feature, .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
+        .dim = rows->dim, .a = feature, .fusion = {.kind = CIR_FUSION_IMAGE, .weight = 0.5f}};
     cir_status status =
         cir_search_scores(rows, &query, self->options->pool, self->pool_scores, NULL, NULL, err);
     for (size_t i = 0; i < rows->n_rows && status == CIR_OK; i++)
@@ -125,10 +125,11 @@ static cir_status skip_shots(measuring *self, const cir_rows *rows, const float 
     return status;
 }
 
-/* Positives and query images, and rows without a feature. A random photo may be a hard negative of the set, too. */
+/* Positives and query images, and rows without a feature. A random photo may be a hard negative of the set,
+ * too. */
 static cir_status find_skipped(measuring *self, cir_error *err)
 {
-    const cir_rows rows = cir_rows_of_index(self->options->index);
+    const cir_rows rows = cir_index_get_rows(self->options->index);
     cir_status status = CIR_OK;
     for (size_t i = 0; i < rows.n_rows; i++)
         self->skipped[i] = rows.ready != NULL && !rows.ready[i];

@@ -89,7 +89,7 @@ cir_status cir__set_rank(const cir__curated_set *set, const cir__set_features *f
     const size_t dim = cir_index_get_info(index)->model->dim;
     cir_settings settings;
     cir_composer *composer;
-    cir_settings_init(&settings, method);
+    cir_settings_init(&settings, sizeof settings, method);
     settings.forget_texts = true;
     cir_status status = cir_composer_new(index, model, pool, method, &settings, &composer, err);
     for (size_t i = 0; i < set->n && status == CIR_OK; i++) {

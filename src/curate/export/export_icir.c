@@ -58,7 +58,7 @@ static cir_status read_picture(const exporting *self, const cir__candidate *cand
             "%s: is not in %s any more with the bytes that were judged; bring it back, or mine again",
             candidate->path, cir_index_get_info(self->options->index)->path);
     if (status == CIR_OK)
-        status = cir_index_get_image(self->options->index, id, &record, err);
+        status = cir_index_get_record(self->options->index, id, &record, err);
     if (status == CIR_OK)
         status = cir_index_read_photo(self->options->index, &record, &bytes, &size, err);
     if (status == CIR_OK) {
@@ -266,7 +266,8 @@ static int remove_one(const char *path, const struct stat *facts, int flag, stru
     return remove(path);
 }
 
-/* The target has to be free, and so has the folder beside it, which an export that was killed may have left. */
+/* The target has to be free, and so has the folder beside it, which an export that was killed may have
+ * left. */
 static cir_status begin(exporting *self, const char *folder)
 {
     struct stat facts;

@@ -70,8 +70,8 @@ static cir_status resize(const cir_image *image, size_t longer_px, cir_image *im
         return CIR_OK;
     const size_t width = image->width_px * longer_px / longer;
     const size_t height = image->height_px * longer_px / longer;
-    return cir_image_resize(image, width > 0 ? width : 1, height > 0 ? height : 1, CIR_BILINEAR, image_out,
-                            err);
+    return cir_image_resize(image, width > 0 ? width : 1, height > 0 ? height : 1, CIR_FILTER_BILINEAR,
+                            image_out, err);
 }
 
 /* The sharpest tile decides, so that a sharp thing before a soft background is sharp. */

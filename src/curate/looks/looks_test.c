@@ -78,7 +78,8 @@ static cir_image save_half_size(const cir_image *image)
 {
     cir_image half;
     assert_int_equal(
-        cir_image_resize(image, image->width_px / 2, image->height_px / 2, CIR_BICUBIC, &half, NULL), CIR_OK);
+        cir_image_resize(image, image->width_px / 2, image->height_px / 2, CIR_FILTER_BICUBIC, &half, NULL),
+        CIR_OK);
     cir_image copy = save_again(&half, 60);
     cir_image_done(&half);
     return copy;
@@ -238,9 +239,10 @@ static void test_sharpness(void **state)
         cir_image small;
         cir_image blurred;
         const cir_image *image = &photos->images[i];
-        assert_int_equal(cir_image_resize(image, 12, 12, CIR_BILINEAR, &small, NULL), CIR_OK);
+        assert_int_equal(cir_image_resize(image, 12, 12, CIR_FILTER_BILINEAR, &small, NULL), CIR_OK);
         assert_int_equal(
-            cir_image_resize(&small, image->width_px, image->height_px, CIR_BICUBIC, &blurred, NULL), CIR_OK);
+            cir_image_resize(&small, image->width_px, image->height_px, CIR_FILTER_BICUBIC, &blurred, NULL),
+            CIR_OK);
         cir__looks looks;
         assert_int_equal(cir__looks_fit(&blurred, &looks, NULL), CIR_OK);
         assert_true(looks.sharpness < 15);

@@ -37,7 +37,7 @@ static cir_status read_looks(const cir_mining_options *options, measured *item, 
     uint8_t *bytes = NULL;
     uint8_t hash[CIR__HASH_SIZE];
     size_t size;
-    cir_status status = cir_index_get_image(options->index, (size_t)item->index_id, &record, err);
+    cir_status status = cir_index_get_record(options->index, (size_t)item->index_id, &record, err);
     if (status == CIR_OK)
         status = cir_index_read_photo(options->index, &record, &bytes, &size, err);
     if (status == CIR_OK) {

@@ -44,7 +44,7 @@ static cir_status get_picture(mining *self, size_t index_id, int64_t *picture_ou
     uint8_t hash[CIR__HASH_SIZE];
     bool is_known;
     int64_t n_new = 0;
-    cir_status status = cir_index_get_image(index, index_id, &record, self->err);
+    cir_status status = cir_index_get_record(index, index_id, &record, self->err);
     if (status == CIR_OK)
         status = cir__opened_get_hash(index, index_id, hash, &is_known, self->err);
     if (status == CIR_OK && !is_known) { /* an index of an older format, before its first update */
@@ -65,8 +65,8 @@ static cir_status get_picture(mining *self, size_t index_id, int64_t *picture_ou
             (int64_t)record.size_bytes);
     n_new = sqlite3_changes(store->db);
     self->report.n_new += status == CIR_OK && n_new > 0;
-    /* Where it is now; a file that was gone is looked at again. Of several copies the first counts, which searches list
-     * by id. */
+    /* Where it is now; a file that was gone is looked at again. Of several copies the first counts, which
+     * searches list by id. */
     if (status == CIR_OK && n_new == 0)
         status = cir__sql_run(
             store, self->err,
@@ -115,7 +115,7 @@ static cir_status put_hits(mining *self, const cir__mined_seed *seed, const cir_
 static cir_status search_batch(mining *self, const cir__mined_seed *seeds, size_t n)
 {
     const size_t dim = cir_model_get_info(self->options->model)->dim;
-    const cir_rows rows = cir_rows_of_index(self->options->index);
+    const cir_rows rows = cir_index_get_rows(self->options->index);
     cir_query queries[CIR__SEED_BATCH];
     size_t n_hits[CIR__SEED_BATCH];
     size_t k = 0;
@@ -134,7 +134,7 @@ static cir_status search_batch(mining *self, const cir__mined_seed *seeds, size_
         status = cir__mined_seeds_encode(self->curation, self->options, seeds, n, features, self->err);
     for (size_t i = 0; i < n; i++)
         queries[i] = (cir_query){
-            .dim = dim, .a = features + i * dim, .fusion = {.kind = CIR_FUSE_IMAGE, .weight = 0.5f}};
+            .dim = dim, .a = features + i * dim, .fusion = {.kind = CIR_FUSION_IMAGE, .weight = 0.5f}};
     if (status == CIR_OK && k > 0)
         status = cir_search_top_batch(&rows, queries, n, k, self->options->pool, hits, n_hits, self->err);
     if (status == CIR_OK && k > 0)

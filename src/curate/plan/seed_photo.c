@@ -95,7 +95,7 @@ static cir_status take_indexed(size_t id, const cir_plan_options *options, cir__
     size_t size;
     cir_image_facts facts;
     photo_out->index_id = (int64_t)id;
-    cir_status status = cir_index_get_image(options->index, id, &record, err);
+    cir_status status = cir_index_get_record(options->index, id, &record, err);
     if (status == CIR_OK && record.state != CIR_IMAGE_READY)
         status = cir__fail(err, CIR_NOT_FOUND, "%s: image %zu cannot be searched with: cir info says why",
                            cir_index_get_info(options->index)->path, id);

@@ -158,7 +158,7 @@ static void expect_run(const cir_dataset *dataset, cir_method method, const char
     cir_settings settings;
     cir_eval_result result;
     cir_error err;
-    cir_settings_init(&settings, method);
+    cir_settings_init(&settings, sizeof settings, method);
     if (key_value != NULL)
         assert_int_equal(cir_settings_set(&settings, key_value, NULL), CIR_OK);
     const cir_status status = cir_eval_run(dataset, method, &settings, NULL, &result, &err);
@@ -191,7 +191,7 @@ static void test_settings_in_force_are_told(void **state)
     (void)state;
     cir_settings settings;
     cir_eval_result result;
-    cir_settings_init(&settings, CIR_METHOD_BASIC_MINUS);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_BASIC_MINUS);
     cir_dataset *dataset = open_copy();
     assert_int_equal(cir_eval_run(dataset, CIR_METHOD_BASIC_MINUS, &settings, NULL, &result, NULL), CIR_OK);
     assert_true(result.settings.contextualise);
@@ -225,7 +225,7 @@ static void test_queries_without_answers_count(void **state)
         for (int own_means = 0; own_means < 2; own_means++) {
             cir_settings settings;
             cir_eval_result result;
-            cir_settings_init(&settings, (cir_method)method);
+            cir_settings_init(&settings, sizeof settings, (cir_method)method);
             strcpy(settings.image_mean, own_means ? "index" : "");
             assert_int_equal(cir_eval_run(dataset, (cir_method)method, &settings, NULL, &result, NULL),
                              CIR_OK);
@@ -247,7 +247,7 @@ static void test_ties_go_to_the_earlier_row(void **state)
     cir_dataset *dataset = open_copy();
     cir_settings settings;
     cir_eval_result result;
-    cir_settings_init(&settings, CIR_METHOD_IMAGE);
+    cir_settings_init(&settings, sizeof settings, CIR_METHOD_IMAGE);
     assert_int_equal(cir_eval_run(dataset, CIR_METHOD_IMAGE, &settings, NULL, &result, NULL), CIR_OK);
     for (size_t q = 0; q < result.n_queries; q++)
         for (size_t i = 1; i < CIR_N_TOP; i++)

@@ -140,7 +140,7 @@ static cir_status hash_searched(const cir_dataset *dataset, cir_pool *pool, cir_
 {
     if (dataset->searched == NULL)
         return CIR_OK;
-    const cir_rows rows = cir_rows_of_index(dataset->searched);
+    const cir_rows rows = cir_index_get_rows(dataset->searched);
     cir__hash_push(hash, rows.ready, rows.n_rows);
     return push_rows(hash, rows.f16, rows.n_rows, rows.dim, sizeof *rows.f16, pool, err);
 }

@@ -17,8 +17,8 @@
 
 /* ---- what can be done ---- */
 
-cir_status cir_distract_check(const cir_dataset *dataset, cir_method method, const cir_settings *settings,
-                              cir_error *err)
+cir_status cir_eval_check_distract(const cir_dataset *dataset, cir_method method,
+                                   const cir_settings *settings, cir_error *err)
 {
     const cir_method_info *const info = cir_method_get_info(method);
     const cir_status status = cir_dataset_check(dataset, method, err);
@@ -88,7 +88,7 @@ static cir_status workers_choose(const cir_distract_options *options, size_t n_b
                                  cir_pool *pool, size_t *n_out, cir_error *err)
 {
     const size_t most = options->max_memory_bytes != 0 ? options->max_memory_bytes : DEFAULT_BYTES;
-    const size_t n_threads = cir_pool_n_threads(pool);
+    const size_t n_threads = cir_pool_get_n_threads(pool);
     const size_t n = n_bytes < most ? (most - n_bytes) / worker_bytes : 0;
 
     *n_out = n < n_threads ? n : n_threads;
@@ -317,8 +317,8 @@ static size_t count_vectors(const cir__distract_runs *all)
     return n;
 }
 
-cir_status cir_distract_check_pool(const cir_dataset *dataset, const cir_distract_options *options,
-                                   cir_error *err)
+cir_status cir_eval_check_distract_pool(const cir_dataset *dataset, const cir_distract_options *options,
+                                        cir_error *err)
 {
     cir__stream stream = {0};
     cir_distraction sizes = {0};
@@ -343,7 +343,7 @@ cir_status cir_eval_distract(const cir_dataset *dataset, const cir_distract_opti
     cir__error_clear(err);
     *distraction_out = (cir_distraction){0};
     for (size_t i = 0; i < n_methods && status == CIR_OK; i++)
-        status = cir_distract_check(dataset, methods[i].method, methods[i].settings, err);
+        status = cir_eval_check_distract(dataset, methods[i].method, methods[i].settings, err);
     if (status == CIR_OK)
         status = cir__stream_open(options->pool_path, dataset->info.dim, options->seed, &stream, err);
     if (status == CIR_OK)

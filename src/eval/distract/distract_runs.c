@@ -190,7 +190,7 @@ static cir_status counts_fill(const entering *self, size_t q, const cir_composed
     if (run->kind == CIR__MEASURED) {
         standardise(&all->survey, run->image_vectors[q], self->group->i_size, image, n, &counted->image);
         standardise(&all->survey, run->text_vectors[q], self->group->i_size, text, n, &counted->text);
-        counted->fusion = (cir_fusion){.kind = CIR_FUSE_GAUSS, .weight = (float)run->settings.weight};
+        counted->fusion = (cir_fusion){.kind = CIR_FUSION_GAUSS, .weight = (float)run->settings.weight};
     }
     counted->image.vector = image != NULL ? 0 : SIZE_MAX;
     counted->text.vector = text != NULL ? 0 : SIZE_MAX;

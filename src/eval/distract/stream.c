@@ -66,7 +66,7 @@ typedef struct running {
     const cir__mapped *mapped;
     cir__stream_take *take;
     void *context;
-    cir_encode_watch *watch;
+    cir_encode_watch_fn *watch;
     void *watch_context;
     size_t n_blocks;
     atomic_size_t next_block;
@@ -194,7 +194,7 @@ size_t cir__stream_worker_bytes(const cir__stream *stream)
 }
 
 cir_status cir__stream_run(const cir__stream *stream, cir_pool *pool, size_t n_workers,
-                           cir__stream_take *take, void *context, cir_encode_watch *watch,
+                           cir__stream_take *take, void *context, cir_encode_watch_fn *watch,
                            void *watch_context, cir_error *err)
 {
     running job = {.stream = stream,

@@ -41,7 +41,7 @@ typedef void cir__stream_take(void *context, const cir__block *block, size_t i_w
  * be NULL, is told of rows read, from any thread but one at a time; false ends it (CIR_INTERRUPTED). Errors:
  * CIR_FORMAT (a row without a direction: the first one is named), CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__stream_run(const cir__stream *stream, cir_pool *pool, size_t n_workers,
-                                          cir__stream_take *take, void *context, cir_encode_watch *watch,
+                                          cir__stream_take *take, void *context, cir_encode_watch_fn *watch,
                                           void *watch_context, cir_error *err);
 
 /* What a worker of cir__stream_run takes itself. */

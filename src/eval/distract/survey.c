@@ -88,7 +88,7 @@ static void take(void *context, const cir__block *block, size_t i_worker)
     keep_nearest(survey, block, products, thresholds);
 }
 
-cir_status cir__survey_run(cir__survey *survey, cir_pool *pool, size_t n_workers, cir_encode_watch *watch,
+cir_status cir__survey_run(cir__survey *survey, cir_pool *pool, size_t n_workers, cir_encode_watch_fn *watch,
                            void *watch_context, cir_error *err)
 {
     const size_t n_sizes = survey->stream->n_sizes, n_tops = survey->nearest.n * n_sizes;

@@ -33,7 +33,7 @@ size_t cir__survey_worker_bytes(const cir__survey *survey);
 
 /* One pass over the pool. Errors: those of cir__stream_run, CIR_NO_MEMORY. */
 CIR_MUST_CHECK cir_status cir__survey_run(cir__survey *survey, cir_pool *pool, size_t n_workers,
-                                          cir_encode_watch *watch, void *watch_context, cir_error *err);
+                                          cir_encode_watch_fn *watch, void *watch_context, cir_error *err);
 void cir__survey_done(cir__survey *survey);
 
 /* Sums over the pool of sizes[i_size]: its rows, Σp and Σp². */

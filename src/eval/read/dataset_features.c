@@ -339,7 +339,7 @@ cir_status cir_dataset_open_domain_features(const char *folder, const char *benc
     return open_features(folder, &lists, pool, dataset_out, err);
 }
 
-cir_status cir_dataset_open_triplet_features(const char *folder, const cir_triplets_options *options,
+cir_status cir_dataset_open_triplet_features(const char *folder, const cir_dataset_triplets_options *options,
                                              cir_pool *pool, cir_dataset **dataset_out, cir_error *err)
 {
     const cir__lists lists = {.triplets = options};

@@ -30,7 +30,7 @@ static size_t count_encoded(const cir_dataset *dataset)
 
 /* Each of them once: features_out [n, dim], free() it. place: the data set's folder. */
 static cir_status pictures_encode(const cir_dataset *dataset, const char *place,
-                                  const cir_pictures_options *options, cir_pool *pool,
+                                  const cir_dataset_images_options *options, cir_pool *pool,
                                   cir__feature_cache *cache, float **features_out, cir_error *err)
 {
     const size_t n = count_encoded(dataset);
@@ -40,7 +40,8 @@ static cir_status pictures_encode(const cir_dataset *dataset, const char *place,
     float *features = NULL;
     cir_status status = CIR_OK;
     /* As published metrics were made, or as a search reads the photo of its query. */
-    const cir_image_options reading = {.ignore_exif_rotation = options->ignore_exif_rotation,
+    const cir_image_options reading = {.size = sizeof reading,
+                                       .ignore_exif_rotation = options->ignore_exif_rotation,
                                        .follow_pillow = dataset->searched == NULL,
                                        .allow_shrinking = dataset->searched != NULL};
 
@@ -90,7 +91,7 @@ static float *gather(const float *features, const cir__item *items, size_t n_ite
 static cir_status rows_find(cir_dataset *dataset, const char *place, cir_error *err)
 {
     const cir_index_info *const info = cir_index_get_info(dataset->searched);
-    const cir_rows rows = cir_rows_of_index(dataset->searched);
+    const cir_rows rows = cir_index_get_rows(dataset->searched);
     const size_t n = dataset->info.n_database, dim = rows.dim;
     uint16_t *const halves = cir__new_unset(n, dim * sizeof *halves);
     cir_status status = halves != NULL ? CIR_OK : cir__fail_memory(err, "a data set's features");
@@ -151,7 +152,7 @@ exit:
     return status;
 }
 
-static cir_status cache_open(const cir_dataset *dataset, const cir_pictures_options *options,
+static cir_status cache_open(const cir_dataset *dataset, const cir_dataset_images_options *options,
                              cir_cache_report *report, cir__feature_cache **cache_out, cir_error *err)
 {
     cir_error own;
@@ -172,7 +173,7 @@ static cir_status cache_open(const cir_dataset *dataset, const cir_pictures_opti
 }
 
 /* Everything behind the lists. */
-static cir_status encode(cir_dataset *dataset, const char *folder, const cir_pictures_options *options,
+static cir_status encode(cir_dataset *dataset, const char *folder, const cir_dataset_images_options *options,
                          cir_pool *pool, cir_cache_report *report_out, cir_error *err)
 {
     char *const place = realpath(folder, NULL); /* as caches and indexes know pictures by */
@@ -199,9 +200,9 @@ static cir_status encode(cir_dataset *dataset, const char *folder, const cir_pic
     return status;
 }
 
-cir_status cir_dataset_open_pictures(const char *folder, const cir_pictures_options *options,
-                                     const cir_model *model, cir_pool *pool, cir_cache_report *report_out,
-                                     cir_dataset **dataset_out, cir_error *err)
+cir_status cir_dataset_open_images(const char *folder, const cir_dataset_images_options *options,
+                                   const cir_model *model, cir_pool *pool, cir_cache_report *report_out,
+                                   cir_dataset **dataset_out, cir_error *err)
 {
     const bool is_icir = options->domains == NULL && options->triplets == NULL;
     const cir__lists lists = {.queries_file = is_icir ? "query_files.csv" : NULL,

@@ -17,8 +17,9 @@
 static cir_status open_watched(const char *place, watching *watched, cir_dataset **dataset_out,
                                cir_error *err)
 {
-    const cir_pictures_options options = {.watch = watched != NULL ? watch_it : NULL, .context = watched};
-    return cir_dataset_open_pictures(place, &options, &model, NULL, NULL, dataset_out, err);
+    const cir_dataset_images_options options = {.watch = watched != NULL ? watch_it : NULL,
+                                                .context = watched};
+    return cir_dataset_open_images(place, &options, &model, NULL, NULL, dataset_out, err);
 }
 
 static cir_eval_result run(const cir_dataset *dataset, cir_method method, const char *key_value)
@@ -26,7 +27,7 @@ static cir_eval_result run(const cir_dataset *dataset, cir_method method, const 
     cir_settings settings;
     cir_eval_result result;
     cir_error err;
-    cir_settings_init(&settings, method);
+    cir_settings_init(&settings, sizeof settings, method);
     if (key_value != NULL)
         assert_int_equal(cir_settings_set(&settings, key_value, NULL), CIR_OK);
     if (cir_eval_run(dataset, method, &settings, NULL, &result, &err) != CIR_OK)

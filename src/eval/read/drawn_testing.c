@@ -19,10 +19,13 @@ const cir_model model = {{.name = "stand-in", .fingerprint = "0123", .dim = DIM,
 
 size_t n_files, n_texts; /* encoded since the counts were last set to 0 */
 
-cir_image_options cir_model_fit_options(const cir_model *asked, const cir_image_options *options)
+cir_status cir_model_get_image_options(const cir_model *asked, const cir_image_options *options,
+                                       cir_image_options *options_out, cir_error *err)
 {
     (void)asked;
-    return *options;
+    (void)err;
+    *options_out = *options;
+    return CIR_OK;
 }
 
 const cir_model_info *cir_model_get_info(const cir_model *asked)

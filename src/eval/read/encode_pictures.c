@@ -44,7 +44,8 @@ static cir_status take(encoding *all, size_t i_task, const uint8_t *bytes, size_
 {
     const size_t number = all->wanted[i_task];
     outcome *const out = &all->outcomes[i_task];
-    cir_image_options options = all->reading != NULL ? *all->reading : (cir_image_options){0};
+    cir_image_options options =
+        all->reading != NULL ? *all->reading : (cir_image_options){.size = sizeof(cir_image_options)};
     cir_image image;
 
     if (all->cache != NULL) {
@@ -149,10 +150,14 @@ static size_t find_wanted(const cir__picture *pictures, size_t n, cir__feature_c
 
 cir_status cir__encode_pictures(const cir_model *model, cir_pool *pool, const cir_image_options *reading,
                                 const cir__picture *pictures, size_t n, cir__feature_cache *cache,
-                                float *features_out, cir_encode_watch *watch, void *context, cir_error *err)
+                                float *features_out, cir_encode_watch_fn *watch, void *context,
+                                cir_error *err)
 {
     const cir_model_info *const info = cir_model_get_info(model);
-    const cir_image_options fitted = cir_model_fit_options(model, reading);
+    cir_image_options fitted = {.size = sizeof fitted};
+    cir_status status = cir_model_get_image_options(model, reading, &fitted, err);
+    if (status != CIR_OK)
+        return status;
     encoding all = {.model = model,
                     .dim = info->dim,
                     .tensor_items = 3 * info->image_px * info->image_px,
@@ -163,7 +168,6 @@ cir_status cir__encode_pictures(const cir_model *model, cir_pool *pool, const ci
                     .features = features_out};
     size_t *const wanted = cir__new(n, sizeof *wanted);
     float *const scratch = cir__new(GROUP, info->dim * sizeof *scratch);
-    cir_status status = CIR_OK;
 
     all.outcomes = cir__new(GROUP, sizeof *all.outcomes);
     all.tensors = cir__new_unset(GROUP, all.tensor_items * sizeof *all.tensors);

@@ -20,6 +20,6 @@ typedef struct cir__picture {
 CIR_MUST_CHECK cir_status cir__encode_pictures(const cir_model *model, cir_pool *pool,
                                                const cir_image_options *reading, const cir__picture *pictures,
                                                size_t n, cir__feature_cache *cache, float *features_out,
-                                               cir_encode_watch *watch, void *context, cir_error *err);
+                                               cir_encode_watch_fn *watch, void *context, cir_error *err);
 
 #endif

@@ -26,9 +26,9 @@ static size_t encode_cached(const cir_model *asked, cir_cache_report *report,
     cir_protocol protocol;
     char cache[512];
     snprintf(cache, sizeof cache, "%s", path_of("cache"));
-    const cir_pictures_options options = {.cache = cache};
+    const cir_dataset_images_options options = {.cache = cache};
     n_files = 0;
-    if (cir_dataset_open_pictures(folder, &options, asked, NULL, report, &dataset, &err) != CIR_OK)
+    if (cir_dataset_open_images(folder, &options, asked, NULL, report, &dataset, &err) != CIR_OK)
         fail_msg("%s", err.message);
     assert_int_equal(cir_dataset_get_protocol(dataset, NULL, &protocol, NULL), CIR_OK);
     strcpy(features_out, protocol.features);
@@ -145,8 +145,8 @@ static void test_an_interrupted_run_goes_on(void **state)
     watching watched = {.stop_at = 32};
     char hash[CIR_HASH_TEXT_SIZE], cache[512];
     snprintf(cache, sizeof cache, "%s", path_of("cache"));
-    const cir_pictures_options options = {.cache = cache, .watch = watch_it, .context = &watched};
-    assert_int_equal(cir_dataset_open_pictures(folder, &options, &model, NULL, &report, &dataset, &err),
+    const cir_dataset_images_options options = {.cache = cache, .watch = watch_it, .context = &watched};
+    assert_int_equal(cir_dataset_open_images(folder, &options, &model, NULL, &report, &dataset, &err),
                      CIR_INTERRUPTED);
     assert_null(dataset);
     assert_int_equal(report.n_encoded, 32);

@@ -13,8 +13,8 @@
 #include "eval/read/fashioniq.h"
 #include "eval/read/shards.h"
 
-static cir_status triplets_read(cir_dataset *dataset, const char *folder, const cir_triplets_options *options,
-                                cir_error *err)
+static cir_status triplets_read(cir_dataset *dataset, const char *folder,
+                                const cir_dataset_triplets_options *options, cir_error *err)
 {
     const char *const split = options->split == NULL ? "val" : options->split;
     size_t no_text;

@@ -88,7 +88,7 @@ static void test_small_set_as_numpy(void **state)
         assert_int_equal(cir_method_parse(json_string_value(json_object_get(run, "method")), &method, NULL),
                          CIR_OK);
         cir_settings settings;
-        cir_settings_init(&settings, method);
+        cir_settings_init(&settings, sizeof settings, method);
         snprintf(label, sizeof label, "%s", cir_method_name(method));
         for (size_t i = 0; i < json_array_size(given); i++) {
             const char *key_value = json_string_value(json_array_get(given, i));
@@ -141,7 +141,7 @@ static void test_together_as_alone(void **state)
     cir_error err;
     assert_int_equal(cir_pool_new(2, &pool, &err), CIR_OK);
     for (size_t m = 0; m < N_METHODS; m++) {
-        cir_settings_init(&settings[m], methods[m]);
+        cir_settings_init(&settings[m], sizeof settings[m], methods[m]);
         if (m == 3)
             set(&settings[m], "project=0");
         runs[m] = (cir_run){methods[m], &settings[m]};
@@ -189,7 +189,7 @@ static void compare_with_reference(const char *variable, const char *folder, siz
         cir_settings settings;
         assert_int_equal(
             cir_method_parse(json_string_value(json_object_get(options, "method")), &method, NULL), CIR_OK);
-        cir_settings_init(&settings, method);
+        cir_settings_init(&settings, sizeof settings, method);
         settings.variant = CIR_VARIANT_REFERENCE;
         json_object_foreach(options, option, value) translate(option, value, &settings);
         compare(dataset, method, &settings, pool, run, "top10", label);

@@ -114,7 +114,7 @@ void cir_results_close(cir_results *results)
     free(results);
 }
 
-size_t cir_results_n_methods(const cir_results *results)
+size_t cir_results_get_n_methods(const cir_results *results)
 {
     return json_array_size(results->methods);
 }
@@ -128,7 +128,7 @@ const char *cir_results_get_method(const cir_results *results, size_t i)
 
 bool cir_results_find(const cir_results *results, const char *method, size_t *i_out)
 {
-    for (*i_out = 0; *i_out < cir_results_n_methods(results); (*i_out)++)
+    for (*i_out = 0; *i_out < cir_results_get_n_methods(results); (*i_out)++)
         if (strcmp(cir_results_get_method(results, *i_out), method) == 0)
             return true;
     *i_out = 0;

@@ -41,7 +41,7 @@ static int set_up(void **state)
     cir_bytes_free(json);
     for (size_t i = 0; i < N_RUNS; i++) {
         cir_settings settings;
-        cir_settings_init(&settings, methods[i]);
+        cir_settings_init(&settings, sizeof settings, methods[i]);
         assert_int_equal(cir_eval_run(s.dataset, methods[i], &settings, NULL, &s.results[i], &err), CIR_OK);
         assert_int_equal(cir_results_format_method(s.dataset, &s.results[i], labels[i], &json, &err), CIR_OK);
         json_t *method = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
@@ -79,7 +79,7 @@ static void test_metrics_and_queries_come_back(void **state)
 {
     const scene *s = *state;
     cir_results *results = read_back(s, CIR_OK);
-    assert_int_equal(cir_results_n_methods(results), N_RUNS);
+    assert_int_equal(cir_results_get_n_methods(results), N_RUNS);
     const size_t n_queries = cir_dataset_get_info(s->dataset)->n_queries;
     assert_int_equal(json_array_size(results->queries), n_queries);
     for (size_t i = 0; i < N_RUNS; i++) {

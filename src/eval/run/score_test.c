@@ -32,15 +32,16 @@ static void test_as_the_search(void **state)
     cir_composed queries[N_QUERIES] = {0};
     for (size_t i = 0; i < N_QUERIES; i++) {
         /* Photos in pairs; of the last two queries, one has a photo alone and one has words alone. */
-        queries[i].query = (cir_query){.dim = DIM,
-                                       .a = i < 6 ? sides + i / 2 * DIM : NULL,
-                                       .a0 = i == 1 ? 3.0f : 1.0f,
-                                       .b = i != 5 ? sides + (3 + i % 2) * DIM : NULL,
-                                       .b0 = 0.5f,
-                                       .fusion = {.kind = CIR_FUSE_HARRIS, .clamp = true, .lambda = 0.125f}};
+        queries[i].query =
+            (cir_query){.dim = DIM,
+                        .a = i < 6 ? sides + i / 2 * DIM : NULL,
+                        .a0 = i == 1 ? 3.0f : 1.0f,
+                        .b = i != 5 ? sides + (3 + i % 2) * DIM : NULL,
+                        .b0 = 0.5f,
+                        .fusion = {.kind = CIR_FUSION_HARRIS, .clamp = true, .lambda = 0.125f}};
     }
-    queries[5].query.fusion = (cir_fusion){.kind = CIR_FUSE_IMAGE, .weight = 0.5f};
-    queries[6].query.fusion = (cir_fusion){.kind = CIR_FUSE_TEXT, .weight = 0.5f};
+    queries[5].query.fusion = (cir_fusion){.kind = CIR_FUSION_IMAGE, .weight = 0.5f};
+    queries[6].query.fusion = (cir_fusion){.kind = CIR_FUSION_TEXT, .weight = 0.5f};
 
     cir__scores scores = {0};
     assert_int_equal(cir__scores_new(&rows, queries, N_QUERIES, &scores, NULL), CIR_OK);
@@ -65,7 +66,7 @@ static void test_a_wrong_fusion_is_refused(void **state)
     const cir_rows rows = {.n_rows = 1, .dim = DIM, .f32 = features};
     const cir_composed query = {
         .query = {
-            .dim = DIM, .a = features, .b = features, .fusion = {.kind = CIR_FUSE_SUM, .weight = 2.0f}}};
+            .dim = DIM, .a = features, .b = features, .fusion = {.kind = CIR_FUSION_SUM, .weight = 2.0f}}};
     cir__scores scores = {0};
     assert_int_equal(cir__scores_new(&rows, &query, 1, &scores, NULL), CIR_ARGUMENT);
     cir__scores_done(&scores);

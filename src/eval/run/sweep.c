@@ -51,7 +51,7 @@ static double value_of(const cir_settings *settings, const char *key)
                                         : settings->alpha;
 }
 
-const char *const *cir_sweep_values(const char *key, size_t *n_out)
+const char *const *cir_sweep_get_values(const char *key, size_t *n_out)
 {
     const swept *const entry = find(key);
     *n_out = entry != NULL ? entry->n : 0;

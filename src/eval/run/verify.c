@@ -160,9 +160,9 @@ const char *cir_checksum_state_name(cir_checksum_state state)
     return names[state];
 }
 
-cir_status cir_dataset_verify(const char *folder, cir_pool *pool, cir_checksum_tell *tell, void *tell_context,
-                              cir_encode_watch *watch, void *watch_context, size_t *n_files_out,
-                              size_t *n_bad_out, cir_error *err)
+cir_status cir_dataset_verify(const char *folder, cir_pool *pool, cir_checksum_tell_fn *tell,
+                              void *tell_context, cir_encode_watch_fn *watch, void *watch_context,
+                              size_t *n_files_out, size_t *n_bad_out, cir_error *err)
 {
     verifying all = {.folder = folder};
     char *const path = cir__path_join(folder, "checksums.sha256");

@@ -279,7 +279,7 @@ static void visit_model_folder(void *context, const cir__folder *features, const
                       cir__folder_name(features), name);
 }
 
-cir_status cir_index_check(const char *path, bool repair, cir_pool *pool, cir_check_report *report,
+cir_status cir_index_check(const char *path, bool repair, cir_pool *pool, cir_check_report_fn *report,
                            void *context, cir_check_result *result_out, cir_error *err)
 {
     cir__error_clear(err);

@@ -76,7 +76,7 @@ static void judge_block(void *context, size_t i_block, size_t i_thread)
 static cir_status judge_all(check *c, cir_error *err)
 {
     const cir__codes_header *header = &c->pair.header;
-    size_t n_threads = cir_pool_n_threads(c->job->pool);
+    size_t n_threads = cir_pool_get_n_threads(c->job->pool);
     c->is_vouched = header->digest != 0 && header->digest == cir__checksums_digest(c->job->checksums);
     c->n_rows = header->n_rows < c->job->n_rows ? header->n_rows : c->job->n_rows;
     cir_status status = cir__coder_new(header->dim, header->seed, header->centre, &c->coder, err);

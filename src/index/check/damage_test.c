@@ -232,7 +232,7 @@ static void test_mended_catalogue(void **state)
     assert_non_null(strstr(findings, "ids have gaps: 29 rows, the last is 29"));
     cir_index *index = testing_open(&t);
     cir_image_record record;
-    assert_int_equal(cir_index_get_image(index, 7, &record, NULL), CIR_DAMAGED);
+    assert_int_equal(cir_index_get_record(index, 7, &record, NULL), CIR_DAMAGED);
     cir_index_close(index);
     testing_done(&t);
 }

@@ -8,7 +8,7 @@
 #include "cir/index.h"
 
 typedef struct cir__findings {
-    cir_check_report *report; /* may be NULL */
+    cir_check_report_fn *report; /* may be NULL */
     void *context;
     cir_check_result result;
 } cir__findings;

@@ -14,7 +14,7 @@ static size_t count_blocks(size_t n_rows)
 
 cir_status cir__codes_batch_init(cir__codes_batch *batch, size_t max_blocks, cir_error *err)
 {
-    size_t n_threads = cir_pool_n_threads(batch->pool);
+    size_t n_threads = cir_pool_get_n_threads(batch->pool);
     size_t n_blocks = count_blocks(batch->n_rows);
     batch->max_blocks = max_blocks < n_blocks ? max_blocks : n_blocks;
     batch->sums = cir__new(batch->max_blocks * CIR__CODE_ROWS, sizeof *batch->sums);
@@ -165,7 +165,7 @@ cir_status cir__codes_batch_code(cir__codes_batch *batch, size_t first, size_t n
 {
     batch->first_of_slice = first;
     cir__pool_run(batch->pool, n, code_task, batch);
-    for (size_t i = 0; i < cir_pool_n_threads(batch->pool); i++)
+    for (size_t i = 0; i < cir_pool_get_n_threads(batch->pool); i++)
         if (batch->failures[i].status != CIR_OK)
             return cir__fail(err, batch->failures[i].status, "%s", batch->failures[i].message);
     return CIR_OK;

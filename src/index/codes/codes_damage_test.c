@@ -220,12 +220,12 @@ static void assert_opens(const testing *t, const damage *d)
     const cir_index_info *info = cir_index_get_info(index);
     assert_int_equal(info->n_ready, N_PHOTOS - 1);
     if (d->problem == NULL) {
-        assert_non_null(cir_index_get_codes(index));
+        assert_non_null(cir_index_get_rows(index).codes);
         assert_null(info->codes_problem);
         if (!d->is_wrong)
             testing_assert_codes(index, false);
     } else {
-        assert_null(cir_index_get_codes(index));
+        assert_null(cir_index_get_rows(index).codes);
         assert_int_equal(info->n_coded, 0);
         if (info->codes_problem == NULL || strstr(info->codes_problem, d->problem) == NULL)
             fail_msg("%s; expected: %s", info->codes_problem, d->problem);
@@ -257,7 +257,7 @@ static void run_case(const damage *d)
             if (result.n_repaired != 1 || result.n_findings != 1)
                 fail_msg("not mended: %s", findings);
             cir_index *index = testing_open(&s.t);
-            assert_null(cir_index_get_codes(index));
+            assert_null(cir_index_get_rows(index).codes);
             assert_null(cir_index_get_info(index)->codes_problem);
             cir_index_close(index);
             testing_assert_clean(&s.t);
@@ -314,7 +314,7 @@ static void test_damaged_checksums_that_count(void **state)
     char findings[4096];
     make_index(&t, "PIC");
     testing_write(&t, "photos/p0003.jpg", "PIC other");
-    const cir_update_options options = {.min_coded = 1, .watch = stop};
+    const cir_update_options options = {.size = sizeof options, .min_coded = 1, .watch = stop};
     testing_update_with(&t, t.photos, &options, CIR_INTERRUPTED);
     const damage none = {0};
     assert_opens(&t, &none);
@@ -364,7 +364,7 @@ static void test_folder_in_its_place(void **state)
     assert_int_equal(check(&t, false, findings).n_findings, 1);
     assert_non_null(strstr(findings, "is a folder, not a plain file of its own"));
     assert_int_equal(check(&t, true, findings).n_repaired, 0);
-    cir_update_options options = {.min_coded = 1};
+    cir_update_options options = {.size = sizeof options, .min_coded = 1};
     cir_error err;
     assert_int_equal(cir_index_update_codes(t.index, t.pool, &options, &err), CIR_IO);
     assert_non_null(strstr(err.message, BIN));
@@ -390,8 +390,8 @@ static void test_damaged_feature(void **state)
     assert_int_equal(unlink(path), 0);
     testing_update(&t, CIR_OK);
     cir_index *index = testing_open(&t);
-    assert_int_equal(cir_index_get_codes(index)->n_stale, 1);
-    assert_int_equal(cir_index_get_codes(index)->stale[0], 33);
+    assert_int_equal(cir_index_get_rows(index).codes->n_stale, 1);
+    assert_int_equal(cir_index_get_rows(index).codes->stale[0], 33);
     testing_assert_codes(index, false);
     cir_index_close(index);
     assert_int_equal(check(&t, false, findings).n_findings, 1);

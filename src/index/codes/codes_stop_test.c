@@ -48,7 +48,8 @@ static void test_interrupted(void **state)
     for (int stops_at = 1; stops_at <= 7; stops_at++) {
         assert_int_equal(unlink(path), 0);
         stopping s = {.t = &t, .stops_at = stops_at, .opens = true};
-        cir_update_options options = {.min_coded = 1, .watch = watch, .watch_context = &s};
+        cir_update_options options = {
+            .size = sizeof options, .min_coded = 1, .watch = watch, .watch_context = &s};
         cir_error err;
         assert_int_equal(cir__index_update_codes(t.index, t.pool, &options, 1, &err), CIR_INTERRUPTED);
         cir_index *index = testing_open(&t);
@@ -76,12 +77,13 @@ static void test_interrupted(void **state)
     /* Within an update: the photos are in, and the update says that it was stopped. */
     write_photo(&t, 5, "PIC other");
     stopping s = {.t = &t, .stops_at = 1};
-    cir_update_options options = {.min_coded = 1, .watch = watch, .watch_context = &s};
+    cir_update_options options = {
+        .size = sizeof options, .min_coded = 1, .watch = watch, .watch_context = &s};
     testing_update_with(&t, t.photos, &options, CIR_INTERRUPTED);
     cir_index *index = testing_open(&t);
     testing_assert_ready(&t, index, "photos/p0005.jpg");
-    assert_int_equal(cir_index_get_codes(index)->n_stale, 1);
-    assert_int_equal(cir_index_get_codes(index)->stale[0], 5);
+    assert_int_equal(cir_index_get_rows(index).codes->n_stale, 1);
+    assert_int_equal(cir_index_get_rows(index).codes->stale[0], 5);
     assert_int_equal(cir_index_get_info(index)->n_coded, 398);
     testing_assert_codes(index, false);
     cir_index_close(index);
@@ -99,7 +101,8 @@ static void test_there_and_back(void **state)
     write_photo(&t, 5, "PIC other");
     write_photo(&t, 150, "PIC other");
     stopping s = {.t = &t, .stops_at = 1, .opens = true};
-    cir_update_options options = {.min_coded = 1, .watch = watch, .watch_context = &s};
+    cir_update_options options = {
+        .size = sizeof options, .min_coded = 1, .watch = watch, .watch_context = &s};
     testing_update_with(&t, t.photos, &options, CIR_INTERRUPTED);
     s.stops_at = 2;
     s.n_calls = 0;
@@ -113,9 +116,9 @@ static void test_there_and_back(void **state)
     s.n_coded = 0;
     testing_update_with(&t, t.photos, &options, CIR_INTERRUPTED);
     cir_index *index = testing_open(&t);
-    assert_non_null(cir_index_get_codes(index));
+    assert_non_null(cir_index_get_rows(index).codes);
     testing_assert_codes(index, false);
-    assert_true(cir_index_get_codes(index)->n_stale >= 1);
+    assert_true(cir_index_get_rows(index).codes->n_stale >= 1);
     cir_index_close(index);
     testing_assert_clean(&t);
     testing_update(&t, CIR_OK);
@@ -127,7 +130,7 @@ static void assert_problem(const testing *t, const char *text)
 {
     cir_index *index = testing_open(t);
     const char *problem = cir_index_get_info(index)->codes_problem;
-    assert_null(cir_index_get_codes(index));
+    assert_null(cir_index_get_rows(index).codes);
     assert_int_equal(cir_index_get_info(index)->n_coded, 0);
     if (text == NULL)
         assert_null(problem);
@@ -146,10 +149,11 @@ static void test_growing_while_open(void **state)
     for (int i = 200; i < 210; i++)
         write_photo(&t, i, "PIC");
     stopping s = {.t = &t, .stops_at = 1};
-    cir_update_options options = {.min_coded = 1, .watch = watch, .watch_context = &s};
+    cir_update_options options = {
+        .size = sizeof options, .min_coded = 1, .watch = watch, .watch_context = &s};
     testing_update_with(&t, t.photos, &options, CIR_INTERRUPTED);
     cir_index *amid = testing_open(&t);
-    assert_int_equal(cir_index_get_codes(amid)->n_rows, 200);
+    assert_int_equal(cir_index_get_rows(amid).codes->n_rows, 200);
     assert_int_equal(cir_index_get_info(amid)->n_coded, 199);
     assert_int_equal(cir_index_get_info(amid)->n_ready, 209);
     testing_assert_codes(amid, false);

@@ -134,10 +134,10 @@ static void test_first_codes(void **state)
     testing_init(&t, 2);
     for (int i = 0; i < 200; i++)
         write_photo(&t, i, i == 70 ? "broken" : "PIC");
-    cir_update_options options = {.min_coded = 200};
+    cir_update_options options = {.size = sizeof options, .min_coded = 200};
     assert_int_equal(testing_update_with(&t, t.photos, &options, CIR_OK).n_to_code, 0);
     cir_index *index = testing_open(&t);
-    assert_null(cir_index_get_codes(index));
+    assert_null(cir_index_get_rows(index).codes);
     assert_null(cir_index_get_info(index)->codes_problem);
     assert_int_equal(cir_index_get_info(index)->n_coded, 0);
     cir_index_close(index);
@@ -148,11 +148,11 @@ static void test_first_codes(void **state)
     assert_whole(&t);
 
     index = testing_open(&t);
-    const cir_codes *codes = cir_index_get_codes(index);
+    const cir_codes *codes = cir_index_get_rows(index).codes;
     assert_int_equal(codes->n_rows, 200);
     assert_int_equal(cir_index_get_info(index)->n_coded, 199);
     double mean[TESTING_DIM] = {0};
-    const uint16_t *rows = cir_index_get_vectors(index);
+    const uint16_t *rows = cir_index_get_rows(index).f16;
     for (size_t id = 0; id < 200; id++)
         for (size_t i = 0; i < TESTING_DIM; i++)
             mean[i] += id != 70 ? (double)cir__half_to_float(rows[id * TESTING_DIM + i]) / 199 : 0;

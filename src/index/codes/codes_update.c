@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "index/codes/codes_build.h"
 #include "index/store/catalogue.h"
 #include "index/store/checksums.h"
@@ -58,7 +59,7 @@ static cir_status update_model(const cir__place *place, cir__store *store, size_
 cir_status cir__index_update_codes(const char *path, cir_pool *pool, const cir_update_options *options,
                                    size_t batch_blocks, cir_error *err)
 {
-    static const cir_update_options no_options = {0};
+    static const cir_update_options no_options = {.size = sizeof no_options};
     struct stat facts;
     if (stat(path, &facts) != 0 && errno == ENOENT)
         return cir__fail(err, CIR_NOT_FOUND, "%s: there is no index; make one with: cir index FOLDER -o %s",
@@ -97,6 +98,8 @@ cir_status cir__index_update_codes(const char *path, cir_pool *pool, const cir_u
 cir_status cir_index_update_codes(const char *path, cir_pool *pool, const cir_update_options *options,
                                   cir_error *err)
 {
+    cir_update_options own;
     cir__error_clear(err);
-    return cir__index_update_codes(path, pool, options, 0, err);
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_update_options", err);
+    return status == CIR_OK ? cir__index_update_codes(path, pool, &own, 0, err) : status;
 }

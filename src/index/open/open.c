@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "base/memory.h"
 #include "cir/index.h"
 #include "index/open/derived.h"
@@ -162,18 +163,15 @@ static cir_status map_vectors(cir_index *index, cir_error *err)
                                  &index->map, err);
 }
 
-cir_status cir_index_open(const char *path, const char *model_fingerprint, cir_index **index_out,
+cir_status cir_index_open(const char *path, const cir_index_options *options, cir_index **index_out,
                           cir_error *err)
-{
-    return cir_index_open_with(path, &(cir_index_options){.model_fingerprint = model_fingerprint}, index_out,
-                               err);
-}
-
-cir_status cir_index_open_with(const char *path, const cir_index_options *options, cir_index **index_out,
-                               cir_error *err)
 {
     cir__error_clear(err);
     *index_out = NULL;
+    cir_index_options own;
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_index_options", err);
+    if (status != CIR_OK)
+        return status;
     struct stat facts;
     if (stat(path, &facts) != 0 && errno == ENOENT)
         return cir__fail(err, CIR_NOT_FOUND, "%s: there is no index; make one with: cir index FOLDER -o %s",
@@ -183,8 +181,8 @@ cir_status cir_index_open_with(const char *path, const cir_index_options *option
         return cir__fail_memory(err, path);
     pthread_mutex_init(&index->lock, NULL);
     index->codes.codes.vectors_fd = -1;
-    cir_status status = cir__place_init(&index->place, path, err);
-    index->is_trusted = options->is_trusted;
+    status = cir__place_init(&index->place, path, err);
+    index->is_trusted = own.is_trusted;
     if (status == CIR_OK && !index->is_trusted)
         status = cir__consent_check_owner(index->place.folder, err);
     if (status == CIR_OK) {
@@ -194,11 +192,12 @@ cir_status cir_index_open_with(const char *path, const cir_index_options *option
     if (status == CIR_OK)
         status = cir__consent_read(index->store, &index->consent, err);
     if (status == CIR_OK)
-        status = read_catalogue(index, options->model_fingerprint, err);
+        status = read_catalogue(index, own.model_fingerprint, err);
     if (status == CIR_OK) {
         count_states(index);
         index->info.size_bytes = cir__layout_size(&index->place);
         status = map_vectors(index, err);
+        index->info.folder = cir__folder_name(index->folder);
     }
     if (status != CIR_OK) {
         cir_index_close(index);
@@ -231,24 +230,13 @@ const cir_index_info *cir_index_get_info(const cir_index *index)
     return &index->info;
 }
 
-const uint16_t *cir_index_get_vectors(const cir_index *index)
+cir_rows cir_index_get_rows(const cir_index *index)
 {
-    return index->map.rows;
-}
-
-const cir_codes *cir_index_get_codes(const cir_index *index)
-{
-    return index->codes.coder != NULL ? &index->codes.codes : NULL;
-}
-
-const uint8_t *cir_index_get_ready(const cir_index *index)
-{
-    return index->ready;
-}
-
-const char *cir_index_get_folder(const cir_index *index)
-{
-    return cir__folder_name(index->folder);
+    return (cir_rows){.n_rows = index->info.n_rows,
+                      .dim = index->info.model->dim,
+                      .f16 = index->map.rows,
+                      .ready = index->ready,
+                      .codes = index->codes.coder != NULL ? &index->codes.codes : NULL};
 }
 
 const cir__folder *cir__index_folder(const cir_index *index)

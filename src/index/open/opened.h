@@ -35,7 +35,7 @@ void cir__opened_unlock(const cir_index *index);
 
 /* The hash of an image's bytes (cir__hash128), by which whoever keeps something about images knows them after
  * moves and in other indexes; *is_known_out is false for a file that was never read. Errors: as
- * cir_index_get_image. */
+ * cir_index_get_record. */
 CIR_MUST_CHECK cir_status cir__opened_get_hash(const cir_index *index, size_t id, uint8_t hash_out[16],
                                                bool *is_known_out, cir_error *err);
 

@@ -62,7 +62,7 @@ cir_status cir_index_list_roots(const cir_index *index, char ***paths_out, size_
     cir_status status = cir__notes_list(index->store, CIR__NOTE_ROOT, visit_root, &list, err);
     cir__opened_unlock(index);
     if (status != CIR_OK) {
-        cir_images_list_free(list.paths, list.n);
+        cir_paths_free(list.paths, list.n);
         return status;
     }
     *paths_out = list.paths;
@@ -81,7 +81,7 @@ static cir_status read_notes(const cir_index *index, cir__note note, char ***ite
     return status;
 }
 
-cir_status cir_index_list_unlisted(const cir_index *index, cir_folder_visit *visit, void *context,
+cir_status cir_index_list_unlisted(const cir_index *index, cir_folder_visit_fn *visit, void *context,
                                    cir_error *err)
 {
     char **items;

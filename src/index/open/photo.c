@@ -124,7 +124,7 @@ cir_status cir_index_read_photo(const cir_index *index, const cir_image_record *
     return CIR_OK;
 }
 
-bool cir_index_is_confirmed(const cir_index *index, const char *path)
+bool cir_index_is_path_confirmed(const cir_index *index, const char *path)
 {
     char *absolute = NULL;
     if (index->is_trusted)

@@ -19,8 +19,8 @@ static cir_status check_id(const cir_index *index, size_t id, cir_error *err)
                      id, index->info.n_rows);
 }
 
-cir_status cir_index_get_image(const cir_index *index, size_t id, cir_image_record *record_out,
-                               cir_error *err)
+cir_status cir_index_get_record(const cir_index *index, size_t id, cir_image_record *record_out,
+                                cir_error *err)
 {
     cir__error_clear(err);
     *record_out = (cir_image_record){0};
@@ -164,8 +164,8 @@ cir_status cir_index_find_path(const cir_index *index, const char *path, size_t 
     return status;
 }
 
-cir_status cir_index_list(const cir_index *index, cir_image_state state, cir_image_visit *visit,
-                          void *context, cir_error *err)
+cir_status cir_index_list_images(const cir_index *index, cir_image_state state, cir_image_visit_fn *visit,
+                                 void *context, cir_error *err)
 {
     cir__error_clear(err);
     bool goes_on = state != CIR_IMAGE_FORGOTTEN;
@@ -173,7 +173,7 @@ cir_status cir_index_list(const cir_index *index, cir_image_state state, cir_ima
         if (index->states[id] != state)
             continue;
         cir_image_record record;
-        cir_status status = cir_index_get_image(index, id, &record, err);
+        cir_status status = cir_index_get_record(index, id, &record, err);
         if (status != CIR_OK)
             return status;
         goes_on = visit(context, &record);
@@ -185,7 +185,7 @@ cir_status cir_index_list(const cir_index *index, cir_image_state state, cir_ima
 /* A visit of all records. */
 typedef struct listing {
     const cir_index *index;
-    cir_image_visit *visit;
+    cir_image_visit_fn *visit;
     void *context;
     bool is_short_of_memory;
 } listing;
@@ -218,7 +218,8 @@ static bool visit_row(void *context, const cir__row *row, const char *stored, si
     return goes_on;
 }
 
-cir_status cir_index_list_all(const cir_index *index, cir_image_visit *visit, void *context, cir_error *err)
+cir_status cir_index_list_all_images(const cir_index *index, cir_image_visit_fn *visit, void *context,
+                                     cir_error *err)
 {
     cir__error_clear(err);
     listing self = {index, visit, context, false};

@@ -40,15 +40,15 @@ static void make(testing *t, char elsewhere[512])
 
 static cir_status try_photo(const testing *t, size_t id, bool is_trusted, const char *text)
 {
-    const cir_index_options options = {.is_trusted = is_trusted};
+    const cir_index_options options = {.size = sizeof options, .is_trusted = is_trusted};
     cir_index *index;
     cir_image_record record;
     uint8_t *bytes;
     size_t size;
     cir_error err = {0};
-    if (cir_index_open_with(t->index, &options, &index, &err) != CIR_OK)
+    if (cir_index_open(t->index, &options, &index, &err) != CIR_OK)
         fail_msg("open: %s", err.message);
-    assert_int_equal(cir_index_get_image(index, id, &record, NULL), CIR_OK);
+    assert_int_equal(cir_index_get_record(index, id, &record, NULL), CIR_OK);
     cir_status status = cir_index_read_photo(index, &record, &bytes, &size, &err);
     if (status == CIR_OK) {
         assert_int_equal(size, strlen(text));
@@ -82,8 +82,8 @@ static void test_roots(void **state)
     assert_int_equal(stat(file, &facts), 0);
     assert_int_equal(facts.st_size, size); /* noted once */
     cir_index *index = testing_open(&t);
-    assert_true(cir_index_is_confirmed(index, elsewhere));
-    assert_false(cir_index_is_confirmed(index, "/etc"));
+    assert_true(cir_index_is_path_confirmed(index, elsewhere));
+    assert_false(cir_index_is_path_confirmed(index, "/etc"));
     cir_index_close(index);
     /* A file that others could have written counts for nothing. */
     assert_int_equal(chmod(file, 0620), 0);
@@ -97,10 +97,10 @@ static void test_roots(void **state)
     assert_int_equal(try_photo(&t, 1, false, "that you added"), CIR_PERMISSION);
     assert_int_equal(try_photo(&t, 1, true, "PIC b"), CIR_OK);
     index = testing_open(&t);
-    assert_false(cir_index_is_confirmed(index, elsewhere));
+    assert_false(cir_index_is_path_confirmed(index, elsewhere));
     cir_index_close(index);
     /* Taking it at its word notes nothing; giving a folder to it does. */
-    const cir_update_options trusting = {.is_trusted = true};
+    const cir_update_options trusting = {.size = sizeof trusting, .is_trusted = true};
     testing_update_with(&t, elsewhere, &trusting, CIR_OK);
     assert_int_equal(try_photo(&t, 1, false, "that you added"), CIR_PERMISSION);
     assert_int_equal(testing_update_with(&t, elsewhere, NULL, CIR_OK).n_unconfirmed, 0);
@@ -121,8 +121,8 @@ static void test_odd_names(void **state)
     testing_path(&t, "a\nb %41\xff \x7f", elsewhere);
     testing_update_with(&t, elsewhere, NULL, CIR_OK);
     cir_index *index = testing_open(&t);
-    assert_true(cir_index_is_confirmed(index, elsewhere));
-    assert_false(cir_index_is_confirmed(index, "/"));
+    assert_true(cir_index_is_path_confirmed(index, elsewhere));
+    assert_false(cir_index_is_path_confirmed(index, "/"));
     cir_index_close(index);
     assert_int_equal(try_photo(&t, 2, false, "PIC c"), CIR_OK);
     testing_done(&t);
@@ -190,8 +190,8 @@ static int without_right(const testing *t)
     if (cir_index_update_codes(t->index, NULL, NULL, &err) != CIR_PERMISSION ||
         strstr(err.message, "--trust") == NULL)
         return 4;
-    const cir_index_options options = {.is_trusted = true};
-    if (cir_index_open_with(t->index, &options, &index, &err) != CIR_OK)
+    const cir_index_options options = {.size = sizeof options, .is_trusted = true};
+    if (cir_index_open(t->index, &options, &index, &err) != CIR_OK)
         return 5;
     cir_index_close(index);
     return 0;

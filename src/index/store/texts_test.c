@@ -292,10 +292,10 @@ static void test_check_knows_the_file(void **state)
     testing_update(&t, CIR_OK);
     cir_index *index = testing_open(&t);
     float feature[TESTING_DIM] = {1};
-    keep_in(cir_index_get_folder(index), TESTING_DIM, "kind", "one", feature, 0);
+    keep_in(cir_index_get_info(index)->folder, TESTING_DIM, "kind", "one", feature, 0);
     testing_assert_clean(&t);
     char path[512];
-    snprintf(path, sizeof path, "%s/%s", cir_index_get_folder(index), CIR__TEXTS_NAME);
+    snprintf(path, sizeof path, "%s/%s", cir_index_get_info(index)->folder, CIR__TEXTS_NAME);
     overwrite(path, 3, "x", 1);
     size_t n = 0;
     assert_int_equal(cir_index_check(t.index, false, NULL, count_finding, &n, NULL, NULL), CIR_OK);

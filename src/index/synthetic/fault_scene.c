@@ -33,7 +33,7 @@ void fault_scene_init(fault_scene *s, bool has_index)
     s->min_coded = has_index ? 1 : SIZE_MAX;
     for (int i = 0; i < 8; i++)
         write_photo(s, i, 0, i == 3 ? "broken" : "PIC");
-    const cir_update_options uncoded = {.min_coded = SIZE_MAX};
+    const cir_update_options uncoded = {.size = sizeof uncoded, .min_coded = SIZE_MAX};
     if (has_index)
         testing_update_with(&s->t, s->t.photos, &uncoded, CIR_OK);
     snprintf(s->before, sizeof s->before, "%s/before.cir", s->t.folder);
@@ -72,7 +72,7 @@ void fault_scene_assert_sound(const fault_scene *s, bool had_index, size_t n_cal
     assert_true(!had_index || info->n_rows >= 8);
     for (size_t id = 0; id < info->n_rows; id++) {
         cir_image_record record;
-        assert_int_equal(cir_index_get_image(index, id, &record, NULL), CIR_OK);
+        assert_int_equal(cir_index_get_record(index, id, &record, NULL), CIR_OK);
         const char *text = NULL;
         for (int i = 0; i < N_PHOTOS; i++)
             for (int version = 0; version < 2; version++)
@@ -94,7 +94,7 @@ void fault_scene_assert_sound(const fault_scene *s, bool had_index, size_t n_cal
 
 void fault_scene_assert_finishes(fault_scene *s, bool had_index)
 {
-    const cir_update_options options = {.min_coded = s->min_coded};
+    const cir_update_options options = {.size = sizeof options, .min_coded = s->min_coded};
     testing_update_with(&s->t, s->t.photos, &options, CIR_OK);
     cir_index *index = testing_open(&s->t);
     const cir_index_info *info = cir_index_get_info(index);
@@ -125,7 +125,7 @@ void fault_scene_assert_complete(const fault_scene *s)
 cir_status fault_scene_update(const fault_scene *s, cir_error *err)
 {
     const char *paths[] = {s->t.photos};
-    cir_update_options options = {.batch = 2, .min_coded = s->min_coded};
+    cir_update_options options = {.size = sizeof options, .batch = 2, .min_coded = s->min_coded};
     return cir__index_update(s->t.index, paths, 1, &s->t.encoders, NULL, &options, 4, NULL, err);
 }
 
@@ -169,7 +169,7 @@ void fault_coding_init(testing *t, char old_out[128], char new_out[128])
     fault_copy_index(t->index, old_out);
     testing_write(t, "photos/p03.jpg", "PIC other");
     testing_write(t, "photos/p66.jpg", "PIC another");
-    const cir_update_options stopped = {.min_coded = 1, .watch = stop_before_coding};
+    const cir_update_options stopped = {.size = sizeof stopped, .min_coded = 1, .watch = stop_before_coding};
     testing_update_with(t, t->photos, &stopped, CIR_INTERRUPTED);
     snprintf(new_out, 128, "%s/new.cir", t->folder);
     fault_copy_index(t->index, new_out);

@@ -235,7 +235,7 @@ cir_update_progress testing_update_with(testing *t, const char *path, const cir_
     cir_error err = {0};
     cir_update_progress progress;
     const char *paths[] = {path};
-    const cir_update_options coded = {.min_coded = 1};
+    const cir_update_options coded = {.size = sizeof coded, .min_coded = 1};
     cir_status status = cir__index_update(t->index, paths, 1, &t->encoders, t->pool,
                                           options != NULL ? options : &coded, 0, &progress, &err);
     if (status != expected)
@@ -257,7 +257,10 @@ static cir_index *open_model(const testing *t, const char *fingerprint)
 {
     cir_index *index;
     cir_error err = {0};
-    if (cir_index_open(t->index, fingerprint, &index, &err) != CIR_OK)
+    if (cir_index_open(
+            t->index,
+            &(cir_index_options){.size = sizeof(cir_index_options), .model_fingerprint = fingerprint}, &index,
+            &err) != CIR_OK)
         fail_msg("open: %s", err.message);
     return index;
 }
@@ -312,7 +315,7 @@ size_t testing_assert_ready(const testing *t, const cir_index *index, const char
 void testing_assert_state(const testing *t, const cir_index *index, const char *name, cir_image_state state)
 {
     cir_image_record record;
-    assert_int_equal(cir_index_get_image(index, testing_find(t, index, name), &record, NULL), CIR_OK);
+    assert_int_equal(cir_index_get_record(index, testing_find(t, index, name), &record, NULL), CIR_OK);
     if (record.state != state)
         fail_msg("%s: state %d, expected %d (%s)", name, (int)record.state, (int)state,
                  record.error != NULL ? record.error : "no error");
@@ -346,7 +349,7 @@ static void load_checksums(const cir_index_info *info, cir__checksums *checksums
 void testing_assert_codes(const cir_index *index, bool is_whole)
 {
     const cir_index_info *info = cir_index_get_info(index);
-    const cir_codes *codes = cir_index_get_codes(index);
+    const cir_codes *codes = cir_index_get_rows(index).codes;
     size_t dim = info->model->dim;
     if (codes == NULL) {
         if (is_whole)
@@ -364,8 +367,8 @@ void testing_assert_codes(const cir_index *index, bool is_whole)
         const uint8_t *held = codes->blocks + first / CIR__CODE_ROWS * block_bytes;
         memset(block, 0, block_bytes);
         for (size_t i = 0; i < CIR__CODE_ROWS && first + i < codes->n_rows; i++) {
-            const uint16_t *row = cir_index_get_vectors(index) + (first + i) * dim;
-            bool is_ready = cir_index_get_ready(index)[first + i] && is_trusted(codes, first + i);
+            const uint16_t *row = cir_index_get_rows(index).f16 + (first + i) * dim;
+            bool is_ready = cir_index_get_rows(index).ready[first + i] && is_trusted(codes, first + i);
             n_trusted += is_ready ? 1 : 0;
             /* Photos that have vanished keep feature and code. */
             if (is_ready || (is_whole && cir__checksums_get(&checksums, first + i) != 0))

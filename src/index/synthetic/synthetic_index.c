@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/growable.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/thread_pool.h"
@@ -181,7 +182,7 @@ cir_status cir__synthetic_index_write(const char *index_path, const cir__encoder
     making self = {.n_rows = n_rows, .dim = encoder->dim};
     const cir__encoders encoders = {.items = encoder, .n = 1};
     uint16_t *rows = cir__new_unset(2 * ROUND_ROWS, self.dim * sizeof *rows);
-    self.scratch = cir__new_unset(cir_pool_n_threads(pool), self.dim * sizeof *self.scratch);
+    self.scratch = cir__new_unset(cir_pool_get_n_threads(pool), self.dim * sizeof *self.scratch);
     if (rows == NULL || self.scratch == NULL)
         status = cir__fail_memory(err, index_path);
     else
@@ -202,7 +203,11 @@ cir_status cir__synthetic_index_write(const char *index_path, const cir__encoder
 cir_status cir_index_make_synthetic(const char *index_path, size_t n_rows, size_t dim, uint64_t seed,
                                     cir_pool *pool, const cir_update_options *options, cir_error *err)
 {
+    cir_update_options own;
     cir__error_clear(err);
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_update_options", err);
+    if (status != CIR_OK)
+        return status;
     if (n_rows == 0 || n_rows > CIR_SYNTHETIC_MAX_ROWS || dim < 2 || dim > CIR_SYNTHETIC_MAX_DIM)
         return cir__fail(err, CIR_ARGUMENT, "%zu rows of %zu dimensions: 1 to %d and 2 to %d are possible",
                          n_rows, dim, CIR_SYNTHETIC_MAX_ROWS, CIR_SYNTHETIC_MAX_DIM);

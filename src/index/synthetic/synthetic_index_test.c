@@ -61,7 +61,7 @@ static void test_it_opens_checks_and_is_searched(void **state)
     testing *t = *state;
     cir_error err;
     heard progress = {0};
-    const cir_update_options options = {.watch = hear, .watch_context = &progress};
+    const cir_update_options options = {.size = sizeof options, .watch = hear, .watch_context = &progress};
     assert_int_equal(cir_index_make_synthetic(t->index, N_ROWS, DIM, SEED, t->pool, &options, &err), CIR_OK);
     assert_true(progress.n_calls > 1);
     assert_int_equal(progress.n_done, N_ROWS);
@@ -69,13 +69,13 @@ static void test_it_opens_checks_and_is_searched(void **state)
     cir_index *index;
     assert_int_equal(cir_index_open(t->index, NULL, &index, &err), CIR_OK);
     assert_int_equal(cir_index_get_info(index)->n_ready, N_ROWS);
-    const cir_rows rows = cir_rows_of_index(index);
+    const cir_rows rows = cir_index_get_rows(index);
     for (size_t id = 0; id < N_ROWS; id += 9999) {
         float feature[DIM];
         cir_hit hit;
         size_t n_hits;
         assert_int_equal(cir_index_get_feature(index, id, feature, &err), CIR_OK);
-        const cir_query query = {.dim = DIM, .a = feature, .fusion = {.kind = CIR_FUSE_IMAGE}};
+        const cir_query query = {.dim = DIM, .a = feature, .fusion = {.kind = CIR_FUSION_IMAGE}};
         assert_int_equal(cir_search_top(&rows, &query, 1, t->pool, &hit, &n_hits, &err), CIR_OK);
         assert_int_equal(hit.id, id);
     }
@@ -96,7 +96,7 @@ static void test_rows_are_those_of_their_numbers(void **state)
     assert_int_equal(cir__synthetic_rows_new(N_ROWS, DIM, SEED, &made, &err), CIR_OK);
     for (size_t i = N_ROWS; i-- > 0;) {
         cir__synthetic_rows_get(made, i, scratch, row);
-        assert_memory_equal(row, cir_index_get_vectors(index) + i * DIM, sizeof row);
+        assert_memory_equal(row, cir_index_get_rows(index).f16 + i * DIM, sizeof row);
     }
     cir__synthetic_rows_get(made, N_ROWS, scratch, more);
     assert_memory_not_equal(row, more, sizeof row);
@@ -117,7 +117,7 @@ static void test_what_is_stopped_is_kept(void **state)
     testing *t = *state;
     cir_error err;
     heard progress = {.stops_at = 1};
-    const cir_update_options options = {.watch = hear, .watch_context = &progress};
+    const cir_update_options options = {.size = sizeof options, .watch = hear, .watch_context = &progress};
     assert_int_equal(cir_index_make_synthetic(t->index, N_ROWS, DIM, SEED, t->pool, &options, &err),
                      CIR_INTERRUPTED);
     assert_int_equal(progress.n_calls, 1);

@@ -101,7 +101,7 @@ static void test_reread(void **state)
              (long long)facts.st_ctim.tv_sec * 1000000000 + facts.st_ctim.tv_nsec);
     run_sql(&t, sql);
     assert_int_equal(testing_update(&t, CIR_OK).n_kept, 2);
-    const cir_update_options again = {.reread = true};
+    const cir_update_options again = {.size = sizeof again, .reread = true};
     cir_update_progress progress = testing_update_with(&t, t.photos, &again, CIR_OK);
     assert_int_equal(progress.n_changed, 1);
     assert_int_equal(progress.n_kept, 1);

@@ -38,7 +38,7 @@ static bool update_and_kill(testing *t, unsigned after_us)
     assert_true(child >= 0);
     if (child == 0) {
         const char *paths[] = {t->photos};
-        cir_update_options options = {.batch = 8, .min_coded = 1};
+        cir_update_options options = {.size = sizeof options, .batch = 8, .min_coded = 1};
         cir_pool *pool = NULL;
         if (cir_pool_new(2, &pool, NULL) != CIR_OK)
             _exit(2);
@@ -73,7 +73,9 @@ static void assert_sound(const testing *t, const char *fingerprint, const histor
 {
     cir_index *index;
     cir_error err;
-    cir_status status = cir_index_open(t->index, fingerprint, &index, &err);
+    cir_status status = cir_index_open(
+        t->index, &(cir_index_options){.size = sizeof(cir_index_options), .model_fingerprint = fingerprint},
+        &index, &err);
     *n_ready_out = 0;
     if (status == CIR_NOT_FOUND || status == CIR_FORMAT || status == CIR_MISMATCH)
         return; /* killed before the first commit */
@@ -81,7 +83,7 @@ static void assert_sound(const testing *t, const char *fingerprint, const histor
         fail_msg("%s", err.message);
     for (size_t id = 0; id < cir_index_get_info(index)->n_rows; id++) {
         cir_image_record record;
-        assert_int_equal(cir_index_get_image(index, id, &record, NULL), CIR_OK);
+        assert_int_equal(cir_index_get_record(index, id, &record, NULL), CIR_OK);
         const char *text = past->texts[record.modified_ns / 1000000000 - past->first];
         if (record.state == CIR_IMAGE_READY)
             testing_assert_feature(index, id, text, strlen(text));
@@ -93,7 +95,7 @@ static void assert_sound(const testing *t, const char *fingerprint, const histor
     assert_int_equal(cir_index_list_roots(index, &roots, &n_roots, NULL), CIR_OK);
     if (*n_ready_out > 0)
         assert_true(n_roots > 0); /* the next run can go on without being told where */
-    cir_images_list_free(roots, n_roots);
+    cir_paths_free(roots, n_roots);
     testing_assert_codes(index, false);
     cir_index_close(index);
     size_t n_findings = 0;

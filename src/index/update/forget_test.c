@@ -60,7 +60,7 @@ static void test_folder(void **state)
     const size_t id = testing_find(&t, index, "photos/private/deep/unspeakable.jpg");
     const size_t n_rows = cir_index_get_info(index)->n_rows;
     uint16_t row[TESTING_DIM];
-    memcpy(row, cir_index_get_vectors(index) + id * TESTING_DIM, sizeof row);
+    memcpy(row, cir_index_get_rows(index).f16 + id * TESTING_DIM, sizeof row);
     cir_index_close(index);
     assert_true(holds(&t, row, sizeof row) && holds(&t, "unspeakable", 11));
     assert_int_equal(forget(&t, "photos/private", CIR_OK), 2);
@@ -72,7 +72,7 @@ static void test_folder(void **state)
     assert_int_equal(cir_index_get_info(index)->n_forgotten, 2);
     assert_int_equal(cir_index_get_info(index)->n_ready, 2);
     assert_int_equal(cir_index_get_info(index)->n_vanished + cir_index_get_info(index)->n_pending, 0);
-    assert_int_equal(cir_index_get_image(index, id, &record, NULL), CIR_NOT_FOUND);
+    assert_int_equal(cir_index_get_record(index, id, &record, NULL), CIR_NOT_FOUND);
     testing_assert_ready(&t, index, "photos/privateer.jpg");
     cir_index_close(index);
     testing_assert_clean(&t);
@@ -110,7 +110,7 @@ static void test_photo_and_root(void **state)
     size_t n;
     assert_int_equal(cir_index_list_roots(index, &roots, &n, NULL), CIR_OK);
     assert_int_equal(n, 0);
-    cir_images_list_free(roots, n);
+    cir_paths_free(roots, n);
     assert_int_equal(cir_index_get_info(index)->n_forgotten, 4);
     assert_int_equal(cir_index_get_info(index)->n_ready, 0);
     cir_index_close(index);

@@ -152,7 +152,7 @@ static void test_one_fails(void **state)
 
     /* What is missing is tried again, and told again with the model's name. */
     told heard = {0};
-    const cir_update_options options = {.watch = watch, .watch_context = &heard};
+    const cir_update_options options = {.size = sizeof options, .watch = watch, .watch_context = &heard};
     t.n_encoded = 0;
     done = testing_update_with(&t, t.photos, &options, CIR_OK);
     assert_int_equal(done.n_unchanged, 3);
@@ -189,8 +189,7 @@ static void test_one_model_twice(void **state)
     assert_int_equal(cir__index_update(t.index, paths, 1, &t.encoders, NULL, NULL, 0, NULL, &err),
                      CIR_ARGUMENT);
     assert_non_null(strstr(err.message, "named twice (/models/fake, /models/second)"));
-    assert_int_equal(cir_index_update_models(t.index, paths, 1, NULL, 0, NULL, NULL, NULL, &err),
-                     CIR_ARGUMENT);
+    assert_int_equal(cir_index_update(t.index, paths, 1, NULL, 0, NULL, NULL, NULL, &err), CIR_ARGUMENT);
     testing_done(&t);
 }
 

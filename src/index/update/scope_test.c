@@ -164,14 +164,14 @@ static void test_hidden(void **state)
     assert_int_equal(progress.n_failed, 0);
     assert_int_equal(progress.n_hidden, 9); /* seven folders by name, one by its mark, one file */
     /* Asked for: all but what is no picture; and so again without asking. */
-    const cir_update_options taken = {.hidden = CIR_HIDDEN_TAKEN};
+    const cir_update_options taken = {.size = sizeof taken, .hidden = CIR_HIDDEN_TAKEN};
     progress = testing_update_with(&t, t.photos, &taken, CIR_OK);
     assert_int_equal(progress.n_found, 12);
     assert_int_equal(progress.n_failed, 0);
     progress = testing_update(&t, CIR_OK);
     assert_int_equal(progress.n_kept, 12);
     assert_int_equal(progress.n_vanished, 0);
-    const cir_update_options left_out = {.hidden = CIR_HIDDEN_LEFT_OUT};
+    const cir_update_options left_out = {.size = sizeof left_out, .hidden = CIR_HIDDEN_LEFT_OUT};
     progress = testing_update_with(&t, t.photos, &left_out, CIR_OK);
     assert_int_equal(progress.n_vanished, 10);
     assert_int_equal(progress.n_left_out, 10);
@@ -208,7 +208,7 @@ static void test_excluded(void **state)
     testing_write(&t, "photos/new/d.jpg", "PIC d");
     assert_int_equal(testing_update(&t, CIR_OK).n_found, 5);
     const char *patterns[] = {"*.png", "new/old"};
-    const cir_update_options excluding = {.excluded = patterns, .n_excluded = 2};
+    const cir_update_options excluding = {.size = sizeof excluding, .excluded = patterns, .n_excluded = 2};
     cir_update_progress progress = testing_update_with(&t, t.photos, &excluding, CIR_OK);
     assert_int_equal(progress.n_found, 3);
     assert_int_equal(progress.n_excluded, 2);
@@ -219,10 +219,10 @@ static void test_excluded(void **state)
     char path[512];
     testing_path(&t, "photos/o*", path);
     patterns[0] = path;
-    const cir_update_options replacing = {.excluded = patterns, .n_excluded = 1};
+    const cir_update_options replacing = {.size = sizeof replacing, .excluded = patterns, .n_excluded = 1};
     progress = testing_update_with(&t, t.photos, &replacing, CIR_OK);
     assert_int_equal(progress.n_found, 4);
-    const cir_update_options none = {.excluded = patterns, .n_excluded = 0};
+    const cir_update_options none = {.size = sizeof none, .excluded = patterns, .n_excluded = 0};
     progress = testing_update_with(&t, t.photos, &none, CIR_OK);
     assert_int_equal(progress.n_found, 5);
     assert_int_equal(t.n_encoded, 5);

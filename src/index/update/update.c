@@ -360,7 +360,7 @@ static cir_status make_buffers(update *u, cir_error *err)
 
 static cir_status start(update *u, const char *index_path, cir_error *err)
 {
-    size_t n_threads = cir_pool_n_threads(u->pool);
+    size_t n_threads = cir_pool_get_n_threads(u->pool);
     cir_status status = make_buffers(u, err);
     if (status == CIR_OK)
         status = cir__writer_open(index_path, u->encoders, u->options, &u->writer, err);
@@ -424,12 +424,13 @@ cir_status cir__index_update(const char *index_path, const char *const *paths, s
                              const cir__encoders *encoders, cir_pool *pool, const cir_update_options *options,
                              size_t commit_changes, cir_update_progress *progress_out, cir_error *err)
 {
-    static const cir_update_options no_options = {0};
+    static const cir_update_options no_options = {.size = sizeof no_options};
+    static const cir_image_options no_image_options = {.size = sizeof no_image_options};
     update u = {.encoders = encoders, .pool = pool, .options = options != NULL ? options : &no_options};
     u.batch = u.options->batch > 0 ? u.options->batch : DEFAULT_BATCH;
     u.commit_changes = commit_changes > 0 ? commit_changes : COMMIT_CHANGES;
     u.settings = (cir__job_settings){.encoders = encoders,
-                                     .image = &u.options->image,
+                                     .image = u.options->image != NULL ? u.options->image : &no_image_options,
                                      .retry_failed = u.options->retry_failed,
                                      .reread = u.options->reread,
                                      .find_known = find_known,

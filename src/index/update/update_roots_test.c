@@ -26,7 +26,11 @@ static void test_second_model(void **state)
     other.encoder.fingerprint = "0123456701234567ffffffffffffffff"; /* as long as the other's key */
     cir_index *index;
     cir_error err;
-    assert_int_equal(cir_index_open(t.index, other.encoder.fingerprint, &index, &err), CIR_MISMATCH);
+    assert_int_equal(cir_index_open(t.index,
+                                    &(cir_index_options){.size = sizeof(cir_index_options),
+                                                         .model_fingerprint = other.encoder.fingerprint},
+                                    &index, &err),
+                     CIR_MISMATCH);
     assert_non_null(strstr(err.message, "fake model"));
     assert_non_null(strstr(err.message, "cir index"));
 
@@ -45,7 +49,7 @@ static void test_second_model(void **state)
     assert_int_equal(cir_index_get_info(index)->n_ready, 2);
     assert_int_equal(cir_index_get_info(index)->n_pending, 1);
     testing_assert_ready(&t, index, "photos/b.jpg");
-    assert_int_equal(cir_index_get_vectors(index)[3 * TESTING_DIM], 0);
+    assert_int_equal(cir_index_get_rows(index).f16[3 * TESTING_DIM], 0);
     cir_index_close(index);
     testing_assert_clean(&t);
     ASSERT_PROGRESS(testing_update(&t, CIR_OK), 4, 3, 1, 0, 0);
@@ -80,7 +84,7 @@ static void test_moved_together(void **state)
     cir_index *index;
     cir_image_record record;
     assert_int_equal(cir_index_open("photos.cir", NULL, &index, NULL), CIR_OK);
-    assert_int_equal(cir_index_get_image(index, 0, &record, NULL), CIR_OK);
+    assert_int_equal(cir_index_get_record(index, 0, &record, NULL), CIR_OK);
     assert_string_equal(record.path, "photos/sub/a.jpg");
     cir_image_record_done(&record);
     size_t id = 99;
@@ -90,7 +94,7 @@ static void test_moved_together(void **state)
     assert_int_equal(chdir(t.folder), 0);
     testing_link(&t, "elsewhere/photos.cir", "link.cir");
     assert_int_equal(cir_index_open("link.cir", NULL, &index, NULL), CIR_OK);
-    assert_int_equal(cir_index_get_image(index, 0, &record, NULL), CIR_OK);
+    assert_int_equal(cir_index_get_record(index, 0, &record, NULL), CIR_OK);
     assert_int_equal(access(record.path, R_OK), 0);
     cir_image_record_done(&record);
     cir_index_close(index);
@@ -113,17 +117,21 @@ static void test_with_model(void **state)
     testing_init(&t, 2);
     cir_model *model;
     cir_error err = {0};
-    if (cir_model_open(CIR_MODEL_DEMO, &model, &err) != CIR_OK)
+    if (cir_model_open(CIR_MODEL_DEMO, NULL, &model, &err) != CIR_OK)
         fail_msg("%s", err.message);
     char folder[512];
     snprintf(folder, sizeof folder, "%s/image", getenv("CIR_TEST_DATA"));
     const char *paths[] = {folder};
     cir_update_progress progress;
-    if (cir_index_update(t.index, paths, 1, model, t.pool, NULL, &progress, &err) != CIR_OK)
+    if (cir_index_update(t.index, paths, 1, (const cir_model *const[]){model}, 1, t.pool, NULL, &progress,
+                         &err) != CIR_OK)
         fail_msg("%s", err.message);
     assert_in_range(progress.n_encoded, 10, progress.n_found);
     cir_index *index;
-    if (cir_index_open(t.index, cir_model_get_info(model)->fingerprint, &index, &err) != CIR_OK)
+    if (cir_index_open(t.index,
+                       &(cir_index_options){.size = sizeof(cir_index_options),
+                                            .model_fingerprint = cir_model_get_info(model)->fingerprint},
+                       &index, &err) != CIR_OK)
         fail_msg("%s", err.message);
     size_t dim = cir_index_get_info(index)->model->dim;
     assert_int_equal(dim, cir_model_get_info(model)->dim);
@@ -132,10 +140,10 @@ static void test_with_model(void **state)
     float *expected = malloc(dim * sizeof *expected);
     size_t n_compared = 0;
     for (size_t id = 0; id < cir_index_get_info(index)->n_rows; id++) {
-        if (!cir_index_get_ready(index)[id])
+        if (!cir_index_get_rows(index).ready[id])
             continue;
         cir_image_record record;
-        assert_int_equal(cir_index_get_image(index, id, &record, NULL), CIR_OK);
+        assert_int_equal(cir_index_get_record(index, id, &record, NULL), CIR_OK);
         const char *path = record.path;
         assert_int_equal(cir_model_encode_files(model, t.pool, &path, 1, NULL, expected, NULL, NULL, &err),
                          CIR_OK);
@@ -168,7 +176,7 @@ static bool see(void *context, const cir_image_record *record)
     assert_int_equal(record->id, self->n++);
     assert_null(record->error);
     /* The index is in use: what it says of the row is asked for by another view. */
-    assert_int_equal(cir_index_get_image(self->index, record->id, &expected, NULL), CIR_OK);
+    assert_int_equal(cir_index_get_record(self->index, record->id, &expected, NULL), CIR_OK);
     assert_string_equal(record->path, expected.path);
     assert_int_equal(record->state, expected.state);
     assert_int_equal(record->size_bytes, expected.size_bytes);
@@ -191,9 +199,9 @@ static void test_listed_in_one_pass(void **state)
     cir_index *index = testing_open(&t), *other = testing_open(&t);
     seen all = {.index = other}, one = {.index = other, .stops = true};
     bool is_current;
-    assert_int_equal(cir_index_list_all(index, see, &all, NULL), CIR_OK);
+    assert_int_equal(cir_index_list_all_images(index, see, &all, NULL), CIR_OK);
     assert_int_equal(all.n, 31);
-    assert_int_equal(cir_index_list_all(index, see, &one, NULL), CIR_OK);
+    assert_int_equal(cir_index_list_all_images(index, see, &one, NULL), CIR_OK);
     assert_int_equal(one.n, 1);
     assert_int_equal(cir_index_is_current(index, &is_current, NULL), CIR_OK);
     assert_true(is_current);
@@ -203,7 +211,7 @@ static void test_listed_in_one_pass(void **state)
     assert_false(is_current);
     /* A view stays what it was. */
     all = (seen){.index = other};
-    assert_int_equal(cir_index_list_all(index, see, &all, NULL), CIR_OK);
+    assert_int_equal(cir_index_list_all_images(index, see, &all, NULL), CIR_OK);
     assert_int_equal(all.n, 31);
     cir_index_close(other);
     cir_index_close(index);
@@ -244,7 +252,7 @@ static void test_roots_are_kept(void **state)
         free(wanted);
     }
     assert_int_equal(n_found, 3);
-    cir_images_list_free(paths, n);
+    cir_paths_free(paths, n);
     cir_index_close(index);
     testing_assert_clean(&t);
     testing_done(&t);

@@ -17,7 +17,8 @@ static void test_stopped(void **state)
     testing_init(&t, 3);
     write_many(&t, 200);
     size_t limit = 50;
-    cir_update_options options = {.watch = stop_after, .watch_context = &limit, .batch = 4};
+    cir_update_options options = {
+        .size = sizeof options, .watch = stop_after, .watch_context = &limit, .batch = 4};
     t.delay_us = 10000;
     cir_update_progress progress = testing_update_with(&t, t.photos, &options, CIR_INTERRUPTED);
     assert_in_range(progress.n_encoded, 50, 199);
@@ -43,18 +44,18 @@ static void test_threads(void **state)
     write_many(&b, 150);
     testing_write(&a, "photos/b/bad.jpg", "oh");
     testing_write(&b, "photos/b/bad.jpg", "oh");
-    cir_update_options options = {.batch = 5};
+    cir_update_options options = {.size = sizeof options, .batch = 5};
     testing_update(&a, CIR_OK);
     testing_update_with(&b, b.photos, &options, CIR_OK);
     cir_index *left = testing_open(&a);
     cir_index *right = testing_open(&b);
     assert_int_equal(cir_index_get_info(left)->n_rows, 151);
-    assert_memory_equal(cir_index_get_vectors(left), cir_index_get_vectors(right), 151 * TESTING_DIM * 2);
+    assert_memory_equal(cir_index_get_rows(left).f16, cir_index_get_rows(right).f16, 151 * TESTING_DIM * 2);
     for (size_t id = 0; id < 151; id++) {
         cir_image_record l;
         cir_image_record r;
-        assert_int_equal(cir_index_get_image(left, id, &l, NULL), CIR_OK);
-        assert_int_equal(cir_index_get_image(right, id, &r, NULL), CIR_OK);
+        assert_int_equal(cir_index_get_record(left, id, &l, NULL), CIR_OK);
+        assert_int_equal(cir_index_get_record(right, id, &r, NULL), CIR_OK);
         assert_string_equal(l.path + strlen(a.folder), r.path + strlen(b.folder));
         cir_image_record_done(&l);
         cir_image_record_done(&r);

@@ -39,7 +39,7 @@ static void test_first_update(void **state)
     assert_int_equal(testing_assert_ready(&t, index, "photos/sub/c.webp"), 5);
 
     cir_image_record record;
-    assert_int_equal(cir_index_get_image(index, 0, &record, NULL), CIR_OK);
+    assert_int_equal(cir_index_get_record(index, 0, &record, NULL), CIR_OK);
     assert_int_equal(record.size_bytes, 5);
     assert_int_equal(record.modified_ns % 1000, 5);
     assert_int_equal(record.width_px, 5);
@@ -47,7 +47,7 @@ static void test_first_update(void **state)
     assert_int_equal(record.taken_at, 12345);
     assert_null(record.error);
     cir_image_record_done(&record);
-    assert_int_equal(cir_index_get_image(index, 2, &record, NULL), CIR_OK);
+    assert_int_equal(cir_index_get_record(index, 2, &record, NULL), CIR_OK);
     char expected[600];
     snprintf(expected, sizeof expected, "%s/broken.jpg: is not a picture", t.photos);
     assert_string_equal(record.error, expected);
@@ -57,9 +57,9 @@ static void test_first_update(void **state)
     float feature[TESTING_DIM];
     assert_int_equal(cir_index_get_feature(index, 2, feature, NULL), CIR_NOT_FOUND);
     assert_int_equal(cir_index_get_feature(index, 6, feature, NULL), CIR_NOT_FOUND);
-    assert_int_equal(cir_index_get_image(index, 6, &record, NULL), CIR_NOT_FOUND);
-    assert_int_equal(cir_index_get_ready(index)[2], 0);
-    assert_int_equal(cir_index_get_ready(index)[1], 1);
+    assert_int_equal(cir_index_get_record(index, 6, &record, NULL), CIR_NOT_FOUND);
+    assert_int_equal(cir_index_get_rows(index).ready[2], 0);
+    assert_int_equal(cir_index_get_rows(index).ready[1], 1);
     size_t id;
     cir_error err;
     assert_int_equal(cir_index_find_path(index, "/no/such.jpg", &id, &err), CIR_NOT_FOUND);
@@ -96,7 +96,7 @@ static void test_unchanged(void **state)
     testing_assert_state(&t, index, "photos/broken.jpg", CIR_IMAGE_FAILED);
     cir_index_close(index);
 
-    cir_update_options again = {.retry_failed = true};
+    cir_update_options again = {.size = sizeof again, .retry_failed = true};
     ASSERT_PROGRESS(testing_update_with(&t, t.photos, &again, CIR_OK), 41, 40, 0, 1, 0);
     testing_done(&t);
 }
@@ -117,7 +117,7 @@ static void test_changed(void **state)
     assert_int_equal(testing_assert_ready(&t, index, "photos/a.jpg"), 0);
     testing_assert_state(&t, index, "photos/b.jpg", CIR_IMAGE_FAILED);
     for (size_t i = 0; i < TESTING_DIM; i++)
-        assert_int_equal(cir_index_get_vectors(index)[TESTING_DIM + i], 0);
+        assert_int_equal(cir_index_get_rows(index).f16[TESTING_DIM + i], 0);
     cir_index_close(index);
 
     /* Mended: ready again, under its id. */
@@ -166,7 +166,7 @@ static void test_moved_and_copied(void **state)
     assert_int_equal(testing_assert_ready(&t, index, "photos/renamed.jpg"), 2);
     assert_int_equal(testing_assert_ready(&t, index, "photos/zz.jpg"), 4);
     cir_image_record record;
-    assert_int_equal(cir_index_get_image(index, 3, &record, NULL), CIR_OK);
+    assert_int_equal(cir_index_get_record(index, 3, &record, NULL), CIR_OK);
     assert_int_equal(record.width_px, 5); /* facts are copied too */
     cir_image_record_done(&record);
     cir_index_close(index);
@@ -235,7 +235,7 @@ static void test_no_numbers(void **state)
     testing_assert_state(&t, index, "photos/c.jpg", CIR_IMAGE_FAILED);
     testing_assert_ready(&t, index, "photos/d.jpg");
     cir_image_record record;
-    assert_int_equal(cir_index_get_image(index, 1, &record, NULL), CIR_OK);
+    assert_int_equal(cir_index_get_record(index, 1, &record, NULL), CIR_OK);
     assert_non_null(strstr(record.error, "not finite"));
     cir_image_record_done(&record);
     cir_index_close(index);
@@ -251,7 +251,7 @@ static void test_empty(void **state)
     ASSERT_PROGRESS(testing_update(&t, CIR_OK), 0, 0, 0, 0, 0);
     cir_index *index = testing_open(&t);
     assert_int_equal(cir_index_get_info(index)->n_rows, 0);
-    assert_non_null(cir_index_get_vectors(index));
+    assert_non_null(cir_index_get_rows(index).f16);
     cir_index_close(index);
     testing_assert_clean(&t);
     testing_done(&t);

@@ -1,5 +1,6 @@
 /* The public updates: the encoders of cir_models. */
 #include "base/error.h"
+#include "base/growable.h"
 #include "cir/index.h"
 #include "index/update/encoder.h"
 #include "index/update/update.h"
@@ -38,10 +39,10 @@ static cir__encoder encoder_of_model(const cir_model *model)
                           .encode = encode};
 }
 
-cir_status cir_index_update_models(const char *index_path, const char *const *paths, size_t n_paths,
-                                   const cir_model *const *models, size_t n_models, cir_pool *pool,
-                                   const cir_update_options *options, cir_update_progress *progress_out,
-                                   cir_error *err)
+cir_status cir_index_update(const char *index_path, const char *const *paths, size_t n_paths,
+                            const cir_model *const *models, size_t n_models, cir_pool *pool,
+                            const cir_update_options *options, cir_update_progress *progress_out,
+                            cir_error *err)
 {
     cir__encoder items[CIR__MAX_ENCODERS];
     cir__error_clear(err);
@@ -52,16 +53,16 @@ cir_status cir_index_update_models(const char *index_path, const char *const *pa
                          CIR__MAX_ENCODERS);
     for (size_t i = 0; i < n_models; i++)
         items[i] = encoder_of_model(models[i]);
-    cir_update_options fitted = options != NULL ? *options : (cir_update_options){0};
-    fitted.image = cir__model_fit_reading(models, n_models, &fitted.image);
-    fitted.image.count_until_done = true;
+    cir_update_options own;
+    cir_image_options image;
+    cir_status status = cir__options_read(options, &own, sizeof own, "cir_update_options", err);
+    if (status == CIR_OK)
+        status = cir__options_read(own.image, &image, sizeof image, "cir_image_options", err);
+    if (status != CIR_OK)
+        return status;
+    image = cir__model_fit_reading(models, n_models, &image);
+    image.count_until_done = true;
+    own.image = &image;
     const cir__encoders encoders = {.items = items, .n = n_models, .read = read_picture};
-    return cir__index_update(index_path, paths, n_paths, &encoders, pool, &fitted, 0, progress_out, err);
-}
-
-cir_status cir_index_update(const char *index_path, const char *const *paths, size_t n_paths,
-                            const cir_model *model, cir_pool *pool, const cir_update_options *options,
-                            cir_update_progress *progress_out, cir_error *err)
-{
-    return cir_index_update_models(index_path, paths, n_paths, &model, 1, pool, options, progress_out, err);
+    return cir__index_update(index_path, paths, n_paths, &encoders, pool, &own, 0, progress_out, err);
 }

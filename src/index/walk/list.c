@@ -34,8 +34,8 @@ static bool visit(void *context, const cir__walk_entry *entry)
     return true;
 }
 
-cir_status cir_images_list(const char *const *paths, size_t n_paths, char ***files_out, size_t *n_out,
-                           cir_error *err)
+cir_status cir_image_list_files(const char *const *paths, size_t n_paths, char ***files_out, size_t *n_out,
+                                cir_error *err)
 {
     cir__error_clear(err);
     *files_out = NULL;
@@ -50,7 +50,7 @@ cir_status cir_images_list(const char *const *paths, size_t n_paths, char ***fil
     if (self.status != CIR_OK)
         status = self.status;
     if (status != CIR_OK) {
-        cir_images_list_free(self.files, self.n);
+        cir_paths_free(self.files, self.n);
         return status;
     }
     *files_out = self.files;
@@ -58,7 +58,7 @@ cir_status cir_images_list(const char *const *paths, size_t n_paths, char ***fil
     return CIR_OK;
 }
 
-void cir_images_list_free(char **files, size_t n)
+void cir_paths_free(char **files, size_t n)
 {
     for (size_t i = 0; files != NULL && i < n; i++)
         free(files[i]);

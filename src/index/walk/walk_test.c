@@ -11,7 +11,7 @@
 #include "index/update/update.h"
 #include "index/walk/walk.h"
 
-/* Asserts what cir_images_list finds: names below the temporary folder, in order, NULL at the end. */
+/* Asserts what cir_image_list_files finds: names below the temporary folder, in order, NULL at the end. */
 static void assert_list(const testing *t, const char *const *names, const char *const *expected)
 {
     char paths[8][512];
@@ -24,14 +24,14 @@ static void assert_list(const testing *t, const char *const *names, const char *
     char **files;
     size_t n;
     cir_error err = {0};
-    if (cir_images_list(roots, n_roots, &files, &n, &err) != CIR_OK)
+    if (cir_image_list_files(roots, n_roots, &files, &n, &err) != CIR_OK)
         fail_msg("%s", err.message);
     for (size_t i = 0; i < n; i++) {
         assert_non_null(expected[i]);
         assert_string_equal(files[i] + strlen(t->folder) + 1, expected[i]);
     }
     assert_null(expected[n]);
-    cir_images_list_free(files, n);
+    cir_paths_free(files, n);
 }
 
 static void test_order(void **state)
@@ -64,7 +64,7 @@ static void test_order(void **state)
     char **files;
     size_t n;
     const char *missing[] = {"/no/such/folder"};
-    assert_int_equal(cir_images_list(missing, 1, &files, &n, NULL), CIR_NOT_FOUND);
+    assert_int_equal(cir_image_list_files(missing, 1, &files, &n, NULL), CIR_NOT_FOUND);
     testing_done(&t);
 }
 

@@ -34,7 +34,7 @@ static json_t *settings_json(void)
     json_t *list = json_array();
     cir_settings *settings = malloc(sizeof *settings);
     if (settings != NULL) {
-        cir_settings_init(settings, CIR_METHOD_DEFAULT);
+        cir_settings_init(settings, sizeof *settings, CIR_METHOD_DEFAULT);
         cir_settings_list(settings, add_setting, list);
     }
     free(settings);
@@ -72,7 +72,7 @@ static void add_camera(void *context, const char *name, size_t n)
 }
 
 /* The catalogue is in memory: what fails is memory alone, and then the list is empty. */
-static facets count(const cir__snapshot *snapshot, cir_facet facet, cir_facet_visit *visit)
+static facets count(const cir__snapshot *snapshot, cir_facet facet, cir_facet_visit_fn *visit)
 {
     facets counted = {.list = json_array()};
     if (cir_collection_count(cir__snapshot_collection(snapshot), facet, visit, &counted, NULL) != CIR_OK)

@@ -15,12 +15,13 @@ struct cir__camera_scan {
 static void find_camera(cir__context *context, const cir_index *index, const cir_image_record *record,
                         char name_out[CIR__CAMERA_SIZE])
 {
-    const cir_image_options options = {.decoder = context->decoder};
+    const cir_image_options options = {.size = sizeof options, .decoder = context->decoder};
     cir_image_facts facts;
     int fd;
     if (cir__thumbnail_store_find_camera(context->thumbnail_store, record->id, record->modified_ns, name_out))
         return;
-    /* A file that cannot be read has no camera, until it changes; one that may not be shown is not looked at. */
+    /* A file that cannot be read has no camera, until it changes; one that may not be shown is not looked
+     * at. */
     name_out[0] = '\0';
     if (cir_index_open_photo(index, record, &fd, NULL) != CIR_OK)
         return;
@@ -35,7 +36,7 @@ static void scan_photo(cir__context *context, cir__snapshot *snapshot, size_t id
 {
     char name[CIR__CAMERA_SIZE];
     cir_image_record record;
-    if (cir_index_get_image(cir__snapshot_index(snapshot), id, &record, NULL) != CIR_OK)
+    if (cir_index_get_record(cir__snapshot_index(snapshot), id, &record, NULL) != CIR_OK)
         return;
     find_camera(context, cir__snapshot_index(snapshot), &record, name);
     if (name[0] != '\0')

@@ -71,7 +71,8 @@ static void keep_feature(const finding *self, const char *key)
 
 static cir_status search(finding *self, cir__blob *upload, cir_error *err)
 {
-    const cir_image_options options = {.decoder = self->context->decoder,
+    const cir_image_options options = {.size = sizeof options,
+                                       .decoder = self->context->decoder,
                                        .max_megapixels = self->context->max_megapixels};
     char key[KEY_SIZE];
     cir_search_request asked = self->request->asked;

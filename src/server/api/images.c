@@ -29,7 +29,7 @@ static cir_status describe(cir__context *context, cir__snapshot *snapshot, size_
     (void)context;
     (void)options;
     cir_image_record record = {0};
-    cir_status status = cir_index_get_image(cir__snapshot_index(snapshot), id, &record, err);
+    cir_status status = cir_index_get_record(cir__snapshot_index(snapshot), id, &record, err);
     if (status == CIR_OK)
         *document_out = record_json(snapshot, &record);
     cir_image_record_done(&record);
@@ -78,7 +78,7 @@ static cir_status describe_list(cir__context *context, cir__snapshot *snapshot, 
                                             self->limit, ids, &n, &n_matching, err);
     for (size_t i = 0; i < n && status == CIR_OK; i++) {
         cir_image_record record;
-        status = cir_index_get_image(cir__snapshot_index(snapshot), ids[i], &record, err);
+        status = cir_index_get_record(cir__snapshot_index(snapshot), ids[i], &record, err);
         if (status == CIR_OK)
             json_array_append_new(images, record_json(snapshot, &record));
         cir_image_record_done(&record);

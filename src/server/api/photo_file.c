@@ -42,7 +42,7 @@ static void work(void *subject, double waited, cir__outcome *outcome)
     if (cir__work_is_late(waited, outcome))
         return;
     outcome->status =
-        cir_index_get_image(cir__snapshot_index(self->snapshot), self->id, &self->record, &outcome->err);
+        cir_index_get_record(cir__snapshot_index(self->snapshot), self->id, &self->record, &outcome->err);
     if (outcome->status == CIR_OK)
         outcome->status = cir__handout_open(cir__snapshot_index(self->snapshot), &self->record, self->handout,
                                             &outcome->err);

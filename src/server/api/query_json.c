@@ -119,7 +119,7 @@ static cir_status read_method(const json_t *document, cir__search_request *reque
     const char *name = json_string_value(value);
     if (name == NULL)
         return cir__fail(err, CIR_ARGUMENT, "method: is not a text");
-    return cir_method_parse_of_search(name, &request->asked.method, err);
+    return cir_method_parse_for_search(name, &request->asked.method, err);
 }
 
 static cir_status read_member(const char *key, const json_t *value, cir__search_request *request,
@@ -174,7 +174,7 @@ cir_status cir__search_request_parse(const char *bytes, size_t size, cir__search
     request->asked.filter = &request->filter;
     request->asked.settings = &request->settings;
     cir_status status = read_method(document, request, err);
-    cir_settings_init(&request->settings, request->asked.method);
+    cir_settings_init(&request->settings, sizeof request->settings, request->asked.method);
     const char *key;
     json_t *value;
     json_object_foreach(document, key, value)
@@ -200,11 +200,11 @@ void cir__search_request_free(cir__search_request *request)
 
 cir_status cir__search_request_check(const cir__search_request *request, cir_error *err)
 {
-    static const char *const members[] = {[CIR_FAULT_QUERY] = "request",
-                                          [CIR_FAULT_PHOTO] = "image",
-                                          [CIR_FAULT_WORDS] = "text",
-                                          [CIR_FAULT_REGION] = "crop",
-                                          [CIR_FAULT_OTHER] = "request"};
+    static const char *const members[] = {[CIR_REQUEST_FAULT_QUERY] = "request",
+                                          [CIR_REQUEST_FAULT_PHOTO] = "image",
+                                          [CIR_REQUEST_FAULT_WORDS] = "text",
+                                          [CIR_REQUEST_FAULT_REGION] = "crop",
+                                          [CIR_REQUEST_FAULT_OTHER] = "request"};
     cir_search_request asked = request->asked;
     cir_request_fault fault;
     cir_error why;

@@ -138,7 +138,7 @@ static size_t keep_existing(const cir_index *index, char **roots, size_t n)
 {
     size_t n_kept = 0;
     for (size_t i = 0; i < n; i++) {
-        if (access(roots[i], F_OK) == 0 && cir_index_is_confirmed(index, roots[i]))
+        if (access(roots[i], F_OK) == 0 && cir_index_is_path_confirmed(index, roots[i]))
             roots[n_kept++] = roots[i];
         else
             free(roots[i]);
@@ -164,16 +164,20 @@ static cir_status run_update(cir__update *self, cir_update_progress *result, cir
                            "update it with: cir index FOLDER -o %s",
                            context->index_path, context->index_path);
     /* Never another index that lies there meanwhile, nor a new one where a drive is not mounted. */
-    const cir_update_options options = {.image = {.allow_shrinking = true, .decoder = context->decoder},
+    const cir_image_options image = {
+        .size = sizeof image, .allow_shrinking = true, .decoder = context->decoder};
+    const cir_update_options options = {.size = sizeof options,
+                                        .image = &image,
                                         .only = cir__snapshot_index(snapshot),
                                         .is_trusted = context->is_trusted,
                                         .watch = watch,
                                         .watch_context = self};
     if (status == CIR_OK)
-        status = cir_index_update(context->index_path, (const char *const *)roots, n,
-                                  cir_collection_get_info(cir__snapshot_collection(snapshot))->model,
-                                  context->pool, &options, result, err);
-    cir_images_list_free(roots, n);
+        status = cir_index_update(
+            context->index_path, (const char *const *)roots, n,
+            (const cir_model *const[]){cir_collection_get_info(cir__snapshot_collection(snapshot))->model}, 1,
+            context->pool, &options, result, err);
+    cir_paths_free(roots, n);
     cir__snapshot_drop(snapshot);
     if (status == CIR_OK)
         status = cir__context_reopen(context, err);
@@ -276,7 +280,7 @@ void cir__update_prepare(cir__context *context)
     cir_settings *settings = malloc(sizeof *settings);
     cir__snapshot *snapshot = cir__context_snapshot(context);
     if (settings != NULL && cir_index_get_info(cir__snapshot_index(snapshot))->n_ready > 0) {
-        cir_settings_init(settings, CIR_METHOD_DEFAULT);
+        cir_settings_init(settings, sizeof *settings, CIR_METHOD_DEFAULT);
         settings->forget_texts = context->forget_texts;
         /* What fails here fails again in a search, which says why. */
         (void)!cir_collection_prepare(cir__snapshot_collection(snapshot), CIR_METHOD_DEFAULT, settings, NULL);

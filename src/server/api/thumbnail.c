@@ -47,7 +47,7 @@ static size_t round_size(size_t size_px)
 
 static cir_status make(const thumbnail *self, cir__blob **blob_out, cir_error *err)
 {
-    const cir_image_options options = {.decoder = self->context->decoder};
+    const cir_image_options options = {.size = sizeof options, .decoder = self->context->decoder};
     cir_image image = {0};
     uint8_t *bytes = NULL;
     size_t size = 0;
@@ -75,7 +75,7 @@ static void ask_disk(thumbnail *self, cir__outcome *outcome)
         return;
     }
     outcome->status =
-        cir_index_get_image(cir__snapshot_index(self->snapshot), self->id, &self->record, &outcome->err);
+        cir_index_get_record(cir__snapshot_index(self->snapshot), self->id, &self->record, &outcome->err);
     if (outcome->status == CIR_OK)
         outcome->onward = context->thumbnails;
     self->was_asked_for = true;

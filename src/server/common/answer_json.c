@@ -9,7 +9,7 @@ bool cir__answer_init(cir__answer *answer, const cir_collection *collection, con
     const cir_index *index = cir_collection_get_info(collection)->index;
     const cir_index_info *of_index = cir_index_get_info(index);
     const cir_answer_info *info = cir_answer_get_info(found);
-    const size_t n = cir_answer_n_hits(found);
+    const size_t n = cir_answer_get_n_hits(found);
     *answer = (cir__answer){.index_path = of_index->path,
                             .model_name = of_index->model->name,
                             .model_fingerprint = of_index->model->fingerprint,
@@ -42,12 +42,12 @@ void cir__answer_done(cir__answer *answer)
 
 bool cir__answer_has_image_score(const cir__answer *answer)
 {
-    return answer->fusion.kind != CIR_FUSE_TEXT;
+    return answer->fusion.kind != CIR_FUSION_TEXT;
 }
 
 bool cir__answer_has_text_score(const cir__answer *answer)
 {
-    return answer->fusion.kind != CIR_FUSE_IMAGE;
+    return answer->fusion.kind != CIR_FUSION_IMAGE;
 }
 
 static json_t *hit_json(const cir__answer *answer, size_t i)

@@ -290,7 +290,7 @@ cir_status cir__known_model_open(const char *path, const cir_model_options *opti
 {
     struct stat facts;
     cir_error why;
-    cir_status status = cir_model_open_with(path, options, model_out, &why);
+    cir_status status = cir_model_open(path, options, model_out, &why);
     if (status != CIR_NOT_FOUND || stat(path, &facts) == 0) {
         if (status != CIR_OK && err != NULL)
             *err = why;
@@ -299,8 +299,7 @@ cir_status cir__known_model_open(const char *path, const cir_model_options *opti
     const char *slash = strrchr(path, '/');
     const cir__known_model *known = cir__known_model_find(path);
     /* A repository's name stands for the model that was fetched from it. */
-    if (known != NULL && slash != NULL &&
-        cir_model_open_with(known->name, options, model_out, &why) == CIR_OK)
+    if (known != NULL && slash != NULL && cir_model_open(known->name, options, model_out, &why) == CIR_OK)
         return CIR_OK;
     /* An index remembers where its model lay. */
     if (known == NULL && slash != NULL)

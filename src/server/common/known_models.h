@@ -50,12 +50,12 @@ bool cir__known_model_is_pinned(const cir__known_model *known);
 /* A word for its relative_work. */
 const char *cir__known_model_speed(const cir__known_model *known);
 
-/* cir_model_open_with, which, where there is no such model, says how to fetch one of that name. */
+/* cir_model_open, which, where there is no such model, says how to fetch one of that name. */
 CIR_MUST_CHECK cir_status cir__known_model_open(const char *path, const cir_model_options *options,
                                                 cir_model **model_out, cir_error *err);
 
-/* The same as cir_collection_options.open_model: where it fails, says how to name the place. is_named: bool *, whether
- * path was named by a user and is not the index' own. */
+/* The same as cir_collection_options.open_model: where it fails, says how to name the place. is_named: bool
+ * *, whether path was named by a user and is not the index' own. */
 CIR_MUST_CHECK cir_status cir__known_model_open_for_index(void *is_named, const char *path,
                                                           const cir_model_options *options,
                                                           cir_model **model_out, cir_error *err);
