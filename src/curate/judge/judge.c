@@ -210,6 +210,8 @@ cir_status cir_curation_judge(cir_curation *curation, const char *person, const 
     judging self = {.person = person, .judgements = judgements, .n = n, .page = page};
     pthread_mutex_lock(&curation->queue_lock);
     *(curation->queue_last != NULL ? &curation->queue_last->next : &curation->queue_first) = &self;
+    /* This call stays until somebody has taken it out of the queue and is done with it. */
+    // cppcheck-suppress autoVariables
     curation->queue_last = &self;
     while (!self.is_done) {
         if (curation->is_committing) {
