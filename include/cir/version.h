@@ -1,7 +1,8 @@
 /* The version: of the headers, by macros, and of the library that is loaded, by functions. It is set here
  * alone; the build, pkg-config and the shared library's name take it from here.
  *
- * While the major version is 0, a minor version may change what callers rely on, and a patch does not. */
+ * Another major version may change what callers rely on, and is another library to the linker (libcir.so.MAJOR);
+ * another minor version adds, and a patch does neither. script/abi holds the headers to it. */
 #ifndef CIR_VERSION_H
 #define CIR_VERSION_H
 
