@@ -75,6 +75,9 @@ typedef struct cir_precision_choice {
 typedef struct cir_model_options {
     size_t size;
     cir_precision precision;
+    /* Called before AUTO or FAST compare this model's features, by the opening thread; NULL: nobody. */
+    void (*on_compare)(void *context, const char *model_name);
+    void *on_compare_context;
 } cir_model_options;
 CIR_OPTIONS_INIT(cir_model_options)
 

@@ -140,9 +140,8 @@ cir_status cir_model_open(const char *path, const cir_model_options *options, ci
     *model_out = NULL;
     cir_model_options own;
     cir_status status = cir__options_read(options, &own, sizeof own, "cir_model_options", err);
-    const cir_precision asked = own.precision;
     if (status == CIR_OK)
-        status = cir__precision_check_supported(asked, path, err);
+        status = cir__precision_check_supported(own.precision, path, err);
     if (status != CIR_OK)
         return status;
     cir_model *model = cir__new(1, sizeof *model);
@@ -164,7 +163,7 @@ cir_status cir_model_open(const char *path, const cir_model_options *options, ci
     if (status == CIR_OK)
         status = fill_info(model, err);
     if (status == CIR_OK)
-        cir__precision_choose(model, asked);
+        cir__precision_choose(model, &own);
     /* Whatever zeros led to, it is the file that is wrong. */
     if (cir__source_check_read(&model->source, NULL) != CIR_OK)
         status = cir__source_check_read(&model->source, err);

@@ -115,7 +115,8 @@ static void note_loss(cir_precision_facts *facts, const cir__loss *loss)
 /* A model being looked at; the comparison is made when something is not known yet. */
 typedef struct trial {
     cir_model *model;
-    bool keeps; /* in the user's cache */
+    bool keeps;                       /* in the user's cache */
+    const cir_model_options *options; /* NULL: nobody is told */
     cir_pool *pool;
     cir__comparison *comparison;
 } trial;
@@ -132,6 +133,9 @@ static cir_status compare(trial *self, cir__precision precision, cir__loss *loss
         return CIR_OK;
     if (self->pool == NULL) /* as for packing: nobody else's may be waited for */
         status = cir_pool_new(0, &self->pool, err);
+    if (status == CIR_OK && self->comparison == NULL && self->options != NULL &&
+        self->options->on_compare != NULL)
+        self->options->on_compare(self->options->on_compare_context, self->model->info.name);
     if (status == CIR_OK && self->comparison == NULL)
         status = cir__comparison_new(self->model, self->pool, N_IMAGES, N_TEXTS, &self->comparison, err);
     if (status == CIR_OK)
@@ -227,9 +231,10 @@ static bool has_faster_ones(void)
     return cir__precision_is_supported(CIR__IN_BF16) || cir__precision_is_supported(CIR__IN_INT8);
 }
 
-void cir__precision_choose(cir_model *model, cir_precision asked)
+void cir__precision_choose(cir_model *model, const cir_model_options *options)
 {
-    trial self = {.model = model, .keeps = true};
+    const cir_precision asked = options->precision;
+    trial self = {.model = model, .keeps = true, .options = options};
     cir__rates rates;
     cir_error err;
     begin(model, asked);

@@ -15,8 +15,8 @@ double cir__precision_least(cir_precision asked);
 /* The precisions that are clearly faster than f32, fastest first; returns how many. */
 size_t cir__precision_rank(const cir__rates *rates, cir__precision order_out[CIR__N_PRECISIONS]);
 
-/* Sets config's precisions, info.precision and choice of an open model. What cannot be measured is f32. */
-void cir__precision_choose(cir_model *model, cir_precision asked);
+/* Sets config's precisions, info.precision and choice of an open model, as options ask. What cannot be measured is f32. */
+void cir__precision_choose(cir_model *model, const cir_model_options *options);
 
 /* The same with rates as given, and nothing looked up or kept; for tests. */
 void cir__precision_choose_by(cir_model *model, cir_precision asked, const cir__rates *rates);

@@ -255,15 +255,30 @@ static void make_large(char folder[CIR__MADE_PATH_SIZE])
     assert_true(cir__made_weights_write(folder, false));
 }
 
-static cir_precision_choice open_auto(const char *folder)
+static void count_comparison(void *n, const char *model_name)
+{
+    assert_true(strlen(model_name) > 0);
+    ++*(size_t *)n;
+}
+
+static cir_precision_choice open_counting(const char *folder, size_t *n_comparisons)
 {
     cir_model *model;
     cir_error err;
-    if (cir_model_open(folder, NULL, &model, &err) != CIR_OK)
+    const cir_model_options options = {
+        .size = sizeof options, .on_compare = count_comparison, .on_compare_context = n_comparisons};
+    *n_comparisons = 0;
+    if (cir_model_open(folder, &options, &model, &err) != CIR_OK)
         fail_msg("%s", err.message);
     cir_precision_choice choice = *cir_model_get_precision_choice(model);
     cir_model_close(model);
     return choice;
+}
+
+static cir_precision_choice open_auto(const char *folder)
+{
+    size_t n_comparisons;
+    return open_counting(folder, &n_comparisons);
 }
 
 static void check_same(const cir_precision_choice *a, const cir_precision_choice *b)
@@ -275,6 +290,14 @@ static void check_same(const cir_precision_choice *a, const cir_precision_choice
         assert_true(a->facts[i].gops == b->facts[i].gops);
         assert_true(a->facts[i].worst_image == b->facts[i].worst_image);
     }
+}
+
+static size_t n_compared_of(const cir_precision_choice *choice)
+{
+    size_t n = 0;
+    for (size_t i = 1; i < CIR_N_PRECISIONS; i++)
+        n += choice->facts[i].is_compared;
+    return n;
 }
 
 static void test_measurements_are_kept(void **state)
@@ -290,18 +313,17 @@ static void test_measurements_are_kept(void **state)
     assert_non_null(strstr(choice.reason, "no folder to keep measurements"));
     assert_true(cir__made_folder_new(cache));
     assert_int_equal(setenv("CIR_CACHE", cache, 1), 0);
-    const cir_precision_choice first = open_auto(folder);
+    size_t n_told;
+    const cir_precision_choice first = open_counting(folder, &n_told);
+    assert_int_equal(n_told, n_compared_of(&first) > 0);
     assert_true(first.facts[0].gops > 0);
     for (size_t i = 1; i < CIR_N_PRECISIONS; i++)
         assert_int_equal(first.facts[i].gops > 0, first.facts[i].is_supported);
-    choice = open_auto(folder);
+    choice = open_counting(folder, &n_told);
+    assert_int_equal(n_told, 0); /* known by now */
     check_same(&first, &choice);
     assert_int_equal(find_kept(cache, "rates-", path), 1);
-    const size_t n_features = find_kept(cache, "features-", path);
-    size_t n_compared = 0;
-    for (size_t i = 1; i < CIR_N_PRECISIONS; i++)
-        n_compared += first.facts[i].is_compared;
-    assert_int_equal(n_features, n_compared);
+    assert_int_equal(find_kept(cache, "features-", path), n_compared_of(&first));
     /* Spoilt, both are measured again. */
     assert_int_equal(find_kept(cache, "rates-", path), 1);
     assert_int_equal(cir__file_replace(path, "rubbish", 7, NULL), CIR_OK);

@@ -8,7 +8,6 @@
 #include "cli/common/commands.h"
 #include "cli/common/method_help.h"
 #include "cli/common/session.h"
-#include "server/common/known_models.h"
 #include "shared/clock.h"
 
 static const cir__flag flags[] = {
@@ -166,7 +165,7 @@ static int open_collection(searching *self)
     bool is_named = cir__arguments_has(self->arguments, "model");
     cir_collection_options_init(&options, sizeof options);
     options.model_path = cir__arguments_get(self->arguments, "model");
-    options.open_model = cir__known_model_open_for_index;
+    options.open_model = cir__session_open_model_of_index;
     options.open_model_context = &is_named;
     options.pool = self->pool;
     options.is_trusted = cir__arguments_has(self->arguments, "trust");

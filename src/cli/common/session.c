@@ -67,10 +67,29 @@ int cir__session_open_model(const cir__arguments *arguments, const char *fallbac
                                       model_out);
 }
 
+/* Of a large model this takes some ten seconds of both towers, in silence. */
+static void say_comparing(void *nobody, const char *model_name)
+{
+    (void)nobody;
+    fprintf(stderr, "cir: %s: finding the fastest precision that keeps its features; once on this machine\n",
+            model_name);
+}
+
+cir_status cir__session_open_model_of_index(void *is_named, const char *path,
+                                            const cir_model_options *options, cir_model **model_out,
+                                            cir_error *err)
+{
+    cir_model_options telling = *options;
+    telling.on_compare = say_comparing;
+    return cir__known_model_open_for_index(is_named, path, &telling, model_out, err);
+}
+
 int cir__session_open_model_at(const cir__arguments *arguments, const char *path,
                                cir_precision default_precision, cir_model **model_out)
 {
     cir_model_options options = {.size = sizeof options};
+    if (!cir__arguments_has(arguments, "quiet"))
+        options.on_compare = say_comparing;
     int status = cir__session_read_precision(arguments, default_precision, &options.precision);
     if (status != CIR__DONE)
         return status;

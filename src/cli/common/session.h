@@ -32,6 +32,11 @@ CIR_MUST_CHECK cir_status cir__session_open_index(const cir__arguments *argument
 int cir__session_open_model(const cir__arguments *arguments, const char *fallback_path,
                             cir_precision default_precision, cir_model **model_out);
 
+/* cir_collection_options.open_model: cir__known_model_open_for_index, which says where it takes its time. */
+CIR_MUST_CHECK cir_status cir__session_open_model_of_index(void *is_named, const char *path,
+                                                           const cir_model_options *options,
+                                                           cir_model **model_out, cir_error *err);
+
 /* The same for the model at path, or the embedded one for NULL, whatever --model says. */
 int cir__session_open_model_at(const cir__arguments *arguments, const char *path,
                                cir_precision default_precision, cir_model **model_out);

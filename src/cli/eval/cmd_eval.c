@@ -13,7 +13,6 @@
 #include "cli/eval/experiments.h"
 #include "cli/eval/taxonomies.h"
 #include "cli/report/report.h"
-#include "server/common/known_models.h"
 #include "shared/clock.h"
 #include "shared/destination.h"
 
@@ -361,7 +360,7 @@ static int open_searched(const cir__arguments *arguments, cir_pool *pool, cir_co
     cir_collection_options_init(&options, sizeof options);
     options.model_path = cir__arguments_get(arguments, "model");
     bool is_named = options.model_path != NULL;
-    options.open_model = cir__known_model_open_for_index;
+    options.open_model = cir__session_open_model_of_index;
     options.open_model_context = &is_named;
     options.pool = pool;
     int status = cir__session_read_precision(arguments, CIR_PRECISION_AUTO, &options.precision);
