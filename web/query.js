@@ -14,7 +14,7 @@ const examples = ["at night", "in the snow", "as a pencil sketch", "printed on a
 export async function use(blob) {
     if (blob.type && !blob.type.startsWith("image/")) {
         notice.show(
-            "That is no photo",
+            "That is not a photo",
             `“${blob.name || "what was dropped"}” is a file of another kind; choose a JPEG, PNG, WebP, HEIC or TIFF.`,
             {actions: [["Choose a photo", () => at("file").click()]]});
         return;

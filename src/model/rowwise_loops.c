@@ -94,12 +94,12 @@ static inline int32_t order_of(float x)
 {
     int32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    return bits ^ ((bits >> 31) & 0x7fffffff);
+    return bits < 0 ? bits ^ 0x7fffffff : bits;
 }
 
 static inline float float_of(int32_t order)
 {
-    const int32_t bits = order ^ ((order >> 31) & 0x7fffffff);
+    const int32_t bits = order < 0 ? order ^ 0x7fffffff : order;
     float x;
     memcpy(&x, &bits, sizeof x);
     return x;

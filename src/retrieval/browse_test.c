@@ -8,7 +8,7 @@
 
 #include "retrieval/collection.h"
 #include "retrieval/lru.h"
-#include "retrieval/scene.h"
+#include "retrieval/scene_testing.h"
 
 static scene s;
 

@@ -2,7 +2,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "retrieval/scene.h"
+#include "retrieval/scene_testing.h"
 
 static const char words[] = "as a pencil sketch";
 static scene s;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "retrieval/scene.h"
+#include "retrieval/scene_testing.h"
 
 static const char words[] = "as a pencil sketch";
 static scene s;

@@ -1,4 +1,4 @@
-#include "retrieval/scene.h"
+#include "retrieval/scene_testing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
