@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "retrieval/collection.h"
+#include "retrieval/collection_internal.h"
 #include "retrieval/photo_filter.h"
 
 void cir__mask_free(void *mask)

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "retrieval/collection.h"
+#include "retrieval/collection_internal.h"
 #include "retrieval/lru.h"
 #include "retrieval/scene_testing.h"
 

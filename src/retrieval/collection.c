@@ -1,4 +1,4 @@
-#include "retrieval/collection.h"
+#include "retrieval/collection_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

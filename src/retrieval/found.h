@@ -3,7 +3,7 @@
 #define CIR_RETRIEVAL_FOUND_H
 
 #include "cir/collection.h"
-#include "retrieval/collection.h"
+#include "retrieval/collection_internal.h"
 
 struct cir_answer {
     cir_collection *collection; /* lent */

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/growable.h"
-#include "retrieval/collection.h"
+#include "retrieval/collection_internal.h"
 
 /* ---- composers ---- */
 

@@ -1,6 +1,6 @@
 /* An open collection's parts: what it lends to searches. */
-#ifndef CIR_RETRIEVAL_COLLECTION_H
-#define CIR_RETRIEVAL_COLLECTION_H
+#ifndef CIR_RETRIEVAL_COLLECTION_INTERNAL_H
+#define CIR_RETRIEVAL_COLLECTION_INTERNAL_H
 
 #include <pthread.h>
 #include <stdatomic.h>
